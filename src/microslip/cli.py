@@ -1,0 +1,208 @@
+"""`microslip`: one verb per step, each an ordinary function whose docstring is its help."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from microslip import __version__
+from microslip.config import Config, load_config
+from microslip.core.errors import MicroslipError
+from microslip.data.run import open_run
+from microslip.info import describe_run
+from microslip.pipeline import STEPS, only_one, perform, run_folder
+
+app = App(
+    name="microslip",
+    version=__version__,
+    help="From the motion of single grains to the stick-slip of a sheared packing.",
+    help_on_error=False,
+)
+
+Set = Annotated[
+    list[str] | None,
+    Parameter(name="--set", negative="", help="Override, as section.key=value; may be repeated."),
+]
+
+console = Console(highlight=False)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[str], None]]]:
+    """A bar with time left on a terminal, a line every tenth of the way elsewhere."""
+    if not console.is_terminal:
+        last = [-1]
+
+        def advance_lines(done: int, total: int) -> None:
+            tenth = 10 * done // max(total, 1)
+            if tenth > last[0] and done:
+                last[0] = tenth
+                console.print(f"  {title}: {done} of {total}")
+
+        yield advance_lines, lambda text: console.print(f"  {text}")
+        return
+    columns = TextColumn("  {task.description}"), BarColumn(), TaskProgressColumn()
+    times = TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
+    with Progress(*columns, *times, console=console, transient=True) as progress:
+        task = progress.add_task(title, total=None)
+
+        def advance(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield advance, lambda text: progress.console.print(f"  {text}")
+
+
+def _perform(verb: str, folder: Path, config: Config, number: str = "") -> None:
+    step = STEPS[verb]
+    console.print(f"[bold]{number}{verb}[/bold]: {step.title}")
+    with _bar(step.title) as (advance, say):
+        ran = perform(verb, folder, config, advance, say)
+    console.print("  done" if ran else "  skipped: done before with these settings and inputs")
+
+
+@app.command
+def run(
+    config: Path,
+    *,
+    into: Path | None = None,
+    ranks: int | None = None,
+    set_: Set = None,
+) -> None:
+    """Run every step: shear the cell, find stages, measure, learn, explain, draw, report.
+
+    What is done and current is skipped; an interrupted run goes on where it stopped with the same command.
+
+    Parameters
+    ----------
+    config
+        TOML file with the settings that differ from the defaults, or a run folder to go on with.
+    into
+        Run folder; runs/NAME for NAME.toml where left out.
+    ranks
+        MPI processes for the simulation; short for --set parallel.ranks=N.
+    """
+    overrides = [*(set_ or []), *([f"parallel.ranks={ranks}"] if ranks is not None else [])]
+    if config.is_dir():
+        folder, settings = config, load_config(open_run(config).folder / "config.toml", overrides)
+        if into is not None and into.resolve() != config.resolve():
+            raise MicroslipError(f"--into {into} differs from the run folder {config}: give its config.toml instead")
+    else:
+        settings = load_config(config, overrides)
+        folder = into or Path("runs") / config.stem
+    run_folder(folder, settings)
+    with only_one(folder):
+        for number, verb in enumerate(STEPS, start=1):
+            _perform(verb, folder, settings, f"{number}/{len(STEPS)} ")
+
+
+def _one_step(verb: str, run: Path, overrides: list[str] | None) -> None:
+    folder = open_run(run).folder
+    settings = load_config(folder / "config.toml", overrides or [])
+    with only_one(folder):
+        _perform(verb, folder, settings)
+
+
+@app.command
+def simulate(config: Path, *, into: Path | None = None, ranks: int | None = None, set_: Set = None) -> None:
+    """Shear the cell alone: LAMMPS from loose grains to the last strain, resuming from the last checkpoint.
+
+    Parameters
+    ----------
+    config
+        TOML file, or a run folder to go on with.
+    into
+        Run folder; runs/NAME for NAME.toml where left out.
+    ranks
+        MPI processes; short for --set parallel.ranks=N.
+    """
+    overrides = [*(set_ or []), *([f"parallel.ranks={ranks}"] if ranks is not None else [])]
+    if config.is_dir():
+        _one_step("simulate", config, overrides)
+        return
+    settings = load_config(config, overrides)
+    folder = run_folder(into or Path("runs") / config.stem, settings)
+    with only_one(folder):
+        _perform("simulate", folder, settings)
+
+
+@app.command
+def stages(run: Path, *, set_: Set = None) -> None:
+    """Find stick and slip stages in the stress of RUN → stages.csv."""
+    _one_step("stages", run, set_)
+
+
+@app.command
+def fields(run: Path, *, set_: Set = None) -> None:
+    """D²min of every grain in every stage of RUN → fields.zarr."""
+    _one_step("fields", run, set_)
+
+
+@app.command
+def voxels(run: Path, *, set_: Set = None) -> None:
+    """D²min of RUN on a regular grid → voxels.zarr."""
+    _one_step("voxels", run, set_)
+
+
+@app.command
+def train(run: Path, *, set_: Set = None) -> None:
+    """Train the network on RUN under the random and the blocked split, with baselines → model/."""
+    _one_step("train", run, set_)
+
+
+@app.command
+def explain(run: Path, *, set_: Set = None) -> None:
+    """Integrated Gradients of the network for stages of RUN → attributions.zarr."""
+    _one_step("explain", run, set_)
+
+
+@app.command
+def statistics(run: Path, *, set_: Set = None) -> None:
+    """Spatial correlation of D²min and its length ξ for RUN → statistics/."""
+    _one_step("statistics", run, set_)
+
+
+@app.command
+def figures(run: Path, *, set_: Set = None) -> None:
+    """Draw the figures of RUN → figures/."""
+    _one_step("figures", run, set_)
+
+
+@app.command
+def report(run: Path, *, set_: Set = None) -> None:
+    """Write the report of RUN → report/index.html."""
+    _one_step("report", run, set_)
+
+
+@app.command
+def info(run: Path) -> None:
+    """Say what RUN holds: its cell, how far it got, its stages, scores and timings."""
+    for line in describe_run(open_run(run)):
+        console.print(line, markup=False)
+
+
+def main() -> None:
+    """Entry point: a failure that the user can mend ends in one sentence and exit code 2."""
+    try:
+        app(exit_on_error=False, print_error=False)
+    except MicroslipError as problem:
+        _fail(str(problem), 2)
+    except cyclopts.CycloptsError as problem:
+        _fail(f"{' '.join(str(problem).split())}; see microslip --help", 2)
+    except KeyboardInterrupt:
+        _fail("stopped; the same command goes on from here", 130)
+    except OSError as problem:
+        _fail(f"{problem.strerror or problem} ({problem.filename or 'no file named'}): free space or rights, then repeat", 2)
+
+
+def _fail(text: str, code: int) -> None:
+    sys.stdout.flush()
+    print(f"microslip: {text}", file=sys.stderr)
+    sys.exit(code)

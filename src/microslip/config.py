@@ -1,0 +1,150 @@
+"""The whole configuration: every folder's sections in one model, read from TOML with overrides."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import tomli_w
+from pydantic import BaseModel, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from microslip.core.errors import MicroslipError
+from microslip.data.files import replacing
+from microslip.dem.config import ShearCell
+from microslip.events.config import Stages
+from microslip.fields.config import Nonaffine
+from microslip.grids.config import Split, Voxels
+from microslip.learn.config import Attribution, Network, Training
+from microslip.statistics.config import Correlation
+
+
+class Config(ShearCell):
+    """Sections of a run's TOML; what is left out has the default of the section's own model."""
+
+    stages: Stages = Stages()
+    nonaffine: Nonaffine = Nonaffine()
+    voxels: Voxels = Voxels()
+    split: Split = Split()
+    network: Network = Network()
+    training: Training = Training()
+    attribution: Attribution = Attribution()
+    correlation: Correlation = Correlation()
+
+    @model_validator(mode="after")
+    def _fits_the_cell(self) -> Self:
+        half = min(self.cell.length, self.cell.depth) / 2
+        for key, value in (("nonaffine.cutoff", self.nonaffine.cutoff), ("voxels.radius", self.voxels.radius)):
+            if value > half:
+                raise ValueError(
+                    f"{key} = {value:g} exceeds half the smallest periodic length, {half:g} d̄:"
+                    " use a smaller one or a larger cell"
+                )
+        if self.stages.threshold is not None and self.stages.threshold < self.recording.threshold:
+            raise ValueError(
+                f"stages.threshold = {self.stages.threshold:g} is below recording.threshold = {self.recording.threshold:g},"
+                " so some stages would have no frames: raise the first or lower the second"
+            )
+        return self
+
+    @property
+    def shear_cell(self) -> ShearCell:
+        """The sections that the simulation depends on."""
+        return ShearCell.model_validate({name: getattr(self, name) for name in ShearCell.model_fields})
+
+    @property
+    def stage_threshold(self) -> float:
+        """Smallest swing of s that ends a stage."""
+        return self.recording.threshold if self.stages.threshold is None else self.stages.threshold
+
+
+def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
+    """Read a TOML file and apply overrides such as `loading.strain=0.5`.
+
+    Raises
+    ------
+    MicroslipError
+        The file is missing or not TOML; a key is unknown; a value is out of range.
+    """
+    try:
+        content = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise MicroslipError(f"{path} does not exist: give a TOML file such as configs/quick.toml") from None
+    except IsADirectoryError:
+        raise MicroslipError(f"{path} is a folder: give a TOML file such as configs/quick.toml") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise MicroslipError(f"{path} is not valid TOML ({problem}): mend that line") from None
+    return parse_config(apply_overrides(content, overrides))
+
+
+def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """A copy with each `section.key=value` put in; values are read as TOML, bare words as text."""
+    changed = {name: dict(part) if isinstance(part, Mapping) else part for name, part in content.items()}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        *sections, name = key.strip().split(".")
+        if not equals or not name or len(sections) > 1:
+            raise MicroslipError(f"--set {override} is not of the form section.key=value, such as loading.strain=0.5")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text.strip()
+        target = changed
+        if sections:
+            target = changed.setdefault(sections[0], {})
+        if not isinstance(target, dict):
+            raise MicroslipError(f"--set {override}: {sections[0]} is a value, not a section")
+        target[name] = value
+    return changed
+
+
+def parse_config(content: Mapping[str, Any]) -> Config:
+    """Validate; the first thing wrong becomes one sentence with key, value and remedy."""
+    try:
+        return Config.model_validate(content)
+    except ValidationError as problem:
+        raise MicroslipError(_explain(problem.errors()[0])) from None
+
+
+def _explain(error: ErrorDetails) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        known = [name.split(".")[-1] for name in _keys_beside(location)]
+        close = difflib.get_close_matches(location[-1], known, n=1)
+        remedy = f"did you mean {close[0]}?" if close else f"known there: {', '.join(known)}"
+        return f"unknown key {key} = {error['input']}: {remedy}"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return message if not key or key.split(".")[-1] in message else f"{key}: {message}"
+    description = _description(location)
+    about = f" ({description})" if description else ""
+    return f"{key} = {error['input']} is not possible: {message[0].lower()}{message[1:]}{about}"
+
+
+def _model_at(location: list[str]) -> type[BaseModel]:
+    model: type[BaseModel] = Config
+    for name in location[:-1]:
+        field = model.model_fields.get(name)
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            break
+        model = field.annotation
+    return model
+
+
+def _keys_beside(location: list[str]) -> list[str]:
+    return list(_model_at(location).model_fields)
+
+
+def _description(location: list[str]) -> str:
+    field = _model_at(location).model_fields.get(location[-1]) if location else None
+    return (field.description or "") if field else ""
+
+
+def write_config(config: Config, path: Path) -> None:
+    """Write every key with its value, so that the file stands alone."""
+    with replacing(path) as beside:
+        beside.write_text(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))

@@ -1,0 +1,1 @@
+"""Periodic box, neighbour lists, turning points, units: arrays in, arrays out."""

@@ -1,0 +1,98 @@
+"""Turning points of a fluctuating signal, found sample by sample.
+
+The same compiled rule watches the stress while the DEM runs and re-reads a stored series, so both find the same points.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Literal
+
+import numba
+import numpy as np
+from jaxtyping import Float, Int64
+
+from microslip.core.errors import MicroslipError
+
+Smoothing = Literal["none", "ewma", "median"]
+
+RISING, UNDECIDED, FALLING = 1, 0, -1
+
+# state: direction, highest value, its sample, lowest value, its sample
+N_STATE = 5
+
+
+def initial_state(value: float, sample: int) -> Float[np.ndarray, "5"]:
+    """State of the rule after its first sample."""
+    return np.array([UNDECIDED, value, sample, value, sample], dtype=float)
+
+
+@numba.njit(cache=True)
+def advance(state, value, sample, threshold):  # type: ignore[no-untyped-def]
+    """Feed one value; return the sample of the turning point that it confirms, or −1.
+
+    A running extreme becomes a turning point when the swing that follows it exceeds the threshold; points at a larger
+    threshold are therefore among those at a smaller one. Of equal extremes the first counts.
+    """
+    confirmed = -1
+    if state[0] >= 0 and value > state[1]:
+        state[1], state[2] = value, sample
+    if state[0] <= 0 and value < state[3]:
+        state[3], state[4] = value, sample
+    if state[0] >= 0 and state[1] - value > threshold:
+        confirmed = int(state[2])
+        state[0], state[3], state[4] = -1.0, value, sample
+    elif state[0] <= 0 and value - state[3] > threshold:
+        confirmed = int(state[4])
+        state[0], state[1], state[2] = 1.0, value, sample
+    return confirmed
+
+
+@numba.njit(cache=True)
+def _scan(values, threshold):  # type: ignore[no-untyped-def]
+    state = np.array([0.0, values[0], 0.0, values[0], 0.0])
+    found = np.empty(len(values), dtype=np.int64)
+    n_found = 0
+    for sample in range(1, len(values)):
+        confirmed = advance(state, values[sample], sample, threshold)
+        if confirmed >= 0:
+            found[n_found] = confirmed
+            n_found += 1
+    return found[:n_found]
+
+
+def turning_points(values: Float[np.ndarray, "sample"], threshold: float) -> Int64[np.ndarray, "point"]:
+    """Samples at which the signal turns, alternating maxima and minima, each followed by a swing above the threshold."""
+    if len(values) == 0:
+        return np.empty(0, dtype=np.int64)
+    return _scan(np.asarray(values, dtype=float), float(threshold))
+
+
+class Smoother:
+    """A causal filter fed one sample at a time: the running state that a simulation carries from sample to sample.
+
+    `ewma` is the exponentially weighted mean with weight 2/(span + 1) for the newest sample; `median` the median of the
+    last `span` samples; `none` passes values through.
+    """
+
+    def __init__(self, kind: Smoothing, span: int) -> None:
+        if kind != "none" and span < 1:
+            raise MicroslipError(f"smoothing_span = {span} is below 1: give the number of samples to smooth over")
+        self.kind = kind
+        self.recent: deque[float] = deque(maxlen=1 if kind != "median" else span)
+        self._weight = 2.0 / (span + 1)
+
+    def feed(self, value: float) -> float:
+        """The smoothed value at this sample."""
+        if self.kind == "ewma" and self.recent:
+            value = self.recent[-1] + self._weight * (value - self.recent[-1])
+        self.recent.append(value)
+        return float(np.median(self.recent)) if self.kind == "median" else value
+
+
+def smooth(values: Float[np.ndarray, "sample"], kind: Smoothing, span: int) -> Float[np.ndarray, "sample"]:
+    """The whole series through `Smoother`."""
+    if kind == "none":
+        return values
+    smoother = Smoother(kind, span)
+    return np.array([smoother.feed(float(value)) for value in values])

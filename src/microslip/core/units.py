@@ -1,0 +1,52 @@
+"""The unit system and the dimensionless numbers of dense granular flow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Units:
+    """What one reduced unit is in SI: lengths in d̄, stresses in p, energies in p d̄³.
+
+    Parameters
+    ----------
+    length
+        Mean grain diameter d̄ [m].
+    pressure
+        Normal pressure p [Pa].
+    """
+
+    length: float
+    pressure: float
+
+    @property
+    def energy(self) -> float:
+        """p d̄³ [J]."""
+        return self.pressure * self.length**3
+
+
+def inertial_number(shear_rate: float, diameter: float, density: float, pressure: float) -> float:
+    """I = γ̇ d̄ √(ρ/p): inertia against confinement; quasi-static below about 1e-3.
+
+    Parameters: γ̇ [1/s], d̄ [m], ρ [kg/m³], p [Pa]. Source: GDR MiDi, Eur. Phys. J. E 14 (2004) 341.
+    """
+    return shear_rate * diameter * math.sqrt(density / pressure)
+
+
+def stiffness_number(youngs_modulus: float, poisson_ratio: float, pressure: float) -> float:
+    """κ = (E / ((1 − ν²) p))^(2/3): d̄ over the typical overlap of a Hertz contact; rigid limit above about 1e4.
+
+    Source: Agnolin & Roux, Phys. Rev. E 76 (2007) 061302, eq. 7.
+    """
+    return (youngs_modulus / ((1 - poisson_ratio**2) * pressure)) ** (2 / 3)
+
+
+def rayleigh_time(diameter: float, density: float, youngs_modulus: float, poisson_ratio: float) -> float:
+    """T_R = π R √(ρ/G) / (0.1631 ν + 0.8766) [s], the time a Rayleigh wave takes around a grain of that diameter [m].
+
+    Source: Thornton & Randall, in Micromechanics of Granular Materials (1988), p. 133.
+    """
+    shear_modulus = youngs_modulus / (2 * (1 + poisson_ratio))
+    return math.pi * (diameter / 2) * math.sqrt(density / shear_modulus) / (0.1631 * poisson_ratio + 0.8766)

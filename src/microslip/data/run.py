@@ -1,0 +1,131 @@
+"""A run folder, opened for reading: its stores as xarray and pandas, nothing loaded before it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from microslip.core.box import Box
+from microslip.core.errors import MicroslipError
+from microslip.data.files import read_json, read_table
+from microslip.data.provenance import read_provenance
+from microslip.data.store import check_store, open_dataset
+
+STAGE_COLUMNS = [
+    "stage",
+    "cycle",
+    "kind",
+    "start_frame",
+    "end_frame",
+    "start_sample",
+    "end_sample",
+    "start_strain",
+    "end_strain",
+    "strain_increment",
+    "start_stress",
+    "end_stress",
+    "fluctuation",
+]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder holds; each property opens its store, lazily, and says which step writes it where it is missing.
+
+    Lengths are in d̄, stresses in p, D²min in d̄².
+    """
+
+    folder: Path
+
+    @property
+    def box(self) -> Box:
+        """Lx, Ly and the undeformed height H₀ [d̄], periodic in x and y."""
+        lengths = check_store(self.folder / "trajectory.zarr").attrs["box"]
+        return Box(tuple(lengths))  # type: ignore[arg-type]
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """How the trajectory was made: configuration, I, Δt, seed, versions."""
+        return dict(check_store(self.folder / "trajectory.zarr").attrs)
+
+    @property
+    def grains(self) -> xr.Dataset:
+        """`diameter`, `kind` and `id` of every grain."""
+        return open_dataset(self.folder / "trajectory.zarr", "grains")
+
+    @property
+    def series(self) -> xr.Dataset:
+        """Strain, stress and the other quantities of every sample."""
+        return open_dataset(self.folder / "trajectory.zarr", "series")
+
+    @property
+    def frames(self) -> xr.Dataset:
+        """Positions of all grains at the turning points."""
+        return open_dataset(self.folder / "trajectory.zarr", "frames")
+
+    @property
+    def trajectory(self) -> xr.DataTree:
+        """Grains, series and frames as one tree."""
+        attributes = xr.Dataset(attrs=self.attributes)
+        return xr.DataTree.from_dict(
+            {"/": attributes, "grains": self.grains, "series": self.series, "frames": self.frames}
+        )
+
+    @property
+    def stages(self) -> pd.DataFrame:
+        """One row per stick or slip stage."""
+        return read_table(self.folder / "stages.csv", STAGE_COLUMNS)
+
+    @property
+    def fields(self) -> xr.Dataset:
+        """One value per stage and grain."""
+        return open_dataset(self.folder / "fields.zarr")
+
+    @property
+    def voxels(self) -> xr.Dataset:
+        """D²min on the nodes of a regular grid, per stage."""
+        return open_dataset(self.folder / "voxels.zarr")
+
+    @property
+    def attributions(self) -> xr.Dataset:
+        """Integrated Gradients of the prediction, per explained stage and node."""
+        return open_dataset(self.folder / "attributions.zarr")
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """Target and prediction of every stage under every split."""
+        return read_table(self.folder / "model" / "predictions.csv", ["stage", "split", "target", "prediction"])
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Scores of the network and of its baselines."""
+        metrics: dict[str, Any] = read_json(self.folder / "model" / "metrics.json")
+        return metrics
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Which step ran with what, when, and for how long."""
+        return read_provenance(self.folder)
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a run folder.
+
+    Raises
+    ------
+    MicroslipError
+        There is no such folder, or it is not a run folder.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise MicroslipError(f"{folder} is not a folder: give the folder that `microslip run` made, such as runs/quick")
+    if not (folder / "trajectory.zarr").exists() and not (folder / "provenance.json").exists():
+        raise MicroslipError(
+            f"{folder} is not a run folder (it has neither trajectory.zarr nor provenance.json):"
+            " give the folder that `microslip run` made, such as runs/quick"
+        )
+    return Run(folder)

@@ -1,0 +1,96 @@
+"""zarr stores: creation with names, units and a format version; checked opening; growth along the first dimension."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from microslip.core.errors import MicroslipError
+
+# Raised when a reader of the old stores would misread the new ones.
+FORMAT_VERSION = 1
+
+# A chunk of several megabytes keeps both the number of files and the memory of a reader small.
+CHUNK_BYTES = 4 * 2**20
+
+
+def create_store(path: Path, attributes: Mapping[str, Any]) -> zarr.Group:
+    """A new, empty store, marked with this format's version."""
+    group = zarr.open_group(path, mode="w")
+    group.attrs.update({"format": "microslip", "format_version": FORMAT_VERSION, **attributes})
+    return group
+
+
+def add_array(
+    group: zarr.Group,
+    name: str,
+    dimensions: Sequence[str],
+    shape: tuple[int, ...],
+    dtype: str,
+    unit: str,
+    description: str,
+    *,
+    per_chunk: int | None = None,
+) -> zarr.Array:
+    """A named array whose chunks hold `per_chunk` entries along the first dimension, filled with NaN or 0.
+
+    Without `per_chunk` the chunks are of a few megabytes.
+    """
+    entry = max(1, math.prod(shape[1:])) * np.dtype(dtype).itemsize
+    first = per_chunk or max(1, CHUNK_BYTES // entry)
+    return group.create_array(
+        name,
+        shape=shape,
+        chunks=(first, *(max(1, n) for n in shape[1:])),
+        dtype=dtype,
+        fill_value=float("nan") if np.dtype(dtype).kind == "f" else 0,
+        dimension_names=list(dimensions),
+        attributes={"units": unit, "description": description},
+    )
+
+
+def append(array: zarr.Array, values: np.ndarray) -> None:
+    """Grow along the first dimension."""
+    start = array.shape[0]
+    array.resize((start + len(values), *array.shape[1:]))
+    array[start:] = values
+
+
+def check_store(path: Path) -> zarr.Group:
+    """Open a store for reading.
+
+    Raises
+    ------
+    MicroslipError
+        There is none, it is not ours, or it was written by a version with another format.
+    """
+    try:
+        group = zarr.open_group(path, mode="r")
+    except (FileNotFoundError, KeyError, ValueError, TypeError) as problem:
+        if path.exists():
+            raise MicroslipError(f"{path} is not a readable zarr store ({problem}): remove it and run its step again") from None
+        raise MicroslipError(f"{path} does not exist: run the step that writes it") from None
+    if group.attrs.get("format") != "microslip":
+        raise MicroslipError(f"{path} is a zarr store of another program: choose another run folder")
+    version = group.attrs.get("format_version")
+    if version != FORMAT_VERSION:
+        raise MicroslipError(
+            f"{path} has format_version = {version}, this microslip reads {FORMAT_VERSION}:"
+            " remove the store and run its step again, or use the microslip that wrote it"
+        )
+    return group
+
+
+def open_dataset(path: Path, group: str | None = None) -> xr.Dataset:
+    """A store, or one group of it, as a lazily read dataset; errors as in `check_store`."""
+    check_store(path)
+    try:
+        return xr.open_zarr(path, group=group, consolidated=False, chunks=None, decode_cf=False)
+    except (FileNotFoundError, KeyError) as problem:
+        raise MicroslipError(f"{path} lacks the group {group} ({problem}): run the step that writes it again") from None

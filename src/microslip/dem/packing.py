@@ -1,0 +1,111 @@
+"""Grains before compaction: loose, random, and allowed to overlap a little."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from microslip.core.errors import MicroslipError
+from microslip.dem.config import ShearCell
+
+BULK, BOTTOM, TOP = 0, 1, 2
+
+# The filling is looser than the packing it becomes; closer than this, centres would start with a violent push.
+LOOSE_SOLID_FRACTION = 0.48
+CLOSEST_CENTRES = 0.72
+
+
+@dataclass(frozen=True)
+class LoosePacking:
+    """Grains in the order of their ids: bulk, bottom wall, top wall.
+
+    `position` (grain, 3) [d̄], `diameter` (grain) [d̄], `kind` (grain) 0 bulk, 1 bottom, 2 top; `top_plane` is the
+    height of the top wall's centres [d̄]; z = 0 is the inner face of the bottom wall.
+    """
+
+    position: Float64[np.ndarray, "grain 3"]
+    diameter: Float64[np.ndarray, "grain"]
+    kind: Int64[np.ndarray, "grain"]
+    top_plane: float
+
+
+@numba.njit(cache=True)
+def _insert(candidates, lengths, closest, wanted):  # type: ignore[no-untyped-def]
+    """Random sequential addition: keep each candidate that is at least `closest` from all kept before it."""
+    n = np.empty(3, dtype=np.int64)
+    for axis in range(3):
+        n[axis] = max(1, int(lengths[axis] / closest))
+    head = np.full((n[0], n[1], n[2]), -1, dtype=np.int64)
+    following = np.empty(wanted, dtype=np.int64)
+    kept = np.empty((wanted, 3))
+    n_kept = 0
+    for candidate in candidates:
+        cx = min(int(candidate[0] / lengths[0] * n[0]), n[0] - 1)
+        cy = min(int(candidate[1] / lengths[1] * n[1]), n[1] - 1)
+        cz = min(int(candidate[2] / lengths[2] * n[2]), n[2] - 1)
+        free = True
+        for ix in range(cx - 1, cx + 2):
+            for iy in range(cy - 1, cy + 2):
+                for iz in range(max(cz - 1, 0), min(cz + 2, n[2])):
+                    other = head[ix % n[0], iy % n[1], iz]
+                    while other >= 0 and free:
+                        dx = candidate[0] - kept[other, 0]
+                        dy = candidate[1] - kept[other, 1]
+                        dx -= lengths[0] * np.round(dx / lengths[0])
+                        dy -= lengths[1] * np.round(dy / lengths[1])
+                        dz = candidate[2] - kept[other, 2]
+                        free = dx * dx + dy * dy + dz * dz >= closest * closest
+                        other = following[other]
+                    if not free:
+                        break
+        if free:
+            kept[n_kept] = candidate
+            following[n_kept] = head[cx, cy, cz]
+            head[cx, cy, cz] = n_kept
+            n_kept += 1
+            if n_kept == wanted:
+                break
+    return kept[:n_kept]
+
+
+def loose_packing(config: ShearCell) -> LoosePacking:
+    """Bulk grains by random sequential addition between two walls of overlapping grains.
+
+    Raises
+    ------
+    MicroslipError
+        The grains do not fit, which only a cell of a few grains can cause.
+    """
+    rng = np.random.default_rng(config.seed)
+    lx, ly = config.cell.length, config.cell.depth
+    n_bulk = config.n_bulk
+    height = config.cell.height * config.cell.solid_fraction / LOOSE_SOLID_FRACTION
+    # half a grain of room at both walls, and the walls' own roughness
+    margin = 0.5 + config.cell.wall_roughness
+    lengths = np.array([lx, ly, height])
+    diameter = rng.uniform(1 - config.grains.width, 1 + config.grains.width, n_bulk)
+    bulk = _insert(rng.random((200 * n_bulk, 3)) * lengths, lengths, CLOSEST_CENTRES, n_bulk)
+    if len(bulk) < n_bulk:
+        raise MicroslipError(
+            f"only {len(bulk)} of {n_bulk} grains fit the loose filling: lower cell.solid_fraction or enlarge the cell"
+        )
+    bulk = bulk + np.array([0.0, 0.0, margin])
+    top_plane = height + 2 * margin + 0.5
+
+    nx, ny = config.wall_shape
+    x, y = np.meshgrid((np.arange(nx) + 0.5) * lx / nx, (np.arange(ny) + 0.5) * ly / ny, indexing="ij")
+    n_wall = nx * ny
+
+    def wall(plane: float) -> Float64[np.ndarray, "grain 3"]:
+        rough = rng.uniform(-1, 1, n_wall) * config.cell.wall_roughness
+        return np.column_stack([x.ravel(), y.ravel(), plane + rough - rough.mean()])
+
+    return LoosePacking(
+        position=np.concatenate([bulk, wall(-0.5), wall(top_plane)]),
+        diameter=np.concatenate([diameter, np.ones(2 * n_wall)]),
+        kind=np.repeat([BULK, BOTTOM, TOP], [n_bulk, n_wall, n_wall]),
+        top_plane=top_plane,
+    )

@@ -1,0 +1,1 @@
+"""Stress series → table of stick and slip stages."""

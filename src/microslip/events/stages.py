@@ -1,0 +1,101 @@
+"""Stick and slip stages of a stress series."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from microslip.core.errors import MicroslipError
+from microslip.core.turning_points import Smoothing, smooth, turning_points
+
+
+def detect_stages(
+    strain: Float[np.ndarray, "sample"],
+    stress: Float[np.ndarray, "sample"],
+    threshold: float = 1e-5,
+    smoothing: tuple[Smoothing, int] | None = None,
+) -> pd.DataFrame:
+    """Cut the series at its turning points: a stick stage while s rises, a slip stage while it falls.
+
+    A turning point counts when the swing that follows it exceeds the threshold, so stick and slip alternate; a cycle is
+    a stick stage and the slip stage after it. The fluctuation is s(start) − s(end): positive for slip, negative for
+    stick (Mei et al. 2023, section 2.1).
+
+    Parameters
+    ----------
+    strain, stress
+        Shear strain γ and shear stress s [p] of every sample, shape (sample,).
+    threshold
+        Smallest swing of s [p].
+    smoothing
+        Causal filter before detection, `("ewma", span)` or `("median", span)` with the span in samples. Stresses in the
+        table are those of the unsmoothed series.
+
+    Returns
+    -------
+    DataFrame
+        stage, cycle, kind, start_sample, end_sample, start_strain, end_strain, strain_increment, start_stress,
+        end_stress, fluctuation; one row per stage, in order, and none where the series does not turn.
+
+    Raises
+    ------
+    MicroslipError
+        NaN in the series, unequal lengths, strain that does not increase, a threshold that is not positive.
+    """
+    strain, stress = np.asarray(strain, dtype=float), np.asarray(stress, dtype=float)
+    if strain.shape != stress.shape or strain.ndim != 1:
+        raise MicroslipError(f"strain and stress have shapes {strain.shape} and {stress.shape}: give two equal columns")
+    for name, values in (("strain", strain), ("stress", stress)):
+        if not np.isfinite(values).all():
+            bad = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise MicroslipError(f"the {name} is {values[bad]} at sample {bad}: mend or cut the series first")
+    if np.any(np.diff(strain) <= 0):
+        bad = int(np.flatnonzero(np.diff(strain) <= 0)[0])
+        raise MicroslipError(f"the strain does not increase from sample {bad} to {bad + 1}: sort or cut the series first")
+    if not threshold > 0:
+        raise MicroslipError(f"threshold = {threshold:g} is not positive: give the smallest swing of s that counts")
+    smoothed = smooth(stress, *smoothing) if smoothing else stress
+    points = turning_points(smoothed, threshold)
+    start, end = points[:-1], points[1:]
+    rising = smoothed[end] > smoothed[start]
+    table = pd.DataFrame(
+        {
+            "stage": np.arange(len(start)),
+            # a record that begins with a slip gives that slip a cycle of its own
+            "cycle": np.cumsum(rising) - (1 if len(rising) and rising[0] else 0),
+            "kind": np.where(rising, "stick", "slip"),
+            "start_sample": start,
+            "end_sample": end,
+            "start_strain": strain[start],
+            "end_strain": strain[end],
+            "strain_increment": strain[end] - strain[start],
+            "start_stress": stress[start],
+            "end_stress": stress[end],
+            "fluctuation": stress[start] - stress[end],
+        }
+    )
+    return table
+
+
+def attach_frames(stages: pd.DataFrame, frame_sample: Int[np.ndarray, "frame"]) -> pd.DataFrame:
+    """Add `start_frame` and `end_frame`: the frames kept at the stages' turning points.
+
+    Raises
+    ------
+    MicroslipError
+        A turning point has no frame, as when the threshold is below that of the recording.
+    """
+    frame = np.searchsorted(frame_sample, stages[["start_sample", "end_sample"]].to_numpy())
+    found = np.append(frame_sample, -1)[np.minimum(frame, len(frame_sample))]
+    missing = found != stages[["start_sample", "end_sample"]].to_numpy()
+    if missing.any():
+        bad = int(stages["start_sample"].iloc[int(np.argwhere(missing)[0, 0])])
+        raise MicroslipError(
+            f"no frame was kept at sample {bad}, where a stage starts or ends:"
+            " use stages.threshold at or above recording.threshold, and the recording's smoothing"
+        )
+    with_frames = stages.copy()
+    with_frames.insert(3, "start_frame", frame[:, 0])
+    with_frames.insert(4, "end_frame", frame[:, 1])
+    return with_frames

@@ -1,0 +1,1 @@
+"""One value per grain and stage."""

@@ -1,0 +1,1 @@
+"""Grain fields → voxels; samples and splits."""

@@ -1,0 +1,30 @@
+"""What steers voxels and splits."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from microslip.core.settings import Settings
+
+
+class Voxels(Settings):
+    """Coarse graining; d₅₀ = d̄ for diameters uniform about d̄."""
+
+    spacing: float = Field(1.0, gt=0, le=10, description="L_grid [d₅₀], rounded so that nodes close on the periodic axes")
+    radius: float = Field(1.3, gt=0, le=10, description="δ [d₅₀]: a node carries the mean of the grains this near")
+
+
+class Split(Settings):
+    """Training, validation and test shares."""
+
+    train: float = Field(0.6, gt=0, lt=1)
+    validation: float = Field(0.2, gt=0, lt=1)
+    guard: int = Field(10, ge=0, description="stages left out between the blocks of the blocked split")
+
+    @model_validator(mode="after")
+    def _leaves_a_test_set(self) -> Self:
+        if self.train + self.validation >= 1:
+            raise ValueError(f"train + validation = {self.train + self.validation:g} leaves no test set: lower one")
+        return self

@@ -1,0 +1,50 @@
+"""Which stages train, validate and test."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Int64
+
+from microslip.core.errors import MicroslipError
+from microslip.grids.config import Split
+
+# Below this the test scores say nothing.
+FEWEST_STAGES = 20
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+SplitSets = dict[str, Int64[np.ndarray, "stage"]]
+
+
+def random_split(n_stages: int, split: Split, seed: int) -> SplitSets:
+    """The paper's split: stages drawn at random.
+
+    Adjacent stages share a frame and much of their pattern, so this split leaks: show the blocked one beside it.
+    """
+    _check(n_stages)
+    order = np.random.default_rng(seed).permutation(n_stages)
+    n_train, n_validation = round(split.train * n_stages), round(split.validation * n_stages)
+    parts = np.split(order, [n_train, n_train + n_validation])
+    return {name: np.sort(part) for name, part in zip((TRAIN, VALIDATION, TEST), parts, strict=True)}
+
+
+def blocked_split(n_stages: int, split: Split) -> SplitSets:
+    """Three blocks of strain in order, train, validation, test, with `guard` stages left out at each border."""
+    _check(n_stages)
+    n_train, n_validation = round(split.train * n_stages), round(split.validation * n_stages)
+    stages = np.arange(n_stages)
+    blocks = np.split(stages, [n_train, n_train + n_validation])
+    sets = {TRAIN: blocks[0], VALIDATION: blocks[1][split.guard :], TEST: blocks[2][split.guard :]}
+    if min(map(len, sets.values())) == 0:
+        raise MicroslipError(
+            f"split.guard = {split.guard} leaves no stage of a block of {min(map(len, blocks))}: lower it, or shear longer"
+        )
+    return sets
+
+
+def _check(n_stages: int) -> None:
+    if n_stages < FEWEST_STAGES:
+        raise MicroslipError(
+            f"{n_stages} stages are too few to train, validate and test, {FEWEST_STAGES} are the least:"
+            " raise loading.strain or lower stages.threshold"
+        )

@@ -1,0 +1,1 @@
+"""Network, training, evaluation, baselines, attribution. The only folder that knows torch."""

@@ -1,0 +1,1 @@
+"""Spatial statistics of the fields, binned by stress fluctuation."""

@@ -1,0 +1,42 @@
+"""Stages grouped by the sign and size of their stress fluctuation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def bin_stages(stages: pd.DataFrame, n_bins: int) -> pd.DataFrame:
+    """Groups of stages: all sticks, all slips, and each kind in logarithmic bins of |fluctuation|.
+
+    Both kinds share the edges, so that a stick and a slip of one size can be compared.
+
+    Returns
+    -------
+    DataFrame
+        group, kind, by ("kind" or "bin"), low, high (of |fluctuation|), n_stages, mean_fluctuation, members (a list of
+        stage numbers); groups without a stage are left out.
+    """
+    size = stages["fluctuation"].abs()
+    rows = []
+    edges = np.geomspace(size.min(), size.max() * (1 + 1e-9), n_bins + 1) if len(stages) else np.array([])
+    for kind in ("stick", "slip"):
+        of_kind = (stages["kind"] == kind) & (size > 0)
+        groups = [(kind, "kind", size[of_kind].min(), size[of_kind].max(), of_kind)]
+        for low, high in zip(edges[:-1], edges[1:], strict=True):
+            groups.append((f"{kind} {low:.1e} to {high:.1e}", "bin", low, high, of_kind & (size >= low) & (size < high)))
+        for group, by, low, high, chosen in groups:
+            if chosen.any():
+                rows.append(
+                    {
+                        "group": group,
+                        "kind": kind,
+                        "by": by,
+                        "low": low,
+                        "high": high,
+                        "n_stages": int(chosen.sum()),
+                        "mean_fluctuation": float(stages.loc[chosen, "fluctuation"].mean()),
+                        "members": stages.loc[chosen, "stage"].tolist(),
+                    }
+                )
+    return pd.DataFrame(rows)

@@ -1,0 +1,72 @@
+"""Which stages stand for the others in a figure: a large slip with the stick before it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from microslip.core.errors import MicroslipError
+
+
+class TooFewStages(MicroslipError):
+    """A figure asks for a stick or a slip that the table does not hold."""
+
+
+def cycles(stages: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of a stick and the slip right after it: `stick`, `slip` (row numbers of the table), `size`.
+
+    The size is that of the smaller of the two changes of stress [p], so that both can be seen where it is large.
+    """
+    kind = stages["kind"].to_numpy()
+    first = np.flatnonzero((kind[:-1] == "stick") & (kind[1:] == "slip"))
+    size = stages["fluctuation"].abs().to_numpy()
+    return pd.DataFrame({"stick": first, "slip": first + 1, "size": np.minimum(size[first], size[first + 1])})
+
+
+def choose_cycle(stages: pd.DataFrame, quantile: float) -> tuple[int, int]:
+    """Row numbers of the stick and the slip of the cycle whose size lies nearest that quantile of all cycles.
+
+    Raises
+    ------
+    TooFewStages
+        There is no stick with a slip after it.
+    """
+    pairs = cycles(stages)
+    if pairs.empty:
+        raise TooFewStages("no stick stage has a slip after it: shear further or lower stages.threshold")
+    wanted = pairs["size"].quantile(quantile)
+    row = pairs.loc[(pairs["size"] - wanted).abs().idxmin()]
+    return int(row["stick"]), int(row["slip"])
+
+
+def largest_slip(stages: pd.DataFrame) -> tuple[int, int]:
+    """Row numbers of the largest slip that a stick comes before, and of that stick: (stick, slip).
+
+    Raises
+    ------
+    TooFewStages
+        There is no stick with a slip after it.
+    """
+    pairs = cycles(stages)
+    if pairs.empty:
+        raise TooFewStages("no stick stage has a slip after it: shear further or lower stages.threshold")
+    slip = int(pairs["slip"].iloc[int(np.argmax(stages["fluctuation"].to_numpy()[pairs["slip"]]))])
+    return slip - 1, slip
+
+
+def choose_explained(stages: pd.DataFrame, explained: np.ndarray) -> tuple[int, int]:
+    """Positions in `explained` of its largest slip and its largest stick.
+
+    Raises
+    ------
+    TooFewStages
+        A slip or a stick is missing among the explained stages.
+    """
+    table = stages.set_index("stage").reindex(explained)
+    found = []
+    for kind in ("slip", "stick"):
+        sizes = table["fluctuation"].abs().where(table["kind"] == kind)
+        if sizes.isna().all():
+            raise TooFewStages(f"no {kind} stage has been explained")
+        found.append(int(np.nanargmax(sizes.to_numpy())))
+    return found[0], found[1]

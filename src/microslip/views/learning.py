@@ -1,0 +1,186 @@
+"""What the network learned: loss curves, predicted against true stress changes, errors, and R² beside the baselines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from microslip.views.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, journal_style
+
+RULES = ("random", "blocked")
+SPLIT_COLOUR = {"train": GREY, "validation": ORANGE, "test": VERMILLION}
+MODEL_COLOUR = {"network": BLUE, "d2min_quantiles": GREEN, "mean_d2min": PURPLE}
+MODEL_NAME = {
+    "network": "network",
+    "d2min_quantiles": r"quantiles of $D^2_\mathrm{min}$",
+    "mean_d2min": r"mean $D^2_\mathrm{min}$",
+}
+
+# A worse R² than this is drawn as this, with its number beside it: how much worse than the mean says nothing.
+R2_FLOOR = -0.25
+
+
+def coefficient_of_determination(target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "stage"]) -> float:
+    """R² = 1 − Σ(t − p)²/Σ(t − ⟨t⟩)²; NaN where the target does not vary."""
+    spread = float(np.sum((target - target.mean()) ** 2)) if len(target) else 0.0
+    return 1 - float(np.sum((target - prediction) ** 2)) / spread if spread > 0 else float("nan")
+
+
+@journal_style()
+def loss_curves(history: pd.DataFrame, rule: str, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """Training and validation loss against epoch under one split rule; table of history.csv."""
+    figure, axes = axes_or_new(axes)
+    of_rule = history[history["rule"] == rule]
+    axes.plot(of_rule["epoch"], of_rule["train_loss"], color=INK, label="train")
+    axes.plot(of_rule["epoch"], of_rule["validation_loss"], color=SPLIT_COLOUR["validation"], label="validation")
+    if len(of_rule):
+        best = of_rule.loc[of_rule["validation_loss"].idxmin()]
+        axes.plot(
+            best["epoch"], best["validation_loss"], "o", color=SPLIT_COLOUR["validation"], markersize=4, label="best"
+        )
+    axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.set_xlabel("epoch [1]")
+    axes.set_ylabel(r"loss [target variances]")
+    axes.legend()
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def predicted_against_true(
+    predictions: pd.DataFrame,
+    rule: str,
+    *,
+    splits: tuple[str, ...] = ("train", "test"),
+    title: str = "",
+    axes: Axes | None = None,
+) -> Figure:
+    """Predicted against true stress fluctuation [p] under one split rule, with the R² of each set; predictions.csv."""
+    figure, axes = axes_or_new(axes, height=3.2)
+    of_rule = predictions[predictions["rule"] == rule]
+    shown = of_rule[of_rule["split"].isin(splits)]
+    for split in splits:
+        part = shown[shown["split"] == split]
+        r2 = coefficient_of_determination(part["target"].to_numpy(), part["prediction"].to_numpy())
+        axes.plot(
+            part["target"], part["prediction"], "o", color=SPLIT_COLOUR[split],
+            alpha=0.30 if split == "train" else 0.65,
+            markersize=2.4 if split == "train" else 3.0, markeredgewidth=0, rasterized=len(part) > 3000,
+            label=rf"{split}, $R^2$ = {r2:.3f}",
+        )  # fmt: skip
+    _square(axes, shown)
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def both_test_sets(predictions: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """Predicted against true stress fluctuation [p] of the test sets of all split rules; predictions.csv."""
+    figure, axes = axes_or_new(axes, height=3.2)
+    tests = predictions[predictions["split"] == "test"]
+    for rule, colour, marker in zip(RULES, (SKY, VERMILLION), "os", strict=True):
+        part = tests[tests["rule"] == rule]
+        if part.empty:
+            continue
+        r2 = coefficient_of_determination(part["target"].to_numpy(), part["prediction"].to_numpy())
+        axes.plot(
+            part["target"], part["prediction"], marker, color=colour, alpha=0.6, markersize=3.2, markeredgewidth=0,
+            label=rf"{rule} split, $R^2$ = {r2:.2f}",
+        )  # fmt: skip
+    _square(axes, tests)
+    axes.set_title(title, loc="left")
+    return figure
+
+
+def _square(axes: Axes, shown: pd.DataFrame) -> None:
+    """Equal limits on both axes, the 1:1 line, labels and legend."""
+    values = shown[["target", "prediction"]].to_numpy()
+    low, high = (float(values.min()), float(values.max())) if values.size else (-1.0, 1.0)
+    # room above the points for the legend
+    low, high = low - 0.04 * (high - low), high + 0.16 * (high - low)
+    axes.plot([low, high], [low, high], color=INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=3)
+    axes.set_xlim(low, high)
+    axes.set_ylim(low, high)
+    axes.set_aspect("equal")
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.set_xlabel(r"true $\Delta s$ [$p$]")
+    axes.set_ylabel(r"predicted $\Delta s$ [$p$]")
+    if values.size:
+        axes.legend(loc="upper left", handletextpad=0.1, borderaxespad=0.1, markerscale=1.6)
+
+
+@journal_style()
+def error_histogram(predictions: pd.DataFrame, rule: str, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """Density of predicted minus true [p] on training and test set under one split rule; table of predictions.csv."""
+    figure, axes = axes_or_new(axes)
+    of_rule = predictions[predictions["rule"] == rule]
+    error = of_rule["prediction"] - of_rule["target"]
+    # the far tail would flatten everything else
+    limit = float(error.abs().quantile(0.99)) if len(error) else 1.0
+    edges = np.linspace(-limit, limit, 41) if limit > 0 else np.linspace(-1, 1, 41)
+    for split in ("train", "test"):
+        part = error[of_rule["split"] == split]
+        if part.empty:
+            continue
+        rmse = float(np.sqrt(np.mean(part**2)))
+        heights = np.histogram(part, edges)[0] / (len(part) * np.diff(edges))
+        axes.stairs(
+            heights, edges, color=SPLIT_COLOUR[split], linewidth=1.2, fill=split == "train",
+            alpha=0.45 if split == "train" else 1.0, label=f"{split}\nrmse {rmse:.2g} $p$",
+        )  # fmt: skip
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.5)
+    axes.axvline(0, color=INK, linewidth=0.7)
+    axes.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
+    axes.set_xlabel(r"predicted − true [$p$]")
+    axes.set_ylabel(r"density [$1/p$]")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper left", borderaxespad=0.1, handlelength=1.2, frameon=True, framealpha=1, edgecolor="none")
+    axes.set_title(title, loc="left")
+    return figure
+
+
+def score(metrics: dict[str, Any], rule: str, model: str, split: str, name: str = "r2") -> float:
+    """One number of metrics.json, NaN where it is missing."""
+    try:
+        return float(metrics[rule][model][split][name])
+    except (KeyError, TypeError, ValueError):
+        return float("nan")
+
+
+@journal_style()
+def score_bars(metrics: dict[str, Any], *, split: str = "test", title: str = "", axes: Axes | None = None) -> Figure:
+    """R² of the network and the baselines under each split rule; bars end at `R2_FLOOR`, numbers are written out."""
+    figure, axes = axes_or_new(axes)
+    models = list(MODEL_COLOUR)
+    width = 0.8 / len(models)
+    top = 0.0
+    for j, model in enumerate(models):
+        for i, rule in enumerate(RULES):
+            r2 = score(metrics, rule, model, split)
+            if not np.isfinite(r2):
+                continue
+            x, height = i + (j - 1) * width, max(r2, R2_FLOOR)
+            top = max(top, height)
+            axes.bar(x, height, 0.9 * width, color=MODEL_COLOUR[model], label=MODEL_NAME[model] if i == 0 else None)
+            axes.annotate(
+                f"{r2:.2f}".replace("-", "−"), (x, max(height, 0.0)), xytext=(0, 2),
+                textcoords="offset points", ha="center", fontsize=7,
+            )  # fmt: skip
+    axes.axhline(0, color=INK, linewidth=0.7)
+    axes.set_xticks(range(len(RULES)), [f"{rule} split" for rule in RULES])
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlim(-0.5, len(RULES) - 0.5)
+    axes.set_ylim(R2_FLOOR - 0.02, max(top, 0.5) + 0.62)
+    axes.set_yticks([tick for tick in (-0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0) if tick <= max(top, 0.5) + 0.1])
+    axes.set_ylabel(rf"$R^2$ on the {split} set [1]")
+    axes.legend(loc="upper left", borderaxespad=0.1, handlelength=1.2)
+    axes.set_title(title, loc="left")
+    return figure

@@ -1,0 +1,143 @@
+"""One look for every figure: journal widths, colour-blind-safe colours, and no trace left in matplotlib's settings."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Widths of one and of two columns of a journal page [in].
+ONE_COLUMN = 3.5
+TWO_COLUMNS = 7.2
+
+# Okabe & Ito (2008): told apart with every common kind of colour blindness, and in grey by their lightness.
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+PURPLE = "#CC79A7"
+INK = "#1F2933"
+GREY = "#7B8794"
+WALL = "#5B6675"
+BULK = "#E3CFA4"
+
+KIND_COLOUR = {"stick": BLUE, "slip": VERMILLION}
+KIND_MARKER = {"stick": "o", "slip": "s"}
+
+# Perceptually uniform: one for sizes, one for order, one for signed values.
+SIZE_MAP = "plasma"
+ORDER_MAP = "viridis"
+SIGNED_MAP = "RdBu_r"
+
+_SETTINGS: dict[str, Any] = {
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "mathtext.fontset": "dejavusans",
+    # text stays text in the PDF, so that a journal can set it again
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "axes.unicode_minus": True,
+}
+
+
+@contextmanager
+def journal_style() -> Iterator[None]:
+    """The settings of all figures, in a `with` block or as a decorator; the reader's own settings return afterwards."""
+    with matplotlib.rc_context(_SETTINGS):  # type: ignore[arg-type]
+        yield
+
+
+@journal_style()
+def new_figure(width: float = ONE_COLUMN, height: float = 2.6) -> Figure:
+    """An empty figure of that size [in], unknown to pyplot, so that nothing has to be closed and no window opens."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+@journal_style()
+def axes_or_new(axes: Axes | None, width: float = ONE_COLUMN, height: float = 2.6) -> tuple[Figure, Axes]:
+    """The reader's axes and their figure, or a new figure with one pair of axes."""
+    if axes is None:
+        figure = new_figure(width, height)
+        return figure, figure.subplots()
+    figure = axes.get_figure(root=True)  # type: ignore[assignment]
+    if figure is None:
+        raise ValueError("the axes belong to no figure")
+    return figure, axes
+
+
+def letter(axes: Axes, text: str) -> None:
+    """A panel's letter in front of its title."""
+    title = axes.get_title(loc="left")
+    axes.set_title(f"{text}  {title}".rstrip(), loc="left")
+
+
+def say_missing(axes: Axes, sentence: str, width: int = 34) -> None:
+    """A sentence in the place of a panel whose data do not exist."""
+    title = axes.get_title(loc="left")
+    axes.clear()
+    axes.set_axis_off()
+    axes.set_title(title, loc="left")
+    # a dollar sign in a path would start a formula
+    text = "\n".join(textwrap.wrap(sentence, width)).replace("$", r"\$")
+    axes.text(
+        0.5,
+        0.5,
+        text,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        color=GREY,
+        fontsize=7.5,
+        bbox={"boxstyle": "round,pad=0.8", "facecolor": "#F5F7FA", "edgecolor": "#CBD2D9", "linewidth": 0.7},
+    )
+
+
+def scientific(value: float, digits: int = 1) -> str:
+    """A number as a·10ᵇ, or plainly where that is short, in matplotlib's mathematics and with a true minus."""
+    if value == 0 or not np.isfinite(value):
+        return f"${value:g}$"
+    exponent = int(np.floor(np.log10(abs(value))))
+    if -3 < exponent < 3:
+        return f"${value:.{max(0, digits - exponent)}f}$"
+    return rf"${value / 10.0**exponent:.{digits}f}\times 10^{{{exponent}}}$"
+
+
+def symmetric_limit(values: np.ndarray, quantile: float = 0.995) -> float:
+    """A limit for a signed colour scale centred on 0: a high quantile of |values|, 1 where all are 0 or missing."""
+    sizes = np.abs(np.asarray(values, dtype=float))
+    sizes = sizes[np.isfinite(sizes)]
+    limit = float(np.quantile(sizes, quantile)) if sizes.size else 0.0
+    if limit == 0.0:
+        limit = float(sizes.max(initial=0.0))
+    return limit if limit > 0 else 1.0

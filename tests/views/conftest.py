@@ -1,0 +1,157 @@
+"""A small run folder with every store, its contents known and seeded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from microslip.data.files import write_json, write_table
+from microslip.data.run import Run
+from microslip.data.store import add_array, create_store
+
+N_STAGES, N_GRAINS = 40, 60
+BOX = (6.0, 4.0, 5.0)
+SHAPE = (6, 4, 5)
+INERTIAL_NUMBER = 3.4e-4
+
+
+def write_trajectory(folder: Path, rng: np.random.Generator) -> None:
+    """Sawtooth stress, one frame per turning point."""
+    attributes = {
+        "box": list(BOX),
+        "config": {"seed": 7, "loading": {"pressure": 1e7, "shear_rate": 10.0, "strain": 0.41, "warm_up": 0.01}},
+        "seed": 7,
+        "versions": {"numpy": "9.8.7"},
+        "inertial_number": INERTIAL_NUMBER,
+        "stiffness_number": 364.0,
+        "timestep": 1e-7,
+        "timestep_over_rayleigh_time": 0.22,
+    }
+    root = create_store(folder / "trajectory.zarr", attributes)
+    n_samples = 10 * (N_STAGES + 1)
+    strain = 1e-3 * np.arange(n_samples)
+    stress = 0.3 + 0.001 * np.abs(((np.arange(n_samples) / 10) % 2) - 1)
+    series, grains, frames = (root.create_group(name) for name in ("series", "grains", "frames"))
+    for name, values in (("strain", strain), ("stress", stress)):
+        add_array(series, name, ("sample",), (n_samples,), "f8", "1", name)[:] = values
+    kind = np.repeat([0, 1, 2], [N_GRAINS - 20, 10, 10])
+    add_array(grains, "diameter", ("grain",), (N_GRAINS,), "f8", "d̄", "")[:] = rng.uniform(0.8, 1.2, N_GRAINS)
+    add_array(grains, "kind", ("grain",), (N_GRAINS,), "i4", "1", "")[:] = kind
+    position = rng.uniform(0, 1, (N_STAGES + 1, N_GRAINS, 3)) * BOX
+    position[:, kind == 1, 2], position[:, kind == 2, 2] = -0.5, BOX[2] + 0.5
+    add_array(frames, "position", ("frame", "grain", "axis"), position.shape, "f8", "d̄", "")[:] = position
+    add_array(frames, "sample", ("frame",), (N_STAGES + 1,), "i8", "1", "")[:] = 10 * np.arange(N_STAGES + 1)
+    stage = np.arange(N_STAGES)
+    # the sawtooth falls first
+    fluctuation = np.where(stage % 2 == 0, 1, -1) * 0.001
+    write_table(
+        folder / "stages.csv",
+        pd.DataFrame(
+            {
+                "stage": stage,
+                "cycle": (stage + 1) // 2,
+                "kind": np.where(fluctuation > 0, "slip", "stick"),
+                "start_frame": stage,
+                "end_frame": stage + 1,
+                "start_sample": 10 * stage,
+                "end_sample": 10 * stage + 10,
+                "start_strain": strain[10 * stage],
+                "end_strain": strain[10 * stage + 10],
+                "strain_increment": 0.01,
+                "start_stress": stress[10 * stage],
+                "end_stress": stress[10 * stage + 10],
+                "fluctuation": fluctuation,
+            }
+        ),
+    )
+
+
+def write_fields(folder: Path, rng: np.random.Generator) -> None:
+    """Log-normal D²min of grains and nodes, walls without."""
+    d2min = np.exp(rng.normal(-12, 1, (N_STAGES, N_GRAINS)))
+    d2min[:, -20:] = np.nan
+    fields = create_store(folder / "fields.zarr", {})
+    add_array(fields, "d2min", ("stage", "grain"), d2min.shape, "f8", "d̄²", "")[:] = d2min
+    voxels = create_store(folder / "voxels.zarr", {})
+    nodes = np.exp(rng.normal(-12, 1, (N_STAGES, *SHAPE)))
+    nodes[:, 0, 0, 0] = 0.0
+    add_array(voxels, "d2min", ("stage", "x", "y", "z"), nodes.shape, "f4", "d̄²", "")[:] = nodes
+    for axis, n in zip("xyz", SHAPE, strict=True):
+        add_array(voxels, axis, (axis,), (n,), "f8", "d̄", "")[:] = np.arange(n) + 0.5
+
+
+def write_statistics(folder: Path) -> None:
+    """C(r) of known ξ: 1.5 for sticks, 2.5 for slips."""
+    r = np.arange(1.0, 3.0, 0.25)
+    curves, lengths = [], []
+    for kind, xi, sign in (("stick", 1.5, -1), ("slip", 2.5, 1)):
+        for by, size in (("kind", 1e-3), ("bin", 5e-4), ("bin", 5e-3)):
+            group = kind if by == "kind" else f"{kind} {size:g}"
+            same = {"group": group, "kind": kind, "by": by, "low": size / 2, "high": size * 2, "n_stages": 20}
+            same["mean_fluctuation"] = sign * size
+            c = 0.5 * r**-0.5 * np.exp(-r / xi)
+            curves.append(pd.DataFrame({**same, "r": r, "correlation": c, "standard_error": 0.05 * c}))
+            fit = {"xi": xi, "xi_low": xi - 0.25, "xi_high": xi + 0.25, "amplitude": 0.5, "exponent": 0.5}
+            lengths.append({**same, **fit, "r_min": 1.0, "r_max": 2.75})
+    write_table(folder / "statistics" / "correlation.csv", pd.concat(curves))
+    write_table(folder / "statistics" / "correlation_length.csv", pd.DataFrame(lengths))
+
+
+def write_model(folder: Path, rng: np.random.Generator) -> None:
+    """Predictions with noise, metrics that are stated and not measured."""
+    stages = pd.read_csv(folder / "stages.csv")
+    tables, history = [], []
+    metrics: dict[str, object] = {"stages": N_STAGES}
+    for rule, r2 in (("random", 0.873), ("blocked", 0.642)):
+        target = stages["fluctuation"] * rng.uniform(0.5, 2, N_STAGES)
+        split = np.resize(["train", "train", "train", "validation", "test"], N_STAGES)
+        guess = target + rng.normal(0, 1e-4, N_STAGES)
+        columns = {"stage": stages["stage"], "rule": rule, "split": split, "target": target, "prediction": guess}
+        tables.append(pd.DataFrame(columns))
+        epoch = np.arange(5)
+        loss = {"train_loss": 0.9**epoch, "validation_loss": 0.95**epoch, "learning_rate": 1e-3, "seconds": 1.0}
+        history.append(pd.DataFrame({"rule": rule, "epoch": epoch, **loss}))
+        scores = {"r2": r2, "sign_accuracy": 0.9, "rmse": 1e-4, "n": 8}
+        metrics[rule] = {
+            "network": {split: scores for split in ("train", "validation", "test")},
+            "mean_d2min": {split: {**scores, "r2": -3.21} for split in ("train", "validation", "test")},
+            "d2min_quantiles": {split: {**scores, "r2": 0.31} for split in ("train", "validation", "test")},
+        }
+    write_table(folder / "model" / "predictions.csv", pd.concat(tables))
+    write_table(folder / "model" / "history.csv", pd.concat(history))
+    write_json(folder / "model" / "metrics.json", metrics)
+
+
+def write_attributions(folder: Path, rng: np.random.Generator) -> None:
+    """Eight explained stages, half slip, half stick."""
+    root = create_store(folder / "attributions.zarr", {})
+    values = rng.normal(0, 1e-5, (8, *SHAPE))
+    add_array(root, "attribution", ("stage", "x", "y", "z"), values.shape, "f8", "p", "")[:] = values
+    add_array(root, "completeness_error", ("stage",), (8,), "f8", "1", "")[:] = rng.uniform(1e-4, 1e-2, 8)
+    add_array(root, "stage", ("stage",), (8,), "i8", "1", "")[:] = np.arange(10, 18)
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> Run:
+    """A run with a trajectory and stages, and nothing after them."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    write_trajectory(folder, np.random.default_rng(1))
+    return Run(folder)
+
+
+@pytest.fixture
+def complete(simulated: Run) -> Run:
+    """A run with every store."""
+    rng = np.random.default_rng(2)
+    write_fields(simulated.folder, rng)
+    write_statistics(simulated.folder)
+    write_model(simulated.folder, rng)
+    write_attributions(simulated.folder, rng)
+    config = "[loading]\npressure = 1e7\nwarm_up = 0.01\n\n[stages]\nthreshold = 4.5e-4\n\n[nonaffine]\ncutoff = 2.0\n"
+    (simulated.folder / "config.toml").write_text(config)
+    write_json(simulated.folder / "provenance.json", {"steps": {"simulate": {"seconds": 12.5, "finished": "today"}}})
+    return simulated
