@@ -32,6 +32,8 @@ Set = Annotated[
     Parameter(name="--set", negative="", help="Override, as section.key=value; may be repeated."),
 ]
 
+STOPPED = "stopped; the same command goes on from here"
+
 console = Console(highlight=False)
 
 
@@ -197,7 +199,12 @@ def main() -> None:
     except cyclopts.CycloptsError as problem:
         _fail(f"{' '.join(str(problem).split())}; see microslip --help", 2)
     except KeyboardInterrupt:
-        _fail("stopped; the same command goes on from here", 130)
+        _fail(STOPPED, 130)
+    except SystemError as problem:
+        # a Ctrl-C inside a compiled kernel surfaces as this
+        if not isinstance(problem.__cause__, KeyboardInterrupt):
+            raise
+        _fail(STOPPED, 130)
     except OSError as problem:
         _fail(f"{problem.strerror or problem} ({problem.filename or 'no file named'}): free space or rights, then repeat", 2)
 

@@ -85,7 +85,7 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
         The file is missing, unreadable or lacks a column.
     """
     try:
-        table = pd.read_csv(path, float_precision="round_trip")
+        table = pd.read_csv(path)
     except FileNotFoundError:
         raise MicroslipError(f"{path} is missing: run the step that writes it") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as problem:

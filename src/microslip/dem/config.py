@@ -72,7 +72,9 @@ class Recording(Settings):
     )
     smoothing: Smoothing = Field("none", description="causal filter before detection: none, ewma or median")
     smoothing_span: int = Field(11, ge=1, le=1001, description="samples in that filter")
-    checkpoint_strain: float = Field(0.02, gt=0, description="strain between checkpoints, from which a run resumes")
+    checkpoint_strain: float = Field(
+        0.01, gt=0, description="strain between checkpoints, from which an interrupted run resumes, to the same bytes"
+    )
 
 
 class Parallel(Settings):

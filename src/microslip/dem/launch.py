@@ -73,7 +73,7 @@ def simulate(config: ShearCell, run: Path, ranks: int | None = None, progress: P
     MicroslipError
         No launcher, a run folder that holds another simulation, or a failure of the simulation.
     KeyboardInterrupt
-        After a checkpoint, when interrupted.
+        When interrupted; the next call goes on from the last checkpoint.
     """
     if ranks is not None:
         config = ShearCell.model_validate({**config.model_dump(), "parallel": {"ranks": ranks}})
@@ -90,7 +90,7 @@ def simulate(config: ShearCell, run: Path, ranks: int | None = None, progress: P
     mark.write_text(str(os.getpid()))
     command = [str(launcher), "-n", str(config.parallel.ranks), sys.executable, "-m", "microslip.dem.worker", str(run)]
     with (folder / "stderr.log").open("w") as log:
-        # a session of its own: a Ctrl-C reaches this process alone, which then asks the ranks for a checkpoint
+        # a session of its own: a Ctrl-C reaches this process alone, which then asks the ranks to stop
         ranks_running = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment(), start_new_session=True
         )

@@ -86,11 +86,11 @@ def attach_frames(stages: pd.DataFrame, frame_sample: Int[np.ndarray, "frame"]) 
     MicroslipError
         A turning point has no frame, as when the threshold is below that of the recording.
     """
-    frame = np.searchsorted(frame_sample, stages[["start_sample", "end_sample"]].to_numpy())
-    found = np.append(frame_sample, -1)[np.minimum(frame, len(frame_sample))]
-    missing = found != stages[["start_sample", "end_sample"]].to_numpy()
+    wanted = stages[["start_sample", "end_sample"]].to_numpy()
+    frame = np.searchsorted(frame_sample, wanted)
+    missing = np.append(frame_sample, -1)[frame] != wanted
     if missing.any():
-        bad = int(stages["start_sample"].iloc[int(np.argwhere(missing)[0, 0])])
+        bad = int(wanted[missing][0])
         raise MicroslipError(
             f"no frame was kept at sample {bad}, where a stage starts or ends:"
             " use stages.threshold at or above recording.threshold, and the recording's smoothing"

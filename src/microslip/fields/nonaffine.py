@@ -74,7 +74,7 @@ def _d2min(reference, displacement, periods, wanted, cutoff, lower, n_cells, cel
                         for axis in range(3):
                             r[axis] = reference[j, axis] - reference[i, axis]
                             if periods[axis] > 0:
-                                r[axis] -= periods[axis] * np.round(r[axis] / periods[axis])
+                                r[axis] -= periods[axis] * np.rint(r[axis] / periods[axis])
                             r2 += r[axis] * r[axis]
                         if r2 > cutoff2:
                             continue

@@ -13,7 +13,7 @@ FEWEST_STAGES = 20
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
-SplitSets = dict[str, Int64[np.ndarray, "stage"]]
+SplitSets = dict[str, Int64[np.ndarray, "_"]]
 
 
 def random_split(n_stages: int, split: Split, seed: int) -> SplitSets:

@@ -137,7 +137,7 @@ def error_histogram(predictions: pd.DataFrame, rule: str, *, title: str = "", ax
             alpha=0.45 if split == "train" else 1.0, label=f"{split}\nrmse {rmse:.2g} $p$",
         )  # fmt: skip
     axes.set_ylim(0, axes.get_ylim()[1] * 1.5)
-    axes.axvline(0, color=INK, linewidth=0.7)
+    axes.axvline(0, ymax=0.66, color=INK, linewidth=0.7)
     axes.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
     axes.set_xlabel(r"predicted − true [$p$]")
     axes.set_ylabel(r"density [$1/p$]")

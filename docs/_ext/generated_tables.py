@@ -1,0 +1,141 @@
+"""Tables written from the code at build time: every setting of the configuration, every step of the pipeline."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from sphinx.application import Sphinx
+from sphinx.errors import ConfigError
+
+from microslip.config import Config
+from microslip.pipeline import STEPS
+
+# A unit is a bracket without a comma; "[1 − width, 1 + width]" is an interval.
+_UNIT = re.compile(r"\s*\[([^\[\],]+)\]")
+
+PAPER = "as in Mei et al. 2023, section 2.1"
+
+# Units and reasons that the descriptions in the code leave to be understood.
+UNITS = {"recording.threshold": "p", "stages.threshold": "p"}
+NOTES = {
+    "grains.mean_diameter": PAPER,
+    "grains.width": PAPER,
+    "grains.density": PAPER,
+    "grains.youngs_modulus": PAPER,
+    "grains.poisson_ratio": f"ν; {PAPER}",
+    "grains.friction": PAPER,
+    "grains.restitution": f"the value {PAPER}",
+    "cell.length": PAPER,
+    "cell.depth": PAPER,
+    "cell.height": PAPER,
+    "loading.pressure": PAPER,
+    "recording.strain_step": "steps are whole numbers between samples",
+    "split.train": "share of the stages that train; Mei et al. 2023, section 3.2",
+    "split.validation": "share that validates; the rest tests; Mei et al. 2023, section 3.2",
+    "training.epochs": "most epochs per split rule; the paper gives no number",
+    "training.batch_size": "stages per step; the paper gives no number",
+    "training.weight_decay": "of AdamW; the paper names no optimiser",
+    "correlation.bin_width": "width of a distance bin",
+}
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if value is None:
+        return "left out"
+    if isinstance(value, float):
+        # 1e7 rather than 1e+07
+        return "`" + re.sub(r"e\+?(-?)0*", r"e\1", f"{value:g}") + "`"
+    return f"`{json.dumps(list(value) if isinstance(value, tuple) else value)}`"
+
+
+def _range(field: FieldInfo) -> str:
+    kinds = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    if kinds:
+        return ", ".join(f"`{kind}`" for kind in kinds)
+    if field.annotation is bool:
+        return "`true`, `false`"
+    low, high = "", ""
+    for rule in field.metadata:
+        match rule:
+            case Gt():
+                low = f"> {rule.gt:g}"
+            case Ge():
+                low = f"≥ {rule.ge:g}"
+            case Lt():
+                high = f"< {_power(rule.lt)}"
+            case Le():
+                high = f"≤ {_power(rule.le)}"
+    return ", ".join(filter(None, (low, high))) or "any"
+
+
+def _power(value: Any) -> str:
+    return "2³¹" if value == 2**31 else f"{value:g}"
+
+
+def _row(key: str, name: str, field: FieldInfo) -> str:
+    text = field.description or ""
+    found = _UNIT.search(text)
+    unit = found.group(1) if found else UNITS.get(key, "–")
+    if found:
+        text = (text[: found.start()] + text[found.end() :]).strip()
+    text = "; ".join(filter(None, (text, NOTES.get(key, "")))) or "–"
+    cells = [f"`{name}`", _default(field), unit, _range(field), text]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+_HEAD = "| key | default | unit | range | meaning and reason |\n|---|---|---|---|---|"
+
+
+def settings_page() -> str:
+    """Every section and key of the configuration as Markdown."""
+    seen: set[str] = set()
+    alone, sections = [], []
+    for name, field in Config.model_fields.items():
+        model = field.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            rows = []
+            for key, entry in model.model_fields.items():
+                seen.add(f"{name}.{key}")
+                rows.append(_row(f"{name}.{key}", key, entry))
+            intro = " ".join((model.__doc__ or "").split())
+            sections.append("\n".join([f"### `[{name}]`", "", intro, "", _HEAD, *rows, ""]))
+        else:
+            seen.add(name)
+            alone.append(_row(name, name, field))
+    unknown = (UNITS.keys() | NOTES.keys()) - seen
+    if unknown:
+        raise ConfigError(f"generated_tables.py speaks of settings that do not exist: {', '.join(sorted(unknown))}")
+    top = "\n".join(["### Before the first section", "", _HEAD, *alone, ""])
+    return "\n".join([top, *sections])
+
+
+def steps_page() -> str:
+    """What each step's fingerprint is made of, as Markdown."""
+    lines = ["| number | verb | sections | reads | writes |", "|---|---|---|---|---|"]
+    for number, step in enumerate(STEPS.values(), start=1):
+        columns = (step.sections, step.inputs, step.outputs)
+        parts = [", ".join(f"`{name}`" for name in names) or "–" for names in columns]
+        lines.append(f"| {number} | `{step.verb}` | " + " | ".join(parts) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _write(app: Sphinx) -> None:
+    folder = Path(app.srcdir) / "generated"
+    folder.mkdir(exist_ok=True)
+    for name, text in (("settings.md", settings_page()), ("steps.md", steps_page())):
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Write the tables before any page is read."""
+    app.connect("builder-inited", _write)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,91 @@
+"""Sphinx configuration of the microslip documentation; `make docs` builds it without warnings."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import microslip
+from microslip.config import Config
+from microslip.dem.packing import CLOSEST_CENTRES, LOOSE_SOLID_FRACTION
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "microslip"
+author = "The microslip developers"
+copyright = "the microslip developers"
+release = version = microslip.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "generated_tables",
+    "docstrings",
+    "mathml",
+]
+exclude_patterns = ["_build", "generated"]
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "substitution"]
+myst_heading_anchors = 3
+
+# Single backticks in docstrings mean code.
+default_role = "literal"
+napoleon_google_docstring = False
+napoleon_numpy_docstring = True
+napoleon_use_rtype = False
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+autodoc_class_signature = "mixed"
+python_maximum_signature_line_length = 88
+nitpicky = False
+
+html_theme = "furo"
+html_title = "microslip"
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
+html_show_sphinx = False
+html_copy_source = False
+
+
+def _digits(value: float) -> str:
+    """A number in two or three significant digits, as a reader would write it."""
+    if 1e-3 <= abs(value) < 1e4:
+        return f"{value:.3g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa.removesuffix('.0')} × 10{raised}"
+
+
+def _numbers() -> dict[str, str]:
+    """What the defaults amount to, worked out by the code itself: a changed default changes the text."""
+    default = Config()
+    numbers = default.numbers()
+    paper_rate = default.model_copy(update={"loading": default.loading.model_copy(update={"shear_rate": 0.1})})
+    n_wall = math.prod(default.wall_shape)
+    n_x, n_y = default.wall_shape
+    per_strain = default.steps_per_sample / default.recording.strain_step
+    return {
+        "n_bulk": f"{default.n_bulk:,}",
+        "n_wall": f"{n_wall:,}",
+        "n_grains": f"{default.n_bulk + 2 * n_wall:,}",
+        "wall_x": f"{default.cell.length / n_x:.3f}",
+        "wall_y": f"{default.cell.depth / n_y:.3f}",
+        "inertial_number": _digits(numbers["inertial_number"]),
+        "inertial_number_paper": _digits(paper_rate.numbers()["inertial_number"]),
+        "stiffness_number": f"{numbers['stiffness_number']:.0f}",
+        "timestep": _digits(numbers["timestep"]),
+        "timestep_share": f"{numbers['timestep_over_rayleigh_time']:.2f}",
+        "steps_per_sample": str(default.steps_per_sample),
+        "steps_per_strain": _digits(per_strain),
+        "steps_per_strain_paper": _digits(paper_rate.steps_per_sample / default.recording.strain_step),
+        "loose_solid_fraction": f"{LOOSE_SOLID_FRACTION:g}",
+        "closest_centres": f"{CLOSEST_CENTRES:g}",
+    }
+
+
+myst_substitutions = _numbers()

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from microslip import Box, MicroslipError
+
+TOLERANCE = 1e-12
+
+
+def test_minimum_image_is_the_nearest_copy(box, rng):
+    vectors = rng.uniform(-30, 30, (200, 3))
+    shifts = np.array([(i, j, 0) for i in range(-5, 6) for j in range(-5, 6)]) * box.lengths
+    nearest = np.linalg.norm(vectors[:, None] + shifts, axis=2).min(axis=1)
+    np.testing.assert_allclose(np.linalg.norm(box.minimum_image(vectors), axis=1), nearest, rtol=TOLERANCE)
+
+
+def test_wrapping_moves_by_whole_periods_and_leaves_z(box, rng):
+    positions = rng.uniform(-50, 50, (200, 3))
+    wrapped = box.wrap(positions)
+    assert (wrapped[:, :2] >= 0).all()
+    assert (wrapped[:, :2] < box.lengths[:2]).all()
+    np.testing.assert_array_equal(wrapped[:, 2], positions[:, 2])
+    crossings = (positions - wrapped)[:, :2] / box.lengths[:2]
+    np.testing.assert_allclose(crossings, crossings.round(), atol=TOLERANCE)
+
+
+def test_tiny_negative_coordinate_does_not_wrap_onto_the_far_face(box):
+    assert box.wrap(np.array([[-1e-20, 0.0, 0.0]]))[0, 0] < box.lengths[0]
+
+
+@pytest.mark.parametrize("lengths", [(1, 2), (1, -2, 3), (1, 2, float("nan"))])
+def test_impossible_lengths_are_refused(lengths):
+    with pytest.raises(MicroslipError, match="three positive numbers"):
+        Box(lengths)
+
+
+def test_half_period_ignores_walls():
+    assert Box((10.0, 8.0, 2.0)).half_period == 4
+    assert Box((10.0, 8.0, 2.0), (False, False, False)).half_period == np.inf

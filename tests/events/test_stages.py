@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from microslip import MicroslipError, detect_stages
+from microslip.events.stages import attach_frames
+
+strain = np.arange(7) * 0.1
+stress = np.array([0.0, 0.5, 1.0, 0.6, 0.2, 0.4, 0.0])
+
+
+def test_a_known_signal():
+    table = detect_stages(strain, stress, threshold=0.1)
+    assert table["kind"].tolist() == ["stick", "slip", "stick"]
+    assert table["cycle"].tolist() == [0, 0, 1]
+    np.testing.assert_allclose(table["fluctuation"], [-1.0, 0.8, -0.2])
+    np.testing.assert_allclose(table["start_strain"], [0.0, 0.2, 0.4])
+    np.testing.assert_allclose(table["strain_increment"], [0.2, 0.2, 0.1])
+
+
+@given(hnp.arrays(np.float64, st.integers(1, 200), elements=st.floats(-1, 1, width=32)))
+def test_slip_is_positive_and_stick_negative(values):
+    table = detect_stages(np.arange(len(values), dtype=float), values, threshold=0.01)
+    assert (table.loc[table["kind"] == "slip", "fluctuation"] > 0.01).all()
+    assert (table.loc[table["kind"] == "stick", "fluctuation"] < -0.01).all()
+    assert (table["end_sample"].to_numpy()[:-1] == table["start_sample"].to_numpy()[1:]).all()
+    assert (table.groupby("cycle").size() <= 2).all()
+
+
+def test_a_monotonic_stress_has_no_stage():
+    assert detect_stages(strain, strain).empty
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stress": np.where(strain == strain[3], np.nan, stress)}, "the stress is nan at sample 3"),
+        ({"strain": strain[::-1].copy()}, "does not increase from sample 0"),
+        ({"strain": strain[:-1]}, "two equal columns"),
+        ({"threshold": -1e-5}, "threshold = -1e-05 is not positive"),
+    ],
+)
+def test_bad_series_are_refused(change, message):
+    with pytest.raises(MicroslipError, match=message):
+        detect_stages(**{"strain": strain, "stress": stress, "threshold": 1e-5} | change)
+
+
+def test_frames_are_those_of_the_turning_points():
+    table = attach_frames(detect_stages(strain, stress, threshold=0.1), np.array([0, 2, 3, 4, 5]))
+    assert table["start_frame"].tolist() == [0, 1, 3]
+    assert table["end_frame"].tolist() == [1, 3, 4]
+
+
+def test_a_turning_point_without_frame_is_said():
+    with pytest.raises(MicroslipError, match=r"no frame was kept at sample 2.*recording\.threshold"):
+        attach_frames(detect_stages(strain, stress, threshold=0.1), np.array([0, 4, 5]))

@@ -1,0 +1,321 @@
+"""The command line on a small cell with real LAMMPS under real MPI, and with real kill signals."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import zarr
+
+from microslip import open_run
+from microslip.pipeline import STEPS
+
+CONFIG = Path(__file__).parent / "tiny.toml"
+COMMAND = [str(Path(sys.executable).parent / "microslip")]
+
+# A run of the small cell takes some 40 s here; a hang is told from slowness by a wide margin.
+PATIENCE = 300
+
+
+def microslip(*arguments, check=True, **options):
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE, check=False, **options
+    )
+    if check:
+        assert done.returncode == 0, done.stderr + done.stdout
+    return done
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A whole run, made once; tests that change it take a copy."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    microslip("run", CONFIG, "--into", folder)
+    return folder
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    return Path(shutil.copytree(finished, tmp_path / "tiny"))
+
+
+def test_a_run_goes_from_loose_grains_to_a_report(finished):
+    run = open_run(finished)
+    series, stages = run.series, run.stages
+    assert series.sizes["sample"] == 5001
+    np.testing.assert_allclose(np.diff(series["strain"]), 1e-5)
+    np.testing.assert_allclose(
+        series["stress"], 0.5 * (series["stress_bottom"] + series["stress_top"]), rtol=0, atol=1e-12
+    )
+    late = series.isel(sample=slice(2000, None))
+    # servo: the normal stress keeps to p, and both walls carry the same shear
+    assert float(late["normal_stress"].mean()) == pytest.approx(1, abs=0.05)
+    assert float(late["stress_top"].mean()) == pytest.approx(float(late["stress_bottom"].mean()), abs=0.01)
+    assert 0.5 < float(late["solid_fraction"].mean()) < 0.65
+    assert 0.1 < float(late["stress"].mean()) < 0.5
+    assert len(stages) > 100
+    assert (stages["fluctuation"].abs() > 1e-4).all()
+    frames = run.frames["sample"].to_numpy()
+    np.testing.assert_array_equal(frames[stages["start_frame"]], stages["start_sample"])
+    bulk = run.grains["kind"].to_numpy() == 0
+    values = run.fields["d2min"].to_numpy()
+    assert np.isfinite(values[:, bulk]).all()
+    assert np.isnan(values[:, ~bulk]).all()
+    assert run.voxels["d2min"].shape == (len(stages), 10, 8, 8)
+    assert sorted(run.predictions.query("rule == 'random'")["stage"]) == stages["stage"].tolist()
+    assert set(run.metrics) == {"random", "blocked"}
+    assert (run.attributions["completeness_error"] < 0.2).all()
+    assert {"stick", "slip"} <= set(pd.read_csv(finished / "statistics" / "correlation.csv")["group"])
+    assert (finished / "figures" / "overview.png").stat().st_size > 10_000
+    assert "<html" in (finished / "report" / "index.html").read_text()
+    assert list(run.provenance["steps"]) == list(STEPS)
+
+
+def test_no_grain_of_the_frames_lies_outside_the_walls(finished):
+    run = open_run(finished)
+    bulk = run.grains["kind"].to_numpy() == 0
+    z = run.frames["position"].to_numpy()[:, bulk, 2]
+    height = run.series["height"].to_numpy()[run.frames["sample"].to_numpy()]
+    assert z.min() > 0
+    assert (z.max(axis=1) < height).all()
+
+
+def test_the_bottom_wall_moves_at_the_shear_rate_and_the_top_wall_only_up_and_down(finished):
+    run = open_run(finished)
+    kind, position = run.grains["kind"].to_numpy(), run.frames["position"].to_numpy()
+    strain = run.series["strain"].to_numpy()[run.frames["sample"].to_numpy()]
+    moved = position - position[0]
+    expected = (strain - strain[0]) * run.box.lengths[2]
+    np.testing.assert_allclose(moved[:, kind == 1, 0], expected[:, None] * np.ones((kind == 1).sum()), atol=1e-9)
+    np.testing.assert_allclose(moved[:, kind == 1, 1:], 0, atol=1e-9)
+    np.testing.assert_allclose(moved[:, kind == 2, :2], 0, atol=1e-9)
+    np.testing.assert_allclose(np.ptp(moved[:, kind == 2, 2], axis=1), 0, atol=1e-9)
+
+
+def test_a_checkpoint_leaves_no_mark_in_the_stress(finished):
+    """LAMMPS' plain write_restart loses tangential forces: the stress then falls by a tenth at each checkpoint."""
+    stress = open_run(finished).series["stress"].to_numpy()
+    drop = stress[:-20] - stress[20:]
+    at_checkpoints = drop[500:-20:500]
+    assert at_checkpoints.mean() < drop.mean() + 4 * drop.std() / np.sqrt(len(at_checkpoints))
+    assert (at_checkpoints > np.quantile(drop, 0.99)).sum() <= 1
+
+
+def test_the_same_command_skips_what_is_done(copied):
+    before = {path: path.stat().st_mtime_ns for path in copied.rglob("*") if path.is_file()}
+    said = microslip("run", CONFIG, "--into", copied).stdout
+    assert said.count("skipped") == len(STEPS)
+    after = {path: path.stat().st_mtime_ns for path in copied.rglob("*") if path.is_file()}
+    assert before == after
+
+
+def test_a_step_alone_with_an_override_makes_later_steps_follow(copied):
+    microslip("stages", copied, "--set", "stages.threshold=5e-4")
+    stages = open_run(copied).stages
+    assert (stages["fluctuation"].abs() > 5e-4).all()
+    assert tomllib.loads((copied / "config.toml").read_text())["stages"]["threshold"] == 5e-4
+    said = microslip("fields", copied).stdout
+    assert "skipped" not in said
+    assert open_run(copied).fields.sizes["stage"] == len(stages)
+
+
+def test_info_says_what_a_run_holds(finished):
+    said = microslip("info", finished).stdout
+    run = open_run(finished)
+    assert f"{len(run.stages)} of them slips" not in said
+    assert f"stages: {len(run.stages)}" in said
+    assert f"{run.grains.sizes['grain']} grains" in said
+    assert "random split, test R²" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "{config}", "--into", "{new}", "--set", "loading.presure=1"], "did you mean pressure?"),
+        (["run", "{config}", "--into", "{new}", "--set", "loading.pressure=-1"], "loading.pressure = -1 is not possible"),
+        (["run", "{config}", "--into", "{new}", "--set", "nonaffine.cutoff=5"], "nonaffine.cutoff = 5 exceeds half"),
+        (["run", "{config}", "--into", "{new}", "--ranks", "50"], "parallel.ranks = 50"),
+        (["run", "{new}"], "does not exist"),
+        (["stages", "{folder}"], "is not a run folder"),
+        (["run", "{config}", "--into", "{folder}"], "is not a run folder and is not empty"),
+        (["run", "{config}", "--into", "{config}"], "is a file"),
+        (["stages"], "requires an argument"),
+        (["fly"], "microslip --help"),
+    ],
+)
+def test_a_mistake_ends_in_a_sentence_and_writes_nothing(tmp_path, arguments, message):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    places = {"{config}": str(CONFIG), "{new}": str(tmp_path / "new"), "{folder}": str(folder)}
+    before = sorted(tmp_path.rglob("*"))
+    done = microslip(*(places.get(argument, argument) for argument in arguments), check=False, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip().count("\n") == 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def damage_version(folder):
+    store = zarr.open_group(folder / "trajectory.zarr", mode="r+")
+    store.attrs["format_version"] = 99
+    return ["stages", folder], "format_version = 99"
+
+
+def damage_stress(folder):
+    array = zarr.open_group(folder / "trajectory.zarr", mode="r+")["series/stress"]
+    array[3000] = np.nan
+    array.attrs["mended"] = "no"  # chunks are told by size: the metadata shows the change
+    return ["stages", folder], "the stress is nan at sample 1000"
+
+
+def ask_for_no_stage(folder):
+    return ["stages", folder, "--set", "stages.threshold=0.9"], "no stage found"
+
+
+def remove_an_input(folder):
+    shutil.rmtree(folder / "fields.zarr")
+    return ["voxels", folder], "run `microslip fields"
+
+
+def ask_for_another_simulation(folder):
+    return ["simulate", folder, "--set", "loading.shear_rate=40"], "loading.shear_rate = 40.0 where the run has 50.0"
+
+
+def spoil_the_checkpoint(folder):
+    (folder / "model" / "checkpoint.pt").write_bytes(b"nothing")
+    return ["explain", folder], "is not a checkpoint"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_version,
+        damage_stress,
+        ask_for_no_stage,
+        remove_an_input,
+        ask_for_another_simulation,
+        spoil_the_checkpoint,
+    ],
+)
+def test_a_damaged_run_ends_in_a_sentence_and_stays_as_it_was(copied, damage):
+    arguments, message = damage(copied)
+    before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+    done = microslip(*arguments, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    after = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_no_launcher_is_said_before_anything_is_written(tmp_path):
+    """An environment like this one, but without mpiexec."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    packages = next((tmp_path / "bare" / "lib").glob("python*/site-packages"))
+    (packages / "all.pth").write_text("\n".join(path for path in sys.path if "site-packages" in path))
+    code = "from microslip.cli import main; main()"
+    source = {"PYTHONPATH": str(Path(__file__).parent.parent / "src")}
+    done = subprocess.run(
+        [tmp_path / "bare" / "bin" / "python", "-c", code, "run", CONFIG, "--into", tmp_path / "new"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | source,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "mpiexec does not exist" in done.stderr
+    assert not (tmp_path / "new" / "dem").exists()
+
+
+def test_two_commands_do_not_share_a_run(copied):
+    holder = "import fcntl,sys,time; f=open(sys.argv[1],'a+'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", holder, copied / ".lock"], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        done = microslip("run", copied, check=False)
+        other.kill()
+    assert done.returncode == 2
+    assert "another microslip is working on" in done.stderr
+
+
+def contents(folder):
+    """Everything that a run computes, times and paths left out."""
+    run = open_run(folder)
+    tables = {
+        "stages": run.stages,
+        "predictions": run.predictions,
+        "history": pd.read_csv(folder / "model" / "history.csv").drop(columns="seconds"),
+        "correlation": pd.read_csv(folder / "statistics" / "correlation.csv"),
+    }
+    stores = {
+        "series": run.series,
+        "frames": run.frames,
+        "fields": run.fields,
+        "voxels": run.voxels,
+        "attributions": run.attributions,
+    }
+    return tables, {name: store.load() for name, store in stores.items()}
+
+
+def assert_same(one, other):
+    for name, table in contents(one)[0].items():
+        pd.testing.assert_frame_equal(table, contents(other)[0][name], check_exact=True)
+    for name, store in contents(one)[1].items():
+        assert store.equals(contents(other)[1][name]), name
+
+
+def test_killed_again_and_again_a_run_ends_with_the_same_bytes(finished, tmp_path):
+    """SIGKILL of the command at random moments, its ranks left to notice; SIGINT now and then."""
+    folder, rng = tmp_path / "tiny", random.Random(11)
+    kills = 0
+    while True:
+        process = subprocess.Popen(
+            [*COMMAND, "run", str(CONFIG), "--into", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            output, error = process.communicate(timeout=rng.uniform(3, 9) if kills < 10 else PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT if kills % 3 == 2 else signal.SIGKILL)
+            output, error = process.communicate(timeout=PATIENCE)
+            assert "Traceback" not in error
+            kills += 1
+            continue
+        assert process.returncode == 0, error + output
+        break
+    assert kills >= 4
+    assert_same(finished, folder)
+    leftovers = [path.name for path in folder.iterdir() if "partial" in path.name or path.name.endswith(".old")]
+    assert not leftovers
+
+
+def test_a_killed_rank_is_said_and_the_run_goes_on(finished, tmp_path):
+    folder = tmp_path / "tiny"
+    process = subprocess.Popen(
+        [*COMMAND, "simulate", str(CONFIG), "--into", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    pointer = folder / "dem" / "checkpoint.json"
+    deadline = time.monotonic() + PATIENCE
+    while not (pointer.exists() and json.loads(pointer.read_text())["last_sample"] >= 500):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    ranks = subprocess.run(["pgrep", "-f", f"microslip.dem.worker {folder}"], capture_output=True, text=True, check=True)
+    victim = max(int(number) for number in ranks.stdout.split())
+    os.kill(victim, signal.SIGKILL)
+    _, error = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 2
+    assert "resumes from its last checkpoint" in error
+    assert "Traceback" not in error
+    microslip("simulate", CONFIG, "--into", folder)
+    one, other = open_run(finished), open_run(folder)
+    assert one.series.load().equals(other.series.load())
+    assert one.frames.load().equals(other.frames.load())

@@ -1,0 +1,64 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from microslip import MicroslipError
+from microslip.config import Config, apply_overrides, load_config, parse_config, write_config
+
+PRESETS = sorted((Path(__file__).parent.parent / "configs").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_presets_are_valid_and_hold_only_differences(path):
+    load_config(path)
+    defaults = Config().model_dump(mode="json")
+    for section, content in tomllib.loads(path.read_text()).items():
+        if isinstance(content, dict):
+            for key, value in content.items():
+                assert defaults[section][key] != value, f"{section}.{key} repeats the default"
+
+
+def test_a_written_configuration_reads_back_the_same(tmp_path):
+    config = load_config(PRESETS[0], ["network.channels=[4, 8]", "seed=5"])
+    write_config(config, tmp_path / "config.toml")
+    assert load_config(tmp_path / "config.toml") == config
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("loading.presure=1e6", r"unknown key loading\.presure = 1000000\.0: did you mean pressure\?"),
+        ("lading.pressure=1e6", r"unknown key lading = .*did you mean loading\?"),
+        ("loading.pressure=-1", r"loading\.pressure = -1 is not possible: input should be greater than 0 \(normal stress"),
+        ("grains.friction=-0.1", r"grains\.friction = -0\.1 is not possible"),
+        ("grains.restitution=1.2", r"grains\.restitution = 1\.2"),
+        ("grains.poisson_ratio=0.5", r"grains\.poisson_ratio = 0\.5"),
+        ("grains.width=1", r"grains\.width = 1 "),
+        ("loading.strain=nan", r"loading\.strain = nan"),
+        ("loading.strain=0.1", r"warm_up = 0\.2 leaves nothing of strain = 0\.1"),
+        ("cell.depth=abc", r"cell\.depth = abc is not possible"),
+        ("nonaffine.cutoff=9", r"nonaffine\.cutoff = 9 exceeds half the smallest periodic length, 7\.5 d̄"),
+        ("voxels.radius=9", r"voxels\.radius = 9 exceeds half"),
+        ("parallel.ranks=1000", r"parallel\.ranks = 1000 cuts the cell .* at most 120"),
+        ("stages.threshold=1e-6", r"stages\.threshold = 1e-06 is below recording\.threshold = 1e-05"),
+        ("split.train=0.9", r"leaves no test set"),
+        ("recording.smoothing=mean", r"recording\.smoothing = mean"),
+        ("seed", "not of the form section.key=value"),
+        ("a.b.c=1", "not of the form section.key=value"),
+    ],
+)
+def test_each_mistake_is_one_sentence_with_key_value_and_remedy(override, message):
+    with pytest.raises(MicroslipError, match=message) as caught:
+        parse_config(apply_overrides({}, [override]))
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_no_configuration_are_said(tmp_path):
+    with pytest.raises(MicroslipError, match="does not exist"):
+        load_config(tmp_path / "none.toml")
+    with pytest.raises(MicroslipError, match="is a folder"):
+        load_config(tmp_path)
+    (tmp_path / "bad.toml").write_text("[loading\n")
+    with pytest.raises(MicroslipError, match="is not valid TOML"):
+        load_config(tmp_path / "bad.toml")
