@@ -141,7 +141,10 @@ def test_info_says_what_a_run_holds(finished):
     ("arguments", "message"),
     [
         (["run", "{config}", "--into", "{new}", "--set", "loading.presure=1"], "did you mean pressure?"),
-        (["run", "{config}", "--into", "{new}", "--set", "loading.pressure=-1"], "loading.pressure = -1 is not possible"),
+        (
+            ["run", "{config}", "--into", "{new}", "--set", "loading.pressure=-1"],
+            "loading.pressure = -1 is not possible",
+        ),
         (["run", "{config}", "--into", "{new}", "--set", "nonaffine.cutoff=5"], "nonaffine.cutoff = 5 exceeds half"),
         (["run", "{config}", "--into", "{new}", "--ranks", "50"], "parallel.ranks = 50"),
         (["run", "{new}"], "does not exist"),
@@ -280,7 +283,10 @@ def test_killed_again_and_again_a_run_ends_with_the_same_bytes(finished, tmp_pat
     kills = 0
     while True:
         process = subprocess.Popen(
-            [*COMMAND, "run", str(CONFIG), "--into", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*COMMAND, "run", str(CONFIG), "--into", str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         try:
             output, error = process.communicate(timeout=rng.uniform(3, 9) if kills < 10 else PATIENCE)
@@ -301,14 +307,19 @@ def test_killed_again_and_again_a_run_ends_with_the_same_bytes(finished, tmp_pat
 def test_a_killed_rank_is_said_and_the_run_goes_on(finished, tmp_path):
     folder = tmp_path / "tiny"
     process = subprocess.Popen(
-        [*COMMAND, "simulate", str(CONFIG), "--into", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "simulate", str(CONFIG), "--into", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     pointer = folder / "dem" / "checkpoint.json"
     deadline = time.monotonic() + PATIENCE
     while not (pointer.exists() and json.loads(pointer.read_text())["last_sample"] >= 500):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    ranks = subprocess.run(["pgrep", "-f", f"microslip.dem.worker {folder}"], capture_output=True, text=True, check=True)
+    ranks = subprocess.run(
+        ["pgrep", "-f", f"microslip.dem.worker {folder}"], capture_output=True, text=True, check=True
+    )
     victim = max(int(number) for number in ranks.stdout.split())
     os.kill(victim, signal.SIGKILL)
     _, error = process.communicate(timeout=PATIENCE)

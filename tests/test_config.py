@@ -30,7 +30,10 @@ def test_a_written_configuration_reads_back_the_same(tmp_path):
     [
         ("loading.presure=1e6", r"unknown key loading\.presure = 1000000\.0: did you mean pressure\?"),
         ("lading.pressure=1e6", r"unknown key lading = .*did you mean loading\?"),
-        ("loading.pressure=-1", r"loading\.pressure = -1 is not possible: input should be greater than 0 \(normal stress"),
+        (
+            "loading.pressure=-1",
+            r"loading\.pressure = -1 is not possible: input should be greater than 0 \(normal stress",
+        ),
         ("grains.friction=-0.1", r"grains\.friction = -0\.1 is not possible"),
         ("grains.restitution=1.2", r"grains\.restitution = 1\.2"),
         ("grains.poisson_ratio=0.5", r"grains\.poisson_ratio = 0\.5"),

@@ -206,7 +206,10 @@ def main() -> None:
             raise
         _fail(STOPPED, 130)
     except OSError as problem:
-        _fail(f"{problem.strerror or problem} ({problem.filename or 'no file named'}): free space or rights, then repeat", 2)
+        _fail(
+            f"{problem.strerror or problem} ({problem.filename or 'no file named'}): free space or rights, then repeat",
+            2,
+        )
 
 
 def _fail(text: str, code: int) -> None:

@@ -278,9 +278,7 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
         store = create_store(path, {"baseline": settings.baseline, "rule": "random"})
         dimensions = ["stage", "x", "y", "z"]
         n = len(chosen)
-        add_array(
-            store, "attribution", dimensions, (n, *shape), "float64", "p", "share of the prediction", per_chunk=8
-        )
+        add_array(store, "attribution", dimensions, (n, *shape), "float64", "p", "share of the prediction", per_chunk=8)
         add_array(store, "completeness_error", ["stage"], (n,), "float64", "", "|Σ attribution − ΔF|/|ΔF|", per_chunk=8)
         add_array(store, "n_steps", ["stage"], (n,), "int32", "", "path points", per_chunk=8)
         add_array(store, "stage", ["stage"], (n,), "int64", "", "stage number")[:] = chosen
@@ -490,7 +488,11 @@ def _mark(step: Step, folder: Path, config: Config) -> str:
         elif step.verb not in _SHOWS_WHAT_EXISTS:
             maker = next(other.verb for other in STEPS.values() if name.split("/")[0] in other.outputs)
             raise MicroslipError(f"{folder / name} is missing: run `microslip {maker} {folder}` first")
-    extra = {"threshold": config.stage_threshold, "recording": _section(config, "recording")} if step.verb == "stages" else {}
+    extra = (
+        {"threshold": config.stage_threshold, "recording": _section(config, "recording")}
+        if step.verb == "stages"
+        else {}
+    )
     return fingerprint([{name: _section(config, name) for name in step.sections}, inputs, extra])
 
 

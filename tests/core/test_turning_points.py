@@ -14,7 +14,9 @@ thresholds = st.floats(1e-3, 1.0)
 def test_zigzag_of_known_corners():
     values = np.concatenate([np.linspace(0, 1, 11), np.linspace(1, 0.4, 7)[1:], np.linspace(0.4, 0.9, 6)[1:], [0.0]])
     assert turning_points(values, 0.3).tolist() == [0, 10, 16, 21]
-    assert turning_points(values, 0.55).tolist() == [0, 10] or turning_points(values, 0.55).tolist() == [0, 10, 16, 21][:2]
+    assert (
+        turning_points(values, 0.55).tolist() == [0, 10] or turning_points(values, 0.55).tolist() == [0, 10, 16, 21][:2]
+    )
 
 
 @given(series, thresholds)

@@ -83,7 +83,9 @@ def test_scales_with_the_square_of_the_motion_down_to_tiny_stages(grains, box, r
 def test_unwrapped_and_wrapped_reference_agree(grains, box, rng):
     current = grains + rng.normal(0, 0.05, grains.shape)
     periods = rng.integers(-3, 4, grains.shape) * np.array([10.0, 8.0, 0.0])
-    np.testing.assert_allclose(d2min(grains + periods, current + periods, box).d2min, d2min(grains, current, box).d2min, rtol=1e-9)
+    np.testing.assert_allclose(
+        d2min(grains + periods, current + periods, box).d2min, d2min(grains, current, box).d2min, rtol=1e-9
+    )
 
 
 def test_walls_are_neighbours_without_a_value(grains, box, rng):

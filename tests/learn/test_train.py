@@ -25,7 +25,14 @@ def task():
     z = rng.uniform(0, 7, n)
     axes = np.meshgrid(*(np.arange(length) for length in grid), indexing="ij")
     x0, y0 = rng.integers(0, 8, n), rng.integers(0, 6, n)
-    centre = np.stack([np.roll(np.exp(-((axes[2] - height) ** 2) / 4 - ((axes[0] - 4) ** 2 + (axes[1] - 3) ** 2) / 6), (i, j), (0, 1)) for i, j, height in zip(x0, y0, z, strict=True)])
+    centre = np.stack(
+        [
+            np.roll(
+                np.exp(-((axes[2] - height) ** 2) / 4 - ((axes[0] - 4) ** 2 + (axes[1] - 3) ** 2) / 6), (i, j), (0, 1)
+            )
+            for i, j, height in zip(x0, y0, z, strict=True)
+        ]
+    )
     voxels = xr.DataArray((1e-7 + 1e-4 * centre).astype(np.float32), dims=["stage", "x", "y", "z"])
     target = 1e-3 * (z - 3.5)
     sets = random_split(n, Split(), 1)
@@ -76,7 +83,9 @@ def test_a_checkpoint_predicts_like_the_network_it_holds(task, trained, tmp_path
     save_checkpoint(trained, NETWORK, SETTINGS, tmp_path / "checkpoint.pt")
     network, loaded = load_checkpoint(tmp_path / "checkpoint.pt")
     assert loaded == scaling
-    np.testing.assert_array_equal(predict(network, inputs, sets["test"]), predict(trained.network, inputs, sets["test"]))
+    np.testing.assert_array_equal(
+        predict(network, inputs, sets["test"]), predict(trained.network, inputs, sets["test"])
+    )
 
 
 def test_damaged_and_missing_checkpoints_are_said(tmp_path):

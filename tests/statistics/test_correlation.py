@@ -58,9 +58,7 @@ def test_the_fit_finds_a_known_length(exponent, rng):
     exact = 0.4 * r**-exponent * np.exp(-r / 1.7)
     assert fit_ornstein_zernike(r, exact, exponent=exponent).xi == pytest.approx(1.7, rel=1e-4)
     error = np.full_like(r, 0.003)
-    intervals = [
-        fit_ornstein_zernike(r, exact + rng.normal(0, error), error, exponent=exponent) for _ in range(200)
-    ]
+    intervals = [fit_ornstein_zernike(r, exact + rng.normal(0, error), error, exponent=exponent) for _ in range(200)]
     covered = np.mean([fit.xi_low <= 1.7 <= fit.xi_high for fit in intervals])
     assert 0.88 <= covered <= 0.99
 

@@ -116,7 +116,7 @@ def write_model(folder: Path, rng: np.random.Generator) -> None:
         history.append(pd.DataFrame({"rule": rule, "epoch": epoch, **loss}))
         scores = {"r2": r2, "sign_accuracy": 0.9, "rmse": 1e-4, "n": 8}
         metrics[rule] = {
-            "network": {split: scores for split in ("train", "validation", "test")},
+            "network": dict.fromkeys(("train", "validation", "test"), scores),
             "mean_d2min": {split: {**scores, "r2": -3.21} for split in ("train", "validation", "test")},
             "d2min_quantiles": {split: {**scores, "r2": 0.31} for split in ("train", "validation", "test")},
         }

@@ -74,4 +74,4 @@ def test_twenty_thousand_spheres_are_no_burden():
     # a bound for a busy machine; a quiet one needs about a second
     assert time.perf_counter() - start < 10
     assert image.rgba.shape[1] == 1000
-    assert 0 <= image.rgba.min() and image.rgba.max() <= 1
+    assert image.rgba.min() >= 0 and image.rgba.max() <= 1

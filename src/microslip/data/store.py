@@ -74,7 +74,9 @@ def check_store(path: Path) -> zarr.Group:
         group = zarr.open_group(path, mode="r")
     except (FileNotFoundError, KeyError, ValueError, TypeError) as problem:
         if path.exists():
-            raise MicroslipError(f"{path} is not a readable zarr store ({problem}): remove it and run its step again") from None
+            raise MicroslipError(
+                f"{path} is not a readable zarr store ({problem}): remove it and run its step again"
+            ) from None
         raise MicroslipError(f"{path} does not exist: run the step that writes it") from None
     if group.attrs.get("format") != "microslip":
         raise MicroslipError(f"{path} is a zarr store of another program: choose another run folder")

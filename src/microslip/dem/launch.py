@@ -155,4 +155,3 @@ def _explain(error: Path, folder: Path, code: int) -> str:
     if content["kind"] == "microslip":
         return str(content["text"])
     return f"LAMMPS failed ({content['text'].strip().splitlines()[-1]}): {where}"
-

@@ -11,8 +11,8 @@ from microslip.core.turning_points import Smoothing, smooth, turning_points
 
 
 def detect_stages(
-    strain: Float[np.ndarray, "sample"],
-    stress: Float[np.ndarray, "sample"],
+    strain: Float[np.ndarray, sample],
+    stress: Float[np.ndarray, sample],
     threshold: float = 1e-5,
     smoothing: tuple[Smoothing, int] | None = None,
 ) -> pd.DataFrame:
@@ -52,7 +52,9 @@ def detect_stages(
             raise MicroslipError(f"the {name} is {values[bad]} at sample {bad}: mend or cut the series first")
     if np.any(np.diff(strain) <= 0):
         bad = int(np.flatnonzero(np.diff(strain) <= 0)[0])
-        raise MicroslipError(f"the strain does not increase from sample {bad} to {bad + 1}: sort or cut the series first")
+        raise MicroslipError(
+            f"the strain does not increase from sample {bad} to {bad + 1}: sort or cut the series first"
+        )
     if not threshold > 0:
         raise MicroslipError(f"threshold = {threshold:g} is not positive: give the smallest swing of s that counts")
     smoothed = smooth(stress, *smoothing) if smoothing else stress
@@ -78,7 +80,7 @@ def detect_stages(
     return table
 
 
-def attach_frames(stages: pd.DataFrame, frame_sample: Int[np.ndarray, "frame"]) -> pd.DataFrame:
+def attach_frames(stages: pd.DataFrame, frame_sample: Int[np.ndarray, frame]) -> pd.DataFrame:
     """Add `start_frame` and `end_frame`: the frames kept at the stages' turning points.
 
     Raises

@@ -21,7 +21,7 @@ class VoxelGrid:
     spacing: tuple[float, float, float]
     origin: tuple[float, float, float]
 
-    def coordinates(self, axis: int) -> Float64[np.ndarray, "node"]:
+    def coordinates(self, axis: int) -> Float64[np.ndarray, node]:
         """Node positions along an axis [d̄]."""
         return self.origin[axis] + self.spacing[axis] * np.arange(self.values.shape[axis])
 
@@ -79,7 +79,7 @@ def _add_grains(positions, values, lengths, periodic, shape, spacing, radius):  
 
 def coarse_grain(
     positions: Float[np.ndarray, "grain 3"],
-    values: Float[np.ndarray, "grain"],
+    values: Float[np.ndarray, grain],
     box: Box,
     spacing: float = 1.0,
     radius: float = 1.3,
@@ -120,5 +120,7 @@ def coarse_grain(
     return VoxelGrid(_mean_or_zero(sums, counts), nodes.spacing, nodes.origin)
 
 
-def _mean_or_zero(sums: Float64[np.ndarray, "x y z"], counts: Int64[np.ndarray, "x y z"]) -> Float64[np.ndarray, "x y z"]:
+def _mean_or_zero(
+    sums: Float64[np.ndarray, "x y z"], counts: Int64[np.ndarray, "x y z"]
+) -> Float64[np.ndarray, "x y z"]:
     return np.where(counts > 0, sums / np.maximum(counts, 1), 0.0)

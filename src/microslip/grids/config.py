@@ -12,7 +12,9 @@ from microslip.core.settings import Settings
 class Voxels(Settings):
     """Coarse graining; d₅₀ = d̄ for diameters uniform about d̄."""
 
-    spacing: float = Field(1.0, gt=0, le=10, description="L_grid [d₅₀], rounded so that nodes close on the periodic axes")
+    spacing: float = Field(
+        1.0, gt=0, le=10, description="L_grid [d₅₀], rounded so that nodes close on the periodic axes"
+    )
     radius: float = Field(1.3, gt=0, le=10, description="δ [d₅₀]: a node carries the mean of the grains this near")
 
 

@@ -22,14 +22,18 @@ class Network(Settings):
 class Training(Settings):
     """Mean squared error, AdamW, one cycle of the learning rate."""
 
-    seed: int = Field(1, ge=0, lt=2**31, description="initial weights, order of the samples, augmentation, random split")
+    seed: int = Field(
+        1, ge=0, lt=2**31, description="initial weights, order of the samples, augmentation, random split"
+    )
     epochs: int = Field(40, ge=1)
     patience: int = Field(15, ge=1, description="epochs without a better validation loss before training stops")
     batch_size: int = Field(32, ge=2)
     learning_rate: float = Field(1e-3, gt=0, lt=1, description="peak of the cycle; 2e-3 killed the plain network")
     weight_decay: float = Field(1e-4, ge=0, lt=1)
     gradient_clip: float = Field(
-        1.0, gt=0, description="largest norm of a step's gradient: fluctuations are heavy-tailed, one batch can kill the net"
+        1.0,
+        gt=0,
+        description="largest norm of a step's gradient: fluctuations are heavy-tailed, one batch can kill the net",
     )
     floor: float = Field(
         1e-10, gt=0, description="ε of the input log₁₀(D²min + ε) [d̄²]; well above the precision of the positions"
@@ -42,7 +46,9 @@ class Attribution(Settings):
     """Integrated Gradients of stages of the test set."""
 
     n_stages: int = Field(40, ge=1, description="stages explained, half stick and half slip, over all sizes")
-    n_steps: int = Field(64, ge=2, le=1024, description="points on the path, doubled until the completeness error is met")
+    n_steps: int = Field(
+        64, ge=2, le=1024, description="points on the path, doubled until the completeness error is met"
+    )
     completeness: float = Field(
         0.01, gt=0, lt=1, description="largest |Σ attribution − prediction difference| over that difference"
     )

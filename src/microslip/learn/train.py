@@ -41,7 +41,7 @@ class Trained:
 
 def train(
     inputs: Float32[np.ndarray, "stage x y z"],
-    target: Float[np.ndarray, "stage"],
+    target: Float[np.ndarray, stage],
     sets: SplitSets,
     scaling: Scaling,
     network_config: Network,
@@ -72,7 +72,9 @@ def train(
     network = SlipNet(inputs.shape[1:], network_config)  # type: ignore[arg-type]
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     n_batches = -(-len(sets[TRAIN]) // config.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.epochs * n_batches)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, config.learning_rate, total_steps=config.epochs * n_batches
+    )
     scaled_target = torch.from_numpy((target / scaling.target_deviation).astype(np.float32))
 
     history: list[dict[str, float]] = []
@@ -141,8 +143,8 @@ def train(
 
 
 def predict(
-    network: SlipNet, inputs: Float32[np.ndarray, "stage x y z"], stages: Int64[np.ndarray, "chosen"]
-) -> Float32[np.ndarray, "chosen"]:
+    network: SlipNet, inputs: Float32[np.ndarray, "stage x y z"], stages: Int64[np.ndarray, chosen]
+) -> Float32[np.ndarray, chosen]:
     """Predicted fluctuation of the chosen stages in units of the target deviation."""
     network.eval()
     parts = [np.empty(0, dtype=np.float32)]

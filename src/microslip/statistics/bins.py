@@ -24,7 +24,9 @@ def bin_stages(stages: pd.DataFrame, n_bins: int) -> pd.DataFrame:
         of_kind = (stages["kind"] == kind) & (size > 0)
         groups = [(kind, "kind", size[of_kind].min(), size[of_kind].max(), of_kind)]
         for low, high in zip(edges[:-1], edges[1:], strict=True):
-            groups.append((f"{kind} {low:.1e} to {high:.1e}", "bin", low, high, of_kind & (size >= low) & (size < high)))
+            groups.append(
+                (f"{kind} {low:.1e} to {high:.1e}", "bin", low, high, of_kind & (size >= low) & (size < high))
+            )
         for group, by, low, high, chosen in groups:
             if chosen.any():
                 rows.append(
