@@ -153,13 +153,21 @@ def test_info_says_what_a_run_holds(finished):
         (["run", "{config}", "--into", "{config}"], "is a file"),
         (["stages"], "requires an argument"),
         (["fly"], "microslip --help"),
+        (["stages", "{run}", "--set", "loading.strain=3"], "`microslip simulate` does: set it there"),
     ],
 )
 def test_a_mistake_ends_in_a_sentence_and_writes_nothing(tmp_path, arguments, message):
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "thesis.txt").write_text("precious")
-    places = {"{config}": str(CONFIG), "{new}": str(tmp_path / "new"), "{folder}": str(folder)}
+    (tmp_path / "run").mkdir()
+    shutil.copy(CONFIG, tmp_path / "run" / "config.toml")
+    places = {
+        "{config}": str(CONFIG),
+        "{new}": str(tmp_path / "new"),
+        "{folder}": str(folder),
+        "{run}": str(tmp_path / "run"),
+    }
     before = sorted(tmp_path.rglob("*"))
     done = microslip(*(places.get(argument, argument) for argument in arguments), check=False, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -242,7 +250,10 @@ def test_no_launcher_is_said_before_anything_is_written(tmp_path):
 
 
 def test_two_commands_do_not_share_a_run(copied):
-    holder = "import fcntl,sys,time; f=open(sys.argv[1],'a+'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); time.sleep(60)"
+    holder = (
+        "import fcntl, sys, time; f = open(sys.argv[1], 'a+'); fcntl.flock(f, fcntl.LOCK_EX);"
+        " print(1, flush=True); time.sleep(60)"
+    )
     with subprocess.Popen([sys.executable, "-c", holder, copied / ".lock"], stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         done = microslip("run", copied, check=False)

@@ -18,7 +18,7 @@ from microslip.config import Config, load_config
 from microslip.core.errors import MicroslipError
 from microslip.data.run import open_run
 from microslip.info import describe_run
-from microslip.pipeline import STEPS, only_one, perform, run_folder
+from microslip.pipeline import STEPS, check_overrides, only_one, perform, run_folder
 
 app = App(
     name="microslip",
@@ -107,6 +107,7 @@ def run(
 
 def _one_step(verb: str, run: Path, overrides: list[str] | None) -> None:
     folder = open_run(run).folder
+    check_overrides(verb, overrides or [])
     settings = load_config(folder / "config.toml", overrides or [])
     with only_one(folder):
         _perform(verb, folder, settings)

@@ -45,8 +45,9 @@ class Config(ShearCell):
                 )
         if self.stages.threshold is not None and self.stages.threshold < self.recording.threshold:
             raise ValueError(
-                f"stages.threshold = {self.stages.threshold:g} is below recording.threshold = {self.recording.threshold:g},"
-                " so some stages would have no frames: raise the first or lower the second"
+                f"stages.threshold = {self.stages.threshold:g} is below"
+                f" recording.threshold = {self.recording.threshold:g}, so some stages would have no frames:"
+                " raise the first or lower the second"
             )
         return self
 

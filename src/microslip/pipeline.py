@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import math
 import os
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ import zarr
 from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
 from microslip.data.batches import batched_store
-from microslip.data.files import put_in_place, replacing, write_json, write_table
+from microslip.data.files import replacing, write_json, write_table
 from microslip.data.provenance import digest_output, fingerprint, read_provenance, record_step, versions
 from microslip.data.run import Run, open_run
 from microslip.data.store import CHUNK_BYTES, add_array, check_store, create_store
@@ -37,12 +38,12 @@ class Step:
     sections: tuple[str, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    work: Callable[[Run, Config, str, Advance, Say], None]
+    work: Callable[[Run, Config, str, Advance, Say], dict[str, Any] | None]
 
 
-def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
+def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> dict[str, Any]:
     """Shear the cell."""
-    from microslip.dem.launch import simulate
+    from microslip.dem.launch import simulate, time_spent
 
     cell = config.shear_cell
     numbers = cell.numbers()
@@ -53,11 +54,18 @@ def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Sa
 
     def follow(message: dict[str, Any]) -> None:
         if message["phase"] == "prepare":
-            say("filling, compacting and resting")
+            if "prepare" not in phases:
+                say("filling, compacting and resting")
         else:
             advance(message["sample"] + 1, total)
+        phases.add(message["phase"])
 
+    phases: set[str] = set()
     simulate(cell, run.folder, progress=follow)
+    seconds = time_spent(run.folder)
+    grain_steps = run.grains.sizes["grain"] * (total - 1) * cell.steps_per_sample / seconds["shear"]
+    say(f"{grain_steps / 1e6:.2f} million grain-steps per second of shear, recording included")
+    return {"seconds": seconds["prepare"] + seconds["shear"], "grain_steps_per_second": round(grain_steps)}
 
 
 def describe(numbers: dict[str, float]) -> str:
@@ -73,21 +81,19 @@ def stages_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     """Find stick and slip stages."""
     from microslip.events.stages import attach_frames, detect_stages
 
-    first = config.first_stage_sample
-    series = run.series.isel(sample=slice(first, None))
-    recording = config.recording
+    series, recording = run.series, config.recording
     table = detect_stages(
         series["strain"].to_numpy(),
         series["stress"].to_numpy(),
         config.stage_threshold,
         None if recording.smoothing == "none" else (recording.smoothing, recording.smoothing_span),
+        config.first_stage_sample,
     )
     if table.empty:
         raise MicroslipError(
             f"no stage found: the stress never swings by more than stages.threshold = {config.stage_threshold:g}"
             f" after a strain of loading.warm_up = {config.loading.warm_up:g}: lower the threshold or shear longer"
         )
-    table[["start_sample", "end_sample"]] += first
     table = attach_frames(table, run.frames["sample"].to_numpy())
     write_table(run.folder / "stages.csv", table)
     say(f"{len(table)} stages, {int((table['kind'] == 'slip').sum())} of them slips")
@@ -230,12 +236,14 @@ def train_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) 
                     | {("prediction" if m == "network" else m): v[chosen] for m, v in by_method.items()}
                 )
             )
-    for leftover in [partial / "inputs.npy", partial / "mark", *partial.glob("training_*.pt")]:
-        leftover.unlink()
-    write_table(partial / "history.csv", pd.concat(history, ignore_index=True))
-    write_table(partial / "predictions.csv", pd.concat(predictions, ignore_index=True))
-    write_json(partial / "metrics.json", metrics)
-    put_in_place(partial, run.folder / "model")
+    with replacing(run.folder / "model") as beside:
+        beside.mkdir()
+        for rule in splits:
+            (partial / _checkpoint_name(rule)).rename(beside / _checkpoint_name(rule))
+        write_table(beside / "history.csv", pd.concat(history, ignore_index=True))
+        write_table(beside / "predictions.csv", pd.concat(predictions, ignore_index=True))
+        write_json(beside / "metrics.json", metrics)
+    shutil.rmtree(partial)
     for line in metric_lines(metrics):
         say(line)
 
@@ -255,8 +263,6 @@ def _checkpoint_name(rule: str) -> str:
 
 def _keep_only(partial: Path, mark: str) -> None:
     """Keep an interrupted training of the same configuration and inputs; drop any other."""
-    import shutil
-
     note = partial / "mark"
     if not note.exists() or note.read_text() != mark:
         shutil.rmtree(partial, ignore_errors=True)
@@ -339,19 +345,18 @@ def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: 
             ]
             _array(store.group, "correlation")[batch] = np.stack([one.correlation for one in found])
 
-    per_stage = _array(check_store(target / "correlation.zarr"), "correlation")[:]
-    assert isinstance(per_stage, np.ndarray)
+    per_stage = np.asarray(_array(check_store(target / "correlation.zarr"), "correlation"))
     r = (edges[:-1] + edges[1:]) / 2
     curves, lengths = [], []
     for group in bin_stages(stages, settings.n_bins).to_dict("records"):
         members = per_stage[group.pop("members")]
-        # bins closer than two grains can be hold no pair in any stage
+        # nearer than two grains can be, bins hold no pair in any stage
         known = np.isfinite(members).any(axis=0)
         mean = np.full(n_bins, np.nan)
         error = np.full(n_bins, np.nan)
         mean[known] = np.nanmean(members[:, known], axis=0)
         if len(members) > 1:
-            error[known] = np.nanstd(members[:, known], axis=0) / np.sqrt(len(members))
+            error[known] = np.nanstd(members[:, known], axis=0) / np.sqrt(np.isfinite(members[:, known]).sum(axis=0))
         curves.append(pd.DataFrame({**group, "r": r, "correlation": mean, "standard_error": error}))
         try:
             weights = error if len(members) > 2 else None
@@ -396,7 +401,14 @@ STEPS = {
     step.verb: step
     for step in (
         Step("simulate", "shearing the cell", _DEM, (), ("trajectory.zarr",), simulate_step),
-        Step("stages", "finding stages", ("stages",), ("trajectory.zarr",), ("stages.csv",), stages_step),
+        Step(
+            "stages",
+            "finding stages",
+            ("stages", "loading", "recording"),
+            ("trajectory.zarr",),
+            ("stages.csv",),
+            stages_step,
+        ),
         Step("fields", "non-affine motion", ("nonaffine",), _MOTION, ("fields.zarr",), fields_step),
         Step("voxels", "coarse graining", ("voxels",), (*_MOTION, "fields.zarr"), ("voxels.zarr",), voxels_step),
         Step(
@@ -458,13 +470,14 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
     if done:
         return False
     started = time.time()
-    step.work(Run(folder), config, mark, advance, say)
+    extra = step.work(Run(folder), config, mark, advance, say)
     record_step(
         folder,
         verb,
         {
             "fingerprint": mark,
-            "seconds": round(before.get("seconds_so_far", 0.0) + time.time() - started, 2),
+            "seconds": round(time.time() - started, 2),
+            **(extra or {}),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "settings": {name: _section(config, name) for name in step.sections},
             "versions": versions(),
@@ -488,12 +501,27 @@ def _mark(step: Step, folder: Path, config: Config) -> str:
         elif step.verb not in _SHOWS_WHAT_EXISTS:
             maker = next(other.verb for other in STEPS.values() if name.split("/")[0] in other.outputs)
             raise MicroslipError(f"{folder / name} is missing: run `microslip {maker} {folder}` first")
-    extra = (
-        {"threshold": config.stage_threshold, "recording": _section(config, "recording")}
-        if step.verb == "stages"
-        else {}
-    )
-    return fingerprint([{name: _section(config, name) for name in step.sections}, inputs, extra])
+    return fingerprint([{name: _section(config, name) for name in step.sections}, inputs])
+
+
+def check_overrides(verb: str, overrides: Iterable[str]) -> None:
+    """Refuse to override what a step does not read: the run folder's configuration would no longer be what was run.
+
+    Raises
+    ------
+    MicroslipError
+        An override names a section of another step.
+    """
+    step = STEPS[verb]
+    own = [name for name in step.sections if name not in _DEM or verb == "simulate"]
+    for override in overrides:
+        section = override.partition("=")[0].partition(".")[0].strip()
+        known = {name for other in STEPS.values() for name in other.sections}
+        if section in known and section not in own:
+            reader = next(other.verb for other in STEPS.values() if section in other.sections)
+            raise MicroslipError(
+                f"--set {override}: `microslip {verb}` does not read {section}, `microslip {reader}` does: set it there"
+            )
 
 
 def run_folder(folder: Path, config: Config) -> Path:

@@ -22,9 +22,14 @@ def make(path, n_stages=10):
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     target = tmp_path / "file.txt"
     target.write_text("old")
-    with pytest.raises(RuntimeError), replacing(target) as beside:
-        beside.write_text("half")
-        raise RuntimeError
+
+    def fail():
+        with replacing(target) as beside:
+            beside.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -80,10 +85,14 @@ def test_an_interrupted_store_goes_on_where_it_stopped(tmp_path):
 
 
 def test_an_interrupted_store_of_other_settings_is_made_anew(tmp_path):
-    with pytest.raises(KeyboardInterrupt), batched_store(tmp_path / "s.zarr", "one", make) as store:
-        for batch in store.batches(10, 2):
-            if batch.start:
-                raise KeyboardInterrupt
+    def interrupt():
+        with batched_store(tmp_path / "s.zarr", "one", make) as store:
+            for batch in store.batches(10, 2):
+                if batch.start:
+                    raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
     with batched_store(tmp_path / "s.zarr", "other", make) as store:
         assert store.n_done == 0
 

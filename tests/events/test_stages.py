@@ -5,10 +5,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from microslip import MicroslipError, detect_stages
+from microslip.dem.config import ShearCell
+from microslip.dem.recorder import LocalGrains, TurningPointWatch
 from microslip.events.stages import attach_frames
 
-strain = np.arange(7) * 0.1
-stress = np.array([0.0, 0.5, 1.0, 0.6, 0.2, 0.4, 0.0])
+# a fall that began before the record, then a stick, a slip, a stick, and a fall whose end is not seen
+strain = np.arange(8) * 0.1
+stress = np.array([0.3, 0.0, 0.5, 1.0, 0.6, 0.2, 0.4, 0.0])
 
 
 def test_a_known_signal():
@@ -16,7 +19,7 @@ def test_a_known_signal():
     assert table["kind"].tolist() == ["stick", "slip", "stick"]
     assert table["cycle"].tolist() == [0, 0, 1]
     np.testing.assert_allclose(table["fluctuation"], [-1.0, 0.8, -0.2])
-    np.testing.assert_allclose(table["start_strain"], [0.0, 0.2, 0.4])
+    np.testing.assert_allclose(table["start_strain"], [0.1, 0.3, 0.5])
     np.testing.assert_allclose(table["strain_increment"], [0.2, 0.2, 0.1])
 
 
@@ -27,6 +30,27 @@ def test_slip_is_positive_and_stick_negative(values):
     assert (table.loc[table["kind"] == "stick", "fluctuation"] < -0.01).all()
     assert (table["end_sample"].to_numpy()[:-1] == table["start_sample"].to_numpy()[1:]).all()
     assert (table.groupby("cycle").size() <= 2).all()
+
+
+@given(
+    hnp.arrays(np.float64, st.integers(30, 200), elements=st.floats(-1, 1, width=32)),
+    st.sampled_from(["none", "ewma", "median"]),
+)
+def test_finds_the_turning_points_that_the_running_watch_kept(values, kind):
+    """The simulation smooths from its first sample and watches from the end of the warm-up."""
+    config = ShearCell.model_validate(
+        {
+            "loading": {"warm_up": 2e-4, "strain": 1e-2},
+            "recording": {"threshold": 0.05, "smoothing": kind, "smoothing_span": 5},
+        }
+    )
+    nothing = LocalGrains(np.empty(0, dtype=np.int64), np.empty((0, 3)))
+    watch = TurningPointWatch(config)
+    kept = [found[0] for sample, value in enumerate(values) if (found := watch.feed(sample, value, lambda: nothing))]
+    smoothing = None if kind == "none" else (kind, 5)
+    table = detect_stages(np.arange(len(values), dtype=float), values, 0.2, smoothing, config.first_stage_sample)
+    assert set(table["start_sample"]) | set(table["end_sample"]) <= set(kept)
+    assert (table["start_sample"] > config.first_stage_sample).all()
 
 
 def test_a_monotonic_stress_has_no_stage():
@@ -48,11 +72,11 @@ def test_bad_series_are_refused(change, message):
 
 
 def test_frames_are_those_of_the_turning_points():
-    table = attach_frames(detect_stages(strain, stress, threshold=0.1), np.array([0, 2, 3, 4, 5]))
+    table = attach_frames(detect_stages(strain, stress, threshold=0.1), np.array([1, 3, 4, 5, 6]))
     assert table["start_frame"].tolist() == [0, 1, 3]
     assert table["end_frame"].tolist() == [1, 3, 4]
 
 
 def test_a_turning_point_without_frame_is_said():
-    with pytest.raises(MicroslipError, match=r"no frame was kept at sample 2.*recording\.threshold"):
-        attach_frames(detect_stages(strain, stress, threshold=0.1), np.array([0, 4, 5]))
+    with pytest.raises(MicroslipError, match=r"no frame was kept at sample 3.*recording\.threshold"):
+        attach_frames(detect_stages(strain, stress, threshold=0.1), np.array([1, 5, 6]))

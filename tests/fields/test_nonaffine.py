@@ -106,6 +106,11 @@ def test_too_few_neighbours_and_neighbours_in_a_plane_have_no_value(box):
     assert (found.n_neighbours == 12).all()
 
 
+def test_a_mark_for_other_grains_is_refused(grains, box):
+    with pytest.raises(MicroslipError, match="`of` marks 3 grains"):
+        d2min(grains, grains, box, of=np.ones(3, dtype=bool))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

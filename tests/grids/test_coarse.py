@@ -47,6 +47,11 @@ def test_spacing_closes_on_the_periodic_axes():
     np.testing.assert_allclose(np.multiply(grid.values.shape, grid.spacing), (10.3, 7.7, 12.0))
 
 
+def test_values_of_other_grains_are_refused(grains, box):
+    with pytest.raises(MicroslipError, match="10 values for 1000 grains"):
+        coarse_grain(grains, np.ones(10), box)
+
+
 @pytest.mark.parametrize(
     ("spacing", "radius", "message"),
     [(0.0, 1.3, "spacing = 0"), (1.0, 0.0, "cutoff = 0"), (1.0, 5.0, "half the smallest periodic length")],

@@ -77,6 +77,13 @@ def test_bad_input_is_refused(grains, box, values, bins, message):
         spatial_correlation(grains, values, box, bins)
 
 
+@pytest.mark.parametrize("shape", [lambda r: 0.1 * r, lambda r: 0 * r + 0.3, lambda r: 0.1 * np.cos(9 * r)])
+def test_what_does_not_decay_has_no_length(shape):
+    r = np.linspace(1, 4, 20)
+    with pytest.raises(MicroslipError):
+        fit_ornstein_zernike(r, shape(r))
+
+
 def test_a_correlation_of_nothing_has_no_length():
     r = np.linspace(1, 4, 10)
     with pytest.raises(MicroslipError, match="distance bins are too few"):

@@ -20,7 +20,8 @@ def sentences(figure: Figure) -> str:
 def test_every_figure_becomes_png_pdf_and_tables(complete, tmp_path):
     calls = []
     written = draw_figures(complete, tmp_path / "figures", lambda done, total: calls.append((done, total)))
-    assert calls[0] == (0, len(FIGURES)) and calls[-1] == (len(FIGURES), len(FIGURES))
+    assert calls[0] == (0, len(FIGURES))
+    assert calls[-1] == (len(FIGURES), len(FIGURES))
     for name in FIGURES:
         assert (tmp_path / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
@@ -36,7 +37,7 @@ def test_a_complete_run_has_no_sentences(complete):
 
 
 @pytest.mark.parametrize(
-    "name, verb",
+    ("name", "verb"),
     [
         ("d2min_snapshots", "fields"),
         ("correlation", "statistics"),
@@ -52,7 +53,8 @@ def test_a_missing_store_gives_the_command_that_makes_it(simulated, name, verb):
 
 def test_what_there_is_is_drawn_beside_what_is_missing(simulated):
     figure = figures_shear.overview(simulated).figure
-    assert "`microslip train" in sentences(figure) and "`microslip fields" in sentences(figure)
+    assert "`microslip train" in sentences(figure)
+    assert "`microslip fields" in sentences(figure)
     assert any("shear stress" in axes.get_ylabel() for axes in figure.axes)
 
 

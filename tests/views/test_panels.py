@@ -55,14 +55,19 @@ def test_thinning_keeps_every_extreme():
     y = np.sin(x / 5000)
     y[43_210] = 9.0
     thin_x, thin_y = shear.thin_series(x, y, 2000)
-    assert len(thin_x) <= 2002 and thin_y.max() == 9.0 and thin_x[np.argmax(thin_y)] == 43_210
-    assert thin_x[0] == x[0] and thin_x[-1] == x[-1] and np.all(np.diff(thin_x) > 0)
+    assert len(thin_x) <= 2002
+    assert thin_y.max() == 9.0
+    assert thin_x[np.argmax(thin_y)] == 43_210
+    assert thin_x[0] == x[0]
+    assert thin_x[-1] == x[-1]
+    assert np.all(np.diff(thin_x) > 0)
 
 
 def test_stress_panels_carry_units_and_shade_the_warm_up():
     strain = np.linspace(0, 1, 500)
     figure = shear.stress_strain(strain, 0.3 * np.tanh(10 * strain), warm_up=0.2)
-    assert any("[$p$]" in label for label in labels(figure)) and any("strain" in label for label in labels(figure))
+    assert any("[$p$]" in label for label in labels(figure))
+    assert any("strain" in label for label in labels(figure))
     assert any(text.get_text() == "warm-up" for text in figure.axes[0].texts)
     window = shear.stress_window(strain, strain, STAGES, (0.1, 0.5), cycle=(3, 4))
     assert [text.get_text() for text in window.axes[0].get_legend().get_texts()][:2] == ["stick", "slip"]
@@ -86,7 +91,8 @@ def test_walls_have_a_colour_of_their_own_and_missing_values_too():
     assert np.allclose(colours[1], matplotlib.colormaps["viridis"](1.0)[:3])
     assert np.ptp(colours[2]) < 0.1, "no value: grey"
     paler = grain_colours(kind, values, matplotlib.colors.LogNorm(1e-6, 1e-4), "viridis", pale=np.arange(5) == 0)
-    assert paler[0].mean() > colours[0].mean() and np.allclose(paler[1], colours[1])
+    assert paler[0].mean() > colours[0].mean()
+    assert np.allclose(paler[1], colours[1])
 
 
 def test_snapshot_names_its_colour_scale():
@@ -104,10 +110,12 @@ def test_snapshot_names_its_colour_scale():
 def test_colour_limits():
     assert log_limits(np.array([np.nan, 0.0])) == (1e-8, 1.0)
     low, high = log_limits(np.geomspace(1e-9, 1e-3, 1000))
-    assert 1e-9 < low < 1e-8 and 1e-4 < high < 1e-3
+    assert 1e-9 < low < 1e-8
+    assert 1e-4 < high < 1e-3
     assert symmetric_limit(np.array([-2.0, 1.0, np.nan]), 1.0) == 2.0
     assert symmetric_limit(np.zeros(3)) == 1.0
-    assert scientific(-0.00123) == r"$-1.2\times 10^{-3}$" and scientific(0.5) == "$0.50$"
+    assert scientific(-0.00123) == r"$-1.2\times 10^{-3}$"
+    assert scientific(0.5) == "$0.50$"
 
 
 @pytest.fixture
@@ -151,7 +159,8 @@ def test_maps_of_the_attribution_are_symmetric_about_zero():
     plane = np.random.default_rng(0).normal(0, 1e-5, (6, 5)) + 1e-5
     figure = attribution.node_map(plane, np.arange(6.0), np.arange(5.0), signed=True, label="attribution", unit="p")
     low, high = figure.axes[0].images[0].get_clim()
-    assert low == -high and high > 0
+    assert low == -high
+    assert high > 0
     assert any("attribution" in label and "p$" in label for label in labels(figure))
 
 
@@ -160,7 +169,8 @@ def test_projections_over_depth():
     nodes[1, 2, 3] = 100.0
     logs = attribution.log_nodes(nodes)
     assert np.isnan(logs).sum() == nodes.size - 1
-    assert attribution.largest_over_depth(logs)[1, 3] == 2.0 and np.isnan(attribution.largest_over_depth(logs)[0, 0])
+    assert attribution.largest_over_depth(logs)[1, 3] == 2.0
+    assert np.isnan(attribution.largest_over_depth(logs)[0, 0])
     assert attribution.mean_over_depth(nodes)[1, 3] == pytest.approx(100 / 3)
     assert attribution.mid_depth(nodes).shape == (2, 4)
 

@@ -19,7 +19,7 @@ def test_disc_has_the_area_of_a_circle():
     assert area == pytest.approx(np.pi, rel=AREA_TOLERANCE)
 
 
-@pytest.mark.parametrize("azimuth, elevation", [(-90, 0), (-60, 20), (10, 70), (180, -30)])
+@pytest.mark.parametrize(("azimuth", "elevation"), [(-90, 0), (-60, 20), (10, 70), (180, -30)])
 def test_nearer_sphere_hides_the_farther_one(azimuth, elevation):
     towards = camera_axes(azimuth, elevation)[2]
     positions = np.array([[0.0, 0.0, 0.0], 3 * towards])
@@ -74,4 +74,5 @@ def test_twenty_thousand_spheres_are_no_burden():
     # a bound for a busy machine; a quiet one needs about a second
     assert time.perf_counter() - start < 10
     assert image.rgba.shape[1] == 1000
-    assert image.rgba.min() >= 0 and image.rgba.max() <= 1
+    assert image.rgba.min() >= 0
+    assert image.rgba.max() <= 1

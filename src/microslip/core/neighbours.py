@@ -63,6 +63,12 @@ def check_positions(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: f
         )
 
 
+def check_values(positions: Float[np.ndarray, "grain 3"], values: Float[np.ndarray, value]) -> None:
+    """Refuse values that are not one per grain: a compiled kernel would read past their end."""
+    if values.shape != (len(positions),):
+        raise MicroslipError(f"{values.size} values for {len(positions)} grains: give one value per grain")
+
+
 def cell_grid(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: float) -> tuple[np.ndarray, ...]:
     """Lower corner, number and size of cells at least one cutoff wide; a wall-bounded axis spans the grains found."""
     periodic = np.asarray(box.periodic)

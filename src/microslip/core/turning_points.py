@@ -62,10 +62,11 @@ def _scan(values, threshold):  # type: ignore[no-untyped-def]
 
 
 def turning_points(values: Float[np.ndarray, sample], threshold: float) -> Int64[np.ndarray, point]:
-    """Samples at which the signal turns, alternating maxima and minima, each followed by a swing above the threshold."""
+    """Samples at which the signal turns: maxima and minima in turn, each followed by a swing above the threshold."""
     if len(values) == 0:
         return np.empty(0, dtype=np.int64)
-    return _scan(np.asarray(values, dtype=float), float(threshold))
+    found: np.ndarray = _scan(np.asarray(values, dtype=float), float(threshold))
+    return found
 
 
 class Smoother:

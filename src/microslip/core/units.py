@@ -40,7 +40,7 @@ def stiffness_number(youngs_modulus: float, poisson_ratio: float, pressure: floa
 
     Source: Agnolin & Roux, Phys. Rev. E 76 (2007) 061302, eq. 7.
     """
-    return (youngs_modulus / ((1 - poisson_ratio**2) * pressure)) ** (2 / 3)
+    return math.pow(youngs_modulus / ((1 - poisson_ratio**2) * pressure), 2 / 3)
 
 
 def rayleigh_time(diameter: float, density: float, youngs_modulus: float, poisson_ratio: float) -> float:

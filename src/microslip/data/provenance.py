@@ -1,4 +1,4 @@
-"""`provenance.json`: which step ran with what, on what, when and for how long; the ground on which steps are skipped."""
+"""`provenance.json`: which step ran with what, when and for how long; the ground on which steps are skipped."""
 
 from __future__ import annotations
 

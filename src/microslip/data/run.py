@@ -34,7 +34,7 @@ STAGE_COLUMNS = [
 
 @dataclass(frozen=True)
 class Run:
-    """What a run folder holds; each property opens its store, lazily, and says which step writes it where it is missing.
+    """What a run folder holds; each property opens its store lazily, and says which step writes a missing one.
 
     Lengths are in d̄, stresses in p, D²min in d̄².
     """
@@ -123,9 +123,9 @@ def open_run(path: str | Path) -> Run:
     folder = Path(path)
     if not folder.is_dir():
         raise MicroslipError(f"{folder} is not a folder: give the folder that `microslip run` made, such as runs/quick")
-    if not (folder / "trajectory.zarr").exists() and not (folder / "provenance.json").exists():
+    if not any((folder / name).exists() for name in ("config.toml", "provenance.json", "trajectory.zarr")):
         raise MicroslipError(
-            f"{folder} is not a run folder (it has neither trajectory.zarr nor provenance.json):"
+            f"{folder} is not a run folder (it has no config.toml, provenance.json or trajectory.zarr):"
             " give the folder that `microslip run` made, such as runs/quick"
         )
     return Run(folder)

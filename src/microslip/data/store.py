@@ -93,6 +93,7 @@ def open_dataset(path: Path, group: str | None = None) -> xr.Dataset:
     """A store, or one group of it, as a lazily read dataset; errors as in `check_store`."""
     check_store(path)
     try:
-        return xr.open_zarr(path, group=group, consolidated=False, chunks=None, decode_cf=False)
+        dataset: xr.Dataset = xr.open_zarr(path, group=group, consolidated=False, chunks=None, decode_cf=False)
     except (FileNotFoundError, KeyError) as problem:
         raise MicroslipError(f"{path} lacks the group {group} ({problem}): run the step that writes it again") from None
+    return dataset

@@ -47,7 +47,7 @@ def write_filling(packing: LoosePacking, config: ShearCell, path: Path) -> None:
 def header() -> str:
     """What must precede the grains.
 
-    Newton's third law is not used across ranks: with contact history it was 8 % slower here (benchmarks/dem_settings.py).
+    Newton's third law is not used across ranks: both owners of a contact keep its history.
     """
     return """
 units si
@@ -83,8 +83,8 @@ def servo(config: ShearCell) -> str:
     """Walls that keep their shape: the bottom one moves as its velocity says, the top one only in z, under pressure.
 
     The drag on the top wall is about the packing's own impedance, √(ρ M) A with the modulus M ≈ E^(2/3) p^(1/3) / 2 of
-    Hertzian packings, so that a wave that reaches the wall leaves the cell; at the speed of dilation it changes the
-    pressure by less than 1 %.
+    Hertzian packings, so that a wave that reaches the wall leaves the cell. The pressure feels it while the wall moves:
+    little at the speed of dilation, a few per cent for a moment in a large slip; `normal_stress` shows it.
     """
     d, p = config.grains.mean_diameter, config.loading.pressure
     modulus = 0.5 * config.grains.youngs_modulus ** (2 / 3) * p ** (1 / 3)

@@ -75,8 +75,11 @@ def simulate(config: ShearCell, run: Path, ranks: int | None = None, progress: P
     KeyboardInterrupt
         When interrupted; the next call goes on from the last checkpoint.
     """
+    # a whole configuration is a shear cell too; the simulation depends on the cell's sections alone
+    content = config.model_dump(mode="json", include=set(ShearCell.model_fields))
     if ranks is not None:
-        config = ShearCell.model_validate({**config.model_dump(), "parallel": {"ranks": ranks}})
+        content["parallel"] = {"ranks": ranks}
+    config = ShearCell.model_validate(content)
     check_engine()
     launcher = find_launcher()
     folder = Path(run) / "dem"
@@ -124,16 +127,22 @@ def refuse_other_simulation(config: ShearCell, folder: Path) -> None:
     before = ShearCell.model_validate_json((folder / "config.json").read_text())
     if read_json(pointer)["config"] == fingerprint(config.model_dump(mode="json")):
         return
-    changed = next(
-        f"{section}.{key} = {value} where the run has {old_section[key]}"
+    changed = (
+        f"{section}.{key} = {value} where the run has {old_section[key]}".removeprefix(".")
         for section, new_section in _sections(config).items()
         for key, value in new_section.items()
         if (old_section := _sections(before)[section])[key] != value
     )
     raise MicroslipError(
-        f"{folder.parent} holds a simulation with other settings ({changed.removeprefix('.')}):"
+        f"{folder.parent} holds a simulation with other settings ({next(changed, 'of another version')}):"
         " choose another run folder with --into, or remove this one"
     )
+
+
+def time_spent(run: Path) -> dict[str, float]:
+    """Seconds of `prepare` and `shear` up to the last checkpoint, over all the times that the run was taken up."""
+    seconds: dict[str, float] = read_json(Path(run) / "dem" / "checkpoint.json")["seconds"]
+    return seconds
 
 
 def _sections(config: ShearCell) -> dict[str, dict[str, Any]]:

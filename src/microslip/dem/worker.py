@@ -54,6 +54,8 @@ class Simulation:
         self.watch = TurningPointWatch(config)
         self.failure: BaseException | None = None
         self.last_report = 0.0
+        self.seconds = {"prepare": 0.0, "shear": 0.0}
+        self.clock = time.monotonic()
         self.lmp = self._start_lammps()
 
     def _start_lammps(self) -> Any:
@@ -213,8 +215,9 @@ class Simulation:
         """Commit series, frames, the watch and LAMMPS' own restart; the pointer file is renamed into place last."""
         step = int(self.lmp.extract_global("ntimestep"))
         name = f"checkpoint-{step}"
-        # without noinit, LAMMPS reorders the grains first and then stores contact histories by their old numbers: tangential
-        # forces are lost, and the stress falls by a tenth at every checkpoint (LAMMPS 22Jul2025; its issue 3022 is akin)
+        # without noinit, LAMMPS reorders the grains first and then stores contact histories by their old numbers:
+        # tangential forces are lost, and the stress falls by a tenth at every checkpoint (LAMMPS 22Jul2025; its issue
+        # 3022 is akin)
         self.lmp.command(f'write_restart "{self.folder / name}.restart" noinit')
         held = {
             extreme: None if grains is None else self._gather(grains)
@@ -222,16 +225,21 @@ class Simulation:
         }
         if self.rank == 0:
             self._flush()
-            state = {f"held_{key}": value for key, value in held.items() if value is not None}
+            state: dict[str, Any] = {f"held_{key}": value for key, value in held.items() if value is not None}
+            state["recent"] = np.array(self.watch.smoother.recent)
             if self.watch.state is not None:
                 state["watch"] = self.watch.state
-            np.savez(self.folder / f"{name}.npz", recent=np.array(self.watch.smoother.recent), **state)
+            np.savez(self.folder / f"{name}.npz", **state)
+            phase = "prepare" if self.last_sample < 0 else "shear"
+            self.seconds[phase] += time.monotonic() - self.clock
+            self.clock = time.monotonic()
             pointer = {
                 "name": name,
                 "config": fingerprint(self.config.model_dump(mode="json")),
                 "last_sample": self.last_sample,
                 "n_frames": self.n_frames,
                 "height": self.height,
+                "seconds": self.seconds,
             }
             write_json(self.folder / "checkpoint.json", pointer)
             for old in self.folder.glob("checkpoint-*"):
@@ -246,7 +254,7 @@ class Simulation:
         self.lmp.command("clear")
         self._commands(deck.header(), f'read_restart "{self.folder / name}.restart"', deck.contacts(self.config))
         self.last_sample, self.n_frames = pointer["last_sample"], pointer["n_frames"]
-        self.height = pointer["height"]
+        self.height, self.seconds = pointer["height"], pointer["seconds"]
         self.watch = TurningPointWatch(self.config)
         with np.load(self.folder / f"{name}.npz") as state:
             self.watch.smoother.recent.extend(float(value) for value in state["recent"])
@@ -293,7 +301,7 @@ class Simulation:
         return self._array("type")[: int(self.lmp.extract_global("nlocal"))] - 1
 
     def _grains_here(self, tag: np.ndarray, x: np.ndarray, n_local: int) -> LocalGrains:
-        """A copy of this rank's grains, each moved by the box lengths that it has crossed (10 bits an axis in LAMMPS)."""
+        """A copy of this rank's grains, moved by the box lengths that they crossed (10 bits an axis in LAMMPS)."""
         image = self._array("image")[:n_local]
         d = self.config.grains.mean_diameter
         position = x[:n_local].copy()
@@ -322,7 +330,7 @@ class Simulation:
         """The starting process removes its mark to ask for a stop; a mark of a dead process counts as removed."""
         try:
             os.kill(int((self.folder / "driver.pid").read_text()), 0)
-        except (FileNotFoundError, ValueError, ProcessLookupError):
+        except (FileNotFoundError, ValueError, ProcessLookupError, PermissionError):
             return True
         return False
 

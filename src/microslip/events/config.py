@@ -14,5 +14,5 @@ class Stages(Settings):
         None,
         gt=0,
         lt=1,
-        description="smallest swing of s that ends a stage; left out: that of the recording, below which no frames exist",
+        description="smallest swing of s that ends a stage [p]; left out: the recording's, below which no frames exist",
     )

@@ -15,6 +15,7 @@ def detect_stages(
     stress: Float[np.ndarray, sample],
     threshold: float = 1e-5,
     smoothing: tuple[Smoothing, int] | None = None,
+    first_sample: int = 0,
 ) -> pd.DataFrame:
     """Cut the series at its turning points: a stick stage while s rises, a slip stage while it falls.
 
@@ -31,12 +32,15 @@ def detect_stages(
     smoothing
         Causal filter before detection, `("ewma", span)` or `("median", span)` with the span in samples. Stresses in the
         table are those of the unsmoothed series.
+    first_sample
+        Where the search begins, such as the end of the warm-up; the filter has seen what comes before.
 
     Returns
     -------
     DataFrame
         stage, cycle, kind, start_sample, end_sample, start_strain, end_strain, strain_increment, start_stress,
-        end_stress, fluctuation; one row per stage, in order, and none where the series does not turn.
+        end_stress, fluctuation; one row per stage, in order, and none where the series does not turn. The pieces before
+        the first and after the last turning point are no stages.
 
     Raises
     ------
@@ -58,7 +62,9 @@ def detect_stages(
     if not threshold > 0:
         raise MicroslipError(f"threshold = {threshold:g} is not positive: give the smallest swing of s that counts")
     smoothed = smooth(stress, *smoothing) if smoothing else stress
-    points = turning_points(smoothed, threshold)
+    points = first_sample + turning_points(smoothed[first_sample:], threshold)
+    # a record that begins in the midst of a stage has an extreme, not a turning point, at its first sample
+    points = points[points > first_sample]
     start, end = points[:-1], points[1:]
     rising = smoothed[end] > smoothed[start]
     table = pd.DataFrame(

@@ -153,6 +153,8 @@ def d2min(
     """
     if reference.shape != current.shape:
         raise MicroslipError(f"the frames hold {len(reference)} and {len(current)} grains: give the same grains twice")
+    if of is not None and of.shape != (len(reference),):
+        raise MicroslipError(f"`of` marks {of.size} grains, the frames hold {len(reference)}: give one mark per grain")
     check_positions(reference, box, cutoff)
     check_positions(current, box, cutoff)
     displacement = current - reference

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float64, Int64
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import check_positions
+from microslip.core.neighbours import check_positions, check_values
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,7 @@ def coarse_grain(
     """
     if not spacing > 0:
         raise MicroslipError(f"spacing = {spacing:g} d̄ is not positive: give the distance between nodes")
+    check_values(positions, values)
     check_positions(positions, box, radius)
     nodes = place_nodes(box, spacing)
     sums, counts = _add_grains(

@@ -10,7 +10,7 @@ from microslip.core.settings import Settings
 
 
 class Voxels(Settings):
-    """Coarse graining; d₅₀ = d̄ for diameters uniform about d̄."""
+    """Coarse graining; d₅₀, the median diameter by number, is d̄ for diameters uniform about d̄."""
 
     spacing: float = Field(
         1.0, gt=0, le=10, description="L_grid [d₅₀], rounded so that nodes close on the periodic axes"

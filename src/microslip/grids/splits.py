@@ -37,7 +37,8 @@ def blocked_split(n_stages: int, split: Split) -> SplitSets:
     sets = {TRAIN: blocks[0], VALIDATION: blocks[1][split.guard :], TEST: blocks[2][split.guard :]}
     if min(map(len, sets.values())) == 0:
         raise MicroslipError(
-            f"split.guard = {split.guard} leaves no stage of a block of {min(map(len, blocks))}: lower it, or shear longer"
+            f"split.guard = {split.guard} leaves no stage of a block of {min(map(len, blocks))}:"
+            " lower it, or shear longer"
         )
     return sets
 

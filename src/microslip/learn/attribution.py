@@ -62,7 +62,7 @@ def integrated_gradients(
             voxels, baselines=baseline, n_steps=n_steps, method="gausslegendre", internal_batch_size=PATH_BATCH
         )
         attribution = found[0, 0].detach().double().numpy()
-        error = abs(float(attribution.sum()) - difference) / max(abs(difference), np.finfo(np.float32).eps)
+        error = abs(float(attribution.sum()) - difference) / max(abs(difference), float(np.finfo(np.float32).eps))
         if error <= config.completeness or n_steps >= STEPS_AT_MOST:
             return Attributed(attribution * scaling.target_deviation, error, n_steps)
         n_steps = min(2 * n_steps, STEPS_AT_MOST)

@@ -15,7 +15,7 @@ class Network(Settings):
     channels: tuple[int, ...] = Field((16, 32, 64, 128), min_length=1, description="of the convolutions, the paper's")
     hidden: int = Field(128, ge=1, description="units of the fully connected layer; the paper gives no number")
     batch_normalisation: bool = Field(
-        False, description="after each convolution; not in the paper, but it learns in a third of the epochs"
+        False, description="after each convolution; not in the paper, but it learns in fewer epochs"
     )
 
 
@@ -45,7 +45,9 @@ class Training(Settings):
 class Attribution(Settings):
     """Integrated Gradients of stages of the test set."""
 
-    n_stages: int = Field(40, ge=1, description="stages explained, half stick and half slip, over all sizes")
+    n_stages: int = Field(
+        40, ge=2, multiple_of=2, description="stages explained, half stick and half slip, over all sizes"
+    )
     n_steps: int = Field(
         64, ge=2, le=1024, description="points on the path, doubled until the completeness error is met"
     )

@@ -43,7 +43,9 @@ class SlipNet(nn.Module):
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
         # the first predictions are all zero change, whatever the stage
-        nn.init.zeros_(self.head[-1].weight)
+        last = self.head[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
 
     def forward(self, voxels: torch.Tensor) -> torch.Tensor:
         if tuple(voxels.shape[2:]) != tuple(self.grid):

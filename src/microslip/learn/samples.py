@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Scaling:
 
     def zero_field(self) -> float:
         """Network input of a node with D²min = 0."""
-        return (np.log10(self.floor) - self.mean) / self.deviation
+        return (math.log10(self.floor) - self.mean) / self.deviation
 
 
 def fit_scaling(

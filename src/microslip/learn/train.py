@@ -69,7 +69,7 @@ def train(
     """
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    network = SlipNet(inputs.shape[1:], network_config)  # type: ignore[arg-type]
+    network = SlipNet(inputs.shape[1:], network_config)
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     n_batches = -(-len(sets[TRAIN]) // config.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -101,14 +101,15 @@ def train(
                 voxels = augment(voxels, rng)
             loss = nn.functional.mse_loss(network(voxels), scaled_target[batch])
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)
             optimiser.step()
             schedule.step()
             squares += float(loss.detach()) * len(batch)
         if not np.isfinite(squares):
             raise MicroslipError(
-                f"the training loss is not finite in epoch {epoch}: lower training.learning_rate = {config.learning_rate:g}"
+                f"the training loss is not finite in epoch {epoch}:"
+                f" lower training.learning_rate = {config.learning_rate:g}"
             )
         validation = predict(network, inputs, sets[VALIDATION]) - scaled_target[sets[VALIDATION]].numpy()
         row = {

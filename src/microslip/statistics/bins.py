@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -19,11 +21,12 @@ def bin_stages(stages: pd.DataFrame, n_bins: int) -> pd.DataFrame:
     """
     size = stages["fluctuation"].abs()
     rows = []
-    edges = np.geomspace(size.min(), size.max() * (1 + 1e-9), n_bins + 1) if len(stages) else np.array([])
+    moved = size[size > 0]
+    edges = np.geomspace(moved.min(), moved.max() * (1 + 1e-9), n_bins + 1) if len(moved) else np.array([])
     for kind in ("stick", "slip"):
         of_kind = (stages["kind"] == kind) & (size > 0)
         groups = [(kind, "kind", size[of_kind].min(), size[of_kind].max(), of_kind)]
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges):
             groups.append(
                 (f"{kind} {low:.1e} to {high:.1e}", "bin", low, high, of_kind & (size >= low) & (size < high))
             )

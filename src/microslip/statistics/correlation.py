@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 from jaxtyping import Float, Float64, Int64
-from scipy.optimize import curve_fit
+from scipy.optimize import OptimizeWarning, curve_fit
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import cell_grid, cell_offsets, check_positions, sort_into_cells
+from microslip.core.neighbours import cell_grid, cell_offsets, check_positions, check_values, sort_into_cells
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class SpatialCorrelation:
 
 @dataclass(frozen=True)
 class OrnsteinZernike:
-    """A r^−m exp(−r/ξ): `xi` [d̄] with its interval `xi_low`, `xi_high`, the amplitude A, the exponent m, the fit's range."""
+    """A r^−m exp(−r/ξ): `xi` [d̄] with its interval `xi_low` to `xi_high`, amplitude A, exponent m, and the range."""
 
     xi: float
     xi_low: float
@@ -40,8 +41,8 @@ class OrnsteinZernike:
         return self.amplitude * r**-self.exponent * np.exp(-r / self.xi)
 
 
-# Grains are shared out in this many blocks, each with sums of its own, added in order: the result does not depend on the
-# number of threads.
+# Grains are shared out in this many blocks, each with sums of its own, added in order: the result does not depend on
+# the number of threads.
 N_BLOCKS = 32
 
 
@@ -124,6 +125,7 @@ def spatial_correlation(
     widths = np.diff(edges)
     if len(edges) < 2 or widths[0] <= 0 or not np.allclose(widths, widths[0]):
         raise MicroslipError("the edges of the distance bins are not equally spaced and rising: use numpy.linspace")
+    check_values(positions, values)
     known = np.isfinite(values)
     if known.sum() < 2:
         raise MicroslipError(f"{int(known.sum())} grains have a value: a correlation needs two or more")
@@ -187,11 +189,15 @@ def fit_ornstein_zernike(
         return np.asarray(np.exp(log_amplitude - x / np.exp(log_xi)) * x**-exponent)
 
     try:
-        best, covariance = curve_fit(curve, x, y, p0=[np.log(max(y[0], 1e-6)), 0.0], sigma=sigma, maxfev=5000)
+        with np.errstate(over="ignore"), warnings.catch_warnings():
+            # a covariance that cannot be had is infinite, and answered below
+            warnings.simplefilter("ignore", OptimizeWarning)
+            best, covariance = curve_fit(curve, x, y, p0=[np.log(max(y[0], 1e-6)), 0.0], sigma=sigma, maxfev=5000)
     except RuntimeError:
         raise MicroslipError("C(r) does not decay like r^−m exp(−r/ξ): no ξ can be given") from None
     error = 1.96 * np.sqrt(covariance[1, 1])
-    if not np.isfinite(error):
+    # a length far beyond the distances seen, or known to no better than an order of magnitude, is no result
+    if not np.isfinite(error) or error > np.log(10) or np.exp(best[1]) > 10 * x[-1]:
         raise MicroslipError("C(r) does not fix ξ within these distances: use a larger cell or more stages")
     return OrnsteinZernike(
         xi=float(np.exp(best[1])),
