@@ -58,4 +58,4 @@ lock: ## renew requirements.lock from pyproject.toml, for Python 3.11
 	rm -r .venv-lock
 
 clean: ## remove what make made, runs kept
-	rm -rf .venv docs/_build build
+	rm -rf .venv docs/_build docs/generated build

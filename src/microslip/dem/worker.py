@@ -45,6 +45,7 @@ class Simulation:
         self.config = config
         self.packing = loose_packing(config)
         self.n_grains = len(self.packing.diameter)
+        self.bulk_volume = np.pi / 6 * float((self.packing.diameter[self.packing.kind == BULK] ** 3).sum())  # [d̄³]
         self.writer: TrajectoryWriter | None = None
         self.height = 0.0  # H₀ [m]
         self.last_sample = -1
@@ -178,7 +179,7 @@ class Simulation:
             )
         # centres of the bottom wall lie at −d̄/2, so that its inner face is z = 0
         height = total[6] / n_wall / d - 0.5
-        solid = self._bulk_volume / (area * height)
+        solid = self.bulk_volume / (area * height)
         row = (sample * self.config.recording.strain_step, stress, -s[0], s[3], 0.5 * (s[5] - s[2]), height, solid)
         self.samples.append(row)
         self.last_sample = sample
@@ -308,11 +309,6 @@ class Simulation:
         position[:, 0] += ((image & 1023) - 512) * (self.config.cell.length * d)
         position[:, 1] += ((image >> 10 & 1023) - 512) * (self.config.cell.depth * d)
         return LocalGrains(tag.copy(), position)
-
-    @property
-    def _bulk_volume(self) -> float:
-        diameter = self.packing.diameter[self.packing.kind == BULK]
-        return float(np.pi / 6 * (diameter**3).sum())
 
     def _wall_distance(self) -> float:
         """Between the walls' inner faces [m]."""

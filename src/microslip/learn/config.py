@@ -26,7 +26,11 @@ class Training(Settings):
         1, ge=0, lt=2**31, description="initial weights, order of the samples, augmentation, random split"
     )
     epochs: int = Field(40, ge=1)
-    patience: int = Field(15, ge=1, description="epochs without a better validation loss before training stops")
+    patience: int = Field(
+        25,
+        ge=1,
+        description="epochs without a better validation loss before training stops; most of a cycle, which ends low",
+    )
     batch_size: int = Field(32, ge=2)
     learning_rate: float = Field(1e-3, gt=0, lt=1, description="peak of the cycle; 2e-3 killed the plain network")
     weight_decay: float = Field(1e-4, ge=0, lt=1)
