@@ -6,7 +6,8 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
-from microslip.pipeline import STEPS, describe, metric_lines
+from microslip.pipeline import STEPS
+from microslip.steps.common import describe, metric_lines
 
 BARS = "▁▂▃▄▅▆▇█"
 

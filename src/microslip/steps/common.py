@@ -1,0 +1,39 @@
+"""What the steps share: how they report, and the writable arrays of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import zarr
+
+Advance = Callable[[int, int], None]
+"""Called with what is done and what is to be done in all."""
+
+Say = Callable[[str], None]
+"""Called with a sentence for the reader."""
+
+
+def array(group: zarr.Group, name: str) -> zarr.Array:
+    """An array of a store, by name."""
+    array = group[name]
+    assert isinstance(array, zarr.Array)
+    return array
+
+
+def describe(numbers: dict[str, float]) -> str:
+    """I, κ and Δt in a sentence, with a warning where inertia matters."""
+    text = (
+        f"I = {numbers['inertial_number']:.2g}, κ = {numbers['stiffness_number']:.0f},"
+        f" Δt = {numbers['timestep']:.3g} s = {numbers['timestep_over_rayleigh_time']:.2f} T_Rayleigh"
+    )
+    return text + (" — I above 1e-3 is not quasi-static" if numbers["inertial_number"] > 1e-3 else "")
+
+
+def metric_lines(metrics: dict[str, Any]) -> list[str]:
+    """R² on the test set of every split rule, network first."""
+    return [
+        f"{rule} split, test R²: "
+        + ", ".join(f"{name.replace('_', ' ')} {parts['test']['r2']:.3f}" for name, parts in methods.items())
+        for rule, methods in metrics.items()
+    ]

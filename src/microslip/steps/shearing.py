@@ -1,0 +1,61 @@
+"""From loose grains to a table of stages."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from microslip.config import Config
+from microslip.core.errors import MicroslipError
+from microslip.data.files import write_table
+from microslip.data.run import Run
+from microslip.steps.common import Advance, Say, describe
+
+
+def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> dict[str, Any]:
+    """Shear the cell."""
+    from microslip.dem.launch import simulate, time_spent
+
+    cell = config.shear_cell
+    numbers = cell.numbers()
+    say(
+        f"{cell.n_bulk + 2 * math.prod(cell.wall_shape)} grains on {cell.parallel.ranks} MPI ranks, {describe(numbers)}"
+    )
+    total = cell.n_samples
+
+    def follow(message: dict[str, Any]) -> None:
+        if message["phase"] == "prepare":
+            if "prepare" not in phases:
+                say("filling, compacting and resting")
+        else:
+            advance(message["sample"] + 1, total)
+        phases.add(message["phase"])
+
+    phases: set[str] = set()
+    simulate(cell, run.folder, progress=follow)
+    seconds = time_spent(run.folder)
+    grain_steps = run.grains.sizes["grain"] * (total - 1) * cell.steps_per_sample / seconds["shear"]
+    say(f"{grain_steps / 1e6:.2f} million grain-steps per second of shear, recording included")
+    return {"seconds": seconds["prepare"] + seconds["shear"], "grain_steps_per_second": round(grain_steps)}
+
+
+def stages_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
+    """Find stick and slip stages."""
+    from microslip.events.stages import attach_frames, detect_stages
+
+    series, recording = run.series, config.recording
+    table = detect_stages(
+        series["strain"].to_numpy(),
+        series["stress"].to_numpy(),
+        config.stage_threshold,
+        None if recording.smoothing == "none" else (recording.smoothing, recording.smoothing_span),
+        config.first_stage_sample,
+    )
+    if table.empty:
+        raise MicroslipError(
+            f"no stage found: the stress never swings by more than stages.threshold = {config.stage_threshold:g}"
+            f" after a strain of loading.warm_up = {config.loading.warm_up:g}: lower the threshold or shear longer"
+        )
+    table = attach_frames(table, run.frames["sample"].to_numpy())
+    write_table(run.folder / "stages.csv", table)
+    say(f"{len(table)} stages, {int((table['kind'] == 'slip').sum())} of them slips")
