@@ -33,9 +33,9 @@ def train_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) 
         "blocked": blocked_split(n_stages, config.split),
     }
     features = amplitude_features(run.fields["d2min"])
-    partial = run.folder / ".model.partial"
+    partial = run.folder / ".training"
     _keep_only(partial, mark)
-    predictions, history, metrics = [], [], {}
+    predictions, history, metrics, trained = [], [], {}, {}
     for number, (rule, sets) in enumerate(splits.items()):
         scaling = fit_scaling(voxels, target, sets["train"], settings.floor)
         inputs = write_inputs(voxels, scaling, partial / "inputs.npy")
@@ -43,12 +43,10 @@ def train_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) 
         def report(row: dict[str, float], number: int = number, rule: str = rule) -> None:
             advance(number * settings.epochs + int(row["epoch"]) + 1, len(splits) * settings.epochs)
 
-        trained = train(
-            inputs, target, sets, scaling, config.network, settings, partial / f"training_{rule}.pt", report
-        )
-        history.append(trained.history.assign(rule=rule))
-        save_checkpoint(trained, config.network, settings, partial / _checkpoint_name(rule))
-        everything = predict(trained.network, inputs, np.arange(n_stages)) * scaling.target_deviation
+        state = partial / f"{rule}.pt"
+        trained[rule] = train(inputs, target, sets, scaling, config.network, settings, state, report)
+        history.append(trained[rule].history.assign(rule=rule))
+        everything = predict(trained[rule].network, inputs, np.arange(n_stages)) * scaling.target_deviation
         by_method = {"network": everything.astype(float)}
         by_method |= {name: boosting(values, target, sets, settings.seed) for name, values in features.items()}
         metrics[rule] = {
@@ -64,18 +62,15 @@ def train_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) 
             )
     with replacing(run.folder / "model") as beside:
         beside.mkdir()
-        for rule in splits:
-            (partial / _checkpoint_name(rule)).rename(beside / _checkpoint_name(rule))
+        for rule, one in trained.items():
+            name = "checkpoint.pt" if rule == "random" else f"checkpoint_{rule}.pt"
+            save_checkpoint(one, config.network, settings, beside / name)
         write_table(beside / "history.csv", pd.concat(history, ignore_index=True))
         write_table(beside / "predictions.csv", pd.concat(predictions, ignore_index=True))
         write_json(beside / "metrics.json", metrics)
     shutil.rmtree(partial)
     for line in metric_lines(metrics):
         say(line)
-
-
-def _checkpoint_name(rule: str) -> str:
-    return "checkpoint.pt" if rule == "random" else f"checkpoint_{rule}.pt"
 
 
 def _keep_only(partial: Path, mark: str) -> None:
