@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 import zarr
 
 from microslip.config import Config
@@ -41,11 +41,10 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         for batch in store.batches(n_stages, per_chunk, advance):
             values = np.empty((batch.stop - batch.start, n_grains))
             neighbours = np.empty(values.shape, dtype=np.int32)
-            held = _FrameCache(position)
-            for row, (start, end) in enumerate(
-                stages[["start_frame", "end_frame"]].iloc[batch].itertuples(index=False)
-            ):
-                motion = d2min(held[start], held[end], box, config.nonaffine.cutoff, bulk)
+            ends = stages[["start_frame", "end_frame"]].iloc[batch].to_numpy()
+            frames = _read_frames(position, ends)
+            for row, (start, end) in enumerate(ends.tolist()):
+                motion = d2min(frames[start], frames[end], box, config.nonaffine.cutoff, bulk)
                 values[row], neighbours[row] = motion.d2min, motion.n_neighbours
             undefined += int(np.isnan(values[:, bulk]).sum())
             array(store.group, "d2min")[batch] = values
@@ -54,19 +53,10 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         say(f"{undefined} values are undefined: fewer than 4 neighbours, or neighbours in a plane")
 
 
-class _FrameCache:
-    """The last two frames read: a stage ends where the next one starts."""
-
-    def __init__(self, position: Any) -> None:
-        self.position = position
-        self.held: dict[int, np.ndarray] = {}
-
-    def __getitem__(self, frame: int) -> np.ndarray:
-        if frame not in self.held:
-            if len(self.held) > 1:
-                del self.held[next(iter(self.held))]
-            self.held[frame] = self.position[frame].to_numpy()
-        return self.held[frame]
+def _read_frames(position: xr.DataArray, frames: np.ndarray) -> dict[int, np.ndarray]:
+    """The positions of the named frames, each chunk read once, by frame number."""
+    wanted = np.unique(frames)
+    return dict(zip(wanted.tolist(), position[wanted].to_numpy(), strict=True))
 
 
 def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
@@ -97,10 +87,11 @@ def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
 
     with batched_store(run.folder / "voxels.zarr", mark, create) as store:
         for batch in store.batches(len(stages), per_chunk, advance):
-            rows = values[batch].to_numpy()
+            rows, start = values[batch].to_numpy(), stages["start_frame"].iloc[batch].to_numpy()
+            frames = _read_frames(position, start)
             grids = [
-                coarse_grain(position[frame].to_numpy(), row, box, settings.spacing, settings.radius).values
-                for frame, row in zip(stages["start_frame"].iloc[batch], rows, strict=True)
+                coarse_grain(frames[frame], row, box, settings.spacing, settings.radius).values
+                for frame, row in zip(start.tolist(), rows, strict=True)
             ]
             array(store.group, "d2min")[batch] = np.stack(grids).astype(np.float32)
 
@@ -125,10 +116,11 @@ def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: 
 
     with batched_store(target / "correlation.zarr", mark, create) as store:
         for batch in store.batches(len(stages), 64, advance):
-            rows = values[batch].to_numpy()
+            rows, start = values[batch].to_numpy(), stages["start_frame"].iloc[batch].to_numpy()
+            frames = _read_frames(position, start)
             found = [
-                spatial_correlation(position[frame].to_numpy(), row, box, edges)
-                for frame, row in zip(stages["start_frame"].iloc[batch], rows, strict=True)
+                spatial_correlation(frames[frame], row, box, edges)
+                for frame, row in zip(start.tolist(), rows, strict=True)
             ]
             array(store.group, "correlation")[batch] = np.stack([one.correlation for one in found])
 
