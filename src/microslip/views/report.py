@@ -82,6 +82,7 @@ def gather(run: Run) -> dict[str, Any]:
         "shear_rate": setting(config, "loading.shear_rate"),
         "pressure": setting(config, "loading.pressure"),
         "threshold": threshold(config),
+        "batch_normalisation": setting(config, "network.batch_normalisation"),
         "stages": _stage_summary(stages),
         "numbers": _numbers(attributes),
         "inertial_number": attributes.get("inertial_number"),
