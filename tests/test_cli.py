@@ -187,7 +187,7 @@ def damage_stress(folder):
     array = zarr.open_group(folder / "trajectory.zarr", mode="r+")["series/stress"]
     array[3000] = np.nan
     array.attrs["mended"] = "no"  # chunks are told by size: the metadata shows the change
-    return ["stages", folder], "the stress is nan at sample 1000"
+    return ["stages", folder], "the stress is nan at sample 3000"
 
 
 def ask_for_no_stage(folder):
