@@ -163,4 +163,4 @@ def _explain(error: Path, folder: Path, code: int) -> str:
     content = read_json(error)
     if content["kind"] == "microslip":
         return str(content["text"])
-    return f"LAMMPS failed ({content['text'].strip().splitlines()[-1]}): {where}"
+    return f"the simulation failed ({content['text'].strip().splitlines()[-1]}): {where}"
