@@ -45,6 +45,18 @@ def cell_offsets(n, periodic):  # type: ignore[no-untyped-def]
     return -1, 1
 
 
+@numba.njit(cache=True)
+def cells_around(position, lower, n_cells, cell_size, periods, cell, first, last):  # type: ignore[no-untyped-def]
+    """Fill in a position's cell and the first and last offsets to the cells about it, per axis; walls end the range."""
+    for axis in range(3):
+        k = int((position[axis] - lower[axis]) / cell_size[axis])
+        cell[axis] = min(max(k, 0), n_cells[axis] - 1)
+        first[axis], last[axis] = cell_offsets(n_cells[axis], periods[axis] > 0)
+        if periods[axis] == 0:
+            first[axis] = max(first[axis], -cell[axis])
+            last[axis] = min(last[axis], n_cells[axis] - 1 - cell[axis])
+
+
 def check_positions(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: float) -> None:
     """Refuse what a cell list cannot serve.
 

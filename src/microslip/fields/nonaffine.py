@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float64, Int32
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import cell_grid, cell_offsets, check_positions, sort_into_cells
+from microslip.core.neighbours import cell_grid, cells_around, check_positions, sort_into_cells
 
 # An affine map in three dimensions takes three neighbours that span space; with exactly three nothing is left over.
 FEWEST_NEIGHBOURS = 4
@@ -52,13 +52,7 @@ def _d2min(reference, displacement, periods, wanted, cutoff, lower, n_cells, cel
         cell = np.empty(3, dtype=np.int64)
         first = np.empty(3, dtype=np.int64)
         last = np.empty(3, dtype=np.int64)
-        for axis in range(3):
-            k = int((reference[i, axis] - lower[axis]) / cell_size[axis])
-            cell[axis] = min(max(k, 0), n_cells[axis] - 1)
-            first[axis], last[axis] = cell_offsets(n_cells[axis], periods[axis] > 0)
-            if periods[axis] == 0:
-                first[axis] = max(first[axis], -cell[axis])
-                last[axis] = min(last[axis], n_cells[axis] - 1 - cell[axis])
+        cells_around(reference[i], lower, n_cells, cell_size, periods, cell, first, last)
         for ix in range(first[0], last[0] + 1):
             cx = (cell[0] + ix) % n_cells[0]
             for iy in range(first[1], last[1] + 1):

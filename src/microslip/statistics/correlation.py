@@ -12,7 +12,7 @@ from scipy.optimize import OptimizeWarning, curve_fit
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import cell_grid, cell_offsets, check_positions, check_values, sort_into_cells
+from microslip.core.neighbours import cell_grid, cells_around, check_positions, check_values, sort_into_cells
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,7 @@ def _sum_pairs(positions, values, periods, n_bins, r_low, width, lower, n_cells,
         last = np.empty(3, dtype=np.int64)
         cell = np.empty(3, dtype=np.int64)
         for i in range(block * n // N_BLOCKS, (block + 1) * n // N_BLOCKS):
-            for axis in range(3):
-                k = int((positions[i, axis] - lower[axis]) / cell_size[axis])
-                cell[axis] = min(max(k, 0), n_cells[axis] - 1)
-                first[axis], last[axis] = cell_offsets(n_cells[axis], periods[axis] > 0)
-                if periods[axis] == 0:
-                    first[axis] = max(first[axis], -cell[axis])
-                    last[axis] = min(last[axis], n_cells[axis] - 1 - cell[axis])
+            cells_around(positions[i], lower, n_cells, cell_size, periods, cell, first, last)
             for ix in range(first[0], last[0] + 1):
                 cx = (cell[0] + ix) % n_cells[0]
                 for iy in range(first[1], last[1] + 1):
