@@ -34,7 +34,8 @@ Set = Annotated[
 
 STOPPED = "stopped; the same command goes on from here"
 
-console = Console(highlight=False)
+# long lines are left to the terminal, so that a log keeps each sentence whole
+console = Console(highlight=False, soft_wrap=True)
 
 
 @contextmanager
