@@ -51,7 +51,7 @@ class Box:
         return min(periods, default=np.inf) / 2
 
     @property
-    def periods(self) -> Float[np.ndarray, 3]:
+    def periods(self) -> Float[np.ndarray, "3"]:
         """Edge length of every periodic axis, 0 where the axis does not repeat: the form that kernels take."""
         return np.where(self.periodic, self.lengths, 0.0)
 

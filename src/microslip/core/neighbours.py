@@ -75,7 +75,7 @@ def check_positions(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: f
         )
 
 
-def check_values(positions: Float[np.ndarray, "grain 3"], values: Float[np.ndarray, value]) -> None:
+def check_values(positions: Float[np.ndarray, "grain 3"], values: Float[np.ndarray, "value"]) -> None:
     """Refuse values that are not one per grain: a compiled kernel would read past their end."""
     if values.shape != (len(positions),):
         raise MicroslipError(f"{values.size} values for {len(positions)} grains: give one value per grain")

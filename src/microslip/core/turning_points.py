@@ -22,7 +22,7 @@ RISING, UNDECIDED, FALLING = 1, 0, -1
 N_STATE = 5
 
 
-def initial_state(value: float, sample: int) -> Float[np.ndarray, 5]:
+def initial_state(value: float, sample: int) -> Float[np.ndarray, "5"]:
     """State of the rule after its first sample."""
     return np.array([UNDECIDED, value, sample, value, sample], dtype=float)
 
@@ -61,7 +61,7 @@ def _scan(values, threshold):  # type: ignore[no-untyped-def]
     return found[:n_found]
 
 
-def turning_points(values: Float[np.ndarray, sample], threshold: float) -> Int64[np.ndarray, point]:
+def turning_points(values: Float[np.ndarray, "sample"], threshold: float) -> Int64[np.ndarray, "point"]:
     """Samples at which the signal turns: maxima and minima in turn, each followed by a swing above the threshold."""
     if len(values) == 0:
         return np.empty(0, dtype=np.int64)
@@ -91,7 +91,7 @@ class Smoother:
         return float(np.median(self.recent)) if self.kind == "median" else value
 
 
-def smooth(values: Float[np.ndarray, sample], kind: Smoothing, span: int) -> Float[np.ndarray, sample]:
+def smooth(values: Float[np.ndarray, "sample"], kind: Smoothing, span: int) -> Float[np.ndarray, "sample"]:
     """The whole series through `Smoother`."""
     if kind == "none":
         return values

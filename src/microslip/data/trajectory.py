@@ -27,8 +27,8 @@ SAMPLES_PER_CHUNK = 16_384
 
 def create_trajectory(
     path: Path,
-    diameter: Float64[np.ndarray, grain],
-    kind: Int64[np.ndarray, grain],
+    diameter: Float64[np.ndarray, "grain"],
+    kind: Int64[np.ndarray, "grain"],
     attributes: Mapping[str, Any],
 ) -> None:
     """An empty trajectory of these grains: diameters [d̄], kind 0 bulk, 1 bottom wall, 2 top wall, ids from 1."""
@@ -74,7 +74,7 @@ class TrajectoryWriter:
         for name, array in self.series.items():
             append(array, np.asarray(samples[name]))
 
-    def add_frames(self, sample: Int64[np.ndarray, frame], position: Float64[np.ndarray, "frame grain 3"]) -> None:
+    def add_frames(self, sample: Int64[np.ndarray, "frame"], position: Float64[np.ndarray, "frame grain 3"]) -> None:
         """Append frames."""
         append(self.position, position)
         append(self.frame_sample, sample)

@@ -27,8 +27,8 @@ class LoosePacking:
     """
 
     position: Float64[np.ndarray, "grain 3"]
-    diameter: Float64[np.ndarray, grain]
-    kind: Int64[np.ndarray, grain]
+    diameter: Float64[np.ndarray, "grain"]
+    kind: Int64[np.ndarray, "grain"]
     top_plane: float
 
 

@@ -16,7 +16,7 @@ from microslip.dem.config import ShearCell
 class LocalGrains:
     """A rank's own grains at one sample: ids from 1, centres unwrapped in x and y [m]."""
 
-    tag: Int64[np.ndarray, grain]
+    tag: Int64[np.ndarray, "grain"]
     position: Float64[np.ndarray, "grain 3"]
 
 
@@ -28,7 +28,7 @@ class TurningPointWatch:
     """
 
     config: ShearCell
-    state: Float64[np.ndarray, 5] | None = None
+    state: Float64[np.ndarray, "5"] | None = None
     highest: LocalGrains | None = None
     lowest: LocalGrains | None = None
     smoother: Smoother = field(init=False)

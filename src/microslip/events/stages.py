@@ -11,8 +11,8 @@ from microslip.core.turning_points import Smoothing, smooth, turning_points
 
 
 def detect_stages(
-    strain: Float[np.ndarray, sample],
-    stress: Float[np.ndarray, sample],
+    strain: Float[np.ndarray, "sample"],
+    stress: Float[np.ndarray, "sample"],
     threshold: float = 1e-5,
     smoothing: tuple[Smoothing, int] | None = None,
     first_sample: int = 0,
@@ -86,7 +86,7 @@ def detect_stages(
     return table
 
 
-def attach_frames(stages: pd.DataFrame, frame_sample: Int[np.ndarray, frame]) -> pd.DataFrame:
+def attach_frames(stages: pd.DataFrame, frame_sample: Int[np.ndarray, "frame"]) -> pd.DataFrame:
     """Add `start_frame` and `end_frame`: the frames kept at the stages' turning points.
 
     Raises

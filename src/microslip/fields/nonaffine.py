@@ -27,9 +27,9 @@ class NonaffineMotion:
     `affine` (grain, 3, 3), the map Γ from start to end vectors; `n_neighbours` (grain).
     """
 
-    d2min: Float64[np.ndarray, grain]
+    d2min: Float64[np.ndarray, "grain"]
     affine: Float64[np.ndarray, "grain 3 3"]
-    n_neighbours: Int32[np.ndarray, grain]
+    n_neighbours: Int32[np.ndarray, "grain"]
 
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")
@@ -115,7 +115,7 @@ def d2min(
     current: Float64[np.ndarray, "grain 3"],
     box: Box,
     cutoff: float = 2.0,
-    of: Bool[np.ndarray, grain] | None = None,
+    of: Bool[np.ndarray, "grain"] | None = None,
 ) -> NonaffineMotion:
     """Mean squared residual of the neighbours' motion about the best affine map.
 

@@ -21,7 +21,7 @@ class VoxelGrid:
     spacing: tuple[float, float, float]
     origin: tuple[float, float, float]
 
-    def coordinates(self, axis: int) -> Float64[np.ndarray, node]:
+    def coordinates(self, axis: int) -> Float64[np.ndarray, "node"]:
         """Node positions along an axis [d̄]."""
         return self.origin[axis] + self.spacing[axis] * np.arange(self.values.shape[axis])
 
@@ -79,7 +79,7 @@ def _add_grains(positions, values, lengths, periodic, shape, spacing, radius):  
 
 def coarse_grain(
     positions: Float[np.ndarray, "grain 3"],
-    values: Float[np.ndarray, grain],
+    values: Float[np.ndarray, "grain"],
     box: Box,
     spacing: float = 1.0,
     radius: float = 1.3,

@@ -30,8 +30,8 @@ def amplitude_features(d2min: xr.DataArray) -> dict[str, Float[np.ndarray, "stag
 
 
 def boosting(
-    features: Float[np.ndarray, "stage feature"], target: Float[np.ndarray, stage], sets: SplitSets, seed: int
-) -> Float[np.ndarray, stage]:
+    features: Float[np.ndarray, "stage feature"], target: Float[np.ndarray, "stage"], sets: SplitSets, seed: int
+) -> Float[np.ndarray, "stage"]:
     """Gradient-boosted trees on the training stages; a prediction of the fluctuation [p] for every stage."""
     model = HistGradientBoostingRegressor(random_state=seed, max_iter=200, learning_rate=0.05, early_stopping=False)
     model.fit(features[sets[TRAIN]], target[sets[TRAIN]])

@@ -41,7 +41,7 @@ class Scaling:
 
 
 def fit_scaling(
-    voxels: xr.DataArray, target: Float[np.ndarray, stage], train: Int64[np.ndarray, chosen], floor: float
+    voxels: xr.DataArray, target: Float[np.ndarray, "stage"], train: Int64[np.ndarray, "chosen"], floor: float
 ) -> Scaling:
     """Mean and deviation of the training stages' log₁₀(D²min + floor), and the deviation of their fluctuation.
 

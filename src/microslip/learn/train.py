@@ -41,7 +41,7 @@ class Trained:
 
 def train(
     inputs: Float32[np.ndarray, "stage x y z"],
-    target: Float[np.ndarray, stage],
+    target: Float[np.ndarray, "stage"],
     sets: SplitSets,
     scaling: Scaling,
     network_config: Network,
@@ -144,8 +144,8 @@ def train(
 
 
 def predict(
-    network: SlipNet, inputs: Float32[np.ndarray, "stage x y z"], stages: Int64[np.ndarray, chosen]
-) -> Float32[np.ndarray, chosen]:
+    network: SlipNet, inputs: Float32[np.ndarray, "stage x y z"], stages: Int64[np.ndarray, "chosen"]
+) -> Float32[np.ndarray, "chosen"]:
     """Predicted fluctuation of the chosen stages in units of the target deviation."""
     network.eval()
     parts = [np.empty(0, dtype=np.float32)]

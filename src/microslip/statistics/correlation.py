@@ -19,9 +19,9 @@ from microslip.core.neighbours import cell_grid, cells_around, check_positions, 
 class SpatialCorrelation:
     """C(r) in distance bins: `r` bin centres [d̄], `correlation`, NaN in a bin without pairs, and `n_pairs`."""
 
-    r: Float64[np.ndarray, bin]
-    correlation: Float64[np.ndarray, bin]
-    n_pairs: Int64[np.ndarray, bin]
+    r: Float64[np.ndarray, "bin"]
+    correlation: Float64[np.ndarray, "bin"]
+    n_pairs: Int64[np.ndarray, "bin"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class OrnsteinZernike:
     r_min: float
     r_max: float
 
-    def __call__(self, r: Float[np.ndarray, bin]) -> Float[np.ndarray, bin]:
+    def __call__(self, r: Float[np.ndarray, "bin"]) -> Float[np.ndarray, "bin"]:
         """The fitted curve at distances r [d̄]."""
         return self.amplitude * r**-self.exponent * np.exp(-r / self.xi)
 
@@ -88,9 +88,9 @@ def _sum_pairs(positions, values, periods, n_bins, r_low, width, lower, n_cells,
 
 def spatial_correlation(
     positions: Float[np.ndarray, "grain 3"],
-    values: Float[np.ndarray, grain],
+    values: Float[np.ndarray, "grain"],
     box: Box,
-    edges: Float[np.ndarray, edge],
+    edges: Float[np.ndarray, "edge"],
 ) -> SpatialCorrelation:
     """Correlation of the values' fluctuations over pairs of grains at distance r, 1 for a grain with itself.
 
@@ -140,9 +140,9 @@ def spatial_correlation(
 
 
 def fit_ornstein_zernike(
-    r: Float[np.ndarray, bin],
-    correlation: Float[np.ndarray, bin],
-    standard_error: Float[np.ndarray, bin] | None = None,
+    r: Float[np.ndarray, "bin"],
+    correlation: Float[np.ndarray, "bin"],
+    standard_error: Float[np.ndarray, "bin"] | None = None,
     exponent: float = 0.5,
     r_min: float = 1.0,
 ) -> OrnsteinZernike:

@@ -39,8 +39,8 @@ def mean_over_depth(nodes: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "x z
 @journal_style()
 def node_map(
     plane: Float[np.ndarray, "x z"],
-    x: Float[np.ndarray, x],
-    z: Float[np.ndarray, z],
+    x: Float[np.ndarray, "x"],
+    z: Float[np.ndarray, "z"],
     *,
     signed: bool,
     label: str,
@@ -103,7 +103,7 @@ def node_map(
 
 @journal_style()
 def completeness_histogram(
-    completeness_error: Float[np.ndarray, stage], *, title: str = "", axes: Axes | None = None
+    completeness_error: Float[np.ndarray, "stage"], *, title: str = "", axes: Axes | None = None
 ) -> Figure:
     """Histogram of |Σ attribution − difference of the predictions| over that difference, shape (stage,)."""
     figure, axes = axes_or_new(axes)

@@ -26,7 +26,7 @@ MODEL_NAME = {
 R2_FLOOR = -0.25
 
 
-def coefficient_of_determination(target: Float[np.ndarray, stage], prediction: Float[np.ndarray, stage]) -> float:
+def coefficient_of_determination(target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "stage"]) -> float:
     """R² = 1 − Σ(t − p)²/Σ(t − ⟨t⟩)²; NaN where the target does not vary."""
     spread = float(np.sum((target - target.mean()) ** 2)) if len(target) else 0.0
     return 1 - float(np.sum((target - prediction) ** 2)) / spread if spread > 0 else float("nan")

@@ -19,8 +19,8 @@ STRAIN_LABEL = r"shear strain $\gamma$ [1]"
 
 
 def thin_series(
-    x: Float[np.ndarray, sample], y: Float[np.ndarray, sample], n_points: int = 4000
-) -> tuple[Float[np.ndarray, point], Float[np.ndarray, point]]:
+    x: Float[np.ndarray, "sample"], y: Float[np.ndarray, "sample"], n_points: int = 4000
+) -> tuple[Float[np.ndarray, "point"], Float[np.ndarray, "point"]]:
     """The smallest and largest y of equal runs of samples, in order: looks like the whole series, at a fixed cost."""
     n_runs = n_points // 2
     if len(x) <= n_points:
@@ -59,8 +59,8 @@ def stage_handles(alpha: float = 0.35) -> list[Patch]:
 
 @journal_style()
 def stress_strain(
-    strain: Float[np.ndarray, sample],
-    stress: Float[np.ndarray, sample],
+    strain: Float[np.ndarray, "sample"],
+    stress: Float[np.ndarray, "sample"],
     *,
     warm_up: float = 0.0,
     window: tuple[float, float] | None = None,
@@ -100,8 +100,8 @@ def cycle_window(stages: pd.DataFrame, stick: int, slip: int, margin: float = 0.
 
 @journal_style()
 def stress_window(
-    strain: Float[np.ndarray, sample],
-    stress: Float[np.ndarray, sample],
+    strain: Float[np.ndarray, "sample"],
+    stress: Float[np.ndarray, "sample"],
     stages: pd.DataFrame,
     window: tuple[float, float],
     *,

@@ -29,7 +29,7 @@ def log_limits(values: np.ndarray, low: float = 0.05, high: float = 0.995) -> tu
 
 def notch(
     positions: Float[np.ndarray, "grain 3"], box: Box, fraction: tuple[float, float] = (0.5, 0.5)
-) -> Bool[np.ndarray, grain]:
+) -> Bool[np.ndarray, "grain"]:
     """Which grains stay when a block is cut out of the front right corner, down to the bottom wall's neighbourhood.
 
     Parameters
@@ -47,11 +47,11 @@ def notch(
 
 
 def grain_colours(
-    kind: Int[np.ndarray, grain],
-    values: Float[np.ndarray, grain] | None,
+    kind: Int[np.ndarray, "grain"],
+    values: Float[np.ndarray, "grain"] | None,
     norm: Normalize | None,
     colour_map: str,
-    pale: Bool[np.ndarray, grain] | None = None,
+    pale: Bool[np.ndarray, "grain"] | None = None,
 ) -> Float[np.ndarray, "grain 3"]:
     """Red, green, blue of every grain: walls slate, bulk by value, grey without a value, washed out where `pale`."""
     colours = np.empty((len(kind), 3))
@@ -69,17 +69,17 @@ def grain_colours(
 @journal_style()
 def draw_snapshot(
     positions: Float[np.ndarray, "grain 3"],
-    diameters: Float[np.ndarray, grain],
-    kind: Int[np.ndarray, grain],
+    diameters: Float[np.ndarray, "grain"],
+    kind: Int[np.ndarray, "grain"],
     box: Box,
     *,
-    values: Float[np.ndarray, grain] | None = None,
+    values: Float[np.ndarray, "grain"] | None = None,
     limits: tuple[float, float] | None = None,
     log: bool = True,
     label: str = r"$D^2_\mathrm{min}$ [$\bar d^2$]",
     colour_map: str = SIZE_MAP,
-    keep: Bool[np.ndarray, grain] | None = None,
-    pale: Bool[np.ndarray, grain] | None = None,
+    keep: Bool[np.ndarray, "grain"] | None = None,
+    pale: Bool[np.ndarray, "grain"] | None = None,
     azimuth: float = -66.0,
     elevation: float = 17.0,
     pixels: int = 1000,

@@ -104,7 +104,7 @@ def _occlusion(depth: np.ndarray, hit: np.ndarray, diameter: float) -> np.ndarra
 
 def render_spheres(
     positions: Float[np.ndarray, "grain 3"],
-    diameters: Float[np.ndarray, grain],
+    diameters: Float[np.ndarray, "grain"],
     colours: Float[np.ndarray, "grain 3"],
     *,
     azimuth: float = -66.0,
