@@ -5,6 +5,7 @@ from importlib.metadata import version as _version
 from typing import Any as _Any
 
 from microslip.core.box import Box
+from microslip.core.contacts import contact_energy, grain_stress
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run, open_run
 from microslip.dem.launch import simulate
@@ -31,9 +32,11 @@ __all__ = [
     "SlipNet",
     "VoxelGrid",
     "coarse_grain",
+    "contact_energy",
     "d2min",
     "detect_stages",
     "fit_ornstein_zernike",
+    "grain_stress",
     "integrated_gradients",
     "open_run",
     "predict",

@@ -43,6 +43,18 @@ def stiffness_number(youngs_modulus: float, poisson_ratio: float, pressure: floa
     return math.pow(youngs_modulus / ((1 - poisson_ratio**2) * pressure), 2 / 3)
 
 
+def contact_time(diameter: float, density: float, youngs_modulus: float, poisson_ratio: float, force: float) -> float:
+    """√(2 m/k) [s], the longest stable step of a grain held between two Hertz contacts that carry a force.
+
+    k = (6 E*² R* F)^(1/3) is the stiffness of a contact between two grains of that diameter [m], E* = E / (2 (1 − ν²))
+    [Pa], F [N]. Source: Johnson, Contact Mechanics (1985), section 4.2; 2/ω of a mass between two springs.
+    """
+    reduced_modulus = youngs_modulus / (2 * (1 - poisson_ratio**2))
+    stiffness = (6 * reduced_modulus**2 * (diameter / 4) * force) ** (1 / 3)
+    mass = density * math.pi / 6 * diameter**3
+    return math.sqrt(2 * mass / stiffness)
+
+
 def rayleigh_time(diameter: float, density: float, youngs_modulus: float, poisson_ratio: float) -> float:
     """T_R = π R √(ρ/G) / (0.1631 ν + 0.8766) [s], the time a Rayleigh wave takes around a grain of that diameter [m].
 
