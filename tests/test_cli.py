@@ -80,6 +80,76 @@ def test_a_run_goes_from_loose_grains_to_a_report(finished):
     assert list(run.provenance["steps"]) == list(STEPS)
 
 
+def test_the_stress_of_the_grains_adds_up_to_that_of_the_walls(finished):
+    """Σ V σ over the bulk, over the volume between the walls: the shear and the normal stress on the walls.
+
+    Exact in equilibrium and between the planes where the walls are touched, which lie within a few hundredths of a
+    diameter of their inner faces.
+    """
+    run = open_run(finished)
+    frames, samples = run.frames, run.frames["sample"].to_numpy()
+    bulk = run.grains["kind"].to_numpy() == 0
+    volume = np.pi / 6 * run.grains["diameter"].to_numpy()[bulk] ** 3
+    between = run.box.lengths[0] * run.box.lengths[1] * run.series["height"].to_numpy()[samples]
+    total = np.einsum("fgc,g->fc", frames["grain_stress"].to_numpy()[:, bulk], volume) / between[:, None]
+    np.testing.assert_allclose(total[:, 4], run.series["stress"].to_numpy()[samples], rtol=0.03)
+    np.testing.assert_allclose(total[:, 2], run.series["normal_stress"].to_numpy()[samples], rtol=0.03)
+
+
+def test_contacts_and_energy_of_the_grains_are_those_of_a_dense_packing(finished):
+    run = open_run(finished)
+    bulk = run.grains["kind"].to_numpy() == 0
+    contacts = run.frames["n_contacts"].to_numpy()[:, bulk]
+    energy = run.frames["grain_energy"].to_numpy()
+    assert 4 < contacts.mean() < 6
+    assert contacts.max() <= 14
+    # a grain stores energy when, and only when, it has a contact
+    np.testing.assert_array_equal(energy > 0, run.frames["n_contacts"].to_numpy() > 0)
+    # of the order of δ F with an overlap of d̄/κ
+    assert 0.1 < energy[:, bulk].mean() * run.attributes["stiffness_number"] < 10
+
+
+def test_voronoi_cells_fill_the_cell_and_hold_their_grains(finished):
+    run = open_run(finished)
+    volumes = run.frames["cell_volume"].to_numpy().astype(float)
+    z = run.frames["position"].to_numpy()[:, :, 2]
+    filled = run.box.lengths[0] * run.box.lengths[1] * (np.ptp(z, axis=1) + 2)
+    np.testing.assert_allclose(volumes.sum(axis=1), filled, rtol=1e-5)  # volumes are stored in single precision
+    grain = np.pi / 6 * run.grains["diameter"].to_numpy() ** 3
+    bulk = run.grains["kind"].to_numpy() == 0
+    assert (volumes[:, bulk] > 0.95 * grain[bulk]).all()
+
+
+def test_the_preparation_is_recorded(finished):
+    prepared = open_run(finished).attributes["preparation"]
+    assert prepared["largest_net_force"] < 1e-3
+    assert prepared["mean_kinetic_energy"] < 1e-9
+    assert prepared["friction"] == 0.5
+    assert 0.55 < prepared["solid_fraction"] < 0.6
+
+
+def test_a_run_can_be_sheared_further(copied):
+    before = open_run(copied).series.load()
+    microslip("simulate", copied, "--set", "loading.strain=0.052")
+    after = open_run(copied).series.load()
+    assert after.sizes["sample"] == 5201
+    assert after.isel(sample=slice(5001)).equals(before)
+    said = microslip("simulate", copied, "--set", "loading.strain=0.04", check=False)
+    assert said.returncode == 2
+    assert "was sheared to a strain of 0.052, beyond loading.strain = 0.04" in said.stderr
+
+
+def test_a_launcher_of_another_mpi_is_said(tmp_path):
+    """Started twice over without a common MPI, each process believes to be alone."""
+    launcher = tmp_path / "launch-alone"
+    launcher.write_text('#!/bin/sh\nshift 2\n"$@" & "$@"\ncode=$?\nwait\nexit $code\n')
+    launcher.chmod(0o755)
+    done = microslip("simulate", CONFIG, "--into", tmp_path / "run", "--launcher", launcher, check=False)
+    assert done.returncode == 2
+    assert "2 processes were started, but MPI counts 1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_no_grain_of_the_frames_lies_outside_the_walls(finished):
     run = open_run(finished)
     bulk = run.grains["kind"].to_numpy() == 0
@@ -203,6 +273,12 @@ def ask_for_another_simulation(folder):
     return ["simulate", folder, "--set", "loading.shear_rate=40"], "loading.shear_rate = 40.0 where the run has 50.0"
 
 
+def another_lammps(folder):
+    pointer = folder / "dem" / "checkpoint.json"
+    pointer.write_text(json.dumps(json.loads(pointer.read_text()) | {"engine_version": 20200303}))
+    return ["simulate", folder, "--set", "loading.strain=0.06"], "was begun with LAMMPS 20200303"
+
+
 def spoil_the_checkpoint(folder):
     (folder / "model" / "checkpoint.pt").write_bytes(b"nothing")
     return ["explain", folder], "is not a checkpoint"
@@ -216,6 +292,7 @@ def spoil_the_checkpoint(folder):
         ask_for_no_stage,
         remove_an_input,
         ask_for_another_simulation,
+        another_lammps,
         spoil_the_checkpoint,
     ],
 )
@@ -242,10 +319,10 @@ def test_no_launcher_is_said_before_anything_is_written(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | source,
+        env=os.environ | source | {"PATH": str(tmp_path)},
     )
     assert done.returncode == 2, done.stderr
-    assert "mpiexec does not exist" in done.stderr
+    assert "no mpiexec beside" in done.stderr
     assert not (tmp_path / "new" / "dem").exists()
 
 

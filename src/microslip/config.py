@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing
-from microslip.dem.config import ShearCell
+from microslip.dem.config import Launch, ShearCell
 from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
 from microslip.grids.config import Split, Voxels
@@ -25,6 +25,7 @@ from microslip.statistics.config import Correlation
 class Config(ShearCell):
     """Sections of a run's TOML; what is left out has the default of the section's own model."""
 
+    launch: Launch = Launch()
     stages: Stages = Stages()
     nonaffine: Nonaffine = Nonaffine()
     voxels: Voxels = Voxels()
@@ -70,15 +71,25 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     MicroslipError
         The file is missing or not TOML; a key is unknown; a value is out of range.
     """
+    return parse_config(apply_overrides(read_toml(path), overrides))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises
+    ------
+    MicroslipError
+        The file is missing, a folder or not TOML.
+    """
     try:
-        content = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise MicroslipError(f"{path} does not exist: give a TOML file such as configs/quick.toml") from None
     except IsADirectoryError:
         raise MicroslipError(f"{path} is a folder: give a TOML file such as configs/quick.toml") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise MicroslipError(f"{path} is not valid TOML ({problem}): mend that line") from None
-    return parse_config(apply_overrides(content, overrides))
 
 
 def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
@@ -107,27 +118,27 @@ def parse_config(content: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(content)
     except ValidationError as problem:
-        raise MicroslipError(_explain(problem.errors()[0])) from None
+        raise MicroslipError(explain(problem.errors()[0], Config)) from None
 
 
-def _explain(error: ErrorDetails) -> str:
+def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """One sentence on what is wrong with the content of a model: key, value and remedy."""
     location = [str(part) for part in error["loc"]]
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
-        known = [name.split(".")[-1] for name in _keys_beside(location)]
+        known = [name.split(".")[-1] for name in _model_at(location, model).model_fields]
         close = difflib.get_close_matches(location[-1], known, n=1)
         remedy = f"did you mean {close[0]}?" if close else f"known there: {', '.join(known)}"
         return f"unknown key {key} = {error['input']}: {remedy}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return message if not key or key.split(".")[-1] in message else f"{key}: {message}"
-    description = _description(location)
+    description = _description(location, model)
     about = f" ({description})" if description else ""
     return f"{key} = {error['input']} is not possible: {message[0].lower()}{message[1:]}{about}"
 
 
-def _model_at(location: list[str]) -> type[BaseModel]:
-    model: type[BaseModel] = Config
+def _model_at(location: list[str], model: type[BaseModel]) -> type[BaseModel]:
     for name in location[:-1]:
         field = model.model_fields.get(name)
         if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
@@ -136,12 +147,8 @@ def _model_at(location: list[str]) -> type[BaseModel]:
     return model
 
 
-def _keys_beside(location: list[str]) -> list[str]:
-    return list(_model_at(location).model_fields)
-
-
-def _description(location: list[str]) -> str:
-    field = _model_at(location).model_fields.get(location[-1]) if location else None
+def _description(location: list[str], model: type[BaseModel]) -> str:
+    field = _model_at(location, model).model_fields.get(location[-1]) if location else None
     return (field.description or "") if field else ""
 
 

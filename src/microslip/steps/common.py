@@ -22,12 +22,11 @@ def array(group: zarr.Group, name: str) -> zarr.Array:
 
 
 def describe(numbers: dict[str, float]) -> str:
-    """I, κ and Δt in a sentence, with a warning where inertia matters."""
-    text = (
+    """I, κ and Δt in a sentence."""
+    return (
         f"I = {numbers['inertial_number']:.2g}, κ = {numbers['stiffness_number']:.0f},"
         f" Δt = {numbers['timestep']:.3g} s = {numbers['timestep_over_rayleigh_time']:.2f} T_Rayleigh"
     )
-    return text + (" — I above 1e-3 is not quasi-static" if numbers["inertial_number"] > 1e-3 else "")
 
 
 def metric_lines(metrics: dict[str, Any]) -> list[str]:

