@@ -14,7 +14,7 @@ help: ## this list
 
 install: .venv/installed ## make .venv with the locked versions
 
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements.lock
 	@[ -n "$(PYTHON)" ] || { echo "make: no Python 3.11, 3.12 or 3.13 found: install one, or set PYTHON" >&2; exit 2; }
 	"$(PYTHON)" -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip

@@ -14,8 +14,8 @@ from cell.shear_runs import prepared
 
 from microslip.dem.engine import environment
 
-FRACTIONS = (0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-KICK, TIME, PIECES = 1e-4, 5000, 5  # p d̄³ a grain; critical times; looks at the energy
+FRACTIONS = (0.1, 0.25, 0.4, 0.6, 0.8, 1.0, 1.1, 1.2, 1.3, 1.4, 1.6)
+KICK, TIME, PIECES = 1e-4, 2000, 4  # p d̄³ a grain; critical times; looks at the energy
 
 
 def main():
@@ -25,9 +25,9 @@ def main():
             run, config = prepared(
                 Path(folder) / "run",
                 ranks=1,
-                cell={"length": 10, "depth": 8, "height": 8},
+                cell={"length": 10, "depth": 8, "height": 8, "solid_fraction": 0.637},
                 grains={"width": width},
-                loading={"strain": 2e-5, "warm_up": 0},
+                loading={"strain": 2e-5, "warm_up": 0, "preparation_friction": 0},
                 recording={"checkpoint_strain": 1e-5},
             )
             limit = "Rayleigh" if config.critical_time == config.rayleigh_time else "contact"

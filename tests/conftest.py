@@ -10,6 +10,8 @@ CHECKED = [
     "microslip.learn.evaluate",
     "microslip.learn.samples",
     "microslip.learn.train",
+    "microslip.study.blocks",
+    "microslip.study.summary",
 ]
 
 _hook = install_import_hook(CHECKED, "beartype.beartype")

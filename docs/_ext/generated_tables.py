@@ -1,4 +1,4 @@
-"""Tables written from the code at build time: every setting of the configuration, every step of the pipeline."""
+"""Tables written from the code at build time: every setting, every step of the pipeline, the deck."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 
 from microslip.config import Config
+from microslip.dem import deck
 from microslip.pipeline import STEPS
 
 # A unit is a bracket without a comma; "[1 − width, 1 + width]" is an interval.
@@ -126,10 +127,27 @@ def steps_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def deck_page() -> str:
+    """The commands that LAMMPS is given for the default cell, in their order."""
+    cell = Config().shear_cell
+    height = cell.cell.height * cell.grains.mean_diameter
+    parts = {
+        "before the grains": deck.header(cell.parallel.processors),
+        "contacts, walls that do not feel each other, time step": deck.contacts(cell),
+        "walls and load": deck.servo(cell),
+        "release of the filling": deck.release(cell),
+        "end of the preparation": deck.end_preparation(),
+        "shear; the height is the prepared one": deck.shear(cell, height),
+        "what is read of the contacts at a turning point": deck.contact_output(),
+    }
+    text = "\n".join(f"# {title}\n{commands.strip()}\n" for title, commands in parts.items())
+    return f"```text\n{text}```\n"
+
+
 def _write(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "generated"
     folder.mkdir(exist_ok=True)
-    for name, text in (("settings.md", settings_page()), ("steps.md", steps_page())):
+    for name, text in (("settings.md", settings_page()), ("steps.md", steps_page()), ("deck.md", deck_page())):
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")

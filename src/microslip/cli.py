@@ -19,12 +19,16 @@ from microslip.core.errors import MicroslipError
 from microslip.data.run import open_run
 from microslip.info import describe_run
 from microslip.pipeline import STEPS, check_overrides, only_one, perform, run_folder
+from microslip.study.folder import check_study_folder, progress, study_folder, write_results
+from microslip.study.plan import Study, System, choose_systems, load_study
 
 app = App(
     name="microslip",
     version=__version__,
     help="From the motion of single grains to the stick-slip of a sheared packing.",
     help_on_error=False,
+    # a Ctrl-C is answered in main, with a sentence
+    suppress_keyboard_interrupt=False,
 )
 
 Set = Annotated[
@@ -77,6 +81,8 @@ def run(
     *,
     into: Path | None = None,
     ranks: int | None = None,
+    launcher: str | None = None,
+    hosts: Path | None = None,
     set_: Set = None,
 ) -> None:
     """Run every step: shear the cell, find stages, measure, learn, explain, draw, report.
@@ -91,8 +97,12 @@ def run(
         Run folder; runs/NAME for NAME.toml where left out.
     ranks
         MPI processes for the simulation; short for --set parallel.ranks=N.
+    launcher
+        What starts them in place of mpiexec, such as srun; short for --set launch.command=….
+    hosts
+        File of host names for the launcher; short for --set launch.hosts=….
     """
-    overrides = [*(set_ or []), *([f"parallel.ranks={ranks}"] if ranks is not None else [])]
+    overrides = [*(set_ or []), *_launch_overrides(ranks, launcher, hosts)]
     if config.is_dir():
         folder, settings = config, load_config(open_run(config).folder / "config.toml", overrides)
         if into is not None and into.resolve() != config.resolve():
@@ -106,6 +116,11 @@ def run(
             _perform(verb, folder, settings, f"{number}/{len(STEPS)} ")
 
 
+def _launch_overrides(ranks: int | None, launcher: str | None, hosts: Path | None) -> list[str]:
+    given = {"parallel.ranks": ranks, "launch.command": launcher, "launch.hosts": hosts}
+    return [f"{key}={value}" for key, value in given.items() if value is not None]
+
+
 def _one_step(verb: str, run: Path, overrides: list[str] | None) -> None:
     folder = open_run(run).folder
     check_overrides(verb, overrides or [])
@@ -115,7 +130,15 @@ def _one_step(verb: str, run: Path, overrides: list[str] | None) -> None:
 
 
 @app.command
-def simulate(config: Path, *, into: Path | None = None, ranks: int | None = None, set_: Set = None) -> None:
+def simulate(
+    config: Path,
+    *,
+    into: Path | None = None,
+    ranks: int | None = None,
+    launcher: str | None = None,
+    hosts: Path | None = None,
+    set_: Set = None,
+) -> None:
     """Shear the cell alone: LAMMPS from loose grains to the last strain, resuming from the last checkpoint.
 
     Parameters
@@ -126,8 +149,12 @@ def simulate(config: Path, *, into: Path | None = None, ranks: int | None = None
         Run folder; runs/NAME for NAME.toml where left out.
     ranks
         MPI processes; short for --set parallel.ranks=N.
+    launcher
+        What starts them in place of mpiexec, such as srun; short for --set launch.command=….
+    hosts
+        File of host names for the launcher; short for --set launch.hosts=….
     """
-    overrides = [*(set_ or []), *([f"parallel.ranks={ranks}"] if ranks is not None else [])]
+    overrides = [*(set_ or []), *_launch_overrides(ranks, launcher, hosts)]
     if config.is_dir():
         _one_step("simulate", config, overrides)
         return
@@ -183,6 +210,84 @@ def figures(run: Path, *, set_: Set = None) -> None:
 def report(run: Path, *, set_: Set = None) -> None:
     """Write the report of RUN → report/index.html."""
     _one_step("report", run, set_)
+
+
+@app.command
+def study(
+    config: Path,
+    *,
+    into: Path | None = None,
+    only: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
+    job: int | None = None,
+    list_: Annotated[bool, Parameter(name="--list", negative="")] = False,
+    ranks: int | None = None,
+    launcher: str | None = None,
+    hosts: Path | None = None,
+    set_: Set = None,
+) -> None:
+    """Run a family of systems, one after another or each as a job, and sum up what is finished.
+
+    What is done and current is skipped; an interrupted study goes on where it stopped with the same command. A system
+    that fails is said, and the others still run.
+
+    Parameters
+    ----------
+    config
+        TOML file that says what varies, or a study's folder to go on with.
+    into
+        Folder of the study, with one run folder per system; runs/NAME for NAME.toml where left out.
+    only
+        Run the systems of these names alone.
+    job
+        Run the system of this number alone, counted from 1, as in a job array: --job $SLURM_ARRAY_TASK_ID.
+    list_
+        Only list the systems and how far they are.
+    ranks
+        MPI processes for every simulation; short for --set parallel.ranks=N.
+    launcher
+        What starts them in place of mpiexec, such as srun; short for --set launch.command=….
+    hosts
+        File of host names for the launcher; short for --set launch.hosts=….
+    """
+    planned = load_study(config, [*(set_ or []), *_launch_overrides(ranks, launcher, hosts)])
+    chosen = choose_systems(planned, only or [], job)
+    if config.is_dir() and into is not None and into.resolve() != config.resolve():
+        raise MicroslipError(f"--into {into} differs from the study's folder {config}: give its study.toml instead")
+    folder = into or (config if config.is_dir() else Path("runs") / config.stem)
+    if list_:
+        check_study_folder(folder)
+        _list_systems(planned, chosen, folder)
+        return
+    study_folder(folder, planned)
+    failed = []
+    for number, system in chosen:
+        console.print(f"[bold]system {number}/{len(planned.systems)}: {system.name}[/bold], {system.describe()}")
+        try:
+            run_folder(folder / system.name, system.config)
+            with only_one(folder / system.name):
+                for step, verb in enumerate(planned.steps, start=1):
+                    _perform(verb, folder / system.name, system.config, f"{step}/{len(planned.steps)} ")
+        except MicroslipError as problem:
+            console.print(f"  failed: {problem}", markup=False)
+            failed.append(system.name)
+    console.print("[bold]summary[/bold]")
+    write_results(planned, folder, lambda text: console.print(f"  {text}", markup=False))
+    if failed:
+        raise MicroslipError(
+            f"{len(failed)} of {len(chosen)} systems failed ({', '.join(failed)}): what they said stands above"
+        )
+
+
+def _list_systems(planned: Study, chosen: list[tuple[int, System]], folder: Path) -> None:
+    """A line per system: number, name, what differs, state and I."""
+    lines = [("", "system", "what differs", "state", "I")]
+    for number, system in chosen:
+        inertial_number = f"{system.config.numbers()['inertial_number']:.2g}"
+        state = progress(system, planned.steps, folder)
+        lines.append((str(number), system.name, system.describe(), state, inertial_number))
+    widths = [max(len(line[column]) for line in lines) for column in range(5)]
+    for line in lines:
+        console.print("  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True)), markup=False)
 
 
 @app.command

@@ -86,11 +86,11 @@ _SHOWS_WHAT_EXISTS = ("figures", "report")
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Hold the run folder against a second command."""
+def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
+    """Hold the folder against a second command, which is refused, or waits for its turn where asked to."""
     with (folder / ".lock").open("a+") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise MicroslipError(f"another microslip is working on {folder}: wait for it or stop it first") from None
         yield
@@ -106,9 +106,7 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
     """
     step = STEPS[verb]
     mark = _mark(step, folder, config)
-    before = read_provenance(folder)["steps"].get(verb, {})
-    done = before.get("fingerprint") == mark and all((folder / name).exists() for name in step.outputs)
-    if done:
+    if _done(step, folder, mark):
         return False
     started = time.time()
     extra = step.work(Run(folder), config, mark, advance, say)
@@ -127,6 +125,21 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
     )
     write_config(config, folder / "config.toml")
     return True
+
+
+def is_current(verb: str, folder: Path, config: Config) -> bool:
+    """Whether a step of a run folder is done with these settings and inputs, so that `perform` would skip it."""
+    step = STEPS[verb]
+    try:
+        return _done(step, folder, _mark(step, folder, config))
+    except MicroslipError:
+        # an input is missing: what was made from it before is not current
+        return False
+
+
+def _done(step: Step, folder: Path, mark: str) -> bool:
+    before = read_provenance(folder)["steps"].get(step.verb, {})
+    return before.get("fingerprint") == mark and all((folder / name).exists() for name in step.outputs)
 
 
 def _section(config: Config, name: str) -> Any:

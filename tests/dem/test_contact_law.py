@@ -18,8 +18,8 @@ import pytest
 from scipy.integrate import cumulative_trapezoid
 
 from microslip.core.contacts import contact_energy
-from microslip.dem import launch
 from microslip.dem.config import ShearCell
+from microslip.dem.engine import environment
 
 SCRIPT = Path(__file__).with_name("two_grains.py")
 
@@ -249,7 +249,7 @@ def results():
         input=json.dumps(all_cases()),
         capture_output=True,
         text=True,
-        env=launch.environment(),
+        env=environment(),
         check=False,
     )
     assert process.returncode == 0, process.stderr

@@ -36,6 +36,10 @@ class Grains(Settings):
     poisson_ratio: float = Field(0.25, ge=0, lt=0.5)
     friction: float = Field(0.5, ge=0, le=10, description="Coulomb coefficient μ")
     restitution: float = Field(0.87, gt=0, le=1, description="normal restitution e, independent of speed")
+    damping: Literal["restitution", "viscous"] = Field(
+        "restitution",
+        description="`restitution`: e at any speed; `viscous`: twice as fast, alike for contacts under p only",
+    )
 
 
 class Cell(Settings):

@@ -65,16 +65,15 @@ processors {grid}
 
 
 def contacts(config: ShearCell, friction: float | None = None) -> str:
-    """Hertz–Mindlin with history, Coulomb sliding and a restitution that does not depend on speed.
+    """Hertz–Mindlin with history, Coulomb sliding and the damping that is asked for.
 
     `friction` takes the place of the grains' own while the packing is prepared.
     """
     g = config.grains
+    mu = g.friction if friction is None else friction
+    law = _viscous(config, mu) if g.damping == "viscous" else _constant_restitution(config, mu)
     return f"""
-pair_style granular
-pair_coeff * * hertz/material {g.youngs_modulus} {g.restitution} {g.poisson_ratio} &
-  tangential mindlin NULL 1.0 {g.friction if friction is None else friction} damping coeff_restitution
-group bulk type 1
+{law}group bulk type 1
 group bottom type 2
 group top type 3
 neighbor {0.1 * g.mean_diameter} bin
@@ -83,6 +82,32 @@ timestep {config.timestep:.17g}
 thermo_style custom step ke
 thermo_modify lost error
 variable top_speed equal vcm(top,z)
+"""
+
+
+def _constant_restitution(config: ShearCell, friction: float) -> str:
+    g = config.grains
+    return f"""pair_style granular
+pair_coeff * * hertz/material {g.youngs_modulus} {g.restitution} {g.poisson_ratio} &
+  tangential mindlin NULL 1.0 {friction} damping coeff_restitution
+"""
+
+
+def _viscous(config: ShearCell, friction: float) -> str:
+    """LAMMPS' older Hertz–Mindlin style, whose damping grows as √δ where a constant restitution asks for δ^(1/4).
+
+    Both damp alike at the overlap d̄/κ, that of a typical contact, between grains of mean size; tangential damping is
+    the normal one, as in the other law.
+    """
+    g = config.grains
+    shear_modulus = g.youngs_modulus / (2 * (1 + g.poisson_ratio))
+    normal, tangential = 4 * shear_modulus / (3 * (1 - g.poisson_ratio)), 4 * shear_modulus / (2 - g.poisson_ratio)
+    mass = g.density * math.pi / 12 * g.mean_diameter**3
+    contact_radius = g.mean_diameter / (2 * math.sqrt(config.numbers()["stiffness_number"]))
+    ratio = -math.log(g.restitution) / math.hypot(math.pi, math.log(g.restitution))
+    damping = 2 * math.sqrt(5 / 6) * ratio * math.sqrt(1.5 * normal / (mass * contact_radius))
+    return f"""pair_style gran/hertz/history {normal:.17g} {tangential:.17g} {damping:.17g} {damping:.17g} {friction} 1
+pair_coeff * *
 """
 
 

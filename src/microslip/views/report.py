@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import importlib.resources
 import tomllib
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from pydantic import BaseModel
 
 from microslip.core.errors import MicroslipError
-from microslip.data.files import replacing
 from microslip.data.run import Run
 from microslip.dem.config import ShearCell
 from microslip.events.config import Stages
@@ -24,6 +20,7 @@ from microslip.statistics.config import Correlation
 from microslip.views.captions import ALTERNATIVES, TITLES, caption, setting, threshold
 from microslip.views.compose import read_lengths
 from microslip.views.learning import RULES, score
+from microslip.views.page import embedded, write_page
 from microslip.views.wording import show
 
 _SECTIONS: dict[str, type[BaseModel]] = {
@@ -53,13 +50,7 @@ def write_report(run: Run, target: Path) -> None:
     target
         The HTML file written.
     """
-    template = importlib.resources.files("microslip.views").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    text = environment.from_string(template).render(gather(run))
-    with replacing(target) as beside:
-        beside.write_text(text, encoding="utf-8")
+    write_page("report.html.jinja", gather(run), target)
 
 
 def gather(run: Run) -> dict[str, Any]:
@@ -87,7 +78,7 @@ def gather(run: Run) -> dict[str, Any]:
         "numbers": _numbers(attributes),
         "inertial_number": attributes.get("inertial_number"),
         "headline": _headline(n_grains, attributes, stages, lengths, metrics),
-        "sections": _sections(config),
+        "sections": sections(config),
         "metrics": _metric_rows(metrics),
         "r2": {rule: score(metrics, rule, "network", "test") for rule in RULES},
         "figures": _figures(run, config),
@@ -182,7 +173,7 @@ def _headline(
     ]
 
 
-def _sections(config: dict[str, Any]) -> list[tuple[str, list[tuple[str, str, str]]]]:
+def sections(config: dict[str, Any]) -> list[tuple[str, list[tuple[str, str, str]]]]:
     """Sections of the configuration: name, and rows of key, value, unit and meaning."""
     whole = {key: value for key, value in config.items() if not isinstance(value, dict)}
     parts = [("run", whole, ShearCell)] if whole else []
@@ -218,12 +209,11 @@ def _figures(run: Run, config: dict[str, Any]) -> list[dict[str, str]]:
     for name, title in TITLES.items():
         path = run.folder / "figures" / f"{name}.png"
         if path.exists():
-            data = base64.b64encode(path.read_bytes()).decode()
             figures.append(
                 {
                     "name": name,
                     "title": title,
-                    "source": f"data:image/png;base64,{data}",
+                    "source": embedded(path),
                     "caption": caption(name, config),
                     "alternative": ALTERNATIVES[name],
                 }

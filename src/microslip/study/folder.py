@@ -1,0 +1,165 @@
+"""A study's folder: how far each system is, and what all finished ones give together."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from microslip.core.errors import MicroslipError
+from microslip.data.files import read_json, replacing, write_table
+from microslip.data.run import Run
+from microslip.dem.launch import refuse_other_simulation
+from microslip.pipeline import is_current, only_one
+from microslip.steps.common import Say
+from microslip.study.plan import STUDY_FILE, Study, System, write_study, written
+from microslip.study.summary import convergence, read_system
+
+DONE = "done"
+
+
+def study_folder(folder: Path, study: Study) -> Path:
+    """Make a study's folder, or accept an existing one, and keep the study's file there.
+
+    Raises
+    ------
+    MicroslipError
+        The path is a file, or a folder with other content.
+    """
+    check_study_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_one(folder, wait=True):
+        write_study(study, folder / STUDY_FILE)
+    return folder
+
+
+def check_study_folder(folder: Path) -> None:
+    """Refuse what is no study's folder; errors as in `study_folder`."""
+    if folder.exists() and not folder.is_dir():
+        raise MicroslipError(f"{folder} is a file: choose a folder with --into")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / STUDY_FILE).exists():
+        raise MicroslipError(f"{folder} is not a study's folder and is not empty: choose another one with --into")
+
+
+def progress(system: System, steps: Sequence[str], folder: Path) -> str:
+    """How far a system is: not begun, simulate 43 %, the next step, done, or that its folder is of something else."""
+    run = folder / system.name
+    if not run.is_dir() or not any(run.iterdir()):
+        return "not begun"
+    if not (run / "config.toml").exists():
+        return "other content"
+    try:
+        waiting = [verb for verb in steps if not is_current(verb, run, system.config)]
+        if not waiting:
+            return DONE
+        if waiting[0] != "simulate":
+            return f"{waiting[0]} next"
+        refuse_other_simulation(system.config.shear_cell, run / "dem")
+        pointer = run / "dem" / "checkpoint.json"
+        sample = read_json(pointer)["last_sample"] if pointer.exists() else 0
+    except MicroslipError as problem:
+        return "other settings" if "other settings" in str(problem) else "damaged"
+    return f"simulate {100 * sample // max(1, system.config.n_samples - 1)} %"
+
+
+def write_results(study: Study, folder: Path, say: Say) -> None:
+    """Sum up the finished systems: tables, figure and page in the study's folder; the others are named.
+
+    Writes `summary.csv`, `drops.csv`, `convergence.csv` where the study is one sequence of systems, `figures/study.png`
+    and `.pdf`, and `report/index.html`.
+    """
+    # jobs of one study that end together take turns: the last one sees all
+    with only_one(folder, wait=True):
+        _write_results(study, folder, say)
+
+
+def _write_results(study: Study, folder: Path, say: Say) -> None:
+    from microslip.views.compose import Drawing
+    from microslip.views.gallery import save_drawing
+    from microslip.views.study import draw_study
+    from microslip.views.study_report import write_study_report
+
+    rows, drops, missing = [], [], {}
+    for number, system in enumerate(study.systems, start=1):
+        state = progress(system, study.steps, folder)
+        if state != DONE:
+            missing[system.name] = state
+            continue
+        try:
+            row, sizes = read_system(Run(folder / system.name), system.config)
+        except MicroslipError as problem:
+            missing[system.name] = str(problem)
+            continue
+        varied = {key: plain(study.value(system, key)) for key in study.varied}
+        rows.append({"number": number, "system": system.name, **varied, **row})
+        drops.append(sizes.assign(system=system.name))
+    for name, state in missing.items():
+        say(f"left out: {name}, {state}")
+    if not rows:
+        say("no system is finished: nothing to sum up yet")
+        return
+    summary = pd.DataFrame(rows)
+    curves = pd.concat(drops, ignore_index=True)[["system", "size", "fraction", "n_slips"]]
+    families = family_table(study, summary)
+    write_table(folder / "summary.csv", summary)
+    write_table(folder / "drops.csv", curves)
+    compared = None
+    order = [name for name in study.families[0].systems if name in set(summary["system"])]
+    # nothing is compared before the system is there that all are compared with
+    if len(study.families) == 1 and len(order) > 1 and order[-1] == study.families[0].systems[-1]:
+        compared = convergence(summary.set_index("system", drop=False).loc[order])
+        write_table(folder / "convergence.csv", compared)
+    else:
+        (folder / "convergence.csv").unlink(missing_ok=True)
+    save_drawing(Drawing(draw_study(summary, curves, families)), folder / "figures", "study")
+    target = folder / "report" / "index.html"
+    with replacing(target) as beside:
+        write_study_report(
+            beside,
+            folder=folder,
+            settings=tomllib.loads((folder / STUDY_FILE).read_text(encoding="utf-8")),
+            differences={system.name: system.describe() for system in study.systems},
+            summary=summary,
+            convergence=compared,
+            missing=missing,
+        )
+    say(f"{len(rows)} of {len(study.systems)} systems in {folder / 'summary.csv'}; open {target} in a browser")
+
+
+def family_table(study: Study, summary: pd.DataFrame) -> pd.DataFrame:
+    """One row per family and finished system: `family` (its key), `system`, `value` and `label`.
+
+    The value is NaN where it is no number; systems that differ in their cell alone are told apart by their number of
+    grains.
+    """
+    of_system = summary.set_index("system")
+    rows = []
+    for number, family in enumerate(study.families):
+        members = [system for system in study.systems if system.name in family.systems]
+        keys = {key for system in members for key in system.changes}
+        only_cell = not family.key and all(key.startswith("cell.") for key in keys)
+        values = dict(zip(family.systems, family.values or [None] * len(family.systems), strict=True))
+        for name, value in values.items():
+            if name not in of_system.index:
+                continue
+            if only_cell:
+                value = int(of_system.loc[name, "n_grains"])
+            number_like = isinstance(value, int | float) and not isinstance(value, bool)
+            rows.append(
+                {
+                    "number": number,
+                    "family": family.key or ("cell" if only_cell else ""),
+                    "system": name,
+                    "value": float(value) if number_like else float("nan"),
+                    "label": written(value) if family.key else name,
+                }
+            )
+    return pd.DataFrame(rows, columns=["number", "family", "system", "value", "label"])
+
+
+def plain(value: Any) -> Any:
+    """A setting as one cell of a table holds it."""
+    return written(value) if isinstance(value, list | tuple) else value

@@ -1,0 +1,155 @@
+"""`microslip study` on two tiny systems with real LAMMPS under real MPI."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+TINY = Path(__file__).parent.parent / "tiny.toml"
+COMMAND = [str(Path(sys.executable).parent / "microslip"), "study"]
+PATIENCE = 300
+
+STUDY = """
+base = "tiny.toml"
+steps = ["simulate", "stages"]
+
+[settings.loading]
+strain = 0.03
+warm_up = 0.01
+
+[settings.recording]
+checkpoint_strain = 0.002
+
+[vary]
+"grains.friction" = [0.3, 0.5]
+"""
+
+
+def study(*arguments, code=0, **options):
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE, check=False, **options
+    )
+    assert done.returncode == code, done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def interrupt_when(pointer, sample, *arguments):
+    """The command, interrupted as by Ctrl-C when its simulation has a checkpoint at that sample."""
+    command = [*COMMAND, *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while not (pointer.exists() and json.loads(pointer.read_text())["last_sample"] >= sample):
+                assert time.monotonic() < deadline
+                assert running.poll() is None, running.communicate()
+                time.sleep(0.05)
+        finally:
+            running.send_signal(signal.SIGINT)
+        output, error = running.communicate(timeout=PATIENCE)
+    return subprocess.CompletedProcess(command, running.returncode, output, error)
+
+
+def states(*arguments):
+    """System → the line that --list prints of it."""
+    lines = study(*arguments, "--list").stdout.splitlines()[1:]
+    return {line.split()[1]: line for line in lines}
+
+
+@pytest.fixture
+def file(tmp_path):
+    shutil.copy(TINY, tmp_path)
+    path = tmp_path / "pair.toml"
+    path.write_text(STUDY)
+    return path
+
+
+def test_a_study_is_listed_interrupted_resumed_skipped_and_summed_up(file, tmp_path):
+    folder = tmp_path / "pair"
+    said = states(file, "--into", folder)
+    assert list(said) == ["base", "friction-0.3"]
+    assert "grains.friction = 0.3" in said["friction-0.3"]
+    assert all("not begun" in line for line in said.values())
+    assert not folder.exists(), "a list writes nothing"
+
+    interrupted = interrupt_when(folder / "base" / "dem" / "checkpoint.json", 200, file, "--into", folder)
+    assert interrupted.returncode == 130
+    assert "stopped; the same command goes on from here" in interrupted.stderr
+    said = states(file, "--into", folder)
+    assert "simulate " in said["base"]
+    assert "not begun" in said["friction-0.3"]
+    assert not (folder / "summary.csv").exists()
+
+    # one job of an array alone
+    done = study(file, "--into", folder, "--job", "2").stdout
+    assert "system 2/2: friction-0.3" in done
+    assert "system 1/2" not in done
+    assert "left out: base, simulate" in done
+    assert pd.read_csv(folder / "summary.csv")["system"].tolist() == ["friction-0.3"]
+
+    done = study(file, "--into", folder).stdout
+    assert done.count("skipped") == 2
+    assert "system 1/2: base" in done
+    summary = pd.read_csv(folder / "summary.csv")
+    assert summary["system"].tolist() == ["base", "friction-0.3"]
+    assert summary["grains.friction"].tolist() == [0.5, 0.3]
+    assert summary["stress"].between(0.05, 0.8).all()
+    assert (summary["stages_per_strain_1e-4"] > summary["stages_per_strain_3e-3"]).all()
+    assert (summary["simulation_seconds"] > 0).all()
+    assert summary["xi_slip"].isna().all()
+    drops = pd.read_csv(folder / "drops.csv")
+    assert set(drops["system"]) == set(summary["system"])
+    assert (pd.read_csv(folder / "convergence.csv")["system"] == "friction-0.3").all()
+    assert (folder / "figures" / "study.png").stat().st_size > 10_000
+    assert (folder / "figures" / "study.pdf").exists()
+    page = (folder / "report" / "index.html").read_text()
+    assert "friction-0.3" in page
+    assert "data:image/png" in page
+
+    runs = [folder / name for name in summary["system"]]
+    before = {path: path.stat().st_mtime_ns for run in runs for path in run.rglob("*") if path.is_file()}
+    # the folder alone is enough to go on with
+    assert study(folder).stdout.count("skipped") == 4
+    assert before == {path: path.stat().st_mtime_ns for run in runs for path in run.rglob("*") if path.is_file()}
+
+    # a system that fails is named, and does not keep the others from the summary
+    file.write_text(STUDY.replace("[0.3, 0.5]", "[0.9, 0.3, 0.5]"))
+    (folder / "friction-0.9").mkdir()
+    (folder / "friction-0.9" / "thesis.txt").write_text("precious")
+    done = study(file, "--into", folder, code=2)
+    assert "1 of 3 systems failed (friction-0.9)" in done.stderr
+    assert done.stdout.count("skipped") == 4
+    assert len(pd.read_csv(folder / "summary.csv")) == 2
+    said = states(file, "--into", folder)
+    assert [line.split()[-2] for line in said.values()] == ["done", "content", "done"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{file}", "--into", "{folder}", "--list"], "is not a study's folder and is not empty"),
+        (["{file}", "--into", "{file}"], "is a file"),
+        (["{file}", "--job", "3"], "--job 3 is not possible: the study has systems 1 to 2"),
+        (["{file}", "--set", "grains.friction=1"], "the study varies grains.friction"),
+        (["{wrong}"], "unknown step stags in steps: did you mean stages?"),
+        (["{folder}"], "study.toml does not exist"),
+        (["{tiny}"], "unknown key"),
+    ],
+)
+def test_a_mistake_ends_in_a_sentence_and_writes_nothing(file, tmp_path, arguments, message):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    (tmp_path / "wrong.toml").write_text(STUDY.replace("stages", "stags"))
+    places = {"{file}": file, "{folder}": folder, "{wrong}": tmp_path / "wrong.toml", "{tiny}": tmp_path / "tiny.toml"}
+    before = sorted(tmp_path.rglob("*"))
+    done = study(*(places.get(argument, argument) for argument in arguments), code=2, cwd=tmp_path)
+    assert message in done.stderr
+    assert done.stderr.strip().count("\n") == 0
+    assert sorted(tmp_path.rglob("*")) == before
