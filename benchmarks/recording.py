@@ -8,14 +8,22 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from cell.shear_runs import bare_seconds, prepared
+from cell.shear_runs import SLAB, bare_seconds, prepared
 
+from microslip import open_run
 from microslip.dem.config import ShearCell
 from microslip.dem.launch import simulate, time_spent
 
-REPEATS = 5
-# shear rate [1/s], strain of a repeat
-CASES = ((20.0, 0.03), (10.0, 0.02), (2.0, 0.005))
+REPEATS = 3
+PAPER = {"length": 50, "depth": 15, "height": 20}
+# cell, shear rate [1/s], strain of a repeat, contact values
+CASES = (
+    (SLAB, 20.0, 0.04, False),
+    (SLAB, 20.0, 0.04, True),
+    (SLAB, 2.0, 0.005, True),
+    (PAPER, 10.0, 0.004, False),
+    (PAPER, 10.0, 0.004, True),
+)
 
 
 def sheared_further(config, strain):
@@ -26,36 +34,30 @@ def sheared_further(config, strain):
 
 
 def main():
-    print("shear rate   steps a sample   frames a unit strain   over the bare deck")
-    for rate, strain in CASES:
-        for contacts in (False, True):
-            with tempfile.TemporaryDirectory() as folder:
-                run, config = prepared(
-                    Path(folder) / "run",
-                    loading={"shear_rate": rate, "strain": 0.011},
-                    recording={"contacts": contacts, "checkpoint_strain": 0.01},
-                )
-                ratios = []
-                for _ in range(REPEATS):
-                    config = sheared_further(config, strain)
-                    steps = round(strain / config.recording.strain_step) * config.steps_per_sample
-                    bare, _ = bare_seconds(run, 2, steps)
-                    before = time_spent(run)["shear"]
-                    simulate(config, run)
-                    ratios.append((time_spent(run)["shear"] - before) / bare)
-                frames = _frames(run) / (REPEATS * strain)
-                what = "with contact values" if contacts else "positions alone"
-                print(
-                    f"{rate:10g}{config.steps_per_sample:17}{frames:23.0f}   "
-                    f"{100 * (statistics.median(ratios) - 1):+.1f} % ({what};"
-                    f" {100 * (min(ratios) - 1):+.1f} to {100 * (max(ratios) - 1):+.1f})"
-                )
-
-
-def _frames(run):
-    from microslip import open_run
-
-    return open_run(run).frames.sizes["frame"]
+    print("grains  shear rate  steps a sample  frames a unit strain  over the bare deck, median (least, most)")
+    for cell, rate, strain, contacts in CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            run, config = prepared(
+                Path(folder) / "run",
+                cell=cell,
+                loading={"shear_rate": rate, "strain": 0.0011, "warm_up": 0.001},
+                recording={"contacts": contacts},
+            )
+            ratios = []
+            for _ in range(REPEATS):
+                config = sheared_further(config, strain)
+                steps = round(strain / config.recording.strain_step) * config.steps_per_sample
+                bare, n_grains = bare_seconds(run, 2, steps, first=10)
+                before = time_spent(run)["shear"]
+                simulate(config, run)
+                ratios.append(100 * ((time_spent(run)["shear"] - before) / bare - 1))
+            frames = open_run(run).frames.sizes["frame"] / (REPEATS * strain)
+            print(
+                f"{n_grains:6}{rate:12g}{config.steps_per_sample:16}{frames:22.0f}"
+                f"  {statistics.median(ratios):+.1f} % ({min(ratios):+.1f}, {max(ratios):+.1f}),"
+                f" {'with contact values' if contacts else 'positions alone'}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

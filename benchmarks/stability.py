@@ -28,7 +28,7 @@ def main():
                 cell={"length": 10, "depth": 8, "height": 8, "solid_fraction": 0.637},
                 grains={"width": width},
                 loading={"strain": 2e-5, "warm_up": 0, "preparation_friction": 0},
-                recording={"checkpoint_strain": 1e-5},
+                recording={"checkpoint_steps": 1},
             )
             limit = "Rayleigh" if config.critical_time == config.rayleigh_time else "contact"
             print(f"width {width}: {config.n_grains} grains, critical time {config.critical_time:.3g} s ({limit})")

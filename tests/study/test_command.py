@@ -24,7 +24,7 @@ strain = 0.03
 warm_up = 0.01
 
 [settings.recording]
-checkpoint_strain = 0.002
+checkpoint_steps = 400
 
 [vary]
 "grains.friction" = [0.3, 0.5]

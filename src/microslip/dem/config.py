@@ -96,8 +96,11 @@ class Recording(Settings):
     )
     smoothing: Smoothing = Field("none", description="causal filter before detection: none, ewma or median")
     smoothing_span: int = Field(11, ge=1, le=1001, description="samples in that filter")
-    checkpoint_strain: float = Field(
-        0.01, gt=0, description="strain between checkpoints, from which an interrupted run resumes, to the same bytes"
+    checkpoint_steps: int = Field(
+        20_000,
+        ge=1,
+        description="time steps between checkpoints, from which an interrupted run resumes, to the same bytes;"
+        " rounded to samples",
     )
 
 
@@ -219,7 +222,7 @@ class ShearCell(Settings):
     @property
     def samples_per_checkpoint(self) -> int:
         """Samples between two checkpoints."""
-        return max(1, round(self.recording.checkpoint_strain / self.recording.strain_step))
+        return max(1, round(self.recording.checkpoint_steps / self.steps_per_sample))
 
     def numbers(self) -> dict[str, float]:
         """The numbers that state how slow, how stiff and how finely resolved the run is."""

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json
-from microslip.data.provenance import fingerprint
 from microslip.dem.config import Launch, ShearCell
 from microslip.dem.engine import check_engine, environment, launch_command
 from microslip.dem.worker_codes import FINISHED, STOPPED
@@ -119,18 +120,20 @@ def refuse_other_simulation(config: ShearCell, folder: Path, engine_version: int
     if not (folder / "checkpoint.json").exists():
         return
     pointer = read_json(folder / "checkpoint.json")
-    before = ShearCell.model_validate_json((folder / "config.json").read_text())
     remedy = "choose another run folder with --into, or remove this one"
-    if pointer["config"] != fingerprint(config.identity()):
-        changed = (
-            f"{section}.{key} = {value} where the run has {old_section[key]}".removeprefix(".")
-            for section, new_section in _sections(config).items()
-            for key, value in new_section.items()
-            if (old_section := _sections(before)[section])[key] != value
-        )
-        raise MicroslipError(
-            f"{folder.parent} holds a simulation with other settings ({next(changed, 'of another version')}): {remedy}"
-        )
+    try:
+        # a setting that is newer than the run has its default, under which the run was made
+        before = ShearCell.model_validate_json((folder / "config.json").read_text())
+    except ValidationError:
+        raise MicroslipError(f"{folder.parent} was made by another version with other settings: {remedy}") from None
+    changed = [
+        f"{section}.{key} = {value} where the run has {old_section[key]}".removeprefix(".")
+        for section, new_section in _sections(config).items()
+        for key, value in new_section.items()
+        if (old_section := _sections(before)[section])[key] != value
+    ]
+    if changed:
+        raise MicroslipError(f"{folder.parent} holds a simulation with other settings ({changed[0]}): {remedy}")
     if engine_version is not None and pointer.get("engine_version") != engine_version:
         raise MicroslipError(
             f"{folder.parent} was begun with LAMMPS {pointer.get('engine_version')}, this one is {engine_version} and"

@@ -6,6 +6,7 @@ The ranks stop when the starting process asks for it or dies; the next ones go o
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from mpi4py import MPI
 from microslip.core.errors import MicroslipError
 from microslip.core.turning_points import initial_state
 from microslip.data.files import read_json, replacing, write_json
-from microslip.data.provenance import fingerprint, versions
+from microslip.data.provenance import versions
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
 from microslip.dem import deck
 from microslip.dem.config import ShearCell
@@ -26,13 +27,14 @@ from microslip.dem.engine import accelerator
 from microslip.dem.packing import BOTTOM, BULK, TOP, loose_packing
 from microslip.dem.rank import report, run_rank, stop_asked
 from microslip.dem.recorder import LocalContacts, LocalGrains, TurningPointWatch, contact_values
+from microslip.dem.sampling import N_READ, Reader
 from microslip.dem.worker_codes import FINISHED, STOPPED
 
 # Frames held in memory between two checkpoints [bytes].
 BUFFER_BYTES = 64 * 2**20
 # A bulk grain whose centre is this far beyond the inner face of a wall has left the cell [d̄].
 WALL_REACH = 1.0
-SAMPLES_BETWEEN_LOOKS = 100
+SECONDS_BETWEEN_LOOKS = 0.25
 
 
 class Simulation:
@@ -46,7 +48,16 @@ class Simulation:
         self.config = config
         self.packing = loose_packing(config)
         self.n_grains = len(self.packing.diameter)
+        d = config.grains.mean_diameter
         self.bulk_volume = np.pi / 6 * float((self.packing.diameter[self.packing.kind == BULK] ** 3).sum())  # [d̄³]
+        # what every sample needs, worked out once: a property of the settings costs as much as a step of a few grains
+        self.n_bulk = config.n_bulk
+        self.n_wall = (self.n_grains - self.n_bulk) // 2
+        self.per_sample, self.strain_step = config.steps_per_sample, config.recording.strain_step
+        self.area = config.cell.length * config.cell.depth  # [d̄²]
+        self.full_load = config.loading.pressure * d**2 * self.area  # [N]
+        self.reach, self.top = WALL_REACH * d, 0.0
+        self.local, self.total = np.zeros(N_READ + 1), np.zeros(N_READ + 1)
         self.writer: TrajectoryWriter | None = None
         self.height = 0.0  # H₀ [m]
         self.last_sample = -1
@@ -55,11 +66,13 @@ class Simulation:
         self.frames: list[tuple[int, np.ndarray, np.ndarray | None]] = []
         self.preparation: dict[str, float] = {}
         self.watch = TurningPointWatch(config)
+        self.last_look = 0.0
         self.failure: BaseException | None = None
         self.last_report = 0.0
         self.seconds = {"prepare": 0.0, "shear": 0.0}
         self.clock = time.monotonic()
         self.lmp = self._start_lammps()
+        self.reader = Reader(self.lmp, (config.cell.length * d, config.cell.depth * d))
 
     def _start_lammps(self) -> Any:
         ranks = self.config.parallel.ranks
@@ -173,7 +186,7 @@ class Simulation:
                 deck.servo(self.config),
                 deck.shear(self.config, self.height),
             )
-            self.lmp.set_fix_external_callback("sample", self._sample_safely)
+            self.reader.call_back("sample", self._sample_safely)
             following = min((max(self.last_sample, 0) // per_checkpoint + 1) * per_checkpoint, last)
             steps = following * per_sample - int(self.lmp.extract_global("ntimestep"))
             self.lmp.command(f"run {steps} post no")
@@ -181,62 +194,53 @@ class Simulation:
                 raise self.failure
             self.checkpoint()
 
-    def _sample_safely(self, _caller: Any, step: int, n_local: int, tag: Any, x: Any, _force: Any) -> None:
+    def _sample_safely(self, step: int) -> None:
         # an exception cannot cross LAMMPS: it is kept, and the run is told to end
         try:
-            self._sample(int(step), int(n_local), tag, x)
+            self._sample(step)
         except BaseException as problem:
             self.failure = problem
             self.lmp.force_timeout()
 
-    def _sample(self, step: int, n_local: int, tag: np.ndarray, x: np.ndarray) -> None:
-        sample = step // self.config.steps_per_sample
+    def _sample(self, step: int) -> None:
+        sample = step // self.per_sample
         if sample <= self.last_sample:  # LAMMPS calls once more when a run is set up
             return
-        n_bulk = self.config.n_bulk
-        n_wall = (self.n_grains - n_bulk) // 2
-        force = self._array("f")[:n_local]
-        wall = np.flatnonzero(tag > n_bulk)
-        top = wall[tag[wall] > n_bulk + n_wall]
-        all_walls, on_top = force[wall].sum(axis=0), force[top].sum(axis=0)
-        asked = float(self.rank == 0 and stop_asked(self.folder))
-        lost = float(self._outside(tag, x, n_local)) if sample % SAMPLES_BETWEEN_LOOKS == 0 else 0.0
-        local = np.array([*(all_walls - on_top), *on_top, x[top, 2].sum(), asked, n_local, lost])
-        total = np.empty_like(local)
-        self.comm.Allreduce(local, total)
-        if total[8] != self.n_grains or total[9] > 0:
+        self.reader.walls(self.local, self.n_bulk, self.n_wall, -self.reach, self.top + self.reach)
+        self.local[9] = self._stop_asked_here()
+        self.comm.Allreduce(self.local, self.total)
+        *forces, top_sum, found, outside, stop = self.total.tolist()
+        strain = sample * self.strain_step
+        if found != self.n_grains or outside > 0:
             raise MicroslipError(
-                f"{self.n_grains - int(total[8]) + int(total[9])} grains have left the cell at a strain of"
-                f" {sample * self.config.recording.strain_step:g}: lower loading.rayleigh_fraction or cell.wall_spacing"
+                f"{self.n_grains - int(found) + int(outside)} grains have left the cell at a strain of {strain:g}:"
+                " lower loading.rayleigh_fraction or cell.wall_spacing"
             )
-        d, pressure = self.config.grains.mean_diameter, self.config.loading.pressure
-        area = self.config.cell.length * self.config.cell.depth
-        s = total[:6] / (pressure * d**2 * area)
-        stress = 0.5 * (s[3] - s[0])
-        if not np.isfinite(stress):
-            raise MicroslipError(
-                f"the stress is {stress} at a strain of {sample * self.config.recording.strain_step:g}:"
-                " lower loading.rayleigh_fraction"
-            )
+        bottom_x, _, bottom_z, top_x, _, top_z = (force / self.full_load for force in forces)
+        stress = 0.5 * (top_x - bottom_x)
+        if not math.isfinite(stress):
+            raise MicroslipError(f"the stress is {stress} at a strain of {strain:g}: lower loading.rayleigh_fraction")
+        self.top = top_sum / self.n_wall
         # centres of the bottom wall lie at −d̄/2, so that its inner face is z = 0
-        height = total[6] / n_wall / d - 0.5
-        solid = self.bulk_volume / (area * height)
-        row = (sample * self.config.recording.strain_step, stress, -s[0], s[3], 0.5 * (s[5] - s[2]), height, solid)
+        height = self.top / self.config.grains.mean_diameter - 0.5
+        solid = self.bulk_volume / (self.area * height)
+        row = (strain, stress, -bottom_x, top_x, 0.5 * (top_z - bottom_z), height, solid)
         self.samples.append(row)
         self.last_sample = sample
-        found = self.watch.feed(sample, stress, lambda: self._grains_here(tag, x, n_local))
-        if found is not None:
-            self._keep_frame(*found)
-        if total[7] > 0:
+        turning = self.watch.feed(sample, stress, self._grains_here)
+        if turning is not None:
+            self._keep_frame(*turning)
+        if stop > 0:
             raise KeyboardInterrupt
         self._report("shear")
 
-    def _outside(self, tag: np.ndarray, x: np.ndarray, n_local: int) -> int:
-        """This rank's bulk grains beyond a wall."""
-        reach = WALL_REACH * self.config.grains.mean_diameter
-        z = x[:n_local, 2][tag[:n_local] <= self.config.n_bulk]
-        top = (self.samples[-1][5] * self.config.grains.mean_diameter) if self.samples else self.height
-        return int(((z < -reach) | (z > top + reach)).sum())
+    def _stop_asked_here(self) -> bool:
+        """On rank 0, four times a second: a look at a file costs as much as a sample."""
+        now = time.monotonic()
+        if self.rank or now - self.last_look < SECONDS_BETWEEN_LOOKS:
+            return False
+        self.last_look = now
+        return stop_asked(self.folder)
 
     def _keep_frame(self, sample: int, grains: LocalGrains) -> None:
         position, values = self._gather(grains), self._sum_values(grains)
@@ -297,7 +301,6 @@ class Simulation:
             self.clock = time.monotonic()
             pointer = {
                 "name": name,
-                "config": fingerprint(self.config.identity()),
                 "engine_version": int(self.lmp.version()),
                 "last_sample": self.last_sample,
                 "n_frames": self.n_frames,
@@ -319,6 +322,7 @@ class Simulation:
         self._commands(header, f'read_restart "{self.folder / name}.restart"', deck.contacts(self.config))
         self.last_sample, self.n_frames = pointer["last_sample"], pointer["n_frames"]
         self.height, self.seconds = pointer["height"], pointer["seconds"]
+        self.top = 2 * self.height  # a bound until the first sample
         self.watch = TurningPointWatch(self.config)
         with np.load(self.folder / f"{name}.npz") as state:
             self.watch.smoother.recent.extend(float(value) for value in state["recent"])
@@ -337,6 +341,7 @@ class Simulation:
 
     def drop_unfinished(self, pointer: dict[str, Any]) -> None:
         """Cut off what an earlier process wrote after its last checkpoint: it will be made again, the same."""
+        self.clock = time.monotonic()  # starting up is not shearing
         self.last_sample = pointer["last_sample"]
         if self.rank == 0:
             TrajectoryWriter(self.trajectory).cut(pointer["last_sample"] + 1, pointer["n_frames"])
@@ -369,14 +374,9 @@ class Simulation:
     def _kinds(self) -> np.ndarray:
         return self._array("type")[: int(self.lmp.extract_global("nlocal"))] - 1
 
-    def _grains_here(self, tag: np.ndarray, x: np.ndarray, n_local: int) -> LocalGrains:
-        """A copy of this rank's grains, moved by the box lengths that they crossed (10 bits an axis in LAMMPS)."""
-        image = self._array("image")[:n_local]
-        d = self.config.grains.mean_diameter
-        position = x[:n_local].copy()
-        position[:, 0] += ((image & 1023) - 512) * (self.config.cell.length * d)
-        position[:, 1] += ((image >> 10 & 1023) - 512) * (self.config.cell.depth * d)
-        return LocalGrains(tag.copy(), position, self._contacts_here())
+    def _grains_here(self) -> LocalGrains:
+        """A copy of this rank's grains and contacts."""
+        return LocalGrains(*self.reader.grains(), self._contacts_here())
 
     def _contacts_here(self) -> LocalContacts | None:
         """A copy of this rank's contacts; LAMMPS' dx is the first centre less the second, its force is on the first."""
