@@ -21,8 +21,7 @@ CASES = (
     (SLAB, 20.0, 0.04, False),
     (SLAB, 20.0, 0.04, True),
     (SLAB, 2.0, 0.005, True),
-    (PAPER, 10.0, 0.004, False),
-    (PAPER, 10.0, 0.004, True),
+    (PAPER, 10.0, 0.003, True),
 )
 
 

@@ -127,6 +127,23 @@ def test_a_trajectory_cut_at_its_checkpoint_holds_what_was_there(tmp_path, rng):
     assert run.trajectory["series"]["stress"].attrs["units"] == "p"
 
 
+def test_contact_values_land_under_their_names_and_frames_without_them_are_empty(tmp_path, rng):
+    path = tmp_path / "run" / "trajectory.zarr"
+    path.parent.mkdir()
+    create_trajectory(path, rng.random(5), np.array([0, 0, 0, 1, 2]), {"box": [3.0, 3.0, 3.0]})
+    position, values = rng.random((3, 5, 3)), rng.random((2, 5, 8))
+    values[:, :, 7] = rng.integers(0, 12, (2, 5))
+    writer = TrajectoryWriter(path)
+    writer.add_frames(np.array([0]), position[:1])
+    writer.add_frames(np.array([1, 2]), position[1:], values)
+    frames = open_run(path.parent).frames
+    assert np.isnan(frames["grain_stress"][0]).all()
+    assert np.isnan(frames["cell_volume"]).all()
+    np.testing.assert_array_equal(frames["grain_stress"][1:], values[:, :, :6].astype(np.float32))
+    np.testing.assert_array_equal(frames["grain_energy"][1:], values[:, :, 6].astype(np.float32))
+    np.testing.assert_array_equal(frames["n_contacts"], np.concatenate([np.zeros((1, 5)), values[:, :, 7]]))
+
+
 def test_what_is_no_run_folder_is_said(tmp_path):
     with pytest.raises(MicroslipError, match="is not a run folder"):
         open_run(tmp_path)
