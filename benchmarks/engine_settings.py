@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cell.shear_runs import bare_seconds, prepared
 
-STEPS, REPEATS = 6000, 3
+STEPS, REPEATS = 4000, 3
 CASES = {
     "as shipped, 2 ranks": {},
     "skin 0.05 d": {"skin": 0.05},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cell.shear_runs import bare_seconds, prepared
 
-REPEATS = 3
+REPEATS = 2
 GRAIN_STEPS = 8e6
 SIZES = ((1, 1), (2, 2), (4, 3), (6, 6))
 
