@@ -12,13 +12,13 @@ CASES = {
     "skin 0.05 d": {"skin": 0.05},
     "skin 0.15 d": {"skin": 0.15},
     "skin 0.2 d": {"skin": 0.2},
-    "rebuild looked for every 5 steps": {"delay": "delay 0 every 5 check yes"},
+    "rebuild looked for every 5 steps": {"rebuild": "delay 0 every 5 check yes"},
     "newton on": {"newton": "on", "histories": False},
     "processors 2 1 1": {"processors": (2, 1, 1)},
     "processors 1 2 1": {"processors": (1, 2, 1)},
     "1 rank": {"ranks": 1},
     "1 rank, 2 threads, omp styles": {"ranks": 1, "threads": 2, "switches": ["-suffix", "omp", "-package", "omp", "2"]},
-    "gran/hertz/history": {"pair": "gran/hertz/history", "histories": False},
+    "viscous damping": {"damping": "viscous", "histories": False},
 }
 
 

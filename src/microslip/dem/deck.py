@@ -72,16 +72,19 @@ def contacts(config: ShearCell, friction: float | None = None) -> str:
     g = config.grains
     mu = g.friction if friction is None else friction
     law = _viscous(config, mu) if g.damping == "viscous" else _constant_restitution(config, mu)
-    return f"""
-{law}group bulk type 1
+    return f"\n{law}{surroundings(config)}variable top_speed equal vcm(top,z)\n"
+
+
+def surroundings(config: ShearCell, skin: float = 0.1, rebuild: str = "delay 0 every 1 check yes") -> str:
+    """Groups by type, neighbour lists with a skin [d̄] in which walls do not feel each other, time step, lost grains."""
+    return f"""group bulk type 1
 group bottom type 2
 group top type 3
-neighbor {0.1 * g.mean_diameter} bin
-neigh_modify delay 0 every 1 check yes exclude type 2 2 exclude type 3 3 exclude type 2 3
+neighbor {skin * config.grains.mean_diameter} bin
+neigh_modify {rebuild} exclude type 2 2 exclude type 3 3 exclude type 2 3
 timestep {config.timestep:.17g}
 thermo_style custom step ke
 thermo_modify lost error
-variable top_speed equal vcm(top,z)
 """
 
 

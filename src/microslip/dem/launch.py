@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from microslip.core.errors import MicroslipError
-from microslip.data.files import read_json
+from microslip.data.files import read_json, write_json
 from microslip.dem.config import Launch, ShearCell
 from microslip.dem.engine import check_engine, environment, launch_command
 from microslip.dem.worker_codes import FINISHED, STOPPED
@@ -66,7 +66,7 @@ def simulate(
     check_disk(config, Path(run))
     folder.mkdir(parents=True, exist_ok=True)
     _wait_for_predecessor(folder)
-    (folder / "config.json").write_text(config.model_dump_json(indent=2) + "\n")
+    write_json(folder / "config.json", config.model_dump(mode="json"))
     _run_ranks([*command, sys.executable, "-m", "microslip.dem.worker", str(run)], config, folder, progress)
     if config.recording.cell_volumes:
         _run_ranks([*command, sys.executable, "-m", "microslip.dem.cells", str(run)], config, folder, progress)

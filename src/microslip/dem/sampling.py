@@ -40,7 +40,6 @@ def _read_walls(found, like, tag_at, x_at, f_at, n, n_bulk, n_wall, low, high): 
     tag = carray(_pointer(tag_at), n, like.dtype)
     x = carray(_pointer(x_at), (n, 3), np.float64)
     f = carray(_pointer(f_at), (n, 3), np.float64)
-    found[:N_READ] = 0.0
     found[7] = n
     for i in range(n):
         if tag[i] <= n_bulk:

@@ -117,7 +117,7 @@ class Simulation:
             bulk = self._kinds() == BULK
             force = float(np.abs(self._array("f")[: len(bulk)][bulk]).max(initial=0.0))
             force = self.comm.allreduce(force, MPI.MAX) / (units.pressure * units.length**2)
-            energy = self._kinetic_energy(bulk) / (self.config.n_bulk * units.energy)
+            energy = self._kinetic_energy(bulk) / (self.n_bulk * units.energy)
             speed = abs(float(self.lmp.extract_variable("top_speed")))
             self._report("prepare")
             if not np.isfinite(force + speed + energy):
@@ -161,7 +161,7 @@ class Simulation:
             "preparation": {
                 **self.preparation,
                 "height": self.height / d,
-                "solid_fraction": self.bulk_volume / (config.cell.length * config.cell.depth * self.height / d),
+                "solid_fraction": self.bulk_volume / (self.area * self.height / d),
             },
             **config.numbers(),
         }
@@ -176,7 +176,7 @@ class Simulation:
         Each stretch starts from the file of the checkpoint before it, whether the run was interrupted there or not:
         an interrupted run and an uninterrupted one take the same steps, to the last bit.
         """
-        per_sample, per_checkpoint = self.config.steps_per_sample, self.config.samples_per_checkpoint
+        per_sample, per_checkpoint = self.per_sample, self.config.samples_per_checkpoint
         last = self.config.n_samples - 1
         while self.last_sample < last:
             self.load(read_json(self.folder / "checkpoint.json"))
@@ -207,7 +207,7 @@ class Simulation:
         if sample <= self.last_sample:  # LAMMPS calls once more when a run is set up
             return
         self.reader.walls(self.local, self.n_bulk, self.n_wall, -self.reach, self.top + self.reach)
-        self.local[9] = self._stop_asked_here()
+        self.local[N_READ] = self._stop_asked_here()
         self.comm.Allreduce(self.local, self.total)
         *forces, top_sum, found, outside, stop = self.total.tolist()
         strain = sample * self.strain_step
@@ -397,8 +397,7 @@ class Simulation:
         sums = np.array([z[kinds == TOP].sum(), z[kinds == BOTTOM].sum()])
         total = np.empty(2)
         self.comm.Allreduce(sums, total)
-        n_wall = (self.n_grains - self.config.n_bulk) // 2
-        return float((total[0] - total[1]) / n_wall - self.config.grains.mean_diameter)
+        return float((total[0] - total[1]) / self.n_wall - self.config.grains.mean_diameter)
 
     # --- the process that started this one -----------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from microslip.config import Config
-from microslip.data.files import replacing
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
 
@@ -21,6 +20,5 @@ def report_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     from microslip.views.report import write_report
 
     target = run.folder / "report" / "index.html"
-    with replacing(target) as beside:
-        write_report(run, beside)
+    write_report(run, target)
     say(f"open {target} in a browser")

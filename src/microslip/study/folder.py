@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from microslip.core.errors import MicroslipError
-from microslip.data.files import read_json, replacing, write_table
+from microslip.data.files import read_json, write_table
 from microslip.data.run import Run
 from microslip.dem.launch import refuse_other_simulation
 from microslip.pipeline import is_current, only_one
@@ -57,11 +57,14 @@ def progress(system: System, steps: Sequence[str], folder: Path) -> str:
             return DONE
         if waiting[0] != "simulate":
             return f"{waiting[0]} next"
-        refuse_other_simulation(system.config.shear_cell, run / "dem")
         pointer = run / "dem" / "checkpoint.json"
         sample = read_json(pointer)["last_sample"] if pointer.exists() else 0
-    except MicroslipError as problem:
-        return "other settings" if "other settings" in str(problem) else "damaged"
+    except MicroslipError:
+        return "damaged"
+    try:
+        refuse_other_simulation(system.config.shear_cell, run / "dem")
+    except MicroslipError:
+        return "other settings"
     return f"simulate {100 * sample // max(1, system.config.n_samples - 1)} %"
 
 
@@ -116,16 +119,15 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
         (folder / "convergence.csv").unlink(missing_ok=True)
     save_drawing(Drawing(draw_study(summary, curves, families)), folder / "figures", "study")
     target = folder / "report" / "index.html"
-    with replacing(target) as beside:
-        write_study_report(
-            beside,
-            folder=folder,
-            settings=tomllib.loads((folder / STUDY_FILE).read_text(encoding="utf-8")),
-            differences={system.name: system.describe() for system in study.systems},
-            summary=summary,
-            convergence=compared,
-            missing=missing,
-        )
+    write_study_report(
+        target,
+        folder=folder,
+        settings=tomllib.loads((folder / STUDY_FILE).read_text(encoding="utf-8")),
+        differences={system.name: system.describe() for system in study.systems},
+        summary=summary,
+        convergence=compared,
+        missing=missing,
+    )
     say(f"{len(rows)} of {len(study.systems)} systems in {folder / 'summary.csv'}; open {target} in a browser")
 
 
