@@ -1,29 +1,77 @@
-"""Cell lists for kernels that visit pairs of grains within a cutoff."""
+"""Cell lists for kernels that visit pairs of grains within a cutoff.
+
+Grains are sorted into small cells, along z fastest. What lies within the cutoff of a point is then a few dozen runs of
+grains that follow one another in memory, each with one shift to the nearest periodic copy, and the innermost loops of
+the kernels read plain arrays.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float64, Int64
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 
+# Cells hold one grain on average, and are no finer than this share of the cutoff: finer ones fit the sphere of
+# neighbours better but make more and shorter runs.
+FINEST = 1 / 8
+
+
+class Cells(NamedTuple):
+    """Grains sorted into cells, as kernels take them.
+
+    `order` (grain): the sorted grains' own numbers. `start` (cell + 1): the sorted grains of cell c are start[c] to
+    start[c + 1]. `x`, `y`, `z` (grain): sorted positions, wrapped [d̄]. `lower`, `size`, `n`, `periods` (axis): lowest
+    corner, cell size, number of cells and period, 0 where the axis does not repeat. `cutoff` [d̄].
+    """
+
+    order: Int64[np.ndarray, "grain"]
+    start: Int64[np.ndarray, "cell"]
+    x: Float64[np.ndarray, "grain"]
+    y: Float64[np.ndarray, "grain"]
+    z: Float64[np.ndarray, "grain"]
+    lower: Float64[np.ndarray, "3"]
+    size: Float64[np.ndarray, "3"]
+    n: Int64[np.ndarray, "3"]
+    periods: Float64[np.ndarray, "3"]
+    cutoff: float
+
+
+def sort_into_cells(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: float) -> Cells:
+    """Sort grains for a search of pairs within `cutoff` [d̄]; a wall-bounded axis spans the grains found.
+
+    Raises
+    ------
+    MicroslipError
+        A position is not finite, or the cutoff is not positive or exceeds half the smallest periodic length.
+    """
+    check_positions(positions, box, cutoff)
+    wrapped = box.wrap(np.asarray(positions, dtype=float))
+    lower, extent = np.zeros(3), np.asarray(box.lengths)
+    if len(wrapped):
+        lower = np.where(box.periodic, 0.0, wrapped.min(axis=0))
+        extent = np.where(box.periodic, box.lengths, np.maximum(wrapped.max(axis=0) - lower, FINEST * cutoff))
+    edge = max(FINEST * cutoff, float(np.cbrt(np.prod(extent) / max(1, len(wrapped)))))
+    n = np.maximum(np.floor(extent / edge), 1).astype(np.int64)
+    size = extent / n
+    order, start = _counting_sort(wrapped, lower, size, n)
+    x, y, z = np.ascontiguousarray(wrapped[order].T)
+    return Cells(order, start, x, y, z, lower, size, n, box.periods, float(cutoff))
+
 
 @numba.njit(cache=True)
-def sort_into_cells(positions, n_cells, lower, cell_size):  # type: ignore[no-untyped-def]
-    """Counting sort of grains into cells.
-
-    Returns `start` (n_cells + 1) and `order` (grain): the grains of cell c are order[start[c]:start[c + 1]].
-    """
-    n_total = n_cells[0] * n_cells[1] * n_cells[2]
+def _counting_sort(positions, lower, size, n):  # type: ignore[no-untyped-def]
     cell_of = np.empty(len(positions), dtype=np.int64)
-    start = np.zeros(n_total + 1, dtype=np.int64)
+    start = np.zeros(n[0] * n[1] * n[2] + 1, dtype=np.int64)
     for i in range(len(positions)):
         cell = 0
         for axis in range(3):
-            k = int((positions[i, axis] - lower[axis]) / cell_size[axis])
-            cell = cell * n_cells[axis] + min(max(k, 0), n_cells[axis] - 1)
+            k = int((positions[i, axis] - lower[axis]) / size[axis])
+            cell = cell * n[axis] + min(max(k, 0), n[axis] - 1)
         cell_of[i] = cell
         start[cell + 1] += 1
     start = np.cumsum(start)
@@ -32,29 +80,130 @@ def sort_into_cells(positions, n_cells, lower, cell_size):  # type: ignore[no-un
     for i in range(len(positions)):
         order[fill[cell_of[i]]] = i
         fill[cell_of[i]] += 1
-    return start, order
+    return order, start
 
 
 @numba.njit(cache=True)
-def cell_offsets(n, periodic):  # type: ignore[no-untyped-def]
-    """Offsets −1, 0, 1 along an axis of n cells, without naming a periodic cell twice."""
-    if periodic and n == 1:
-        return 0, 0
-    if periodic and n == 2:
-        return 0, 1
-    return -1, 1
+def _gap(offset, inside, size):  # type: ignore[no-untyped-def]
+    """Distance from a point to the cell `offset` cells away along an axis; `inside` is its place in its own cell."""
+    if offset > 0:
+        return max(offset * size - inside, 0.0)
+    if offset < 0:
+        return max(inside - (offset + 1) * size, 0.0)
+    return 0.0
 
 
 @numba.njit(cache=True)
-def cells_around(position, lower, n_cells, cell_size, periods, cell, first, last):  # type: ignore[no-untyped-def]
-    """Fill in a position's cell and the first and last offsets to the cells about it, per axis; walls end the range."""
-    for axis in range(3):
-        k = int((position[axis] - lower[axis]) / cell_size[axis])
-        cell[axis] = min(max(k, 0), n_cells[axis] - 1)
-        first[axis], last[axis] = cell_offsets(n_cells[axis], periods[axis] > 0)
-        if periods[axis] == 0:
-            first[axis] = max(first[axis], -cell[axis])
-            last[axis] = min(last[axis], n_cells[axis] - 1 - cell[axis])
+def most_runs(cells):  # type: ignore[no-untyped-def]
+    """An upper bound to the number of runs about a grain: the length of the arrays that `runs_about` fills."""
+    n = 1
+    for axis in range(2):
+        n *= 2 * int(np.ceil(cells.cutoff / cells.size[axis])) + 1
+    return n * (2 + 2 * int(np.ceil(cells.cutoff / cells.periods[2]))) if cells.periods[2] > 0 else n
+
+
+@numba.njit(cache=True)
+def runs_about(cells, s, half, bounds, shifts):  # type: ignore[no-untyped-def]
+    """Fill in the runs of sorted grains that hold all neighbours of sorted grain s, and return how many there are.
+
+    Run m is bounds[m, 0] to bounds[m, 1]; the nearest copies of its grains lie at their positions plus shifts[m]. With
+    `half`, only grains that come after s: those of later columns of cells and those after s in its own column, so that
+    every pair is met once. Without it, s itself is among them.
+    """
+    x, y, z = cells.x[s], cells.y[s], cells.z[s]
+    ix = min(max(int((x - cells.lower[0]) / cells.size[0]), 0), cells.n[0] - 1)
+    iy = min(max(int((y - cells.lower[1]) / cells.size[1]), 0), cells.n[1] - 1)
+    inside_x = x - cells.lower[0] - ix * cells.size[0]
+    inside_y = y - cells.lower[1] - iy * cells.size[1]
+    # a little more than the cutoff, so that rounding loses no neighbour
+    cutoff2 = cells.cutoff * cells.cutoff * (1 + 1e-12)
+    reach_x = int(np.ceil(cells.cutoff / cells.size[0]))
+    reach_y = int(np.ceil(cells.cutoff / cells.size[1]))
+    count = 0
+    for ox in range(0 if half else -reach_x, reach_x + 1):
+        gap_x = _gap(ox, inside_x, cells.size[0])
+        cx = ix + ox
+        shift_x = 0.0
+        if cells.periods[0] > 0:
+            turns = cx // cells.n[0]
+            cx -= turns * cells.n[0]
+            shift_x = turns * cells.periods[0]
+        elif cx < 0 or cx >= cells.n[0]:
+            continue
+        for oy in range(0 if half and ox == 0 else -reach_y, reach_y + 1):
+            gap_y = _gap(oy, inside_y, cells.size[1])
+            rest = cutoff2 - gap_x * gap_x - gap_y * gap_y
+            if rest < 0:
+                continue
+            cy = iy + oy
+            shift_y = 0.0
+            if cells.periods[1] > 0:
+                turns = cy // cells.n[1]
+                cy -= turns * cells.n[1]
+                shift_y = turns * cells.periods[1]
+            elif cy < 0 or cy >= cells.n[1]:
+                continue
+            chord = np.sqrt(rest)
+            low = int(np.floor((z - chord - cells.lower[2]) / cells.size[2]))
+            high = int(np.floor((z + chord - cells.lower[2]) / cells.size[2]))
+            if cells.periods[2] == 0:
+                low = min(max(low, 0), cells.n[2] - 1)
+                high = min(max(high, 0), cells.n[2] - 1)
+            column = (cx * cells.n[1] + cy) * cells.n[2]
+            after = s + 1 if half and ox == 0 and oy == 0 else 0
+            while low <= high:
+                turns = low // cells.n[2]
+                first = low - turns * cells.n[2]
+                last = min(first + high - low, cells.n[2] - 1)
+                bounds[count, 0] = max(cells.start[column + first], after)
+                bounds[count, 1] = cells.start[column + last + 1]
+                shifts[count, 0] = shift_x
+                shifts[count, 1] = shift_y
+                shifts[count, 2] = turns * cells.periods[2]
+                count += 1
+                low += last - first + 1
+    return count
+
+
+@numba.njit(cache=True)
+def _find_pairs(cells, most):  # type: ignore[no-untyped-def]
+    pairs = np.empty((most, 2), dtype=np.int64)
+    vectors = np.empty((most, 3))
+    bounds = np.empty((most_runs(cells), 2), dtype=np.int64)
+    shifts = np.empty((len(bounds), 3))
+    cutoff2 = cells.cutoff * cells.cutoff
+    count = 0
+    for s in range(len(cells.x)):
+        for m in range(runs_about(cells, s, True, bounds, shifts)):
+            for k in range(bounds[m, 0], bounds[m, 1]):
+                dx = cells.x[k] + shifts[m, 0] - cells.x[s]
+                dy = cells.y[k] + shifts[m, 1] - cells.y[s]
+                dz = cells.z[k] + shifts[m, 2] - cells.z[s]
+                if dx * dx + dy * dy + dz * dz <= cutoff2:
+                    if count < most:
+                        pairs[count, 0], pairs[count, 1] = cells.order[s], cells.order[k]
+                        vectors[count, 0], vectors[count, 1], vectors[count, 2] = dx, dy, dz
+                    count += 1
+    return count, pairs, vectors
+
+
+def find_pairs(
+    positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: float
+) -> tuple[Int64[np.ndarray, "pair 2"], Float64[np.ndarray, "pair 3"]]:
+    """Every pair of grains within `cutoff` [d̄] once, and the vector from the first to the nearest copy of the second.
+
+    Raises
+    ------
+    MicroslipError
+        As in `sort_into_cells`.
+    """
+    cells = sort_into_cells(positions, box, cutoff)
+    most = 8 * len(cells.x) + 64
+    while True:
+        count, pairs, vectors = _find_pairs(cells, most)
+        if count <= most:
+            return pairs[:count], vectors[:count]
+        most = count
 
 
 def check_positions(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: float) -> None:
@@ -79,15 +228,3 @@ def check_values(positions: Float[np.ndarray, "grain 3"], values: Float[np.ndarr
     """Refuse values that are not one per grain: a compiled kernel would read past their end."""
     if values.shape != (len(positions),):
         raise MicroslipError(f"{values.size} values for {len(positions)} grains: give one value per grain")
-
-
-def cell_grid(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: float) -> tuple[np.ndarray, ...]:
-    """Lower corner, number and size of cells at least one cutoff wide; a wall-bounded axis spans the grains found."""
-    periodic = np.asarray(box.periodic)
-    if len(positions) == 0:
-        return np.zeros(3), np.ones(3, dtype=np.int64), np.asarray(box.lengths)
-    lower = np.where(periodic, 0.0, positions.min(axis=0))
-    extent = np.where(periodic, box.lengths, np.maximum(positions.max(axis=0) - lower, cutoff))
-    # more cells than grains only cost memory
-    n_cells = np.clip(np.floor(extent / cutoff), 1, 512).astype(np.int64)
-    return lower, n_cells, extent / n_cells

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float64, Int32
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import cell_grid, cells_around, check_positions, sort_into_cells
+from microslip.core.neighbours import check_positions, most_runs, runs_about, sort_into_cells
 
 # An affine map in three dimensions takes three neighbours that span space; with exactly three nothing is left over.
 FEWEST_NEIGHBOURS = 4
@@ -24,90 +24,133 @@ class NonaffineMotion:
     """D²min, the affine map that it leaves, and the number of neighbours used.
 
     `d2min` (grain) [d̄²], NaN where not asked for, with fewer than 4 neighbours, or with neighbours in a plane;
-    `affine` (grain, 3, 3), the map Γ from start to end vectors; `n_neighbours` (grain).
+    `gradient` (grain, 3, 3), Γ − 1, the gradient of the displacement; `n_neighbours` (grain).
     """
 
     d2min: Float64[np.ndarray, "grain"]
-    affine: Float64[np.ndarray, "grain 3 3"]
+    gradient: Float64[np.ndarray, "grain 3 3"]
     n_neighbours: Int32[np.ndarray, "grain"]
+
+    @property
+    def affine(self) -> Float64[np.ndarray, "grain 3 3"]:
+        """The map Γ from start to end vectors."""
+        return self.gradient + np.eye(3)
+
+
+# The neighbours of a grain are gathered into rows of this many numbers; a denser neighbourhood makes them longer.
+ROW = 256
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _gather(cells, s, displacement, bounds, shifts, rows):  # type: ignore[no-untyped-def]
+    """Vectors to the neighbours of sorted grain s and their changes, into rows rx, ry, rz, ux, uy, uz.
+
+    Returns the number of neighbours, also where it exceeds the length of the rows, whose content is then of no use.
+    """
+    most = rows.shape[1] - 1
+    cutoff2 = cells.cutoff * cells.cutoff
+    count = 0
+    for m in range(runs_about(cells, s, False, bounds, shifts)):
+        x0, y0, z0 = cells.x[s] - shifts[m, 0], cells.y[s] - shifts[m, 1], cells.z[s] - shifts[m, 2]
+        for k in range(bounds[m, 0], bounds[m, 1]):
+            dx, dy, dz = cells.x[k] - x0, cells.y[k] - y0, cells.z[k] - z0
+            # written in any case and kept by counting on: no branch to guess
+            at = min(count, most)
+            rows[0, at], rows[1, at], rows[2, at] = dx, dy, dz
+            rows[3, at] = displacement[0, k] - displacement[0, s]
+            rows[4, at] = displacement[1, k] - displacement[1, s]
+            rows[5, at] = displacement[2, k] - displacement[2, s]
+            count += (dx * dx + dy * dy + dz * dz <= cutoff2) and k != s
+    return count
+
+
+@numba.njit(cache=True, fastmath={"reassoc", "contract"}, error_model="numpy")
+def _moments(rows, count, y, x):  # type: ignore[no-untyped-def]
+    """y = Σ r⊗r and x = Σ u⊗r, into the arrays; returns Σ|u|²."""
+    rx, ry, rz, ux, uy, uz = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
+    yxx = yyy = yzz = yxy = yxz = yyz = u2 = 0.0
+    xxx = xxy = xxz = xyx = xyy = xyz = xzx = xzy = xzz = 0.0
+    for k in range(count):
+        yxx += rx[k] * rx[k]
+        yyy += ry[k] * ry[k]
+        yzz += rz[k] * rz[k]
+        yxy += rx[k] * ry[k]
+        yxz += rx[k] * rz[k]
+        yyz += ry[k] * rz[k]
+        xxx += ux[k] * rx[k]
+        xxy += ux[k] * ry[k]
+        xxz += ux[k] * rz[k]
+        xyx += uy[k] * rx[k]
+        xyy += uy[k] * ry[k]
+        xyz += uy[k] * rz[k]
+        xzx += uz[k] * rx[k]
+        xzy += uz[k] * ry[k]
+        xzz += uz[k] * rz[k]
+        u2 += ux[k] * ux[k] + uy[k] * uy[k] + uz[k] * uz[k]
+    y[0, 0], y[1, 1], y[2, 2] = yxx, yyy, yzz
+    y[0, 1] = y[1, 0] = yxy
+    y[0, 2] = y[2, 0] = yxz
+    y[1, 2] = y[2, 1] = yyz
+    x[0, 0], x[0, 1], x[0, 2] = xxx, xxy, xxz
+    x[1, 0], x[1, 1], x[1, 2] = xyx, xyy, xyz
+    x[2, 0], x[2, 1], x[2, 2] = xzx, xzy, xzz
+    return u2
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _invert(y, inverse):  # type: ignore[no-untyped-def]
+    """The inverse of a symmetric matrix into `inverse`; False where it is singular."""
+    c00 = y[1, 1] * y[2, 2] - y[1, 2] * y[2, 1]
+    c01 = y[1, 2] * y[2, 0] - y[1, 0] * y[2, 2]
+    c02 = y[1, 0] * y[2, 1] - y[1, 1] * y[2, 0]
+    determinant = y[0, 0] * c00 + y[0, 1] * c01 + y[0, 2] * c02
+    if not determinant > SINGULAR * ((y[0, 0] + y[1, 1] + y[2, 2]) / 3) ** 3:
+        return False
+    inverse[0, 0] = c00 / determinant
+    inverse[0, 1] = inverse[1, 0] = c01 / determinant
+    inverse[0, 2] = inverse[2, 0] = c02 / determinant
+    inverse[1, 1] = (y[0, 0] * y[2, 2] - y[0, 2] * y[2, 0]) / determinant
+    inverse[1, 2] = inverse[2, 1] = (y[0, 2] * y[1, 0] - y[0, 0] * y[1, 2]) / determinant
+    inverse[2, 2] = (y[0, 0] * y[1, 1] - y[0, 1] * y[1, 0]) / determinant
+    return True
+
+
+# Sorted grains are shared out in blocks of this many: each is worked on by one thread with scratch of its own.
+BLOCK = 256
 
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")
-def _d2min(reference, displacement, periods, wanted, cutoff, lower, n_cells, cell_size, start, order):  # type: ignore[no-untyped-def]
-    n = len(reference)
+def _d2min(cells, displacement, wanted):  # type: ignore[no-untyped-def]
+    n = len(cells.x)
     d2min = np.full(n, np.nan)
-    affine = np.full((n, 3, 3), np.nan)
+    gradient = np.full((n, 3, 3), np.nan)
     n_neighbours = np.zeros(n, dtype=np.int32)
-    cutoff2 = cutoff * cutoff
-    for i in numba.prange(n):
-        if not wanted[i]:
-            continue
-        # y = Σ r⊗r and x = Σ u⊗r over neighbours, u the change of the vector r; Γ = 1 + x y⁻¹ is exact for small u
-        y = np.zeros((3, 3))
-        x = np.zeros((3, 3))
-        u2 = 0.0
-        count = 0
-        r = np.empty(3)
-        u = np.empty(3)
-        cell = np.empty(3, dtype=np.int64)
-        first = np.empty(3, dtype=np.int64)
-        last = np.empty(3, dtype=np.int64)
-        cells_around(reference[i], lower, n_cells, cell_size, periods, cell, first, last)
-        for ix in range(first[0], last[0] + 1):
-            cx = (cell[0] + ix) % n_cells[0]
-            for iy in range(first[1], last[1] + 1):
-                cy = (cell[1] + iy) % n_cells[1]
-                for iz in range(first[2], last[2] + 1):
-                    cz = (cell[2] + iz) % n_cells[2]
-                    c = (cx * n_cells[1] + cy) * n_cells[2] + cz
-                    for k in range(start[c], start[c + 1]):
-                        j = order[k]
-                        if j == i:
-                            continue
-                        r2 = 0.0
-                        for axis in range(3):
-                            r[axis] = reference[j, axis] - reference[i, axis]
-                            if periods[axis] > 0:
-                                r[axis] -= periods[axis] * np.rint(r[axis] / periods[axis])
-                            r2 += r[axis] * r[axis]
-                        if r2 > cutoff2:
-                            continue
-                        count += 1
-                        for a in range(3):
-                            u[a] = displacement[j, a] - displacement[i, a]
-                            u2 += u[a] * u[a]
-                        for a in range(3):
-                            for b in range(3):
-                                y[a, b] += r[a] * r[b]
-                                x[a, b] += u[a] * r[b]
-        n_neighbours[i] = count
-        trace = y[0, 0] + y[1, 1] + y[2, 2]
-        c00 = y[1, 1] * y[2, 2] - y[1, 2] * y[2, 1]
-        c01 = y[1, 2] * y[2, 0] - y[1, 0] * y[2, 2]
-        c02 = y[1, 0] * y[2, 1] - y[1, 1] * y[2, 0]
-        determinant = y[0, 0] * c00 + y[0, 1] * c01 + y[0, 2] * c02
-        if count < FEWEST_NEIGHBOURS or determinant <= SINGULAR * (trace / 3) ** 3:
-            continue
-        inverse = np.empty((3, 3))
-        inverse[0, 0] = c00 / determinant
-        inverse[0, 1] = c01 / determinant
-        inverse[0, 2] = c02 / determinant
-        inverse[1, 1] = (y[0, 0] * y[2, 2] - y[0, 2] * y[2, 0]) / determinant
-        inverse[1, 2] = (y[0, 2] * y[1, 0] - y[0, 0] * y[1, 2]) / determinant
-        inverse[2, 2] = (y[0, 0] * y[1, 1] - y[0, 1] * y[1, 0]) / determinant
-        inverse[1, 0] = inverse[0, 1]
-        inverse[2, 0] = inverse[0, 2]
-        inverse[2, 1] = inverse[1, 2]
-        # residual Σ|u − G r|² = Σ|u|² − G : x at the minimum
-        explained = 0.0
-        for a in range(3):
-            for b in range(3):
-                g = x[a, 0] * inverse[0, b] + x[a, 1] * inverse[1, b] + x[a, 2] * inverse[2, b]
-                explained += g * x[a, b]
-                affine[i, a, b] = g
-            affine[i, a, a] += 1.0
-        d2min[i] = max(u2 - explained, 0.0) / count
-    return d2min, affine, n_neighbours
+    for block in numba.prange((n + BLOCK - 1) // BLOCK):
+        rows = np.empty((6, ROW))
+        bounds = np.empty((most_runs(cells), 2), dtype=np.int64)
+        shifts = np.empty((len(bounds), 3))
+        y, x, inverse = np.empty((3, 3)), np.empty((3, 3)), np.empty((3, 3))
+        for s in range(block * BLOCK, min((block + 1) * BLOCK, n)):
+            i = cells.order[s]
+            if not wanted[i]:
+                continue
+            count = _gather(cells, s, displacement, bounds, shifts, rows)
+            if count >= rows.shape[1]:
+                rows = np.empty((6, 2 * count))
+                count = _gather(cells, s, displacement, bounds, shifts, rows)
+            n_neighbours[i] = count
+            u2 = _moments(rows, count, y, x)
+            if count < FEWEST_NEIGHBOURS or not _invert(y, inverse):
+                continue
+            # Γ − 1 = x y⁻¹ is exact for small u; the residual Σ|u − (Γ − 1) r|² = Σ|u|² − (Γ − 1) : x at the minimum
+            explained = 0.0
+            for a in range(3):
+                for b in range(3):
+                    g = x[a, 0] * inverse[0, b] + x[a, 1] * inverse[1, b] + x[a, 2] * inverse[2, b]
+                    explained += g * x[a, b]
+                    gradient[i, a, b] = g
+            d2min[i] = max(u2 - explained, 0.0) / count
+    return d2min, gradient, n_neighbours
 
 
 def d2min(
@@ -149,20 +192,17 @@ def d2min(
         raise MicroslipError(f"the frames hold {len(reference)} and {len(current)} grains: give the same grains twice")
     if of is not None and of.shape != (len(reference),):
         raise MicroslipError(f"`of` marks {of.size} grains, the frames hold {len(reference)}: give one mark per grain")
-    check_positions(reference, box, cutoff)
     check_positions(current, box, cutoff)
+    cells = sort_into_cells(reference, box, cutoff)
     displacement = current - reference
     farthest = np.abs(displacement).max(axis=0, initial=0.0)
     for axis, (moved, period) in enumerate(zip(farthest, box.periods, strict=True)):
         if 0 < period <= 2 * moved:
+            grain = int(np.abs(displacement[:, axis]).argmax())
             raise MicroslipError(
-                f"a grain moves {moved:.3g} d̄ along {'xyz'[axis]} between two frames, half the cell or more:"
+                f"grain {grain} moves {moved:.3g} d̄ along {'xyz'[axis]} between two frames, half the cell or more:"
                 " unwrap the positions or use shorter stages"
             )
-    wrapped = box.wrap(reference)
-    lower, n_cells, cell_size = cell_grid(wrapped, box, cutoff)
-    start, order = sort_into_cells(wrapped, n_cells, lower, cell_size)
     wanted = np.ones(len(reference), dtype=bool) if of is None else of
-    return NonaffineMotion(
-        *_d2min(wrapped, displacement, box.periods, wanted, cutoff, lower, n_cells, cell_size, start, order)
-    )
+    found, gradient, n_neighbours = _d2min(cells, np.ascontiguousarray(displacement[cells.order].T), wanted)
+    return NonaffineMotion(found, gradient, n_neighbours)

@@ -12,7 +12,7 @@ from scipy.optimize import OptimizeWarning, curve_fit
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import cell_grid, cells_around, check_positions, check_values, sort_into_cells
+from microslip.core.neighbours import check_values, most_runs, runs_about, sort_into_cells
 
 
 @dataclass(frozen=True)
@@ -45,44 +45,55 @@ class OrnsteinZernike:
 # the number of threads.
 N_BLOCKS = 32
 
+# The distances of this many neighbours are worked out at a time, in vector registers, before they are sorted into bins.
+ROW = 64
 
-@numba.njit(cache=True, parallel=True)
-def _sum_pairs(positions, values, periods, n_bins, r_low, width, lower, n_cells, cell_size, start, order):  # type: ignore[no-untyped-def]
-    n = len(positions)
+
+@numba.njit(cache=True, error_model="numpy")
+def _bins_of(x, y, z, x0, y0, z0, offset, per_width, n_bins, bins):  # type: ignore[no-untyped-def]
+    """The distance bin of each point as seen from (x0, y0, z0); n_bins for those beyond the last."""
+    for k in range(len(x)):
+        dx, dy, dz = x[k] - x0, y[k] - y0, z[k] - z0
+        place = np.sqrt(dx * dx + dy * dy + dz * dz) * per_width - offset
+        bins[k] = np.int32(min(max(place, -1.0), np.float64(n_bins)) + 1.0)
+
+
+@numba.njit(cache=True, parallel=True, error_model="numpy")
+def _sum_pairs(cells, values, n_bins, low, width):  # type: ignore[no-untyped-def]
+    """Σ v_i v_j and the number of pairs in each distance bin, every pair once."""
+    n = len(cells.x)
     sums = np.zeros((N_BLOCKS, n_bins))
     counts = np.zeros((N_BLOCKS, n_bins), dtype=np.int64)
-    r_high2 = (r_low + n_bins * width) ** 2
     for block in numba.prange(N_BLOCKS):
-        first = np.empty(3, dtype=np.int64)
-        last = np.empty(3, dtype=np.int64)
-        cell = np.empty(3, dtype=np.int64)
-        for i in range(block * n // N_BLOCKS, (block + 1) * n // N_BLOCKS):
-            cells_around(positions[i], lower, n_cells, cell_size, periods, cell, first, last)
-            for ix in range(first[0], last[0] + 1):
-                cx = (cell[0] + ix) % n_cells[0]
-                for iy in range(first[1], last[1] + 1):
-                    cy = (cell[1] + iy) % n_cells[1]
-                    for iz in range(first[2], last[2] + 1):
-                        c = (cx * n_cells[1] + cy) * n_cells[2] + (cell[2] + iz) % n_cells[2]
-                        for k in range(start[c], start[c + 1]):
-                            j = order[k]
-                            if j <= i:
-                                continue
-                            dx = positions[j, 0] - positions[i, 0]
-                            dy = positions[j, 1] - positions[i, 1]
-                            dz = positions[j, 2] - positions[i, 2]
-                            if periods[0] > 0:
-                                dx -= periods[0] * np.rint(dx / periods[0])
-                            if periods[1] > 0:
-                                dy -= periods[1] * np.rint(dy / periods[1])
-                            if periods[2] > 0:
-                                dz -= periods[2] * np.rint(dz / periods[2])
-                            r2 = dx * dx + dy * dy + dz * dz
-                            if r2 < r_high2:
-                                b = int(np.floor((np.sqrt(r2) - r_low) / width))
-                                if 0 <= b < n_bins:
-                                    sums[block, b] += values[i] * values[j]
-                                    counts[block, b] += 1
+        bounds = np.empty((most_runs(cells), 2), dtype=np.int64)
+        shifts = np.empty((len(bounds), 3))
+        bins = np.empty(ROW, dtype=np.int32)
+        # two sets of bins, used in turn: an addition need not wait for the one before it; the first and the last bin of
+        # each take what is nearer or farther than asked
+        sums_i = np.zeros((2, n_bins + 2))
+        counts_i = np.zeros((2, n_bins + 2), dtype=np.int64)
+        for s in range(block * n // N_BLOCKS, (block + 1) * n // N_BLOCKS):
+            sums_i[:] = 0.0
+            for m in range(runs_about(cells, s, True, bounds, shifts)):
+                x0, y0, z0 = cells.x[s] - shifts[m, 0], cells.y[s] - shifts[m, 1], cells.z[s] - shifts[m, 2]
+                for first in range(bounds[m, 0], bounds[m, 1], ROW):
+                    last = min(first + ROW, bounds[m, 1])
+                    x, y, z = cells.x[first:last], cells.y[first:last], cells.z[first:last]
+                    _bins_of(x, y, z, x0, y0, z0, low / width, 1 / width, n_bins, bins)
+                    v = values[first:last]
+                    for k in range(0, len(v) - 1, 2):
+                        sums_i[0, bins[k]] += v[k]
+                        counts_i[0, bins[k]] += 1
+                        sums_i[1, bins[k + 1]] += v[k + 1]
+                        counts_i[1, bins[k + 1]] += 1
+                    if len(v) % 2:
+                        k = len(v) - 1
+                        sums_i[0, bins[k]] += v[k]
+                        counts_i[0, bins[k]] += 1
+            for b in range(n_bins):
+                sums[block, b] += values[s] * (sums_i[0, b + 1] + sums_i[1, b + 1])
+        for b in range(n_bins):
+            counts[block, b] = counts_i[0, b + 1] + counts_i[1, b + 1]
     return sums.sum(axis=0), counts.sum(axis=0)
 
 
@@ -123,18 +134,13 @@ def spatial_correlation(
     known = np.isfinite(values)
     if known.sum() < 2:
         raise MicroslipError(f"{int(known.sum())} grains have a value: a correlation needs two or more")
-    positions = box.wrap(np.asarray(positions, dtype=float)[known])
-    check_positions(positions, box, float(edges[-1]))
+    cells = sort_into_cells(np.asarray(positions, dtype=float)[known], box, float(edges[-1]))
     fluctuation = np.asarray(values, dtype=float)[known]
     fluctuation = fluctuation - fluctuation.mean()
     variance = float(np.mean(fluctuation**2))
     if variance == 0:
         raise MicroslipError("all grains have the same value: there is no fluctuation to correlate")
-    lower, n_cells, cell_size = cell_grid(positions, box, float(edges[-1]))
-    start, order = sort_into_cells(positions, n_cells, lower, cell_size)
-    sums, counts = _sum_pairs(
-        positions, fluctuation, box.periods, len(widths), edges[0], widths[0], lower, n_cells, cell_size, start, order
-    )
+    sums, counts = _sum_pairs(cells, fluctuation[cells.order], len(widths), float(edges[0]), float(widths[0]))
     mean = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
     return SpatialCorrelation(edges[:-1] + widths / 2, mean / variance, counts)
 
