@@ -10,9 +10,18 @@ from microslip.core.errors import MicroslipError
 from microslip.data.run import Run, open_run
 from microslip.dem.launch import simulate
 from microslip.events.stages import detect_stages
+from microslip.fields.mechanics import local_packing_fraction, major_principal_stress
 from microslip.fields.nonaffine import NonaffineMotion, d2min
+from microslip.fields.strain import displacement_without_shear, local_strain
 from microslip.grids.coarse import VoxelGrid, coarse_grain
-from microslip.statistics.correlation import fit_ornstein_zernike, spatial_correlation
+from microslip.statistics.clusters import Clusters, active_grains, find_clusters, radius_of_gyration
+from microslip.statistics.correlation import spatial_correlation
+from microslip.statistics.efficiency import global_efficiency
+from microslip.statistics.fractal import fractal_dimension
+from microslip.statistics.moran import moran_i
+from microslip.statistics.ornstein_zernike import fit_ornstein_zernike
+from microslip.statistics.pair_correlation import pair_correlation
+from microslip.statistics.power_law import fit_power_law
 
 __version__ = _version("microslip")
 
@@ -26,20 +35,33 @@ _LEARNING = {
 
 __all__ = [
     "Box",
+    "Clusters",
     "MicroslipError",
     "NonaffineMotion",
     "Run",
     "SlipNet",
     "VoxelGrid",
+    "active_grains",
     "coarse_grain",
     "contact_energy",
     "d2min",
     "detect_stages",
+    "displacement_without_shear",
+    "find_clusters",
     "fit_ornstein_zernike",
+    "fit_power_law",
+    "fractal_dimension",
+    "global_efficiency",
     "grain_stress",
     "integrated_gradients",
+    "local_packing_fraction",
+    "local_strain",
+    "major_principal_stress",
+    "moran_i",
     "open_run",
+    "pair_correlation",
     "predict",
+    "radius_of_gyration",
     "simulate",
     "spatial_correlation",
     "train",

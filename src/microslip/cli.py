@@ -36,6 +36,15 @@ Set = Annotated[
     Parameter(name="--set", negative="", help="Override, as section.key=value; may be repeated."),
 ]
 
+Workers = Annotated[
+    int | None,
+    Parameter(name="--workers", help="Processes of a local Dask cluster for the batches; this one alone if left out."),
+]
+Scheduler = Annotated[
+    str | None,
+    Parameter(name="--scheduler", help="A running Dask scheduler for the batches instead, such as tcp://host:8786."),
+]
+
 STOPPED = "stopped; the same command goes on from here"
 
 # long lines are left to the terminal, so that a log keeps each sentence whole
@@ -83,6 +92,8 @@ def run(
     ranks: int | None = None,
     launcher: str | None = None,
     hosts: Path | None = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     set_: Set = None,
 ) -> None:
     """Run every step: shear the cell, find stages, measure, learn, explain, draw, report.
@@ -102,7 +113,7 @@ def run(
     hosts
         File of host names for the launcher; short for --set launch.hosts=….
     """
-    overrides = [*(set_ or []), *_launch_overrides(ranks, launcher, hosts)]
+    overrides = [*(set_ or []), *_launch_overrides(ranks, launcher, hosts), *_batch_overrides(workers, scheduler)]
     if config.is_dir():
         folder, settings = config, load_config(open_run(config).folder / "config.toml", overrides)
         if into is not None and into.resolve() != config.resolve():
@@ -114,6 +125,13 @@ def run(
     with only_one(folder):
         for number, verb in enumerate(STEPS, start=1):
             _perform(verb, folder, settings, f"{number}/{len(STEPS)} ")
+
+
+def _batch_overrides(workers: int | None, scheduler: str | None) -> list[str]:
+    if workers is not None and scheduler is not None:
+        raise MicroslipError("--workers starts a cluster here, --scheduler asks one that runs: give one of them")
+    given = {"batches.workers": workers, "batches.scheduler": scheduler}
+    return [f"{key}={value}" for key, value in given.items() if value is not None]
 
 
 def _launch_overrides(ranks: int | None, launcher: str | None, hosts: Path | None) -> list[str]:
@@ -171,15 +189,15 @@ def stages(run: Path, *, set_: Set = None) -> None:
 
 
 @app.command
-def fields(run: Path, *, set_: Set = None) -> None:
-    """D²min of every grain in every stage of RUN → fields.zarr."""
-    _one_step("fields", run, set_)
+def fields(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:
+    """D²min, local strain, and changes of stress, energy and free volume of every grain of RUN → fields.zarr."""
+    _one_step("fields", run, [*(set_ or []), *_batch_overrides(workers, scheduler)])
 
 
 @app.command
-def voxels(run: Path, *, set_: Set = None) -> None:
+def voxels(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:
     """D²min of RUN on a regular grid → voxels.zarr."""
-    _one_step("voxels", run, set_)
+    _one_step("voxels", run, [*(set_ or []), *_batch_overrides(workers, scheduler)])
 
 
 @app.command
@@ -195,9 +213,9 @@ def explain(run: Path, *, set_: Set = None) -> None:
 
 
 @app.command
-def statistics(run: Path, *, set_: Set = None) -> None:
-    """Spatial correlation of D²min and its length ξ for RUN → statistics/."""
-    _one_step("statistics", run, set_)
+def statistics(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:
+    """Correlations, clusters, distributions of RUN by size of the fluctuation, and the paper's claims → statistics/."""
+    _one_step("statistics", run, [*(set_ or []), *_batch_overrides(workers, scheduler)])
 
 
 @app.command

@@ -13,13 +13,14 @@ from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from microslip.core.errors import MicroslipError
+from microslip.data.config import Batches
 from microslip.data.files import replacing
 from microslip.dem.config import Launch, ShearCell
 from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
 from microslip.grids.config import Split, Voxels
 from microslip.learn.config import Attribution, Network, Training
-from microslip.statistics.config import Correlation
+from microslip.statistics.config import ActiveClusters, Bootstrap, Correlation, Distributions
 
 
 class Config(ShearCell):
@@ -34,11 +35,17 @@ class Config(ShearCell):
     training: Training = Training()
     attribution: Attribution = Attribution()
     correlation: Correlation = Correlation()
+    clusters: ActiveClusters = ActiveClusters()
+    distributions: Distributions = Distributions()
+    bootstrap: Bootstrap = Bootstrap()
+    batches: Batches = Batches()
 
     @model_validator(mode="after")
     def _fits_the_cell(self) -> Self:
         half = min(self.cell.length, self.cell.depth) / 2
-        for key, value in (("nonaffine.cutoff", self.nonaffine.cutoff), ("voxels.radius", self.voxels.radius)):
+        for key in ("nonaffine.cutoff", "voxels.radius", "clusters.moran_distance", "clusters.link_distance"):
+            section, name = key.split(".")
+            value = getattr(getattr(self, section), name)
             if value > half:
                 raise ValueError(
                     f"{key} = {value:g} exceeds half the smallest periodic length, {half:g} d̄:"
@@ -153,6 +160,6 @@ def _description(location: list[str], model: type[BaseModel]) -> str:
 
 
 def write_config(config: Config, path: Path) -> None:
-    """Write every key with its value, so that the file stands alone."""
+    """Write every key with its value, so that the file stands alone; who works on the batches is no part of a run."""
     with replacing(path) as beside:
-        beside.write_text(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
+        beside.write_text(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True, exclude={"batches"})))

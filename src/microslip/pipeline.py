@@ -17,9 +17,10 @@ from microslip.data.provenance import digest_output, fingerprint, read_provenanc
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
 from microslip.steps.learning import explain_step, train_step
-from microslip.steps.measuring import fields_step, statistics_step, voxels_step
+from microslip.steps.measuring import fields_step, voxels_step
 from microslip.steps.shearing import simulate_step, stages_step
 from microslip.steps.showing import figures_step, report_step
+from microslip.steps.statistics import statistics_step
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Step:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     work: Callable[[Run, Config, str, Advance, Say], dict[str, Any] | None]
+    # raised when a later version leaves more or other things there, so that older results are made again
+    edition: int = 1
 
 
 _DEM = ("seed", "grains", "cell", "loading", "recording", "parallel")
@@ -50,7 +53,7 @@ STEPS = {
             ("stages.csv",),
             stages_step,
         ),
-        Step("fields", "non-affine motion", ("nonaffine",), _MOTION, ("fields.zarr",), fields_step),
+        Step("fields", "measuring fields", ("nonaffine",), _MOTION, ("fields.zarr",), fields_step, edition=2),
         Step("voxels", "coarse graining", ("voxels",), (*_MOTION, "fields.zarr"), ("voxels.zarr",), voxels_step),
         Step(
             "train",
@@ -70,11 +73,12 @@ STEPS = {
         ),
         Step(
             "statistics",
-            "spatial correlation",
-            ("correlation",),
+            "correlations, clusters, distributions",
+            ("correlation", "clusters", "distributions", "bootstrap"),
             (*_MOTION, "fields.zarr"),
             ("statistics",),
             statistics_step,
+            edition=2,
         ),
         Step("figures", "drawing figures", (), _RESULTS, ("figures",), figures_step),
         Step("report", "writing the report", (), (*_RESULTS, "figures"), ("report",), report_step),
@@ -155,7 +159,8 @@ def _mark(step: Step, folder: Path, config: Config) -> str:
         elif step.verb not in _SHOWS_WHAT_EXISTS:
             maker = next(other.verb for other in STEPS.values() if name.split("/")[0] in other.outputs)
             raise MicroslipError(f"{folder / name} is missing: run `microslip {maker} {folder}` first")
-    return fingerprint([{name: _section(config, name) for name in step.sections}, inputs])
+    edition = [step.edition] if step.edition > 1 else []
+    return fingerprint([{name: _section(config, name) for name in step.sections}, inputs, *edition])
 
 
 def check_overrides(verb: str, overrides: Iterable[str]) -> None:

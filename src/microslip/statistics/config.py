@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from microslip.core.settings import Settings
 
 
 class Correlation(Settings):
-    """C(r) of D²min and its Ornstein–Zernike fit."""
+    """C(r) of D²min, its Ornstein–Zernike fit, and g(r)."""
 
     farthest: float = Field(7.0, gt=1, description="largest distance [d̄], cut at half the smallest periodic length")
     bin_width: float = Field(0.25, gt=0, le=1, description="[d̄]")
@@ -17,3 +19,51 @@ class Correlation(Settings):
     n_bins: int = Field(
         5, ge=1, le=50, description="logarithmic bins of the fluctuation's size, for stick and slip each"
     )
+    pair_bin_width: float = Field(0.02, gt=0, le=0.5, description="bins of g(r) [d̄]")
+    pair_frames: int = Field(20, ge=1, le=10_000, description="frames that g(r) is averaged over, evenly spaced")
+
+
+class ActiveClusters(Settings):
+    """Active grains and their clusters."""
+
+    fraction: float = Field(0.1, gt=0, le=0.5, description="share of grains with the largest D²min that are active")
+    link: Literal["contact", "distance"] = Field(
+        "contact", description="active grains are linked when they touch, or when they lie within link_distance"
+    )
+    link_distance: float = Field(1.5, gt=0, description="[d̄], for link = distance")
+    smallest: int = Field(
+        3, ge=2, le=1000, description="clusters of fewer grains are left out of η, D and the efficiency"
+    )
+    moran_distance: float = Field(
+        1.5, gt=0, description="neighbours of Moran's I lie this near [d̄]: about the first minimum of g(r)"
+    )
+    n_neighbours: int = Field(3, ge=1, le=50, description="links of each cluster in the graph of the efficiency")
+
+
+class Bootstrap(Settings):
+    """Confidence intervals over stages."""
+
+    n_samples: int = Field(400, ge=20, le=100_000, description="draws of blocks of stages")
+    n_blocks: int = Field(
+        40, ge=5, le=1000, description="blocks of consecutive stages: within one, stages may depend on each other"
+    )
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    seed: int = Field(1, ge=0)
+
+
+class Distributions(Settings):
+    """Probability densities of ΔE and φ_local."""
+
+    energy_range: float = Field(12.0, gt=3, description="ΔE is sorted into bins up to this many of its mean sizes")
+    energy_bins: int = Field(96, ge=10, le=10_000, description="bins from −energy_range to energy_range")
+    packing_low: float = Field(0.4, ge=0, lt=1, description="lower end of the bins of φ_local")
+    packing_high: float = Field(0.9, gt=0, le=1, description="upper end")
+    packing_bins: int = Field(100, ge=10, le=10_000)
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if self.packing_low >= self.packing_high:
+            raise ValueError(
+                f"distributions.packing_low = {self.packing_low:g} is not below packing_high = {self.packing_high:g}"
+            )
+        return self

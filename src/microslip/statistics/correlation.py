@@ -1,14 +1,12 @@
-"""Spatial correlation of a grain field, and the length that it decays over."""
+"""Spatial correlation of a grain field."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 from jaxtyping import Float, Float64, Int64
-from scipy.optimize import OptimizeWarning, curve_fit
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
@@ -22,23 +20,6 @@ class SpatialCorrelation:
     r: Float64[np.ndarray, "bin"]
     correlation: Float64[np.ndarray, "bin"]
     n_pairs: Int64[np.ndarray, "bin"]
-
-
-@dataclass(frozen=True)
-class OrnsteinZernike:
-    """A r^−m exp(−r/ξ): `xi` [d̄] with its interval `xi_low` to `xi_high`, amplitude A, exponent m, and the range."""
-
-    xi: float
-    xi_low: float
-    xi_high: float
-    amplitude: float
-    exponent: float
-    r_min: float
-    r_max: float
-
-    def __call__(self, r: Float[np.ndarray, "bin"]) -> Float[np.ndarray, "bin"]:
-        """The fitted curve at distances r [d̄]."""
-        return self.amplitude * r**-self.exponent * np.exp(-r / self.xi)
 
 
 # Grains are shared out in this many blocks, each with sums of its own, added in order: the result does not depend on
@@ -59,7 +40,7 @@ def _bins_of(x, y, z, x0, y0, z0, offset, per_width, n_bins, bins):  # type: ign
 
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")
-def _sum_pairs(cells, values, n_bins, low, width):  # type: ignore[no-untyped-def]
+def sum_pairs(cells, values, n_bins, low, width):  # type: ignore[no-untyped-def]
     """Σ v_i v_j and the number of pairs in each distance bin, every pair once."""
     n = len(cells.x)
     sums = np.zeros((N_BLOCKS, n_bins))
@@ -97,6 +78,15 @@ def _sum_pairs(cells, values, n_bins, low, width):  # type: ignore[no-untyped-de
     return sums.sum(axis=0), counts.sum(axis=0)
 
 
+def check_edges(edges: Float[np.ndarray, "edge"]) -> Float64[np.ndarray, "edge"]:
+    """The edges of distance bins as numbers; refused unless equally spaced, rising and not negative."""
+    edges = np.asarray(edges, dtype=float)
+    widths = np.diff(edges)
+    if len(edges) < 2 or edges[0] < 0 or widths[0] <= 0 or not np.allclose(widths, widths[0]):
+        raise MicroslipError("the edges of the distance bins are not equally spaced and rising: use numpy.linspace")
+    return edges
+
+
 def spatial_correlation(
     positions: Float[np.ndarray, "grain 3"],
     values: Float[np.ndarray, "grain"],
@@ -126,10 +116,7 @@ def spatial_correlation(
 
     Source: Mei et al. 2023, eqs 5 and 6, normalised by the variance.
     """
-    edges = np.asarray(edges, dtype=float)
-    widths = np.diff(edges)
-    if len(edges) < 2 or widths[0] <= 0 or not np.allclose(widths, widths[0]):
-        raise MicroslipError("the edges of the distance bins are not equally spaced and rising: use numpy.linspace")
+    edges = check_edges(edges)
     check_values(positions, values)
     known = np.isfinite(values)
     if known.sum() < 2:
@@ -140,71 +127,8 @@ def spatial_correlation(
     variance = float(np.mean(fluctuation**2))
     if variance == 0:
         raise MicroslipError("all grains have the same value: there is no fluctuation to correlate")
-    sums, counts = _sum_pairs(cells, fluctuation[cells.order], len(widths), float(edges[0]), float(widths[0]))
-    mean = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    return SpatialCorrelation(edges[:-1] + widths / 2, mean / variance, counts)
-
-
-def fit_ornstein_zernike(
-    r: Float[np.ndarray, "bin"],
-    correlation: Float[np.ndarray, "bin"],
-    standard_error: Float[np.ndarray, "bin"] | None = None,
-    exponent: float = 0.5,
-    r_min: float = 1.0,
-) -> OrnsteinZernike:
-    """Weighted least-squares fit of C(r) = A r^−m exp(−r/ξ).
-
-    Parameters
-    ----------
-    r, correlation
-        Bin centres [d̄] and C(r), shape (bin,); bins with NaN or below `r_min` are left out.
-    standard_error
-        Of C(r) over stages, shape (bin,), used as weights; equal weights where left out.
-    exponent
-        m; the paper's is 0.5.
-    r_min
-        Smallest distance [d̄].
-
-    Returns
-    -------
-    OrnsteinZernike
-        ξ with the interval of ±1.96 standard errors of the fit on log ξ. Bins share pairs of grains, so the interval
-        is of the fit, not of the sampling of stages.
-
-    Raises
-    ------
-    MicroslipError
-        Fewer than four bins, or no decaying correlation in them.
-    """
-    used = np.isfinite(correlation) & (r >= r_min)
-    sigma = None
-    if standard_error is not None:
-        used &= np.isfinite(standard_error) & (standard_error > 0)
-        sigma = standard_error[used]
-    if used.sum() < 4:
-        raise MicroslipError(f"{int(used.sum())} distance bins are too few to fit ξ: use finer bins or a larger cell")
-    x, y = r[used], correlation[used]
-
-    def curve(x: np.ndarray, log_amplitude: float, log_xi: float) -> np.ndarray:
-        return np.asarray(np.exp(log_amplitude - x / np.exp(log_xi)) * x**-exponent)
-
-    try:
-        with np.errstate(over="ignore"), warnings.catch_warnings():
-            # a covariance that cannot be had is infinite, and answered below
-            warnings.simplefilter("ignore", OptimizeWarning)
-            best, covariance = curve_fit(curve, x, y, p0=[np.log(max(y[0], 1e-6)), 0.0], sigma=sigma, maxfev=5000)
-    except RuntimeError:
-        raise MicroslipError("C(r) does not decay like r^−m exp(−r/ξ): no ξ can be given") from None
-    error = 1.96 * np.sqrt(covariance[1, 1])
-    # a length far beyond the distances seen, or known to no better than an order of magnitude, is no result
-    if not np.isfinite(error) or error > np.log(10) or np.exp(best[1]) > 10 * x[-1]:
-        raise MicroslipError("C(r) does not fix ξ within these distances: use a larger cell or more stages")
-    return OrnsteinZernike(
-        xi=float(np.exp(best[1])),
-        xi_low=float(np.exp(best[1] - error)),
-        xi_high=float(np.exp(best[1] + error)),
-        amplitude=float(np.exp(best[0])),
-        exponent=exponent,
-        r_min=float(x[0]),
-        r_max=float(x[-1]),
+    sums, counts = sum_pairs(
+        cells, fluctuation[cells.order], len(edges) - 1, float(edges[0]), float(edges[1] - edges[0])
     )
+    mean = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return SpatialCorrelation((edges[:-1] + edges[1:]) / 2, mean / variance, counts)

@@ -104,17 +104,20 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
             add_array(store, name, [name], voxels[name].shape, "float64", "d", "node position")[:] = voxels[name]
         return store
 
+    def explain_batch(path: Path, batch: slice) -> None:
+        found = [
+            integrated_gradients(
+                network, scaling, scaling.transform(voxels["d2min"][stage].to_numpy().astype(float)), settings
+            )
+            for stage in chosen[batch]
+        ]
+        group = zarr.open_group(path, mode="r+")
+        array(group, "attribution")[batch] = np.stack([one.attribution for one in found])
+        array(group, "completeness_error")[batch] = np.array([one.completeness_error for one in found])
+        array(group, "n_steps")[batch] = np.array([one.n_steps for one in found])
+
     with batched_store(run.folder / "attributions.zarr", mark, create) as store:
-        for batch in store.batches(len(chosen), 8, advance):
-            found = [
-                integrated_gradients(
-                    network, scaling, scaling.transform(voxels["d2min"][stage].to_numpy().astype(float)), settings
-                )
-                for stage in chosen[batch]
-            ]
-            array(store.group, "attribution")[batch] = np.stack([one.attribution for one in found])
-            array(store.group, "completeness_error")[batch] = np.array([one.completeness_error for one in found])
-            array(store.group, "n_steps")[batch] = np.array([one.n_steps for one in found])
+        store.fill(len(chosen), 8, explain_batch, advance)
     errors = run.attributions["completeness_error"].to_numpy()
     say(f"{len(chosen)} stages explained, completeness error at most {errors.max():.2%}")
 

@@ -1,71 +1,146 @@
-"""From stages to fields, voxels and statistics."""
+"""From stages to fields and voxels."""
 
 from __future__ import annotations
 
+import functools
 import math
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 import zarr
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.data.batches import batched_store
-from microslip.data.files import write_table
 from microslip.data.run import Run
-from microslip.data.store import CHUNK_BYTES, add_array, check_store, create_store
+from microslip.data.store import CHUNK_BYTES, add_array, create_store
 from microslip.steps.common import Advance, Say, array
+from microslip.steps.frames import check_grains, every_frame, read_frames
+
+# Name, type, unit and description of one value per stage and grain. Single precision has more digits than these mean.
+FIELDS = {
+    "d2min": ("float64", "d**2", "D²min, NaN for walls"),
+    "n_neighbours": ("int32", "", "grains within cutoff"),
+    "shear_strain": ("float32", "", "von Mises strain of the neighbourhood over the stage"),
+    "volumetric_strain": ("float32", "", "a third of the trace of that strain, positive for dilation"),
+    "delta_sigma1": ("float32", "p", "change of the major principal stress over the stage, compression positive"),
+    "delta_energy": ("float32", "p d**3", "change of the elastic energy over the stage"),
+    "packing_fraction": ("float32", "", "grain over radical Voronoi cell, mean over all kept frames of the stage"),
+}
 
 
 def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
-    """D²min of every grain in every stage."""
-    from microslip.fields.nonaffine import d2min
+    """Non-affine motion, local strain, and changes of stress, energy and free volume of every grain in every stage."""
+    from microslip.fields.precision import MARGIN, position_resolution, precision_floor
 
-    stages, box = run.stages, run.box
+    check_grains(run)
+    stages = run.stages
     bulk = run.grains["kind"].to_numpy() == 0
-    position = run.frames["position"]
     n_stages, n_grains = len(stages), len(bulk)
     per_chunk = max(1, CHUNK_BYTES // (8 * n_grains))
+    first = read_frames(run.frames["position"], stages["start_frame"].to_numpy()[:1])
+    reference = next(iter(first.values()))
+    resolution = float(run.attributes.get("position_resolution", 0)) or position_resolution(reference)
+    cutoff = config.nonaffine.cutoff
+    try:
+        floor = precision_floor(reference, run.box, resolution, cutoff, bulk)
+    except MicroslipError as problem:
+        raise MicroslipError(f"frame {next(iter(first))}: {problem}") from None
 
     def create(path: Path) -> zarr.Group:
-        store = create_store(path, {"cutoff": config.nonaffine.cutoff, "neighbours": "in the frame at the start"})
-        shape, dimensions = (n_stages, n_grains), ["stage", "grain"]
-        add_array(store, "d2min", dimensions, shape, "float64", "d**2", "D²min, NaN for walls", per_chunk=per_chunk)
-        add_array(store, "n_neighbours", dimensions, shape, "int32", "", "grains within cutoff", per_chunk=per_chunk)
+        about = {"cutoff": cutoff, "neighbours": "in the frame at the start", "position_resolution": resolution}
+        store = create_store(path, {**about, "precision_floor": floor, "precision_margin": MARGIN})
+        dimensions = ["stage", "grain"]
+        for name, (dtype, unit, description) in FIELDS.items():
+            add_array(store, name, dimensions, (n_stages, n_grains), dtype, unit, description, per_chunk=per_chunk)
+        moved = "displacement over the stage less the mean shear"
+        shape, dimensions = (n_stages, n_grains, 3), [*dimensions, "axis"]
+        add_array(store, "displacement", dimensions, shape, "float32", "d", moved, per_chunk=per_chunk)
+        flag = "1 where the median D²min is within precision_margin of precision_floor"
+        add_array(store, "below_floor", ["stage"], (n_stages,), "int8", "", flag, per_chunk=per_chunk)
         return store
 
-    undefined = 0
     with batched_store(run.folder / "fields.zarr", mark, create) as store:
-        for batch in store.batches(n_stages, per_chunk, advance):
-            values = np.empty((batch.stop - batch.start, n_grains))
-            neighbours = np.empty(values.shape, dtype=np.int32)
-            ends = stages[["start_frame", "end_frame"]].iloc[batch].to_numpy()
-            frames = _read_frames(position, ends)
-            for row, (start, end) in enumerate(ends.tolist()):
-                motion = d2min(frames[start], frames[end], box, config.nonaffine.cutoff, bulk)
-                values[row], neighbours[row] = motion.d2min, motion.n_neighbours
-            undefined += int(np.isnan(values[:, bulk]).sum())
-            array(store.group, "d2min")[batch] = values
-            array(store.group, "n_neighbours")[batch] = neighbours
-    if undefined:
-        say(f"{undefined} values are undefined: fewer than 4 neighbours, or neighbours in a plane")
+        work = functools.partial(measure_fields, run, cutoff, MARGIN * floor)
+        store.fill(n_stages, per_chunk, work, advance, config.batches)
+    fields = run.fields
+    say(f"positions are known to {resolution:.2g} d̄, so that D²min has a floor of {floor:.2g} d̄²")
+    if n_below := int(fields["below_floor"].to_numpy().sum()):
+        say(
+            f"warning: {n_below} of {n_stages} stages have a median D²min of less than {MARGIN:g} floors: their values"
+            " are rounding; keep more digits of the positions, or use a larger stages.threshold"
+        )
+    # the same grains are undefined in all stages or few are: a first chunk tells which quantities exist at all
+    some = fields.isel(stage=slice(0, per_chunk), grain=bulk)
+    if (undefined := int(np.isnan(some["d2min"].to_numpy()).sum())) > 0:
+        those = f"{undefined} values of the first {some.sizes['stage']} stages"
+        say(f"{those} are undefined: fewer than 4 neighbours, or neighbours in a plane")
+    for name, key in (("delta_energy", "contacts"), ("packing_fraction", "cell_volumes")):
+        if np.isnan(some[name].to_numpy()).all():
+            say(f"no {name.replace('_', ' ')}: the frames were kept with recording.{key} = false")
 
 
-def _read_frames(position: xr.DataArray, frames: np.ndarray) -> dict[int, np.ndarray]:
-    """The positions of the named frames, each chunk read once, by frame number."""
-    wanted = np.unique(frames)
-    return dict(zip(wanted.tolist(), position[wanted].to_numpy(), strict=True))
+def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: slice) -> None:
+    """One batch of stages of `fields.zarr`; stages whose median D²min is below `noise` [d̄²] are flagged."""
+    from microslip.fields.mechanics import major_principal_stress
+    from microslip.fields.nonaffine import d2min
+    from microslip.fields.strain import displacement_without_shear, local_strain
+
+    box, grains, frames = run.box, run.grains, run.frames
+    kind = grains["kind"].to_numpy()
+    bulk = kind == 0
+    ends = run.stages[["start_frame", "end_frame"]].iloc[batch].to_numpy()
+    position = read_frames(frames["position"], ends)
+    stress = read_frames(frames["grain_stress"], ends) if "grain_stress" in frames else {}
+    sigma1 = {frame: major_principal_stress(one) for frame, one in stress.items()}
+    energy = read_frames(frames["grain_energy"], ends) if "grain_energy" in frames else {}
+    found = {name: np.full((len(ends), len(bulk)), np.nan) for name in FIELDS}
+    displacement = np.empty((len(ends), len(bulk), 3), dtype=np.float32)
+    for row, (start, end) in enumerate(ends.tolist()):
+        try:
+            motion = d2min(position[start], position[end], box, cutoff, bulk)
+        except MicroslipError as problem:
+            raise MicroslipError(f"stage {batch.start + row}, from frame {start} to {end}: {problem}") from None
+        found["d2min"][row], found["n_neighbours"][row] = motion.d2min, motion.n_neighbours
+        found["shear_strain"][row], found["volumetric_strain"][row] = local_strain(motion.gradient)
+        displacement[row] = displacement_without_shear(position[start], position[end], kind)
+        if sigma1:
+            found["delta_sigma1"][row] = sigma1[end] - sigma1[start]
+        if energy:
+            found["delta_energy"][row] = energy[end].astype(float) - energy[start]
+    if "cell_volume" in frames:
+        found["packing_fraction"] = _mean_packing_fraction(run, ends)
+    group = zarr.open_group(path, mode="r+")
+    for name, (dtype, *_) in FIELDS.items():
+        if name != "n_neighbours":
+            found[name][:, ~bulk] = np.nan
+        array(group, name)[batch] = found[name].astype(dtype)
+    array(group, "displacement")[batch] = displacement
+    medians = [np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.inf for row in found["d2min"]]
+    array(group, "below_floor")[batch] = (np.array(medians) < noise).astype("int8")
+
+
+def _mean_packing_fraction(run: Run, ends: np.ndarray) -> np.ndarray:
+    """φ_local of every grain, averaged over the frames from the start to the end of each stage, both counted."""
+    from microslip.fields.mechanics import local_packing_fraction
+
+    diameter = run.grains["diameter"].to_numpy()
+    total = np.zeros((len(ends), len(diameter)))
+    for frame, volume in every_frame(run.frames["cell_volume"], int(ends.min()), int(ends.max())):
+        try:
+            fraction = local_packing_fraction(diameter, volume)
+        except MicroslipError as problem:
+            raise MicroslipError(f"frame {frame}: {problem}") from None
+        total[(ends[:, 0] <= frame) & (frame <= ends[:, 1])] += fraction
+    return np.asarray(total / (ends[:, 1] - ends[:, 0] + 1)[:, None])
 
 
 def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
     """Coarse-grain D²min."""
-    from microslip.grids.coarse import coarse_grain, place_nodes
+    from microslip.grids.coarse import place_nodes
 
-    stages, box, values, position = run.stages, run.box, run.fields["d2min"], run.frames["position"]
-    settings = config.voxels
-    nodes = place_nodes(box, settings.spacing)
+    n_stages, settings = len(run.stages), config.voxels
+    nodes = place_nodes(run.box, settings.spacing)
     per_chunk = max(1, CHUNK_BYTES // (4 * math.prod(nodes.shape)))
 
     def create(path: Path) -> zarr.Group:
@@ -74,7 +149,7 @@ def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
             store,
             "d2min",
             ["stage", "x", "y", "z"],
-            (len(stages), *nodes.shape),
+            (n_stages, *nodes.shape),
             "float32",
             "d**2",
             "mean D²min of the grains within the radius, at the start of the stage; 0 where there is none",
@@ -86,69 +161,19 @@ def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         return store
 
     with batched_store(run.folder / "voxels.zarr", mark, create) as store:
-        for batch in store.batches(len(stages), per_chunk, advance):
-            rows, start = values[batch].to_numpy(), stages["start_frame"].iloc[batch].to_numpy()
-            frames = _read_frames(position, start)
-            grids = [
-                coarse_grain(frames[frame], row, box, settings.spacing, settings.radius).values
-                for frame, row in zip(start.tolist(), rows, strict=True)
-            ]
-            array(store.group, "d2min")[batch] = np.stack(grids).astype(np.float32)
+        work = functools.partial(measure_voxels, run, settings.spacing, settings.radius)
+        store.fill(n_stages, per_chunk, work, advance, config.batches)
 
 
-def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
-    """C(r) of D²min for stick and slip and in bins of the fluctuation, and ξ."""
-    from microslip.statistics.bins import bin_stages
-    from microslip.statistics.correlation import fit_ornstein_zernike, spatial_correlation
+def measure_voxels(run: Run, spacing: float, radius: float, path: Path, batch: slice) -> None:
+    """One batch of stages of `voxels.zarr`."""
+    from microslip.grids.coarse import coarse_grain
 
-    stages, box, values, position = run.stages, run.box, run.fields["d2min"], run.frames["position"]
-    settings = config.correlation
-    farthest = min(settings.farthest, box.half_period)
-    edges = np.arange(0, int(farthest / settings.bin_width) + 1) * settings.bin_width
-    n_bins = len(edges) - 1
-    target = run.folder / "statistics"
-
-    def create(path: Path) -> zarr.Group:
-        store = create_store(path, {"bin_width": settings.bin_width})
-        add_array(store, "r", ["r"], (n_bins,), "float64", "d", "bin centre")[:] = (edges[:-1] + edges[1:]) / 2
-        add_array(store, "correlation", ["stage", "r"], (len(stages), n_bins), "float64", "", "C(r)", per_chunk=64)
-        return store
-
-    with batched_store(target / "correlation.zarr", mark, create) as store:
-        for batch in store.batches(len(stages), 64, advance):
-            rows, start = values[batch].to_numpy(), stages["start_frame"].iloc[batch].to_numpy()
-            frames = _read_frames(position, start)
-            found = [
-                spatial_correlation(frames[frame], row, box, edges)
-                for frame, row in zip(start.tolist(), rows, strict=True)
-            ]
-            array(store.group, "correlation")[batch] = np.stack([one.correlation for one in found])
-
-    per_stage = np.asarray(array(check_store(target / "correlation.zarr"), "correlation"))
-    r = (edges[:-1] + edges[1:]) / 2
-    curves, lengths = [], []
-    for group in bin_stages(stages, settings.n_bins).to_dict("records"):
-        members = per_stage[group.pop("members")]
-        # nearer than two grains can be, bins hold no pair in any stage
-        known = np.isfinite(members).any(axis=0)
-        mean = np.full(n_bins, np.nan)
-        error = np.full(n_bins, np.nan)
-        mean[known] = np.nanmean(members[:, known], axis=0)
-        if len(members) > 1:
-            error[known] = np.nanstd(members[:, known], axis=0) / np.sqrt(np.isfinite(members[:, known]).sum(axis=0))
-        curves.append(pd.DataFrame({**group, "r": r, "correlation": mean, "standard_error": error}))
-        try:
-            weights = error if len(members) > 2 else None
-            fit = fit_ornstein_zernike(r, mean, weights, settings.exponent, settings.fit_from)
-        except MicroslipError as reason:
-            lengths.append({**group, "reason": str(reason)})
-        else:
-            lengths.append({**group, **vars(fit)})
-    write_table(target / "correlation.csv", pd.concat(curves, ignore_index=True))
-    table = pd.DataFrame(lengths)
-    write_table(target / "correlation_length.csv", table)
-    for row in table[table["by"] == "kind"].to_dict("records"):
-        if np.isfinite(row.get("xi", np.nan)):
-            say(f"{row['kind']}: ξ = {row['xi']:.2f} d̄ [{row['xi_low']:.2f}, {row['xi_high']:.2f}]")
-        else:
-            say(f"{row['kind']}: no ξ, {row['reason']}")
+    box, rows = run.box, run.fields["d2min"][batch].to_numpy()
+    start = run.stages["start_frame"].iloc[batch].to_numpy()
+    frames = read_frames(run.frames["position"], start)
+    grids = [
+        coarse_grain(frames[frame], row, box, spacing, radius).values
+        for frame, row in zip(start.tolist(), rows, strict=True)
+    ]
+    array(zarr.open_group(path, mode="r+"), "d2min")[batch] = np.stack(grids).astype(np.float32)

@@ -1,0 +1,127 @@
+"""Batches worked on here, by the processes of a local Dask cluster, or by the workers of a scheduler elsewhere."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numba
+
+from microslip.core.errors import MicroslipError
+from microslip.data.config import Batches
+
+# Batches on their way for each thread of a worker: enough to keep it busy, few enough to be done nearly in order.
+IN_FLIGHT = 2
+
+# Seconds to wait for a scheduler to answer.
+PATIENCE = 10
+
+# A worker with several threads takes one batch at a time, for which the kernels use all of them.
+_one_at_a_time = threading.Lock()
+
+
+def spread_batches(
+    work: Callable[[Path, slice], None], store: Path, slices: list[slice], batches: Batches
+) -> Iterator[slice]:
+    """Do `work(store, slice)` for every slice and yield each when it is done, in whatever order.
+
+    Raises
+    ------
+    MicroslipError
+        What the work itself finds wrong; Dask is not installed; no scheduler answers, or its workers do not see the run
+        folder; a batch has killed several workers.
+    """
+    if not slices:
+        return
+    if not (batches.workers or batches.scheduler):
+        for one in slices:
+            work(store, one)
+            yield one
+        return
+    store = store.resolve()
+    with _client(batches, len(slices)) as client:
+        yield from _through(client, work, store, slices)
+
+
+@contextmanager
+def _client(batches: Batches, n_batches: int) -> Iterator[Any]:
+    if importlib.util.find_spec("distributed") is None:
+        raise MicroslipError("Dask is not installed: pip install 'microslip[scale]', or leave out --workers")
+    distributed = importlib.import_module("distributed")
+    if batches.scheduler:
+        try:
+            client = distributed.Client(batches.scheduler, timeout=PATIENCE, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as problem:
+            raise MicroslipError(
+                f"no Dask scheduler answers at {batches.scheduler} ({problem}): start one with `dask scheduler`,"
+                " or use --workers"
+            ) from None
+        with client:
+            if not client.scheduler_info()["workers"]:
+                raise MicroslipError(
+                    f"the Dask scheduler at {batches.scheduler} has no worker:"
+                    f" start some with `dask worker {batches.scheduler}`"
+                )
+            yield client
+        return
+    importlib.import_module("dask").config.set({"distributed.worker.multiprocessing-method": "spawn"})
+    cluster = distributed.LocalCluster(
+        n_workers=min(batches.workers, n_batches),
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,
+        silence_logs=50,
+        env={"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+    )
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+def _through(client: Any, work: Callable[[Path, slice], None], store: Path, slices: list[slice]) -> Iterator[slice]:
+    distributed = importlib.import_module("distributed")
+    n_threads = sum(worker["nthreads"] for worker in client.scheduler_info()["workers"].values())
+    waiting = iter(slices)
+    of_future: dict[Any, slice] = {}
+
+    def submit() -> Any:
+        one = next(waiting, None)
+        if one is None:
+            return None
+        future = client.submit(_on_worker, work, store, one, pure=False)
+        of_future[future.key] = one
+        return future
+
+    first = [future for _ in range(IN_FLIGHT * n_threads) if (future := submit()) is not None]
+    running = distributed.as_completed(first)
+    try:
+        for future in running:
+            try:
+                future.result()
+            except distributed.KilledWorker:
+                raise MicroslipError(
+                    f"several Dask workers died on the batch at stage {of_future[future.key].start}:"
+                    " look at their logs and memory"
+                ) from None
+            yield of_future.pop(future.key)
+            if (following := submit()) is not None:
+                running.add(following)
+    finally:
+        # a batch still at work writes whole chunks that will be written again
+        running.clear()
+
+
+def _on_worker(work: Callable[[Path, slice], None], store: Path, one: slice) -> None:
+    distributed = importlib.import_module("distributed")
+    with _one_at_a_time:
+        if not store.exists():
+            raise MicroslipError(
+                f"a Dask worker does not see {store}: workers need the run folder under the same path, on a shared disk"
+            )
+        most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+        numba.set_num_threads(min(distributed.get_worker().state.nthreads, most))
+        work(store, one)

@@ -1,0 +1,71 @@
+"""What the frames say of stress, energy and free volume of single grains."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from jaxtyping import Float, Float64
+
+from microslip.core.errors import MicroslipError
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _largest_eigenvalue(tensors):  # type: ignore[no-untyped-def]
+    largest = np.empty(len(tensors))
+    for i in range(len(tensors)):
+        xx, yy, zz = np.float64(tensors[i, 0]), np.float64(tensors[i, 1]), np.float64(tensors[i, 2])
+        xy, xz, yz = np.float64(tensors[i, 3]), np.float64(tensors[i, 4]), np.float64(tensors[i, 5])
+        mean = (xx + yy + zz) / 3
+        xx, yy, zz = xx - mean, yy - mean, zz - mean
+        # deviator over its norm: its eigenvalues are 2 cos(angle + 2πk/3), its determinant 2 cos(3 angle)
+        norm = np.sqrt((xx * xx + yy * yy + zz * zz + 2 * (xy * xy + xz * xz + yz * yz)) / 6)
+        if norm == 0:
+            largest[i] = mean
+            continue
+        xx, yy, zz, xy, xz, yz = xx / norm, yy / norm, zz / norm, xy / norm, xz / norm, yz / norm
+        half = (xx * (yy * zz - yz * yz) - xy * (xy * zz - yz * xz) + xz * (xy * yz - yy * xz)) / 2
+        largest[i] = mean + 2 * norm * np.cos(np.arccos(min(max(half, -1.0), 1.0)) / 3)
+    return largest
+
+
+def major_principal_stress(stress: Float[np.ndarray, "grain 6"]) -> Float64[np.ndarray, "grain"]:
+    """σ₁, the largest eigenvalue of every grain's stress: the most compressive, since compression is positive.
+
+    Parameters
+    ----------
+    stress
+        Components xx, yy, zz, xy, xz, yz, shape (grain, 6) [p].
+
+    Returns
+    -------
+    Shape (grain,) [p]; NaN where a component is.
+
+    Source: Mei et al. 2023, section 4.3; the trigonometric root of the characteristic polynomial.
+    """
+    return np.asarray(_largest_eigenvalue(stress))
+
+
+def local_packing_fraction(
+    diameter: Float[np.ndarray, "grain"], cell_volume: Float[np.ndarray, "*n grain"]
+) -> Float64[np.ndarray, "*n grain"]:
+    """φ_local = V_grain / V_cell, with V_cell the grain's radical Voronoi cell.
+
+    Parameters
+    ----------
+    diameter
+        Shape (grain,) [d̄].
+    cell_volume
+        Shape (..., grain) [d̄³]; NaN where unknown.
+
+    Raises
+    ------
+    MicroslipError
+        A diameter or a cell volume is zero or negative.
+
+    Source: Mei et al. 2023, section 4.3.
+    """
+    cell_volume = np.asarray(cell_volume, dtype=float)
+    if (cell_volume <= 0).any() or not (diameter > 0).all():
+        bad = int(np.argwhere(cell_volume <= 0)[0, -1]) if (cell_volume <= 0).any() else int(np.argmin(diameter))
+        raise MicroslipError(f"grain {bad} or its Voronoi cell has no volume: mend or drop that grain first")
+    return np.asarray(np.pi / 6 * np.asarray(diameter, dtype=float) ** 3 / cell_volume)

@@ -1,0 +1,81 @@
+"""What the digits of the positions leave of D²min: the floor below which a stage is noise."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from microslip.core.box import Box
+from microslip.core.errors import MicroslipError
+from microslip.fields.nonaffine import d2min
+
+# A stage is flagged when its median D²min is below this many floors: rounding is then a tenth of it or more.
+MARGIN = 10.0
+
+# Coordinates whose digits are looked at.
+LOOKED_AT = 3000
+
+
+def position_resolution(positions: Float64[np.ndarray, "grain 3"]) -> float:
+    """The step in which coordinates are known [d̄]: that of the digits, of single or of double precision.
+
+    The root mean square of the steps of single coordinates: numbers printed with a fixed number of significant digits
+    are known the less well the larger they are. Positions that were scaled after reading look like full double
+    precision; a reader that scales must state the resolution itself.
+
+    Raises
+    ------
+    MicroslipError
+        No coordinate is finite.
+    """
+    coordinates = positions[np.isfinite(positions) & (positions != 0)]
+    if not len(coordinates):
+        raise MicroslipError("no coordinate is finite and not zero: there are no positions to speak of")
+    some = np.abs(coordinates[:: max(1, len(coordinates) // LOOKED_AT)])
+    single = some.astype(np.float32)
+    exact = single if (single == some).all() else some
+    decimals = np.array([_decimals(value) for value in exact])
+    step = np.spacing(exact).astype(float)
+    # zeros at the end are not printed: among numbers of one size the longest shows how many decimals were kept
+    size = np.floor(np.log10(some))
+    for each in np.unique(size):
+        alike = size == each
+        step[alike] = np.maximum(step[alike], 10.0 ** -decimals[alike].max())
+    return float(np.sqrt(np.mean(step**2)))
+
+
+def _decimals(value: np.floating) -> int:
+    """Decimal places of the shortest text that gives the number back."""
+    text = np.format_float_positional(value, unique=True, trim="-")
+    return len(text.partition(".")[2])
+
+
+def precision_floor(
+    positions: Float64[np.ndarray, "grain 3"],
+    box: Box,
+    resolution: float,
+    cutoff: float = 2.0,
+    of: Bool[np.ndarray, "grain"] | None = None,
+    seed: int = 103570,
+) -> float:
+    """Median D²min of two frames of grains that do not move, each rounded to `resolution` [d̄²].
+
+    Parameters
+    ----------
+    positions
+        A frame, shape (grain, 3) [d̄].
+    resolution
+        Step of the coordinates [d̄].
+    box, cutoff, of
+        As in `d2min`.
+    seed
+        Of the rounding errors, drawn uniformly from half a step up and down.
+    """
+    if resolution == 0:
+        return 0.0
+    rng = np.random.default_rng(seed)
+    # errors of unit step, scaled afterwards: those of double precision would drown in the positions themselves
+    errors = rng.uniform(-0.5, 0.5, (2, *positions.shape))
+    scale = 1e-3
+    found = d2min(positions, positions + scale * (errors[1] - errors[0]), box, cutoff, of).d2min
+    return float(np.nanmedian(found)) * (resolution / scale) ** 2 if np.isfinite(found).any() else float("nan")

@@ -1,0 +1,79 @@
+"""Local strain from the affine map, and the motion that the mean shear does not explain."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64, Int
+
+from microslip.core.errors import MicroslipError
+
+
+def local_strain(
+    gradient: Float64[np.ndarray, "grain 3 3"],
+) -> tuple[Float64[np.ndarray, "grain"], Float64[np.ndarray, "grain"]]:
+    """Shear and volumetric strain of every grain's neighbourhood.
+
+    .. math:: \\eta = \\tfrac12 (G + G^T + G^T G), \\qquad
+        \\eta_{vol} = \\tfrac13 \\mathrm{tr}\\,\\eta, \\qquad
+        \\eta_{shear} = \\sqrt{\\tfrac12 \\textstyle\\sum_{ab} (\\eta_{ab} - \\eta_{vol} \\delta_{ab})^2}
+
+    Parameters
+    ----------
+    gradient
+        G = Γ − 1 of `NonaffineMotion`, shape (grain, 3, 3).
+
+    Returns
+    -------
+    η_shear, the von Mises strain, and η_vol, positive for dilation, shape (grain,); NaN where G is. In simple shear by
+    a small γ they are γ/2 and 0.
+
+    Source: Shimizu, Ogata & Li, Mater. Trans. 48 (2007) 2923, as in OVITO's atomic strain.
+    """
+    strain = 0.5 * (gradient + gradient.transpose(0, 2, 1) + np.einsum("nca,ncb->nab", gradient, gradient))
+    volumetric = np.trace(strain, axis1=1, axis2=2) / 3
+    deviator = strain - volumetric[:, None, None] * np.eye(3)
+    return np.sqrt(0.5 * (deviator**2).sum(axis=(1, 2))), volumetric
+
+
+def displacement_without_shear(
+    reference: Float64[np.ndarray, "grain 3"],
+    current: Float64[np.ndarray, "grain 3"],
+    kind: Int[np.ndarray, "grain"],
+) -> Float64[np.ndarray, "grain 3"]:
+    """Displacement less the mean shear: that of the walls, linear in z from the bottom wall to the top wall.
+
+    Parameters
+    ----------
+    reference, current
+        Centres at the start and the end of the stage, unwrapped, shape (grain, 3) [d̄].
+    kind
+        0 bulk, 1 bottom wall, 2 top wall, shape (grain,). Without one of the walls the mean shear is the straight line
+        in z that fits the displacement of all grains best.
+
+    Returns
+    -------
+    Shape (grain, 3) [d̄].
+
+    Raises
+    ------
+    MicroslipError
+        Frames of different grains, or grains without walls that all lie at one height.
+    """
+    if reference.shape != current.shape or len(kind) != len(reference):
+        raise MicroslipError(
+            f"{len(reference)}, {len(current)} and {len(kind)} grains in two frames and in kind: give the same grains"
+        )
+    moved = current - reference
+    z = reference[:, 2]
+    bottom, top = kind == 1, kind == 2
+    if bottom.any() and top.any():
+        low, high = z[bottom].mean(), z[top].mean()
+        at_low, at_high = moved[bottom].mean(axis=0), moved[top].mean(axis=0)
+        slope = (at_high - at_low) / (high - low)
+        return np.asarray(moved - at_low - (z - low)[:, None] * slope)
+    centred = z - z.mean()
+    spread = float(centred @ centred)
+    if spread == 0:
+        raise MicroslipError("all grains lie at one height: there is no shear along z to take away")
+    slope = centred @ moved / spread
+    return np.asarray(moved - moved.mean(axis=0) - centred[:, None] * slope)

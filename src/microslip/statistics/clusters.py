@@ -1,0 +1,200 @@
+"""Clusters of active grains: which grains move most, and which of them hang together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int32, Int64
+
+from microslip.core.box import Box
+from microslip.core.errors import MicroslipError
+from microslip.core.neighbours import check_values, find_pairs
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Connected active grains, the largest cluster first.
+
+    `label` (grain): number of the grain's cluster from 1, 0 where it is not active. `size` (cluster): grains.
+    `positions` (grain, 3) [d̄]: every cluster in one piece, its grains moved by whole periods; NaN where not active.
+    `wraps` (cluster): whether it reaches around the cell to itself, so that it has no shape of its own.
+    """
+
+    label: Int32[np.ndarray, "grain"]
+    size: Int64[np.ndarray, "cluster"]
+    positions: Float64[np.ndarray, "grain 3"]
+    wraps: Bool[np.ndarray, "cluster"]
+
+
+def active_grains(values: Float[np.ndarray, "grain"], fraction: float = 0.1) -> Bool[np.ndarray, "grain"]:
+    """The grains with the largest values: `fraction` of those that have one, rounded, and at least one.
+
+    Parameters
+    ----------
+    values
+        One value per grain, such as D²min, shape (grain,); grains with NaN (walls) are never active.
+    fraction
+        Share of active grains; the paper's is 0.1.
+
+    Raises
+    ------
+    MicroslipError
+        No grain has a value, or the fraction is not between 0 and 1.
+
+    Source: Mei et al. 2023, section 4.2.
+    """
+    if not 0 < fraction <= 1:
+        raise MicroslipError(f"fraction = {fraction:g} is not between 0 and 1: the paper's is 0.1")
+    known = np.flatnonzero(np.isfinite(values))
+    if not len(known):
+        raise MicroslipError("no grain has a value: there are no active ones")
+    n_active = max(1, round(fraction * len(known)))
+    active = np.zeros(len(values), dtype=bool)
+    active[known[np.argpartition(values[known], len(known) - n_active)[len(known) - n_active :]]] = True
+    return active
+
+
+@numba.njit(cache=True)
+def _walk(n, pairs, vectors, positions):  # type: ignore[no-untyped-def]
+    """Number the connected parts of a graph and lay each out by walking along its links."""
+    degree = np.zeros(n + 1, dtype=np.int64)
+    for p in range(len(pairs)):
+        degree[pairs[p, 0] + 1] += 1
+        degree[pairs[p, 1] + 1] += 1
+    start = np.cumsum(degree)
+    fill = start[:-1].copy()
+    other = np.empty(2 * len(pairs), dtype=np.int64)
+    step = np.empty((2 * len(pairs), 3))
+    for p in range(len(pairs)):
+        for side in range(2):
+            here = fill[pairs[p, side]]
+            fill[pairs[p, side]] += 1
+            other[here] = pairs[p, 1 - side]
+            for axis in range(3):
+                step[here, axis] = vectors[p, axis] if side == 0 else -vectors[p, axis]
+    part = np.full(n, -1, dtype=np.int64)
+    laid = positions.copy()
+    wraps = np.zeros(n, dtype=np.bool_)
+    queue = np.empty(n, dtype=np.int64)
+    n_parts = 0
+    for seed in range(n):
+        if part[seed] >= 0:
+            continue
+        part[seed] = n_parts
+        queue[0] = seed
+        head, tail = 0, 1
+        while head < tail:
+            i = queue[head]
+            head += 1
+            for k in range(start[i], start[i + 1]):
+                j = other[k]
+                if part[j] < 0:
+                    part[j] = n_parts
+                    queue[tail] = j
+                    tail += 1
+                    for axis in range(3):
+                        laid[j, axis] = laid[i, axis] + step[k, axis]
+                else:
+                    for axis in range(3):
+                        # whole periods are far larger than the rounding of a walk
+                        if abs(laid[i, axis] + step[k, axis] - laid[j, axis]) > 1e-6:
+                            wraps[n_parts] = True
+        n_parts += 1
+    return part, laid, wraps[:n_parts]
+
+
+def find_clusters(
+    positions: Float[np.ndarray, "grain 3"],
+    active: Bool[np.ndarray, "grain"],
+    box: Box,
+    diameter: Float[np.ndarray, "grain"] | None = None,
+    link_distance: float | None = None,
+) -> Clusters:
+    """Active grains that touch, or lie within a distance of each other, belong to one cluster.
+
+    Parameters
+    ----------
+    positions
+        Centres, shape (grain, 3) [d̄].
+    active
+        Which grains count, shape (grain,).
+    box
+        The cell; clusters reach across its periodic faces.
+    diameter
+        Shape (grain,) [d̄]: two grains are linked when their distance is at most the sum of their radii.
+    link_distance
+        Two grains are linked when their distance is at most this [d̄]; given instead of `diameter`.
+
+    Raises
+    ------
+    MicroslipError
+        Both or neither of `diameter` and `link_distance`; arrays of other grains; positions that are not finite; a link
+        beyond half the cell.
+
+    Source: Mei et al. 2023, section 4.2, where the rule of linking is not given.
+    """
+    if (diameter is None) == (link_distance is None):
+        raise MicroslipError("give either the diameters, for contact, or a link_distance, not both or neither")
+    for values in (active, diameter) if diameter is not None else (active,):
+        check_values(positions, values)
+    chosen = np.flatnonzero(active)
+    label = np.zeros(len(positions), dtype=np.int32)
+    laid = np.full((len(positions), 3), np.nan)
+    if not len(chosen):
+        return Clusters(label, np.empty(0, dtype=np.int64), laid, np.empty(0, dtype=bool))
+    own = np.asarray(positions, dtype=float)[chosen]
+    if diameter is not None:
+        pairs, vectors = find_pairs(own, box, float(diameter[chosen].max()))
+        reach = diameter[chosen][pairs].sum(axis=1) / 2
+        touching = (vectors**2).sum(axis=1) <= reach**2
+        pairs, vectors = pairs[touching], vectors[touching]
+    else:
+        assert link_distance is not None
+        pairs, vectors = find_pairs(own, box, link_distance)
+    part, laid[chosen], wraps = _walk(len(chosen), pairs, vectors, own)
+    size = np.bincount(part)
+    order = np.argsort(-size, kind="stable")
+    rank = np.empty(len(order), dtype=np.int32)
+    rank[order] = np.arange(1, len(order) + 1)
+    label[chosen] = rank[part]
+    return Clusters(label, size[order], laid, wraps[order])
+
+
+def _weighted_means(clusters: Clusters, weight: np.ndarray, values: np.ndarray) -> np.ndarray:
+    number = clusters.label[clusters.label > 0] - 1
+    total = np.bincount(number, weight, len(clusters.size))
+    return np.bincount(number, weight * values, len(clusters.size)) / total
+
+
+def cluster_centres(clusters: Clusters, diameter: Float[np.ndarray, "grain"]) -> Float64[np.ndarray, "cluster 3"]:
+    """Centre of every cluster, its grains weighted by volume, shape (cluster, 3) [d̄]; not wrapped into the cell."""
+    active = clusters.label > 0
+    volume = np.asarray(diameter, dtype=float)[active] ** 3
+    return np.stack([_weighted_means(clusters, volume, one) for one in clusters.positions[active].T], axis=1)
+
+
+def radius_of_gyration(clusters: Clusters, diameter: Float[np.ndarray, "grain"]) -> Float64[np.ndarray, "cluster"]:
+    """R_g of every cluster, its grains weighted by volume.
+
+    .. math:: R_g^2 = \\frac{\\sum_i V_i |r_i - \\bar R|^2}{\\sum_i V_i}
+
+    Parameters
+    ----------
+    clusters
+        From `find_clusters`; a cluster that wraps around the cell has no R_g: NaN.
+    diameter
+        Of every grain, shape (grain,) [d̄].
+
+    Returns
+    -------
+    Shape (cluster,) [d̄]; 0 for a single grain, which counts as a point.
+
+    Source: Mei et al. 2023, eq. 7, with the centre weighted like the sum.
+    """
+    active = clusters.label > 0
+    volume = np.asarray(diameter, dtype=float)[active] ** 3
+    from_centre = clusters.positions[active] - cluster_centres(clusters, diameter)[clusters.label[active] - 1]
+    squared = _weighted_means(clusters, volume, (from_centre**2).sum(axis=1))
+    return np.where(clusters.wraps, np.nan, np.sqrt(squared))

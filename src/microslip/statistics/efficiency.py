@@ -1,0 +1,78 @@
+"""Global efficiency: how short the paths between the clusters are."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
+
+from microslip.core.box import Box
+from microslip.core.errors import MicroslipError
+
+# Shortest paths are found from this many clusters at a time, so that memory grows with their number and not its square.
+SOURCES_AT_A_TIME = 256
+
+
+def nearest_graph(centres: Float[np.ndarray, "cluster 3"], box: Box, n_neighbours: int = 3) -> csr_array:
+    """The graph that joins every centre to its nearest ones, each link with its length [d̄]; symmetric.
+
+    Distances are to the nearest periodic copy. Shape (cluster, cluster), sparse.
+    """
+    n = len(centres)
+    # a period of 0 tells the tree that the axis does not repeat
+    tree = cKDTree(box.wrap(np.asarray(centres, dtype=float)), boxsize=box.periods)
+    found = tree.query(tree.data, k=list(range(1, min(n_neighbours + 1, n) + 1)))
+    distance, other = (np.asarray(one) for one in found)
+    here = np.broadcast_to(np.arange(n)[:, None], other.shape)
+    link = (other != here) & (other < n)
+    # of two centres at one place either may be found first: each keeps no more than its nearest ones
+    link &= np.cumsum(link, axis=1) <= n_neighbours
+    # a length of nothing would be no link at all
+    length = np.maximum(distance[link], np.finfo(float).tiny)
+    one_way = csr_array((length, (here[link], other[link])), shape=(n, n))
+    return one_way.maximum(one_way.T).tocsr()
+
+
+def global_efficiency(centres: Float[np.ndarray, "cluster 3"], box: Box, n_neighbours: int = 3) -> float:
+    """Mean inverse length of the shortest paths between clusters.
+
+    .. math:: E(G) = \\frac{1}{N (N - 1)} \\sum_{i \\ne j} \\frac{1}{d_{ij}}
+
+    with d the length of the shortest path along links between each centre and its nearest ones; 1/d = 0 where no path
+    leads.
+
+    Parameters
+    ----------
+    centres
+        Centres of the clusters, shape (cluster, 3) [d̄].
+    box
+        The cell.
+    n_neighbours
+        Links that each centre asks for; the paper's number is 3.
+
+    Returns
+    -------
+    [1/d̄].
+
+    Raises
+    ------
+    MicroslipError
+        Fewer than two clusters, or two of them at one place.
+
+    Source: Latora & Marchiori, Phys. Rev. Lett. 87 (2001) 198701; Mei et al. 2023, eq. 9.
+    """
+    n = len(centres)
+    if n < 2:
+        raise MicroslipError(f"{n} clusters make no graph: a global efficiency needs two or more")
+    graph = nearest_graph(centres, box, n_neighbours)
+    total = 0.0
+    for start in range(0, n, SOURCES_AT_A_TIME):
+        sources = np.arange(start, min(start + SOURCES_AT_A_TIME, n))
+        distance = dijkstra(graph, directed=False, indices=sources)
+        distance[np.arange(len(sources)), sources] = np.inf
+        if distance.min() < 1e-300:
+            raise MicroslipError("two clusters have the same centre: the path between them has no length")
+        total += float((1 / distance).sum())
+    return total / (n * (n - 1))

@@ -1,0 +1,106 @@
+"""Pair correlation g(r) of a slab between walls, and its minima."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import argrelextrema
+
+from microslip.core.box import Box
+from microslip.core.errors import MicroslipError
+from microslip.core.neighbours import sort_into_cells
+from microslip.statistics.correlation import check_edges, sum_pairs
+
+# Width of the filter before minima are looked for [d̄]: less than the width of a shell, more than the noise of a bin.
+SMOOTHING = 0.05
+
+# A minimum is one of the structure, and not of noise, when the curve rises by this much after it.
+PROMINENCE = 0.01
+
+
+@dataclass(frozen=True)
+class PairCorrelation:
+    """g(r) in distance bins: `r` bin centres [d̄], `g`, and `n_pairs`, the number of pairs."""
+
+    r: Float64[np.ndarray, "bin"]
+    g: Float64[np.ndarray, "bin"]
+    n_pairs: Float64[np.ndarray, "bin"]
+
+
+def pair_correlation(
+    positions: Float[np.ndarray, "grain 3"],
+    box: Box,
+    edges: Float[np.ndarray, "edge"],
+    height: float | None = None,
+) -> PairCorrelation:
+    """Number of pairs at distance r over that of as many grains placed at random in the same cell.
+
+    .. math:: g(r) = \\frac{2 n_{pairs}(r_1, r_2)}{N \\rho V(r_1, r_2)}, \\qquad
+        V = \\frac{4 \\pi}{3} (r_2^3 - r_1^3) - \\frac{\\pi}{2 H} (r_2^4 - r_1^4)
+
+    with ρ = N / (Lx Ly H). The second term of V is the part of the shell that lies beyond the walls, averaged over the
+    height of the grain at its centre; along a periodic z it is left out.
+
+    Parameters
+    ----------
+    positions
+        Centres, shape (grain, 3) [d̄].
+    box
+        The cell.
+    edges
+        Equally wide distance bins, shape (bin + 1,) [d̄], up to half the smallest periodic length and up to H.
+    height
+        H, the height in which centres can lie [d̄]; where left out, that in which they are found, widened by the mean
+        gap that a sample leaves at its ends.
+
+    Raises
+    ------
+    MicroslipError
+        Edges that are not equally spaced and rising, too far or beyond H; fewer than two grains; grains in a plane;
+        walls along x or y.
+    """
+    edges = check_edges(edges)
+    n = len(positions)
+    if n < 2:
+        raise MicroslipError(f"{n} grains make no pair: a pair correlation needs two or more")
+    if not (box.periodic[0] and box.periodic[1]):
+        raise MicroslipError("g(r) is normalised for cells that repeat in x and y: this one does not")
+    if box.periodic[2]:
+        height, beyond = box.lengths[2], 0.0
+    else:
+        if height is None:
+            height = float(np.ptp(positions[:, 2])) * (n + 1) / (n - 1)
+        if not height > 0:
+            raise MicroslipError("all grains lie at one height: their slab has no volume")
+        if edges[-1] > height:
+            raise MicroslipError(
+                f"distances up to {edges[-1]:g} d̄ exceed the height of the grains, {height:g} d̄: use smaller ones"
+            )
+        beyond = np.pi / (2 * height)
+    cells = sort_into_cells(positions, box, float(edges[-1]))
+    _, counts = sum_pairs(cells, np.zeros(n), len(edges) - 1, float(edges[0]), float(edges[1] - edges[0]))
+    shell = np.diff(4 * np.pi / 3 * edges**3 - beyond * edges**4)
+    density = n / (box.lengths[0] * box.lengths[1] * height)
+    expected = n * density * shell / 2
+    return PairCorrelation((edges[:-1] + edges[1:]) / 2, counts / expected, counts.astype(float))
+
+
+def find_minima(r: Float[np.ndarray, "bin"], g: Float[np.ndarray, "bin"]) -> tuple[float, float]:
+    """First and second minimum of g(r) after its main peak [d̄]; NaN where there is none.
+
+    The curve is smoothed by a Gaussian of `SMOOTHING`, and a minimum counts where it rises by `PROMINENCE` within the
+    next d̄; its place is the vertex of the parabola through it and its two neighbours.
+    """
+    smooth = gaussian_filter1d(g, SMOOTHING / (r[1] - r[0]))
+    peak = int(np.argmax(smooth))
+    found = []
+    for at in argrelextrema(smooth, np.less)[0]:
+        following = smooth[at : at + max(2, int(1.0 / (r[1] - r[0])))]
+        if at > peak and following.max() - smooth[at] > PROMINENCE:
+            left, middle, right = smooth[at - 1 : at + 2]
+            found.append(float(r[at] + (r[1] - r[0]) * 0.5 * (left - right) / (left - 2 * middle + right)))
+    first, second, *_ = [*found, np.nan, np.nan]
+    return first, second

@@ -1,0 +1,254 @@
+"""Power laws of cluster sizes: the exponent by maximum likelihood, and whether another law does better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64, Int, Int64
+from scipy.integrate import quad
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import erfc, zeta
+from scipy.stats import norm
+
+from microslip.core.errors import MicroslipError
+
+# Fewer clusters than this give no exponent.
+FEWEST_CLUSTERS = 10
+
+# Exponents that are searched: 1 is where the law can no longer be normalised.
+LOWEST, HIGHEST = 1.0005, 20.0
+
+# Sizes up to here are summed one by one in the normalisation of the truncated law, beyond it the sum is an integral.
+SUMMED = 4096
+
+# Logarithmic bins of the straight-line fit, per factor of 2.
+BINS_PER_OCTAVE = 2
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Log-likelihood ratio of the power law over another law, positive where the power law is better, and its p-value.
+
+    A p-value above 0.05 or so says that the data do not tell the two apart.
+    """
+
+    ratio: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """P(N) ∝ N^−η for N ≥ `smallest`.
+
+    `exponent` η and its standard error; `smallest` x_min; `n_tail` clusters at or above it; `distance`, the largest gap
+    between the cumulative distributions (Kolmogorov–Smirnov); `log_log_exponent`, the slope of a straight line through
+    the binned distribution, for comparison alone; the two comparisons, and the truncated law's exponent and rate in
+    N^−α exp(−λN).
+    """
+
+    exponent: float
+    standard_error: float
+    smallest: int
+    n_tail: int
+    distance: float
+    log_log_exponent: float
+    against_lognormal: Comparison
+    against_truncated: Comparison
+    truncated_exponent: float
+    truncated_rate: float
+
+
+def count_sizes(sizes: Int[np.ndarray, "cluster"]) -> tuple[Int64[np.ndarray, "size"], Int64[np.ndarray, "size"]]:
+    """The sizes that occur, rising, and how often each does."""
+    found, counts = np.unique(np.asarray(sizes, dtype=np.int64), return_counts=True)
+    return found, counts
+
+
+def exponent_at(mean_log: Float[np.ndarray, "*n"], smallest: int) -> Float64[np.ndarray, "*n"]:
+    """The maximum-likelihood exponent of sizes from `smallest` up whose logarithms have this mean; NaN where none has.
+
+    Solves −ζ′(η, x_min)/ζ(η, x_min) = ⟨ln N⟩ by interpolation in a table, to about 1e-5: the fit of many samples at
+    once, as a bootstrap wants it.
+    """
+    exponents = 1 + np.geomspace(LOWEST - 1, HIGHEST - 1, 4000)
+    step = 1e-5 * (exponents - 1)
+    slope = -(np.log(zeta(exponents + step, smallest)) - np.log(zeta(exponents - step, smallest))) / (2 * step)
+    mean_log = np.asarray(mean_log, dtype=float)
+    found = np.interp(mean_log, slope[::-1], exponents[::-1])
+    return np.where((mean_log > slope[-1]) & (mean_log < slope[0]), found, np.nan)
+
+
+def fit_power_law(
+    sizes: Int[np.ndarray, "cluster"],
+    counts: Int[np.ndarray, "cluster"] | None = None,
+    smallest: int | None = None,
+) -> PowerLaw:
+    """Discrete power law P(N) = N^−η / ζ(η, x_min) of cluster sizes, and its rivals.
+
+    η maximises the likelihood; x_min is the size from which the law fits best, in the sense of the least
+    Kolmogorov–Smirnov distance. The likelihood-ratio test against the lognormal is Vuong's, that against the truncated
+    power law is the one of nested laws.
+
+    Parameters
+    ----------
+    sizes
+        Cluster sizes, or the sizes that occur where `counts` is given, shape (cluster,).
+    counts
+        How many clusters have each size.
+    smallest
+        x_min; searched for where left out.
+
+    Raises
+    ------
+    MicroslipError
+        Fewer than ten clusters at or above x_min, sizes below 1, or all of one size: the reason for no exponent.
+
+    Source: Clauset, Shalizi & Newman, SIAM Rev. 51 (2009) 661, sections 3 and 5; Mei et al. 2023, section 4.2.
+    """
+    if counts is None:
+        sizes, counts = count_sizes(sizes)
+    order = np.argsort(sizes)
+    present = np.asarray(counts)[order] > 0
+    x, n = np.asarray(sizes, dtype=np.int64)[order][present], np.asarray(counts, dtype=np.int64)[order][present]
+    if len(x) and x[0] < 1:
+        raise MicroslipError(f"a cluster of {x[0]} grains cannot be: sizes are counted from 1")
+    if n.sum() < FEWEST_CLUSTERS:
+        raise MicroslipError(f"{n.sum()} clusters are too few for a power law: it takes {FEWEST_CLUSTERS}")
+    above = np.cumsum(n[::-1])[::-1]
+    if smallest is None:
+        # the tail must hold ten clusters of two sizes
+        candidates = x[:-1][above[:-1] >= FEWEST_CLUSTERS]
+        if not len(candidates):
+            raise MicroslipError("the clusters have one size, or all but a few: they follow no power law")
+        distances = [_distance(x[x >= at], n[x >= at], _most_likely(x[x >= at], n[x >= at])) for at in candidates]
+        smallest = int(candidates[int(np.argmin(distances))])
+    x, n = x[x >= smallest], n[x >= smallest]
+    if n.sum() < FEWEST_CLUSTERS or len(x) < 2:
+        raise MicroslipError(
+            f"{n.sum()} clusters of {len(x)} sizes from {smallest} grains up are too few for a power law:"
+            f" it takes {FEWEST_CLUSTERS} of two sizes"
+        )
+    exponent = _most_likely(x, n)
+    likelihood = _log_power_law(x, exponent, smallest)
+    truncated = _fit_truncated(x, n, smallest, exponent)
+    gain = float(n @ (_log_truncated(x, *truncated, smallest) - likelihood))
+    return PowerLaw(
+        exponent=exponent,
+        standard_error=_standard_error(exponent, smallest, int(n.sum())),
+        smallest=smallest,
+        n_tail=int(n.sum()),
+        distance=_distance(x, n, exponent),
+        log_log_exponent=log_log_exponent(x, n),
+        against_lognormal=_vuong(likelihood - _fit_lognormal(x, n, smallest), n),
+        # of nested laws the larger one is never worse, and twice the gain follows χ² of one degree of freedom
+        against_truncated=Comparison(-max(gain, 0.0), float(erfc(np.sqrt(max(gain, 0.0))))),
+        truncated_exponent=truncated[0],
+        truncated_rate=truncated[1],
+    )
+
+
+def log_log_exponent(sizes: Int[np.ndarray, "size"], counts: Int[np.ndarray, "size"]) -> float:
+    """Minus the slope of a straight line through the logarithm of the binned probability density; NaN below three bins.
+
+    What is drawn in log-log plots. It weighs the few largest clusters like the many small ones and is biased; shown
+    beside the maximum-likelihood exponent because it is what other studies give.
+    """
+    n_octaves = np.log2(sizes[-1] / sizes[0]) + 1
+    edges = np.unique(np.ceil(sizes[0] * 2 ** (np.arange(n_octaves * BINS_PER_OCTAVE + 1) / BINS_PER_OCTAVE)))
+    inside, _ = np.histogram(sizes, edges, weights=counts)
+    # a bin of whole numbers from low to high − 1
+    centre, density = np.sqrt(edges[:-1] * (edges[1:] - 1)), inside / np.diff(edges)
+    if (inside > 0).sum() < 3:
+        return float("nan")
+    return -float(np.polyfit(np.log(centre[inside > 0]), np.log(density[inside > 0]), 1)[0])
+
+
+def _log_power_law(x: np.ndarray, exponent: float, smallest: int) -> np.ndarray:
+    return np.asarray(-exponent * np.log(x) - np.log(zeta(exponent, smallest)))
+
+
+def _most_likely(x: np.ndarray, n: np.ndarray) -> float:
+    mean_log = float(n @ np.log(x)) / n.sum()
+    found = minimize_scalar(
+        lambda exponent: exponent * mean_log + np.log(zeta(exponent, x[0])),
+        bounds=(LOWEST, HIGHEST),
+        method="bounded",
+        options={"xatol": 1e-8},
+    )
+    return float(found.x)
+
+
+def _standard_error(exponent: float, smallest: int, n: int) -> float:
+    """From the curvature of the likelihood, (ln ζ)″."""
+    step = 1e-3 * (exponent - 1)
+    at = np.log(zeta(exponent + step * np.array([-1, 0, 1]), smallest))
+    return float(1 / np.sqrt(n * (at[0] - 2 * at[1] + at[2]) / step**2))
+
+
+def _distance(x: np.ndarray, n: np.ndarray, exponent: float) -> float:
+    """Largest gap between the cumulative distributions, at the sizes that occur and just before the next one."""
+    below = np.cumsum(n) / n.sum()
+    beyond = zeta(exponent, np.append(x + 1, x[1:])) / zeta(exponent, x[0])
+    return float(np.abs(1 - beyond - np.append(below, below[:-1])).max())
+
+
+def _vuong(difference: np.ndarray, n: np.ndarray) -> Comparison:
+    ratio, total = float(n @ difference), n.sum()
+    spread = np.sqrt(float(n @ (difference - ratio / total) ** 2) / total)
+    return Comparison(ratio, float(erfc(abs(ratio) / (spread * np.sqrt(2 * total)))) if spread > 0 else 1.0)
+
+
+def _search(loss: Callable[[np.ndarray], float], start: list[float]) -> np.ndarray:
+    found = minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9, "maxiter": 2000})
+    return np.asarray(found.x)
+
+
+def _fit_lognormal(x: np.ndarray, n: np.ndarray, smallest: int) -> np.ndarray:
+    """Log-probabilities under the best lognormal, cut at x_min − 1/2 and gathered over [N − 1/2, N + 1/2]."""
+
+    def log_probability(mean: float, width: float) -> np.ndarray:
+        low, high = (np.log(x - 0.5) - mean) / width, (np.log(x + 0.5) - mean) / width
+        # from the upper tail, where the difference of two survivals keeps its digits
+        log_low, log_high = norm.logsf(low), norm.logsf(high)
+        inside = log_low + np.log1p(-np.exp(np.minimum(log_high - log_low, -1e-300)))
+        return np.asarray(inside - norm.logsf((np.log(smallest - 0.5) - mean) / width))
+
+    def loss(parameters: np.ndarray) -> float:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            value = -float(n @ log_probability(parameters[0], np.exp(parameters[1])))
+        # far in the tail a narrower and farther lognormal becomes a power law: the search is held where digits last
+        return value if np.isfinite(value) and abs(parameters[0]) < 200 else 1e300
+
+    logs = np.log(x)
+    mean = float(n @ logs) / n.sum()
+    width = max(np.sqrt(float(n @ (logs - mean) ** 2) / n.sum()), 0.1)
+    tries = [_search(loss, start) for start in ([mean, np.log(width)], [mean - 4, np.log(3 * width)])]
+    best = min(tries, key=loss)
+    return log_probability(best[0], np.exp(best[1]))
+
+
+def _log_truncated(x: np.ndarray, exponent: float, rate: float, smallest: int) -> np.ndarray:
+    summed = np.arange(smallest, smallest + SUMMED)
+    end = float(summed[-1]) + 0.5
+    total = float(np.sum(summed**-exponent * np.exp(-rate * summed)))
+    if rate * end < 50:
+        # in units of the end, so that the integrand starts at 1
+        rest, _ = quad(lambda t: t**-exponent * np.exp(-rate * end * (t - 1)), 1, np.inf, limit=200)
+        total += rest * end ** (1 - exponent) * np.exp(-rate * end)
+    return np.asarray(-exponent * np.log(x) - rate * x - np.log(total))
+
+
+def _fit_truncated(x: np.ndarray, n: np.ndarray, smallest: int, exponent: float) -> tuple[float, float]:
+    """Exponent and rate of the best N^−α exp(−λN), λ ≥ 0."""
+
+    def loss(parameters: np.ndarray) -> float:
+        rate = float(np.exp(parameters[1]))
+        if not 1e-9 < rate < 50 or not -5 < parameters[0] < HIGHEST:
+            return 1e300
+        return -float(n @ _log_truncated(x, float(parameters[0]), rate, smallest))
+
+    mean = float(n @ x) / n.sum()
+    best = _search(loss, [max(exponent - 0.3, 0.5), np.log(0.1 / mean)])
+    return float(best[0]), float(np.exp(best[1]))

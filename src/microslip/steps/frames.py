@@ -1,0 +1,67 @@
+"""What the measuring steps read of a trajectory: checked grains, and each frame of a batch once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from microslip.core.errors import MicroslipError
+from microslip.data.run import Run
+
+# Frames held at a time while a stage of many frames is averaged.
+FRAMES_AT_A_TIME = 32
+
+
+def check_grains(run: Run) -> None:
+    """Refuse a trajectory whose frames and grains do not belong together.
+
+    Raises
+    ------
+    MicroslipError
+        Frames of another number of grains, a grain that is named twice, a diameter that is not positive, a stage whose
+        frames do not exist.
+    """
+    grains, frames, stages = run.grains, run.frames, run.stages
+    where = run.folder / "trajectory.zarr"
+    n = grains.sizes["grain"]
+    if frames.sizes["grain"] != n:
+        raise MicroslipError(f"{where} holds {n} grains, its frames {frames.sizes['grain']}: it is damaged")
+    named, times = np.unique(grains["id"].to_numpy(), return_counts=True)
+    if (times > 1).any():
+        raise MicroslipError(f"{where} names grain {named[times > 1][0]} {times[times > 1][0]} times: it is damaged")
+    diameter = grains["diameter"].to_numpy()
+    if not (np.isfinite(diameter) & (diameter > 0)).all():
+        bad = int(np.argmin(np.isfinite(diameter) & (diameter > 0)))
+        raise MicroslipError(f"{where} gives grain {bad} the diameter {diameter[bad]:g}: diameters are positive")
+    last = int(stages["end_frame"].max()) if len(stages) else 0
+    if len(stages) and last >= frames.sizes["frame"]:
+        raise MicroslipError(
+            f"stages.csv names frame {last}, {where} has {frames.sizes['frame']}: run `microslip stages {run.folder}`"
+        )
+
+
+def read_frames(values: xr.DataArray, frames: np.ndarray) -> dict[int, np.ndarray]:
+    """A quantity in the named frames, each chunk read once, by frame number.
+
+    Raises
+    ------
+    MicroslipError
+        A frame cannot be read.
+    """
+    wanted = np.unique(frames)
+    try:
+        found = values[wanted].to_numpy()
+    except (ValueError, RuntimeError, OSError) as problem:
+        raise MicroslipError(
+            f"frames {wanted[0]} to {wanted[-1]} of {values.name} cannot be read ({problem}): a chunk is damaged"
+        ) from None
+    return dict(zip(wanted.tolist(), found, strict=True))
+
+
+def every_frame(values: xr.DataArray, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Frame numbers from first to last and the quantity in each, a few read at a time."""
+    for start in range(first, last + 1, FRAMES_AT_A_TIME):
+        piece = read_frames(values, np.arange(start, min(start + FRAMES_AT_A_TIME, last + 1)))
+        yield from piece.items()
