@@ -18,7 +18,7 @@ from microslip.core.errors import MicroslipError
 
 # Cells hold one grain on average, and are no finer than this share of the cutoff: finer ones fit the sphere of
 # neighbours better but make more and shorter runs.
-FINEST = 1 / 8
+FINEST = 1 / 4
 
 
 class Cells(NamedTuple):
