@@ -23,6 +23,7 @@ VERSIONED = [
     "torch",
     "captum",
     "scikit-learn",
+    "distributed",
 ]
 
 
