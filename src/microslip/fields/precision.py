@@ -58,7 +58,7 @@ def precision_floor(
     of: Bool[np.ndarray, "grain"] | None = None,
     seed: int = 103570,
 ) -> float:
-    """Median D²min of two frames of grains that do not move, each rounded to `resolution` [d̄²].
+    """Mean D²min of two frames of grains that do not move, each rounded to `resolution` [d̄²].
 
     Parameters
     ----------
@@ -78,4 +78,4 @@ def precision_floor(
     errors = rng.uniform(-0.5, 0.5, (2, *positions.shape))
     scale = 1e-3
     found = d2min(positions, positions + scale * (errors[1] - errors[0]), box, cutoff, of).d2min
-    return float(np.nanmedian(found)) * (resolution / scale) ** 2 if np.isfinite(found).any() else float("nan")
+    return float(np.nanmean(found)) * (resolution / scale) ** 2 if np.isfinite(found).any() else float("nan")

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from microslip import Box, MicroslipError, d2min, displacement_without_shear, local_strain
+
+
+def test_small_simple_shear_is_half_its_angle_and_no_volume(grains, box):
+    current = grains + np.array([1e-6, 0, 0]) * grains[:, 2:]
+    shear, volume = local_strain(d2min(grains, current, box).gradient)
+    np.testing.assert_allclose(shear, 0.5e-6, rtol=1e-5)
+    np.testing.assert_allclose(volume, 0, atol=1e-11)
+
+
+def test_dilation_is_volume_alone():
+    shear, volume = local_strain(np.broadcast_to(0.01 * np.eye(3), (4, 3, 3)).copy())
+    np.testing.assert_allclose(volume, 0.01 + 0.01**2 / 2)
+    np.testing.assert_allclose(shear, 0, atol=1e-15)
+
+
+def test_a_turn_of_any_angle_is_no_strain():
+    turn = np.array([[0.6, -0.8, 0], [0.8, 0.6, 0], [0, 0, 1.0]])
+    shear, volume = local_strain((turn - np.eye(3))[None])
+    np.testing.assert_allclose([shear[0], volume[0]], 0, atol=1e-12)
+
+
+def test_undefined_stays_undefined():
+    shear, volume = local_strain(np.full((1, 3, 3), np.nan))
+    assert np.isnan([shear[0], volume[0]]).all()
+
+
+def test_agrees_with_ovito(rng, monkeypatch):
+    """Atomic strain: the same tensor, its shear invariant and a third of its trace, over the same neighbours."""
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    pytest.importorskip("ovito")
+    from ovito.data import DataCollection, Particles, SimulationCell
+    from ovito.modifiers import AtomicStrainModifier
+    from ovito.pipeline import Pipeline, PythonSource
+
+    box = Box((10.0, 9.0, 8.0), (True, True, True))
+    frames = [rng.random((800, 3)) * box.lengths]
+    frames.append(frames[0] + rng.normal(0, 0.02, frames[0].shape))
+
+    def collection(positions):
+        data = DataCollection()
+        cell = SimulationCell(pbc=(True, True, True))
+        cell[...] = np.column_stack([np.diag(box.lengths), np.zeros(3)])
+        data.objects.append(cell)
+        particles = Particles()
+        particles.create_property("Position", data=positions)
+        data.objects.append(particles)
+        return data
+
+    def source(positions):
+        return PythonSource(function=lambda _frame, data: data.objects.extend(collection(positions).objects))
+
+    pipeline = Pipeline(source=source(frames[1]))
+    strain = AtomicStrainModifier(cutoff=2.0, output_nonaffine_squared_displacements=True)
+    strain.reference = source(frames[0])
+    pipeline.modifiers.append(strain)
+    theirs = pipeline.compute().particles
+    ours = d2min(frames[0], frames[1], box, 2.0)
+    shear, volume = local_strain(ours.gradient)
+    np.testing.assert_allclose(shear, theirs["Shear Strain"], rtol=1e-6)
+    np.testing.assert_allclose(volume, theirs["Volumetric Strain"], rtol=1e-5, atol=1e-9)
+    # OVITO sums over neighbours where we take the mean
+    np.testing.assert_allclose(ours.d2min * ours.n_neighbours, theirs["Nonaffine Squared Displacement"], rtol=1e-6)
+
+
+def test_simple_shear_between_walls_leaves_nothing(rng):
+    reference = rng.random((300, 3)) * [10, 8, 12]
+    kind = np.repeat([0, 1, 2], [200, 50, 50])
+    reference[kind == 1, 2], reference[kind == 2, 2] = -0.5, 12.5
+    strain = np.array([0.03, 0.0, 0.002])
+    current = reference + strain * (12.5 - reference[:, 2:]) + [0.7, 0, 0]
+    np.testing.assert_allclose(displacement_without_shear(reference, current, kind), 0, atol=1e-12)
+    # without walls: the best straight line
+    bulk = np.zeros(300, dtype=int)
+    np.testing.assert_allclose(displacement_without_shear(reference, current, bulk), 0, atol=1e-12)
+
+
+def test_the_motion_of_single_grains_remains(rng):
+    reference = rng.random((100, 3)) * [10, 8, 12]
+    kind = np.repeat([0, 1, 2], [60, 20, 20])
+    reference[kind == 1, 2], reference[kind == 2, 2] = 0.0, 12.0
+    current = reference.copy()
+    current[5] += [0.1, -0.2, 0.3]
+    left = displacement_without_shear(reference, current, kind)
+    np.testing.assert_allclose(left[5], [0.1, -0.2, 0.3], atol=1e-12)
+    np.testing.assert_allclose(np.delete(left, 5, axis=0), 0, atol=1e-12)
+
+
+def test_other_grains_and_a_flat_layer_are_refused(grains):
+    with pytest.raises(MicroslipError, match="1000, 999 and 1000 grains"):
+        displacement_without_shear(grains, grains[:-1], np.zeros(1000, dtype=int))
+    flat = grains * [1, 1, 0]
+    with pytest.raises(MicroslipError, match="at one height"):
+        displacement_without_shear(flat, flat, np.zeros(1000, dtype=int))
