@@ -1,0 +1,111 @@
+import freud
+import numpy as np
+import pytest
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from microslip import Box, MicroslipError, active_grains, find_clusters, radius_of_gyration
+from microslip.statistics.clusters import cluster_centres
+
+
+def same_parts(one, other):
+    """Whether two labellings cut grains into the same parts."""
+    pairs = set(zip(one.tolist(), other.tolist(), strict=True))
+    return len(pairs) == len(set(one.tolist())) == len(set(other.tolist()))
+
+
+def test_the_top_tenth_is_active(rng):
+    values = rng.random(1000)
+    values[:100] = np.nan
+    active = active_grains(values, 0.1)
+    assert active.sum() == 90
+    assert not active[:100].any()
+    assert values[active].min() > np.nanmax(values[~active])
+    assert active_grains(np.ones(30), 0.1).sum() == 3
+    with pytest.raises(MicroslipError, match="no grain has a value"):
+        active_grains(np.full(3, np.nan))
+    with pytest.raises(MicroslipError, match="fraction = 0"):
+        active_grains(values, 0.0)
+
+
+def test_linked_by_distance_as_freud_links(grains, box, rng):
+    active = rng.random(len(grains)) < 0.3
+    found = find_clusters(grains, active, box, link_distance=1.2)
+    # freud repeats z too: move the periodic image out of reach
+    padded = freud.box.Box(*box.lengths[:2], 2 * box.lengths[2])
+    oracle = freud.cluster.Cluster()
+    oracle.compute((padded, grains[active]), neighbors={"r_max": 1.2})
+    assert same_parts(found.label[active], np.asarray(oracle.cluster_idx))
+    assert (found.label[~active] == 0).all()
+    np.testing.assert_array_equal(np.bincount(found.label)[1:], found.size)
+    assert (np.diff(found.size) <= 0).all()
+
+
+def test_linked_by_contact_as_by_brute_force(grains, box, rng):
+    diameter = rng.uniform(0.8, 1.2, len(grains))
+    active = rng.random(len(grains)) < 0.4
+    own = np.flatnonzero(active)
+    distance = np.linalg.norm(box.minimum_image(grains[own][:, None] - grains[own][None]), axis=2)
+    touching = distance <= (diameter[own][:, None] + diameter[own][None]) / 2
+    _, expected = connected_components(coo_array(touching))
+    assert same_parts(find_clusters(grains, active, box, diameter).label[active], expected)
+
+
+def test_every_cluster_is_laid_out_in_one_piece(grains, box, rng):
+    active = rng.random(len(grains)) < 0.25
+    found = find_clusters(grains, active, box, link_distance=1.1)
+    compact = found.label * np.isin(found.label, np.flatnonzero(~found.wraps) + 1)
+    own = np.flatnonzero(compact)
+    apart = found.positions[own][:, None] - found.positions[own][None]
+    nearest = box.minimum_image(grains[own][:, None] - grains[own][None])
+    linked = (np.linalg.norm(nearest, axis=2) <= 1.1) & (compact[own][:, None] == compact[own][None])
+    np.testing.assert_allclose(apart[linked], nearest[linked], atol=1e-9)
+
+
+def test_a_chain_around_the_cell_has_no_shape():
+    box = Box((6.0, 6.0, 6.0))
+    chain = np.column_stack([np.arange(6.0), np.full(6, 3.0), np.full(6, 3.0)])
+    found = find_clusters(chain, np.ones(6, dtype=bool), box, link_distance=1.01)
+    assert found.wraps.tolist() == [True]
+    assert np.isnan(radius_of_gyration(found, np.ones(6))).all()
+    open_chain = find_clusters(chain[:5], np.ones(5, dtype=bool), box, link_distance=1.01)
+    assert radius_of_gyration(open_chain, np.ones(5))[0] == pytest.approx(np.sqrt(2))
+
+
+def test_moving_and_renumbering_grains_changes_nothing(grains, box, rng):
+    active, diameter = rng.random(len(grains)) < 0.3, rng.uniform(0.8, 1.2, len(grains))
+    here = find_clusters(grains, active, box, diameter)
+    moved = grains + np.array([3.3, -17.1, 0.4])
+    there = find_clusters(moved, active, box, diameter)
+    assert same_parts(here.label, there.label)
+    np.testing.assert_allclose(
+        np.sort(radius_of_gyration(here, diameter)), np.sort(radius_of_gyration(there, diameter)), atol=1e-9
+    )
+    order = rng.permutation(len(grains))
+    mixed = find_clusters(grains[order], active[order], box, diameter[order])
+    assert same_parts(here.label[order], mixed.label)
+
+
+def test_radius_and_centre_of_a_pair_across_a_face(box):
+    pair = np.array([[9.8, 1.0, 1.0], [0.6, 1.0, 1.0], [5.0, 5.0, 5.0]])
+    diameter = np.array([2.0, 1.0, 1.0])
+    found = find_clusters(pair, np.ones(3, dtype=bool), box, diameter)
+    assert found.size.tolist() == [2, 1]
+    # volumes 8 and 1: the centre divides 0.8 as 1 to 8, and R_g² = 8·1/81 · 0.8²
+    np.testing.assert_allclose(radius_of_gyration(found, diameter), [np.sqrt(8) / 9 * 0.8, 0], atol=1e-12)
+    np.testing.assert_allclose(box.wrap(cluster_centres(found, diameter))[0], [9.8 + 0.8 / 9, 1, 1])
+
+
+def test_no_active_grain_makes_no_cluster(grains, box):
+    found = find_clusters(grains, np.zeros(len(grains), dtype=bool), box, link_distance=1.0)
+    assert len(found.size) == 0
+
+
+def test_bad_input_is_refused(grains, box):
+    active = np.ones(len(grains), dtype=bool)
+    with pytest.raises(MicroslipError, match="not both or neither"):
+        find_clusters(grains, active, box)
+    with pytest.raises(MicroslipError, match="999 values for 1000 grains"):
+        find_clusters(grains, active[1:], box, link_distance=1.0)
+    with pytest.raises(MicroslipError, match="half the smallest periodic length"):
+        find_clusters(grains, active, box, link_distance=5.0)
