@@ -42,7 +42,7 @@ def test_a_smaller_copy_is_more_efficient(box, rng):
     centres = 3 + rng.random((40, 3))
     near = global_efficiency(centres, box)
     assert global_efficiency(centres * 0.5, box) == pytest.approx(2 * near)
-    assert global_efficiency(centres + [2.0, 9.0, 1.0], box) == pytest.approx(near)
+    assert global_efficiency(centres + np.array([2.0, 9.0, 1.0]), box) == pytest.approx(near)
 
 
 def test_one_cluster_or_two_at_one_place_are_refused(box):

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from microslip.statistics.ornstein_zernike import correlation_length_sensitivity, fit_ornstein_zernike
 

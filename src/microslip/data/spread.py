@@ -74,7 +74,7 @@ def _client(batches: Batches, n_batches: int) -> Iterator[Any]:
         n_workers=min(batches.workers, n_batches),
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         silence_logs=50,
         env={"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
     )
@@ -97,7 +97,7 @@ def _through(client: Any, work: Callable[[Path, slice], None], store: Path, slic
         return future
 
     first = [future for _ in range(IN_FLIGHT * n_threads) if (future := submit()) is not None]
-    running = distributed.as_completed(first)
+    running = distributed.as_completed(first, loop=client.loop)
     try:
         for future in running:
             try:
