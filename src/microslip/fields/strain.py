@@ -15,7 +15,7 @@ def local_strain(
 
     .. math:: \\eta = \\tfrac12 (G + G^T + G^T G), \\qquad
         \\eta_{vol} = \\tfrac13 \\mathrm{tr}\\,\\eta, \\qquad
-        \\eta_{shear} = \\sqrt{\\tfrac12 \\textstyle\\sum_{ab} (\\eta_{ab} - \\eta_{vol} \\delta_{ab})^2}
+        \\eta_{shear} = \\sqrt{\\tfrac12 \\sum_{ab} (\\eta_{ab} - \\eta_{vol} \\delta_{ab})^2}
 
     Parameters
     ----------
