@@ -68,12 +68,14 @@ def test_an_interrupted_store_goes_on_where_it_stopped(tmp_path):
     target, seen = tmp_path / "s.zarr", []
 
     def fill(stop_at):
+        def work(path, batch):
+            if batch.start == stop_at:
+                raise KeyboardInterrupt
+            seen.append(batch.start)
+            zarr.open_group(path, mode="r+")["values"][batch] = np.arange(batch.start, batch.stop)
+
         with batched_store(target, "same", make) as store:
-            for batch in store.batches(10, 2):
-                if batch.start == stop_at:
-                    raise KeyboardInterrupt
-                seen.append(batch.start)
-                store.group["values"][batch] = np.arange(batch.start, batch.stop)
+            store.fill(10, 2, work, lambda done, total: None)
 
     with pytest.raises(KeyboardInterrupt):
         fill(6)
@@ -85,11 +87,13 @@ def test_an_interrupted_store_goes_on_where_it_stopped(tmp_path):
 
 
 def test_an_interrupted_store_of_other_settings_is_made_anew(tmp_path):
+    def work(_path, batch):
+        if batch.start:
+            raise KeyboardInterrupt
+
     def interrupt():
         with batched_store(tmp_path / "s.zarr", "one", make) as store:
-            for batch in store.batches(10, 2):
-                if batch.start:
-                    raise KeyboardInterrupt
+            store.fill(10, 2, work, lambda done, total: None)
 
     with pytest.raises(KeyboardInterrupt):
         interrupt()
