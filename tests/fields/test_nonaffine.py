@@ -1,12 +1,24 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import freud
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from microslip import Box, MicroslipError, d2min
+from microslip import Box, MicroslipError, d2min, local_strain
+from microslip.dem.engine import environment
+
+LAMMPS = Path(__file__).with_name("lammps_d2min.py")
+PATIENCE = 60
 
 # D²min of motions of order one is exact to the rounding of squared coordinates.
 EXACT = 1e-12
+
+# Two sums over the same forty neighbours, for motions of a hundredth of the cutoff.
+OTHER_LIBRARY = 1e-9
 
 
 def naive(reference, current, box, cutoff):
@@ -42,6 +54,89 @@ def test_neighbours_agree_with_freud(grains, box):
     query = freud.locality.AABBQuery(*system).query(grains, {"r_max": 2.0, "exclude_ii": True})
     counts = np.bincount(query.toNeighborList().query_point_indices, minlength=len(grains))
     np.testing.assert_array_equal(d2min(grains, grains, box).n_neighbours, counts)
+
+
+def neighbour_sets(positions, box, cutoff):
+    """Whether two grains are neighbours, for all pairs."""
+    vectors = box.minimum_image(positions[:, None] - positions[None])
+    return (vectors**2).sum(axis=2) <= cutoff**2
+
+
+@pytest.fixture
+def slow_frames(grains, box, rng):
+    """Motions so small that most grains keep their neighbours, none of them through the walls of LAMMPS' box."""
+    grains[:, 2] = np.clip(grains[:, 2], 0.1, box.lengths[2] - 0.1)
+    displacement = rng.normal(0, 0.004, grains.shape)
+    displacement[:, 0] += 0.01 * grains[:, 2]
+    return grains, displacement
+
+
+def test_agrees_with_lammps(slow_frames, box):
+    """Its D²min is a root of the mean, its neighbours are those at the end, its strain is FᵀF − 1."""
+    reference, displacement = slow_frames
+    case = {"lengths": box.lengths, "cutoff": 2.0}
+    case |= {"reference": reference.tolist(), "displacement": displacement.tolist()}
+    process = subprocess.run(
+        [sys.executable, str(LAMMPS)],
+        input=json.dumps(case),
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    root, volumetric, deviatoric = np.array(json.loads(process.stdout)).T
+    found = d2min(reference, reference + displacement, box, 2.0)
+    shear, volume = local_strain(found.gradient)
+    start, end = (neighbour_sets(frame, box, 2.0) for frame in (reference, reference + displacement))
+    same = (start == end).all(axis=1)
+    assert 0.3 < same.mean() < 0.9
+    np.testing.assert_allclose(root[same] ** 2, found.d2min[same], rtol=OTHER_LIBRARY)
+    np.testing.assert_allclose(volumetric[same] / 2, volume[same], rtol=OTHER_LIBRARY, atol=1e-13)
+    np.testing.assert_allclose(deviatoric[same] / 2, shear[same], rtol=OTHER_LIBRARY)
+    # the others by least squares over the neighbours that they have at the end
+    for i in np.flatnonzero(~same):
+        j = np.flatnonzero(end[i] & (np.arange(len(reference)) != i))
+        vectors = box.minimum_image(reference[j] - reference[i])
+        later = vectors + displacement[j] - displacement[i]
+        affine = np.linalg.lstsq(vectors, later, rcond=None)[0]
+        theirs = np.mean(((later - vectors @ affine) ** 2).sum(axis=1))
+        assert root[i] ** 2 == pytest.approx(theirs, rel=OTHER_LIBRARY)
+        assert found.d2min[i] != pytest.approx(theirs, rel=OTHER_LIBRARY, abs=0)
+
+
+def test_agrees_with_ovito_between_walls(slow_frames, box, monkeypatch):
+    """OVITO sums over the neighbours of the reference frame, whoever leaves or joins them later."""
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    pytest.importorskip("ovito")
+    from ovito.data import DataCollection, Particles, SimulationCell
+    from ovito.modifiers import AtomicStrainModifier
+    from ovito.pipeline import Pipeline, PythonSource
+
+    def source(positions):
+        def fill(_frame: int, data: DataCollection):
+            cell = SimulationCell(pbc=box.periodic)
+            cell[...] = np.column_stack([np.diag(box.lengths), np.zeros(3)])
+            data.objects.append(cell)
+            particles = Particles()
+            particles.create_property("Position", data=positions)
+            data.objects.append(particles)
+
+        return PythonSource(function=fill)
+
+    reference, displacement = slow_frames
+    current = reference + displacement
+    pipeline = Pipeline(source=source(current))
+    strain = AtomicStrainModifier(cutoff=2.0, output_nonaffine_squared_displacements=True)
+    strain.reference = source(reference)
+    pipeline.modifiers.append(strain)
+    theirs = np.array(pipeline.compute().particles["Nonaffine Squared Displacement"])
+    ours = d2min(reference, current, box, 2.0)
+    start, end = (neighbour_sets(frame, box, 2.0) for frame in (reference, current))
+    assert (start != end).any(axis=1).mean() > 0.1
+    np.testing.assert_allclose(ours.d2min * ours.n_neighbours, theirs, rtol=OTHER_LIBRARY)
+    np.testing.assert_array_equal(ours.n_neighbours, start.sum(axis=1) - 1)
 
 
 def test_affine_motion_leaves_nothing_and_gives_its_map(rng):

@@ -23,6 +23,34 @@ def test_a_turn_of_any_angle_is_no_strain():
     np.testing.assert_allclose([shear[0], volume[0]], 0, atol=1e-12)
 
 
+def test_large_simple_shear():
+    """η has γ/2 off the diagonal and γ²/2 at zz: all of second order is kept."""
+    gamma = 0.3
+    gradient = np.zeros((1, 3, 3))
+    gradient[0, 0, 2] = gamma
+    shear, volume = local_strain(gradient)
+    assert volume[0] == pytest.approx(gamma**2 / 6)
+    assert shear[0] == pytest.approx(np.sqrt(gamma**2 / 4 + gamma**4 / 12))
+
+
+def test_is_told_by_the_principal_stretches(rng):
+    """Of any map, from its singular values: η = (s² − 1) / 2."""
+    gradient = rng.normal(0, 0.3, (500, 3, 3))
+    principal = (np.linalg.svd(gradient + np.eye(3), compute_uv=False) ** 2 - 1) / 2
+    shear, volume = local_strain(gradient)
+    np.testing.assert_allclose(volume, principal.mean(axis=1), atol=1e-13)
+    np.testing.assert_allclose(shear, np.sqrt(principal.var(axis=1) * 1.5), atol=1e-13)
+
+
+def test_a_turn_of_the_end_frame_changes_nothing(rng):
+    box = Box((10.0, 8.0, 12.0), (False, False, False))
+    reference = rng.random((400, 3)) * box.lengths
+    current = reference @ (np.eye(3) + rng.normal(0, 0.02, (3, 3))) + rng.normal(0, 0.02, reference.shape)
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    here, there = (local_strain(d2min(reference, end, box).gradient) for end in (current, current @ turn.T))
+    np.testing.assert_allclose(there, here, atol=1e-10)
+
+
 def test_undefined_stays_undefined():
     shear, volume = local_strain(np.full((1, 3, 3), np.nan))
     assert np.isnan([shear[0], volume[0]]).all()
@@ -78,6 +106,16 @@ def test_simple_shear_between_walls_leaves_nothing(rng):
     np.testing.assert_allclose(displacement_without_shear(reference, current, bulk), 0, atol=1e-12)
 
 
+@pytest.mark.parametrize("missing", [1, 2])
+def test_without_a_wall_the_line_is_that_of_least_squares(rng, missing):
+    reference = rng.random((300, 3)) * [10, 8, 12]
+    current = reference + rng.normal(0, 0.1, reference.shape) + 0.02 * reference[:, 2:]
+    kind = np.repeat([0, 3 - missing], [250, 50])
+    z, moved = reference[:, 2], current - reference
+    lines = np.polynomial.polynomial.polyval(z, np.polynomial.polynomial.polyfit(z, moved, 1)).T
+    np.testing.assert_allclose(displacement_without_shear(reference, current, kind), moved - lines, atol=1e-12)
+
+
 def test_the_motion_of_single_grains_remains(rng):
     reference = rng.random((100, 3)) * [10, 8, 12]
     kind = np.repeat([0, 1, 2], [60, 20, 20])
@@ -95,3 +133,18 @@ def test_other_grains_and_a_flat_layer_are_refused(grains):
     flat = grains * [1, 1, 0]
     with pytest.raises(MicroslipError, match="at one height"):
         displacement_without_shear(flat, flat, np.zeros(1000, dtype=int))
+
+
+@pytest.mark.parametrize("height", [0.1, 3.7, 5.0])
+def test_a_flat_layer_is_refused_at_any_height(grains, rng, height):
+    """The mean of equal numbers need not be that number: their spread is rounding, not zero."""
+    flat = grains * [1, 1, 0] + [0, 0, height]
+    with pytest.raises(MicroslipError, match="at one height"):
+        displacement_without_shear(flat, flat + rng.normal(0, 0.1, flat.shape), np.zeros(1000, dtype=int))
+
+
+def test_walls_at_one_height_are_refused(grains):
+    kind = np.repeat([0, 1, 2], [800, 100, 100])
+    grains[kind > 0, 2] = 3.0
+    with pytest.raises(MicroslipError, match="height"):
+        displacement_without_shear(grains, grains, kind)

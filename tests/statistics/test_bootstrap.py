@@ -57,3 +57,41 @@ def test_few_known_samples_give_no_interval():
     assert low[0] == pytest.approx(0.025)
     assert high[0] == pytest.approx(0.975)
     assert np.isnan([low[1], high[1]]).all()
+
+
+def test_no_stage_makes_no_block():
+    assert number_blocks(0, 5).tolist() == []
+    assert block_sums(np.empty((0, 2)), number_blocks(0, 5), np.empty((0, 3))).shape == (0, 3, 2)
+
+
+def test_a_sample_is_a_sum_over_the_blocks_drawn(rng):
+    sums, weights = rng.random((6, 2, 3)), draws(6, 20, 3)
+    for sample, found in zip(weights, resample(sums, weights), strict=True):
+        np.testing.assert_allclose(found, sum(sample[b] * sums[b] for b in range(6)))
+
+
+def test_the_p_value_stays_between_its_bounds(rng):
+    assert p_value(np.zeros(99)) == 1
+    assert p_value(-np.ones(99)) == p_value(np.ones(99)) == pytest.approx(2 / 100)
+    for _ in range(50):
+        samples = rng.normal(rng.normal(), 1, 99)
+        assert 2 / 100 <= p_value(samples) <= 1
+        assert p_value(-samples) == p_value(samples)
+        assert p_value(np.append(samples, [np.nan] * 5)) == p_value(samples)
+
+
+def test_the_p_value_of_nothing_is_as_small_as_it_says(rng):
+    """Means of data around zero: of 400, about a tenth has a p-value below a tenth."""
+    small = 0
+    for trial in range(400):
+        drawn = resample(rng.normal(size=(60, 1, 1)), draws(60, 300, trial))[:, 0, 0]
+        small += p_value(drawn) < 0.1
+    assert small / 400 == pytest.approx(0.1, abs=0.05)
+
+
+@pytest.mark.parametrize("nothing", [np.nan, np.inf, -np.inf])
+def test_an_interval_is_that_of_the_samples_that_have_a_value(nothing, rng):
+    samples = rng.normal(size=200)
+    samples[::20] = nothing
+    expected = np.percentile(samples[np.isfinite(samples)], [2.5, 97.5])
+    np.testing.assert_allclose(interval(samples), expected)

@@ -109,3 +109,101 @@ def test_bad_input_is_refused(grains, box):
         find_clusters(grains, active[1:], box, link_distance=1.0)
     with pytest.raises(MicroslipError, match="half the smallest periodic length"):
         find_clusters(grains, active, box, link_distance=5.0)
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.01, np.nan])
+def test_a_fraction_that_is_none_is_refused(fraction):
+    with pytest.raises(MicroslipError, match="is not between 0 and 1"):
+        active_grains(np.arange(9.0), fraction)
+
+
+def test_a_fraction_of_one_takes_all_and_the_smallest_takes_one():
+    values = np.array([3.0, np.nan, 1.0, 2.0])
+    assert active_grains(values, 1.0).tolist() == [True, False, True, True]
+    assert active_grains(values, 1e-6).tolist() == [True, False, False, False]
+
+
+def test_laid_out_clusters_hang_together_without_the_cell(grains, box, rng):
+    active = rng.random(len(grains)) < 0.3
+    found = find_clusters(grains, active, box, link_distance=1.2)
+    own = np.flatnonzero(active)
+    apart = np.linalg.norm(found.positions[own][:, None] - found.positions[own][None], axis=2)
+    label = found.label[own]
+    linked = (apart <= 1.2 + 1e-9) & (label[:, None] == label[None])
+    assert connected_components(coo_array(linked))[0] == len(found.size)
+    turns = (found.positions[own] - grains[own]) / box.lengths
+    np.testing.assert_allclose(turns, np.round(turns), atol=1e-12)
+    assert (np.round(turns)[:, 2] == 0).all()
+    assert np.round(turns)[:, :2].any()
+    assert np.isnan(found.positions[~active]).all()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("start", [0.0, 2.5, 5.0])
+def test_only_chains_along_periodic_axes_reach_around(axis, start):
+    box = Box((6.0, 6.0, 6.0))
+    chain = np.full((6, 3), 3.0)
+    chain[:, axis] = np.arange(6.0) + (start if axis < 2 else 0.0)
+    chain = box.wrap(chain)
+    found = find_clusters(chain, np.ones(6, dtype=bool), box, np.ones(6) * 1.001)
+    assert found.wraps.tolist() == [axis < 2]
+    # of five, none closes the ring, wherever the face cuts it: (5² − 1)/12
+    part = find_clusters(chain[:5], np.ones(5, dtype=bool), box, np.ones(5) * 1.001)
+    assert not part.wraps.any()
+    np.testing.assert_allclose(radius_of_gyration(part, np.ones(5)), [np.sqrt(2)])
+
+
+def test_a_staircase_around_the_cell_wraps_and_a_small_ring_does_not():
+    box = Box((8.0, 8.0, 8.0))
+    steps = np.column_stack([np.arange(8.0), np.arange(8.0), np.full(8, 4.0)])
+    assert find_clusters(steps, np.ones(8, dtype=bool), box, link_distance=1.5).wraps.tolist() == [True]
+    angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    ring = box.wrap(np.column_stack([2 * np.cos(angle), 2 * np.sin(angle), np.full(12, 4.0)]))
+    found = find_clusters(ring, np.ones(12, dtype=bool), box, link_distance=1.1)
+    assert found.wraps.tolist() == [False]
+    assert radius_of_gyration(found, np.ones(12))[0] == pytest.approx(2)
+
+
+def test_every_grain_keeps_the_radius_of_its_cluster_when_renumbered(grains, box, rng):
+    active, diameter = rng.random(len(grains)) < 0.3, rng.uniform(0.8, 1.2, len(grains))
+    order = rng.permutation(len(grains))
+    here = find_clusters(grains, active, box, diameter)
+    there = find_clusters(grains[order], active[order], box, diameter[order])
+    np.testing.assert_array_equal(here.size, there.size)
+    chosen = active[order]
+    radius = radius_of_gyration(here, diameter)[here.label[order][chosen] - 1]
+    np.testing.assert_allclose(radius_of_gyration(there, diameter[order])[there.label[chosen] - 1], radius, atol=1e-9)
+
+
+def test_radii_are_those_of_a_loop_over_the_clusters(grains, box, rng):
+    active, diameter = rng.random(len(grains)) < 0.2, rng.uniform(0.8, 1.2, len(grains))
+    found = find_clusters(grains, active, box, diameter)
+    assert not found.wraps.any()
+    for number, radius in enumerate(radius_of_gyration(found, diameter), start=1):
+        points, volume = found.positions[found.label == number], diameter[found.label == number] ** 3
+        centre = np.average(points, axis=0, weights=volume)
+        assert radius**2 == pytest.approx(np.average(((points - centre) ** 2).sum(axis=1), weights=volume), abs=1e-9)
+
+
+def test_an_inactive_grain_may_be_lost_and_an_active_one_may_not(grains, box):
+    lost = grains.copy()
+    lost[7] = np.nan
+    active = np.arange(len(grains)) != 7
+    assert find_clusters(lost, active, box, link_distance=1.0).size.sum() == len(grains) - 1
+    with pytest.raises(MicroslipError, match="mend or drop"):
+        find_clusters(lost, np.ones(len(grains), dtype=bool), box, link_distance=1.0)
+    with pytest.raises(MicroslipError, match="half the smallest periodic length"):
+        find_clusters(grains, active, box, np.full(len(grains), 4.1))
+
+
+def test_the_centre_of_a_cluster_does_not_hang_on_the_order_of_its_grains(grains, box, rng):
+    """That of one that reaches around the cell, too: the efficiency is measured between centres."""
+    diameter = np.full(len(grains), 1.3)
+    active = grains[:, 2] < 3
+    order = rng.permutation(len(grains))
+    here = find_clusters(grains, active, box, diameter)
+    there = find_clusters(grains[order], active[order], box, diameter)
+    assert here.wraps[0]
+    one, other = cluster_centres(here, diameter)[0], cluster_centres(there, diameter)[0]
+    nowhere = np.isnan(one).all() and np.isnan(other).all()
+    assert nowhere or np.abs(box.minimum_image(one - other)).max() < 1e-9

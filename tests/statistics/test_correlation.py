@@ -1,10 +1,8 @@
 import freud
 import numpy as np
-import pandas as pd
 import pytest
 
-from microslip import Box, MicroslipError, fit_ornstein_zernike, spatial_correlation
-from microslip.statistics.bins import bin_stages
+from microslip import Box, MicroslipError, spatial_correlation
 
 edges = np.linspace(0, 3.75, 16)
 
@@ -52,17 +50,6 @@ def test_walls_are_left_out(grains, box, rng):
     np.testing.assert_allclose(with_walls.correlation, alone.correlation)
 
 
-@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
-def test_the_fit_finds_a_known_length(exponent, rng):
-    r = (edges[:-1] + edges[1:]) / 2
-    exact = 0.4 * r**-exponent * np.exp(-r / 1.7)
-    assert fit_ornstein_zernike(r, exact, exponent=exponent).xi == pytest.approx(1.7, rel=1e-4)
-    error = np.full_like(r, 0.003)
-    intervals = [fit_ornstein_zernike(r, exact + rng.normal(0, error), error, exponent=exponent) for _ in range(200)]
-    covered = np.mean([fit.xi_low <= 1.7 <= fit.xi_high for fit in intervals])
-    assert 0.88 <= covered <= 0.99
-
-
 @pytest.mark.parametrize(
     ("values", "bins", "message"),
     [
@@ -75,27 +62,3 @@ def test_the_fit_finds_a_known_length(exponent, rng):
 def test_bad_input_is_refused(grains, box, values, bins, message):
     with pytest.raises(MicroslipError, match=message):
         spatial_correlation(grains, values, box, bins)
-
-
-@pytest.mark.parametrize("shape", [lambda r: 0.1 * r, lambda r: 0 * r + 0.3, lambda r: 0.1 * np.cos(9 * r)])
-def test_what_does_not_decay_has_no_length(shape):
-    r = np.linspace(1, 4, 20)
-    with pytest.raises(MicroslipError):
-        fit_ornstein_zernike(r, shape(r))
-
-
-def test_a_correlation_of_nothing_has_no_length():
-    r = np.linspace(1, 4, 10)
-    with pytest.raises(MicroslipError, match="distance bins are too few"):
-        fit_ornstein_zernike(r, np.full(10, np.nan))
-
-
-def test_bins_hold_every_stage_once_per_kind():
-    size = np.geomspace(1e-4, 1e-1, 40)
-    kind = np.where(np.arange(40) % 2, "slip", "stick")
-    stages = pd.DataFrame({"stage": range(40), "kind": kind, "fluctuation": np.where(kind == "slip", size, -size)})
-    groups = bin_stages(stages, 5)
-    in_bins = groups[groups["by"] == "bin"]
-    assert sorted(in_bins["members"].sum()) == list(range(40))
-    assert groups[groups["by"] == "kind"]["n_stages"].tolist() == [20, 20]
-    assert (np.sign(in_bins["mean_fluctuation"]) == np.where(in_bins["kind"] == "slip", 1, -1)).all()

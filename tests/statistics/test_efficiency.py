@@ -50,3 +50,45 @@ def test_one_cluster_or_two_at_one_place_are_refused(box):
         global_efficiency(np.ones((1, 3)), box)
     with pytest.raises(MicroslipError, match="the same centre"):
         global_efficiency(np.array([[1.0, 1, 1], [1, 1, 1], [3, 3, 3]]), box)
+
+
+def along(axis, places):
+    centres = np.ones((len(places), 3))
+    centres[:, axis] = places
+    return centres
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_line_of_equally_spaced_centres_in_closed_form(axis):
+    # in a cell so long that nothing reaches around
+    box = Box((40.0, 40.0, 40.0))
+    n, spacing = 12, 0.75
+    steps = np.arange(1, n)
+    expected = 2 * ((n - steps) / (spacing * steps)).sum() / (n * (n - 1))
+    assert global_efficiency(along(axis, 1 + spacing * np.arange(n)), box, 2) == pytest.approx(expected)
+
+
+def test_a_line_of_growing_gaps_hangs_together_by_one_neighbour_each():
+    # each asks for the one before it, and distances along a line are those of the path
+    places = np.cumsum(1.0 + 0.1 * np.arange(10))
+    apart = np.abs(places[:, None] - places[None])
+    expected = (1 / apart[apart > 0]).sum() / 90
+    assert global_efficiency(along(2, places), Box((9.0, 9.0, 30.0)), 1) == pytest.approx(expected)
+
+
+def test_a_link_reaches_across_periodic_faces_and_not_across_walls():
+    box = Box((10.0, 10.0, 10.0))
+    for axis in range(2):
+        assert global_efficiency(along(axis, [0.5, 9.5]), box) == pytest.approx(1)
+    assert global_efficiency(along(2, [0.5, 9.5]), box) == pytest.approx(1 / 9)
+
+
+def test_order_of_the_centres_and_neighbours_beyond_all_change_nothing(box, rng):
+    centres = rng.random((30, 3)) * box.lengths
+    found = global_efficiency(centres, box)
+    assert global_efficiency(rng.permutation(centres), box) == pytest.approx(found)
+    # where every centre is joined to every other, the paths are straight
+    apart = np.linalg.norm(box.minimum_image(centres[:, None] - centres[None]), axis=2)
+    straight = (1 / apart[apart > 0]).sum() / (30 * 29)
+    assert global_efficiency(centres, box, 29) == pytest.approx(straight)
+    assert global_efficiency(centres, box, 500) == pytest.approx(straight)

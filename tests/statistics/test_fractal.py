@@ -55,3 +55,43 @@ def test_small_and_shapeless_clusters_are_left_out():
 def test_no_dimension_but_a_reason(size, radius, message):
     with pytest.raises(MicroslipError, match=message):
         fractal_dimension(size, radius)
+
+
+def test_lines_of_grains_have_their_radius_in_closed_form():
+    size = np.arange(10, 201)
+    radius = np.array([gyration(np.arange(n)[:, None]) for n in size])
+    np.testing.assert_allclose(radius, np.sqrt((size**2 - 1) / 12))
+    assert fractal_dimension(size, radius).dimension == pytest.approx(1, rel=0.005)
+
+
+def test_the_unit_of_length_is_in_the_prefactor_alone(rng):
+    size = rng.integers(3, 200, 100)
+    radius = size**0.5 * np.exp(rng.normal(0, 0.1, 100))
+    one, other = fractal_dimension(size, radius), fractal_dimension(size, 7 * radius)
+    assert other.dimension == pytest.approx(one.dimension)
+    assert other.standard_error == pytest.approx(one.standard_error)
+    assert other.prefactor == pytest.approx(7 * one.prefactor)
+
+
+def test_moments_add_up_over_single_clusters(rng):
+    size, radius = rng.integers(1, 20, 60), rng.random(60)
+    singly = [log_moments(size[i : i + 1], radius[i : i + 1]) for i in range(60)]
+    np.testing.assert_allclose(np.sum(singly, axis=0), log_moments(size, radius))
+    assert log_moments(size, radius)[0] == (size >= 3).sum()
+    assert (log_moments(size[:0], radius[:0]) == 0).all()
+
+
+@pytest.mark.parametrize("radius", [1.0, 1.3, 2.2, 0.1])
+def test_a_radius_that_stays_the_same_does_not_grow(radius):
+    with pytest.raises(MicroslipError, match="does not grow"):
+        fractal_dimension(np.arange(3, 40), np.full(37, radius))
+
+
+def test_the_true_dimension_lies_within_its_error_as_often_as_it_says(rng):
+    size = rng.integers(3, 200, 60)
+    inside = 0
+    for _ in range(300):
+        found = fractal_dimension(size, size**0.5 * np.exp(rng.normal(0, 0.2, 60)))
+        inside += abs(found.dimension - 2) < 1.96 * found.standard_error
+    # 95 of 100, by three standard deviations of a binomial
+    assert inside / 300 == pytest.approx(0.95, abs=0.038)

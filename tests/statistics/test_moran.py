@@ -41,3 +41,24 @@ def test_walls_are_left_out_and_constants_refused(grains, box, rng):
         moran_i(grains, np.ones(1000), box)
     with pytest.raises(MicroslipError, match="no grain has a neighbour"):
         moran_i(np.array([[1.0, 1, 1], [5, 5, 5]]), np.array([0.0, 1.0]), box)
+
+
+@pytest.mark.parametrize("alike", [0.0, 1.0, 0.1, 1 / 3, 3.3])
+def test_values_all_alike_are_refused(grains, box, alike):
+    with pytest.raises(MicroslipError, match="no fluctuation"):
+        moran_i(grains, np.full(len(grains), alike), box)
+
+
+def test_scale_offset_place_and_order_drop_out(grains, box, rng):
+    values = np.sin(grains[:, 0]) + rng.random(len(grains))
+    found = moran_i(grains, values, box)
+    assert found > 0.1
+    order = rng.permutation(len(grains))
+    assert moran_i(grains, 5 - 3 * values, box) == pytest.approx(found)
+    assert moran_i(grains[order], values[order], box) == pytest.approx(found)
+    assert moran_i(grains + np.array([4.4, -9.1, 0.7]), values, box) == pytest.approx(found)
+
+
+def test_a_cutoff_beyond_half_the_cell_is_refused(grains, box, rng):
+    with pytest.raises(MicroslipError, match="half the smallest periodic length"):
+        moran_i(grains, rng.random(len(grains)), box, 4.5)

@@ -56,3 +56,58 @@ def test_the_minima_of_a_known_curve():
 def test_bad_input_is_refused(positions, box, bins, message):
     with pytest.raises(MicroslipError, match=message):
         pair_correlation(positions, box, bins)
+
+
+def test_a_slab_hardly_higher_than_the_distances_gives_one_too(rng):
+    # a shell may then reach beyond both walls
+    box = Box((12.0, 11.0, 4.0))
+    found = [pair_correlation(rng.random((600, 3)) * box.lengths, box, edges, height=4.0).g for _ in range(60)]
+    error = np.std(found, axis=0) / np.sqrt(60)
+    assert (np.abs(np.mean(found, axis=0) - 1)[4:] < 4 * error[4:]).all()
+
+
+def test_pairs_are_counted_as_by_brute_force(grains, box):
+    distance = np.linalg.norm(box.minimum_image(grains[:, None] - grains[None]), axis=2)
+    counts, _ = np.histogram(distance[np.triu_indices(len(grains), 1)], edges)
+    found = pair_correlation(grains, box, edges)
+    np.testing.assert_array_equal(found.n_pairs, counts)
+    np.testing.assert_allclose(found.r, (edges[:-1] + edges[1:]) / 2)
+
+
+def test_the_place_and_order_of_the_grains_drop_out(grains, box, rng):
+    one = pair_correlation(grains, box, edges).g
+    moved = rng.permutation(grains) + np.array([3.7, -21.3, 1.9])
+    np.testing.assert_allclose(pair_correlation(moved, box, edges).g, one, rtol=5e-3)
+
+
+def test_the_height_is_found_where_it_is_not_given(grains, box):
+    found, given = pair_correlation(grains, box, edges), pair_correlation(grains, box, edges, height=12.0)
+    np.testing.assert_allclose(found.g, given.g, rtol=0.01)
+
+
+def test_noise_makes_no_minimum(rng):
+    r = np.arange(0.01, 5, 0.02)
+    g = 1 + np.where(r > 0.8, 1.5 * np.exp(-0.6 * (r - 1)) * np.cos(2 * np.pi * (r - 1)), -1)
+    for _ in range(50):
+        first, second = find_minima(r, g + rng.normal(0, 0.01, len(r)))
+        assert first == pytest.approx(1.5, abs=0.1)
+        assert second == pytest.approx(2.5, abs=0.1)
+
+
+def test_distances_beyond_half_the_cell_are_refused(grains, box):
+    with pytest.raises(MicroslipError, match="half the smallest periodic length"):
+        pair_correlation(grains, box, np.linspace(0, 4.5, 10))
+
+
+def test_the_minima_lie_where_the_curve_says():
+    r = np.arange(0.01, 5, 0.02)
+    g = 1 + np.where(r > 0.8, 1.5 * np.exp(-0.6 * (r - 1)) * np.cos(2 * np.pi * (r - 1)), -1)
+    # tan 2π(r − 1) = −0.6/2π; the filter shifts a damped cosine by its variance times the damping, 0.05² · 0.6
+    exact = 1.5 - np.arctan(0.6 / (2 * np.pi)) / (2 * np.pi) + 0.05**2 * 0.6
+    np.testing.assert_allclose(find_minima(r, g), [exact, exact + 1], atol=2e-4)
+
+
+def test_a_lost_grain_is_named(grains, box):
+    grains[7] = np.nan
+    with pytest.raises(MicroslipError, match="position of grain 7"):
+        pair_correlation(grains, box, edges)

@@ -2,10 +2,15 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.special import zeta
 from scipy.stats import zipf
 
 from microslip import MicroslipError, fit_power_law
 from microslip.statistics.power_law import count_sizes, exponent_at
+
+# The package's search for the exponent is coarser than ours, and so are its fits of the rivals.
+EXPONENT = 1e-3
+LIKELIHOOD_RATIO = 0.05
 
 
 def zeta_sample(exponent, n, rng, smallest=1):
@@ -84,3 +89,126 @@ def test_a_lognormal_and_a_truncated_law_are_told_from_it(rng):
 def test_no_exponent_but_a_reason(sizes, smallest, message):
     with pytest.raises(MicroslipError, match=message):
         fit_power_law(sizes, smallest=smallest)
+
+
+def test_error_and_rivals_agree_with_the_powerlaw_package(rng):
+    powerlaw = pytest.importorskip("powerlaw")
+    sizes = zeta_sample(2.4, 20_000, rng, smallest=3)
+    ours = fit_power_law(sizes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = powerlaw.Fit(sizes, discrete=True, verbose=False)
+        lognormal = theirs.distribution_compare("power_law", "lognormal")
+        truncated = theirs.distribution_compare("power_law", "truncated_power_law", nested=True)
+    assert ours.smallest == int(theirs.xmin)
+    assert ours.exponent == pytest.approx(float(theirs.alpha), abs=EXPONENT)
+    # theirs is that of a continuous law, near ours where x_min is not small
+    assert ours.standard_error == pytest.approx(float(theirs.sigma), abs=1e-3)
+    for found, (ratio, p_value) in ((ours.against_lognormal, lognormal), (ours.against_truncated, truncated)):
+        assert found.ratio == pytest.approx(float(ratio), rel=LIKELIHOOD_RATIO)
+        assert found.p_value == pytest.approx(float(p_value), rel=LIKELIHOOD_RATIO)
+
+
+def test_clear_verdicts_agree_with_the_powerlaw_package(rng):
+    powerlaw = pytest.importorskip("powerlaw")
+    x = np.arange(1, 2000)
+    weight = x**-1.8 * np.exp(-x / 30)
+    sizes = rng.choice(x, 20_000, p=weight / weight.sum())
+    ours = fit_power_law(sizes, smallest=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = powerlaw.Fit(sizes, discrete=True, xmin=1, verbose=False)
+        lognormal, _ = theirs.distribution_compare("power_law", "lognormal")
+        truncated, _ = theirs.distribution_compare("power_law", "truncated_power_law", nested=True)
+    assert ours.against_lognormal.ratio == pytest.approx(float(lognormal), rel=1e-3)
+    assert ours.against_truncated.ratio == pytest.approx(float(truncated), rel=1e-3)
+
+
+@pytest.mark.parametrize("exponent", [1.7, 2.0, 2.5, 3.5])
+@pytest.mark.parametrize("smallest", [1, 4])
+def test_a_known_exponent_is_found(exponent, smallest, rng):
+    fit = fit_power_law(zeta_sample(exponent, 2000, rng, smallest), smallest=smallest)
+    assert abs(fit.exponent - exponent) < 3 * fit.standard_error
+
+
+@pytest.mark.parametrize("smallest", [1, 2, 5, 10])
+def test_many_samples_at_once_have_the_exponents_of_each(smallest, rng):
+    samples = [zeta_sample(exponent, 2000, rng, smallest) for exponent in (1.8, 2.3, 2.9)]
+    singly = [fit_power_law(sample, smallest=smallest).exponent for sample in samples]
+    at_once = exponent_at(np.array([np.log(sample).mean() for sample in samples]), smallest)
+    np.testing.assert_allclose(at_once, singly, atol=1e-4)
+
+
+def test_a_smallest_size_that_no_cluster_has_is_still_the_smallest(rng):
+    sizes = zeta_sample(2.5, 500, rng, smallest=3)
+    sizes = sizes[sizes != 3]
+    fit = fit_power_law(sizes, smallest=3)
+    assert fit.smallest == 3
+    assert fit.exponent == pytest.approx(float(exponent_at(np.log(sizes).mean(), 3)), abs=1e-4)
+
+
+def test_the_order_of_the_clusters_drops_out(rng):
+    sizes = zeta_sample(2.5, 1000, rng)
+    assert fit_power_law(rng.permutation(sizes)) == fit_power_law(sizes)
+    found, counts = count_sizes(sizes)
+    assert fit_power_law(found[::-1], counts[::-1]) == fit_power_law(sizes)
+
+
+def test_the_distance_is_the_largest_gap_at_any_size(rng):
+    sizes = zeta_sample(2.5, 300, rng, smallest=2)
+    fit = fit_power_law(sizes, smallest=2)
+    everywhere = np.arange(2, sizes.max() + 1)
+    below = np.searchsorted(np.sort(sizes), everywhere, side="right") / len(sizes)
+    expected = np.abs(below - 1 + zeta(fit.exponent, everywhere + 1) / zeta(fit.exponent, 2)).max()
+    assert fit.distance == pytest.approx(expected)
+
+
+def test_the_search_for_x_min_agrees_with_the_powerlaw_package(rng):
+    """Left alone, the package looks for exponents up to 3, and estimates those of x_min ≥ 10 by a formula."""
+    powerlaw = pytest.importorskip("powerlaw")
+    same = 0
+    for exponent in np.linspace(1.8, 3.4, 10):
+        sizes = np.concatenate([zeta_sample(exponent, 800, rng) + 2, rng.integers(1, 4, 200)])
+        ours = fit_power_law(sizes)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ranges = {"alpha": (1.0, 20.0)}
+            theirs = powerlaw.Fit(sizes, discrete=True, estimate_discrete=False, parameter_ranges=ranges, verbose=False)
+        searched = {key: np.asarray(theirs.xmin_fitting_results[key]) for key in ("xmins", "distances", "alphas")}
+        here = searched["xmins"] == ours.smallest
+        assert ours.exponent == pytest.approx(float(searched["alphas"][here][0]), abs=EXPONENT)
+        # theirs looks just before every size that occurs, ours at the sizes too
+        assert ours.distance > float(searched["distances"][here][0]) - 1e-4
+        same += ours.smallest == int(theirs.xmin)
+    # where the two ways to measure a distance choose another x_min, they choose it far out, among few clusters
+    assert same >= 8
+
+
+def test_x_min_is_where_the_law_fits_best(rng):
+    sizes = np.concatenate([zeta_sample(2.5, 400, rng) + 2, rng.integers(1, 4, 100)])
+    present, counts = count_sizes(sizes)
+    candidates = [int(at) for at in present[:-1] if counts[present >= at].sum() >= 10]
+    distances = [fit_power_law(sizes, smallest=at).distance for at in candidates]
+    assert fit_power_law(sizes).smallest == candidates[int(np.argmin(distances))]
+
+
+@pytest.mark.parametrize("sizes", [[30] * 10 + [31] * 10, [100] * 60 + [101] * 60 + [102] * 60])
+def test_an_exponent_beyond_all_that_are_searched_is_refused(sizes):
+    """`exponent_at` has no value for these: the end of the search is no maximum of the likelihood."""
+    sizes = np.array(sizes)
+    assert np.isnan(exponent_at(np.log(sizes).mean(), int(sizes.min())))
+    with pytest.raises(MicroslipError, match="exponent"):
+        fit_power_law(sizes, smallest=int(sizes.min()))
+
+
+def test_the_best_lognormal_is_no_worse_than_the_power_law_that_it_becomes(rng):
+    """Small and giant clusters: ever wider lognormals approach ∫x^−a dx over [N − 1/2, N + 1/2], and do best there."""
+    sizes = np.concatenate([zeta_sample(3.7, 2000, rng, smallest=3), rng.integers(20, 200, 200)])
+    fit = fit_power_law(sizes, smallest=3)
+
+    def log_probability(exponent):
+        return np.log((sizes - 0.5) ** (1 - exponent) - (sizes + 0.5) ** (1 - exponent)) - (1 - exponent) * np.log(2.5)
+
+    limit = max(log_probability(exponent).sum() for exponent in np.linspace(1.5, 4, 2501))
+    power_law = -(fit.exponent * np.log(sizes) + np.log(zeta(fit.exponent, 3))).sum()
+    assert fit.against_lognormal.ratio < power_law - limit + LIKELIHOOD_RATIO

@@ -26,7 +26,8 @@ class Cells(NamedTuple):
 
     `order` (grain): the sorted grains' own numbers. `start` (cell + 1): the sorted grains of cell c are start[c] to
     start[c + 1]. `x`, `y`, `z` (grain): sorted positions, wrapped [d̄]. `lower`, `size`, `n`, `periods` (axis): lowest
-    corner, cell size, number of cells and period, 0 where the axis does not repeat. `cutoff` [d̄].
+    corner, cell size, number of cells and period, 0 where the axis does not repeat. `half_periods` (axis): infinite
+    there. `cutoff` [d̄].
     """
 
     order: Int64[np.ndarray, "grain"]
@@ -38,6 +39,7 @@ class Cells(NamedTuple):
     size: Float64[np.ndarray, "3"]
     n: Int64[np.ndarray, "3"]
     periods: Float64[np.ndarray, "3"]
+    half_periods: Float64[np.ndarray, "3"]
     cutoff: float
 
 
@@ -60,7 +62,8 @@ def sort_into_cells(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: f
     size = extent / n
     order, start = _counting_sort(wrapped, lower, size, n)
     x, y, z = np.ascontiguousarray(wrapped[order].T)
-    return Cells(order, start, x, y, z, lower, size, n, box.periods, float(cutoff))
+    halves = np.where(box.periodic, np.asarray(box.lengths) / 2, np.inf)
+    return Cells(order, start, x, y, z, lower, size, n, box.periods, halves, float(cutoff))
 
 
 @numba.njit(cache=True)
@@ -202,8 +205,17 @@ def find_pairs(
     while True:
         count, pairs, vectors = _find_pairs(cells, most)
         if count <= most:
-            return pairs[:count], vectors[:count]
+            break
         most = count
+    pairs, vectors = pairs[:count], vectors[:count]
+    # two grains half a period apart are met once for each of their copies: one of them counts
+    twice = np.flatnonzero((np.abs(vectors) == cells.half_periods).any(axis=1))
+    if len(twice):
+        _, first = np.unique(np.sort(pairs[twice], axis=1), axis=0, return_index=True)
+        kept = np.ones(count, dtype=bool)
+        kept[np.delete(twice, first)] = False
+        pairs, vectors = pairs[kept], vectors[kept]
+    return pairs, vectors
 
 
 def check_positions(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: float) -> None:
@@ -217,7 +229,7 @@ def check_positions(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: f
     if not np.isfinite(positions).all():
         bad = int(np.argwhere(~np.isfinite(positions).all(axis=1))[0, 0])
         raise MicroslipError(f"the position of grain {bad} is {positions[bad]}: mend or drop that grain first")
-    if not 0 < cutoff <= box.half_period:
+    if not 0 < cutoff <= box.half_period or cutoff == np.inf:
         raise MicroslipError(
             f"cutoff = {cutoff:g} d̄ is not between 0 and half the smallest periodic length, {box.half_period:g} d̄:"
             " use a smaller cutoff or a larger cell"

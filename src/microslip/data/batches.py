@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,7 +73,8 @@ def batched_store(target: Path, fingerprint: str, create: Callable[[Path], zarr.
     in place with this fingerprint is complete.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.partial")
+    # a name of its own for every fingerprint: what a worker of an earlier try still writes must not land in this one
+    beside = target.with_name(f".{target.name}.{fingerprint}.partial")
     note = target.with_name(f".{target.name}.progress.json")
     mark: dict[str, object] = {"fingerprint": fingerprint}
     if _fingerprint(target) == fingerprint:
@@ -81,6 +83,8 @@ def batched_store(target: Path, fingerprint: str, create: Callable[[Path], zarr.
     store = _earlier_try(beside, note, mark)
     if store is None:
         note.unlink(missing_ok=True)
+        for earlier in target.parent.glob(f".{target.name}.*partial"):
+            shutil.rmtree(earlier, ignore_errors=True)
         create(beside).attrs["fingerprint"] = fingerprint
         store = BatchedStore(beside, note, mark)
     yield store

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.util
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,14 +56,8 @@ def _client(batches: Batches, n_batches: int) -> Iterator[Any]:
         raise MicroslipError("Dask is not installed: pip install 'microslip[scale]', or leave out --workers")
     distributed = importlib.import_module("distributed")
     if batches.scheduler:
-        try:
-            client = distributed.Client(batches.scheduler, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError, TimeoutError) as problem:
-            raise MicroslipError(
-                f"no Dask scheduler answers at {batches.scheduler} ({problem}): start one with `dask scheduler`,"
-                " or use --workers"
-            ) from None
-        with client:
+        _knock(batches.scheduler)
+        with distributed.Client(batches.scheduler, timeout=PATIENCE, set_as_default=False) as client:
             if not client.scheduler_info()["workers"]:
                 raise MicroslipError(
                     f"the Dask scheduler at {batches.scheduler} has no worker:"
@@ -80,6 +76,25 @@ def _client(batches: Batches, n_batches: int) -> Iterator[Any]:
     )
     with cluster, distributed.Client(cluster, set_as_default=False) as client:
         yield client
+
+
+def _knock(address: str) -> None:
+    """Say whether a scheduler answers, before a client is made: one that never connects is noisy to get rid of."""
+    distributed = importlib.import_module("distributed")
+
+    async def knock() -> None:
+        security = distributed.security.Security().get_connection_args("client")
+        comm = await distributed.core.connect(address, timeout=PATIENCE, **security)
+        await comm.close()
+
+    try:
+        if not re.fullmatch(r"\w+://.+:\d+", address):
+            raise ValueError("an address is of the form tcp://host:port")
+        asyncio.run(knock())
+    except (OSError, ValueError, TypeError, RuntimeError) as problem:
+        raise MicroslipError(
+            f"no Dask scheduler answers at {address} ({problem}): start one with `dask scheduler`, or use --workers"
+        ) from None
 
 
 def _through(client: Any, work: Callable[[Path, slice], None], store: Path, slices: list[slice]) -> Iterator[slice]:
@@ -104,7 +119,7 @@ def _through(client: Any, work: Callable[[Path, slice], None], store: Path, slic
                 future.result()
             except distributed.KilledWorker:
                 raise MicroslipError(
-                    f"several Dask workers died on the batch at stage {of_future[future.key].start}:"
+                    f"several Dask workers died on the batch at stage {of_future[future.key].start} or one beside it:"
                     " look at their logs and memory"
                 ) from None
             yield of_future.pop(future.key)

@@ -94,6 +94,8 @@ def open_dataset(path: Path, group: str | None = None) -> xr.Dataset:
     check_store(path)
     try:
         dataset: xr.Dataset = xr.open_zarr(path, group=group, consolidated=False, chunks=None, decode_cf=False)
+    except ValueError as problem:
+        raise MicroslipError(f"{path} is damaged ({problem}): run the step that writes it again") from None
     except (FileNotFoundError, KeyError) as problem:
         raise MicroslipError(f"{path} lacks the group {group} ({problem}): run the step that writes it again") from None
     return dataset

@@ -49,6 +49,7 @@ def _gather(cells, s, displacement, bounds, shifts, rows):  # type: ignore[no-un
     """
     most = rows.shape[1] - 1
     cutoff2 = cells.cutoff * cells.cutoff
+    half_x, half_y, half_z = cells.half_periods
     count = 0
     for m in range(runs_about(cells, s, False, bounds, shifts)):
         x0, y0, z0 = cells.x[s] - shifts[m, 0], cells.y[s] - shifts[m, 1], cells.z[s] - shifts[m, 2]
@@ -60,7 +61,9 @@ def _gather(cells, s, displacement, bounds, shifts, rows):  # type: ignore[no-un
             rows[3, at] = displacement[0, k] - displacement[0, s]
             rows[4, at] = displacement[1, k] - displacement[1, s]
             rows[5, at] = displacement[2, k] - displacement[2, s]
-            count += (dx * dx + dy * dy + dz * dz <= cutoff2) and k != s
+            near = (dx * dx + dy * dy + dz * dz <= cutoff2) & (k != s)
+            # of a grain half a period away both copies are as near: one of them counts
+            count += near & (dx != -half_x) & (dy != -half_y) & (dz != -half_z)
     return count
 
 

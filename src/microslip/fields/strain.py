@@ -57,7 +57,7 @@ def displacement_without_shear(
     Raises
     ------
     MicroslipError
-        Frames of different grains, or grains without walls that all lie at one height.
+        Frames of different grains, both walls at one height, or grains without walls that all lie at one.
     """
     if reference.shape != current.shape or len(kind) != len(reference):
         raise MicroslipError(
@@ -68,12 +68,16 @@ def displacement_without_shear(
     bottom, top = kind == 1, kind == 2
     if bottom.any() and top.any():
         low, high = z[bottom].mean(), z[top].mean()
+        if low == high:
+            raise MicroslipError(
+                f"both walls lie at one height, {low:g} d̄: there is no shear between them to take away"
+            )
         at_low, at_high = moved[bottom].mean(axis=0), moved[top].mean(axis=0)
         slope = (at_high - at_low) / (high - low)
         return np.asarray(moved - at_low - (z - low)[:, None] * slope)
     centred = z - z.mean()
     spread = float(centred @ centred)
-    if spread == 0:
+    if np.ptp(z) == 0:
         raise MicroslipError("all grains lie at one height: there is no shear along z to take away")
     slope = centred @ moved / spread
     return np.asarray(moved - moved.mean(axis=0) - centred[:, None] * slope)

@@ -54,8 +54,9 @@ def interval(
 ) -> tuple[Float64[np.ndarray, "*n"], Float64[np.ndarray, "*n"]]:
     """Percentile interval over the samples, NaN where more than a tenth of them have no value."""
     tail = 50 * (1 - confidence)
-    enough = np.isfinite(samples).mean(axis=0) >= 0.9
-    filled = np.where(enough, samples, 0.0)
+    known = np.isfinite(samples)
+    enough = known.mean(axis=0) >= 0.9
+    filled = np.where(enough, np.where(known, samples, np.nan), 0.0)
     low, high = np.nanpercentile(filled, [tail, 100 - tail], axis=0)
     return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 

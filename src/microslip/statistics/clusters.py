@@ -169,10 +169,14 @@ def _weighted_means(clusters: Clusters, weight: np.ndarray, values: np.ndarray) 
 
 
 def cluster_centres(clusters: Clusters, diameter: Float[np.ndarray, "grain"]) -> Float64[np.ndarray, "cluster 3"]:
-    """Centre of every cluster, its grains weighted by volume, shape (cluster, 3) [d̄]; not wrapped into the cell."""
+    """Centre of every cluster, its grains weighted by volume, shape (cluster, 3) [d̄]; not wrapped into the cell.
+
+    NaN of a cluster that wraps: where it is depends on where one begins.
+    """
     active = clusters.label > 0
     volume = np.asarray(diameter, dtype=float)[active] ** 3
-    return np.stack([_weighted_means(clusters, volume, one) for one in clusters.positions[active].T], axis=1)
+    means = np.stack([_weighted_means(clusters, volume, one) for one in clusters.positions[active].T], axis=1)
+    return np.where(clusters.wraps[:, None], np.nan, means)
 
 
 def radius_of_gyration(clusters: Clusters, diameter: Float[np.ndarray, "grain"]) -> Float64[np.ndarray, "cluster"]:

@@ -64,6 +64,10 @@ def global_efficiency(centres: Float[np.ndarray, "cluster 3"], box: Box, n_neigh
     Source: Latora & Marchiori, Phys. Rev. Lett. 87 (2001) 198701; Mei et al. 2023, eq. 9.
     """
     n = len(centres)
+    if not np.isfinite(centres).all():
+        raise MicroslipError("a centre is not finite: leave out clusters that reach around the cell, which have none")
+    if n_neighbours < 1:
+        raise MicroslipError(f"n_neighbours = {n_neighbours} makes no graph: give 1 or more")
     if n < 2:
         raise MicroslipError(f"{n} clusters make no graph: a global efficiency needs two or more")
     graph = nearest_graph(centres, box, n_neighbours)

@@ -75,12 +75,18 @@ def fit_ornstein_zernike(
     def curve(x: np.ndarray, log_amplitude: float, log_xi: float) -> np.ndarray:
         return np.asarray(np.exp(log_amplitude - x / np.exp(log_xi)) * x**-exponent)
 
+    def derivative(x: np.ndarray, log_amplitude: float, log_xi: float) -> np.ndarray:
+        value = curve(x, log_amplitude, log_xi)
+        return np.stack([value, value * x / np.exp(log_xi)], axis=1)
+
     try:
-        with np.errstate(over="ignore"), warnings.catch_warnings():
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"), warnings.catch_warnings():
             # a covariance that cannot be had is infinite, and answered below
             warnings.simplefilter("ignore", OptimizeWarning)
-            best, covariance = curve_fit(curve, x, y, p0=[np.log(max(y[0], 1e-6)), 0.0], sigma=sigma, maxfev=5000)
-    except RuntimeError:
+            best, covariance = curve_fit(
+                curve, x, y, p0=_start(x, y, exponent), sigma=sigma, jac=derivative, maxfev=5000
+            )
+    except (RuntimeError, ValueError):
         raise MicroslipError("C(r) does not decay like r^−m exp(−r/ξ): no ξ can be given") from None
     error = 1.96 * np.sqrt(covariance[1, 1])
     # a length far beyond the distances seen, or known to no better than an order of magnitude, is no result
@@ -95,6 +101,17 @@ def fit_ornstein_zernike(
         r_min=float(x[0]),
         r_max=float(x[-1]),
     )
+
+
+def _start(x: np.ndarray, y: np.ndarray, exponent: float) -> list[float]:
+    """log A and log ξ near the straight line through ln(C rᵐ); a little off it, so that an exact curve leaves steps."""
+    positive = y > 0
+    amplitude, xi = max(float(y[0]), 1e-6), float(x[-1] - x[0])
+    if positive.sum() >= 2:
+        slope, offset = np.polyfit(x[positive], np.log(y[positive] * x[positive] ** exponent), 1)
+        if slope < 0:
+            amplitude, xi = float(np.exp(np.clip(offset, -50, 50))), -1 / float(slope)
+    return [float(np.log(amplitude)), float(np.log(1.1 * xi))]
 
 
 def correlation_length_sensitivity(

@@ -11,7 +11,7 @@ from scipy.signal import argrelextrema
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import sort_into_cells
+from microslip.core.neighbours import check_positions, sort_into_cells
 from microslip.statistics.correlation import check_edges, sum_pairs
 
 # Width of the filter before minima are looked for [d̄]: less than the width of a shell, more than the noise of a bin.
@@ -68,11 +68,14 @@ def pair_correlation(
         raise MicroslipError(f"{n} grains make no pair: a pair correlation needs two or more")
     if not (box.periodic[0] and box.periodic[1]):
         raise MicroslipError("g(r) is normalised for cells that repeat in x and y: this one does not")
+    check_positions(positions, box, float(edges[-1]))
     if box.periodic[2]:
         height, beyond = box.lengths[2], 0.0
     else:
         if height is None:
             height = float(np.ptp(positions[:, 2])) * (n + 1) / (n - 1)
+        if height < np.ptp(positions[:, 2]):
+            raise MicroslipError(f"height = {height:g} d̄ is less than the grains span: give that of their centres")
         if not height > 0:
             raise MicroslipError("all grains lie at one height: their slab has no volume")
         if edges[-1] > height:

@@ -20,6 +20,9 @@ FEWEST_CLUSTERS = 10
 # Exponents that are searched: 1 is where the law can no longer be normalised.
 LOWEST, HIGHEST = 1.0005, 20.0
 
+# An exponent this near to an end of the search is that end.
+PINNED = 1e-4
+
 # Sizes up to here are summed one by one in the normalisation of the truncated law, beyond it the sum is an integral.
 SUMMED = 4096
 
@@ -122,7 +125,9 @@ def fit_power_law(
         candidates = x[:-1][above[:-1] >= FEWEST_CLUSTERS]
         if not len(candidates):
             raise MicroslipError("the clusters have one size, or all but a few: they follow no power law")
-        distances = [_distance(x[x >= at], n[x >= at], _most_likely(x[x >= at], n[x >= at])) for at in candidates]
+        distances = [
+            _distance(x[x >= at], n[x >= at], _most_likely(x[x >= at], n[x >= at], at), at) for at in candidates
+        ]
         smallest = int(candidates[int(np.argmin(distances))])
     x, n = x[x >= smallest], n[x >= smallest]
     if n.sum() < FEWEST_CLUSTERS or len(x) < 2:
@@ -130,7 +135,12 @@ def fit_power_law(
             f"{n.sum()} clusters of {len(x)} sizes from {smallest} grains up are too few for a power law:"
             f" it takes {FEWEST_CLUSTERS} of two sizes"
         )
-    exponent = _most_likely(x, n)
+    exponent = _most_likely(x, n, smallest)
+    if not LOWEST + PINNED < exponent < HIGHEST - PINNED:
+        raise MicroslipError(
+            f"the likelihood of these sizes rises up to an exponent of {exponent:.4g}, the end of the search:"
+            " they follow no power law"
+        )
     likelihood = _log_power_law(x, exponent, smallest)
     truncated = _fit_truncated(x, n, smallest, exponent)
     gain = float(n @ (_log_truncated(x, *truncated, smallest) - likelihood))
@@ -139,7 +149,7 @@ def fit_power_law(
         standard_error=_standard_error(exponent, smallest, int(n.sum())),
         smallest=smallest,
         n_tail=int(n.sum()),
-        distance=_distance(x, n, exponent),
+        distance=_distance(x, n, exponent, smallest),
         log_log_exponent=log_log_exponent(x, n),
         against_lognormal=_vuong(likelihood - _fit_lognormal(x, n, smallest), n),
         # of nested laws the larger one is never worse, and twice the gain follows χ² of one degree of freedom
@@ -169,10 +179,10 @@ def _log_power_law(x: np.ndarray, exponent: float, smallest: int) -> np.ndarray:
     return np.asarray(-exponent * np.log(x) - np.log(zeta(exponent, smallest)))
 
 
-def _most_likely(x: np.ndarray, n: np.ndarray) -> float:
+def _most_likely(x: np.ndarray, n: np.ndarray, smallest: int) -> float:
     mean_log = float(n @ np.log(x)) / n.sum()
     found = minimize_scalar(
-        lambda exponent: exponent * mean_log + np.log(zeta(exponent, x[0])),
+        lambda exponent: exponent * mean_log + np.log(zeta(exponent, smallest)),
         bounds=(LOWEST, HIGHEST),
         method="bounded",
         options={"xatol": 1e-8},
@@ -187,10 +197,10 @@ def _standard_error(exponent: float, smallest: int, n: int) -> float:
     return float(1 / np.sqrt(n * (at[0] - 2 * at[1] + at[2]) / step**2))
 
 
-def _distance(x: np.ndarray, n: np.ndarray, exponent: float) -> float:
+def _distance(x: np.ndarray, n: np.ndarray, exponent: float, smallest: int) -> float:
     """Largest gap between the cumulative distributions, at the sizes that occur and just before the next one."""
     below = np.cumsum(n) / n.sum()
-    beyond = zeta(exponent, np.append(x + 1, x[1:])) / zeta(exponent, x[0])
+    beyond = zeta(exponent, np.append(x + 1, x[1:])) / zeta(exponent, smallest)
     return float(np.abs(1 - beyond - np.append(below, below[:-1])).max())
 
 
@@ -226,7 +236,21 @@ def _fit_lognormal(x: np.ndarray, n: np.ndarray, smallest: int) -> np.ndarray:
     width = max(np.sqrt(float(n @ (logs - mean) ** 2) / n.sum()), 0.1)
     tries = [_search(loss, start) for start in ([mean, np.log(width)], [mean - 4, np.log(3 * width)])]
     best = min(tries, key=loss)
-    return log_probability(best[0], np.exp(best[1]))
+    found, limit = log_probability(best[0], np.exp(best[1])), _widest_lognormal(x, n, smallest)
+    return found if n @ found > n @ limit else limit
+
+
+def _widest_lognormal(x: np.ndarray, n: np.ndarray, smallest: int) -> np.ndarray:
+    """The limit of ever wider lognormals, which no search reaches: ∫ t^−α dt over [N − 1/2, N + 1/2]."""
+
+    def log_probability(exponent: float) -> np.ndarray:
+        inside = (x - 0.5) ** (1 - exponent) - (x + 0.5) ** (1 - exponent)
+        return np.asarray(np.log(np.maximum(inside, 1e-300)) - (1 - exponent) * np.log(smallest - 0.5))
+
+    best = minimize_scalar(
+        lambda exponent: -float(n @ log_probability(exponent)), bounds=(LOWEST, 10), method="bounded"
+    )
+    return log_probability(float(best.x))
 
 
 def _log_truncated(x: np.ndarray, exponent: float, rate: float, smallest: int) -> np.ndarray:

@@ -79,8 +79,10 @@ def _dimension(per_stage: PerStage) -> Quantity:
         n, x, y, xx, xy = (sums[..., column] for column in range(5))
         enough = n >= FEWEST_CLUSTERS
         n = np.where(enough, n, np.nan)
-        rise = xy - x * y / n
-        return np.where(rise > 0, (xx - x * x / n) / np.where(rise > 0, rise, 1.0), np.nan)
+        spread, rise = xx - x * x / n, xy - x * y / n
+        # clusters of one size leave rounding alone
+        good = (rise > 0) & (spread > 1e-12 * np.maximum(xx, 1.0))
+        return np.where(good, spread / np.where(good, rise, 1.0), np.nan)
 
     return Quantity(per_stage["log_moments"], value)
 
@@ -152,13 +154,15 @@ def evolution(
     -------
     DataFrame
         group, kind, by, low, high, n_stages, mean_fluctuation [p], quantity, value, value_low, value_high; the interval
-        is NaN with fewer than five blocks.
+        is NaN of a group that lies in fewer than five blocks.
     dict
         The values of all samples by quantity, shape (sample, group).
     """
     block = number_blocks(n_stages, settings.n_blocks)
     n_blocks = int(block[-1]) + 1
     member = membership(groups, n_stages)
+    # a group that lies in few blocks is hardly varied by drawing them
+    few = [len(np.unique(block[member[:, column] > 0])) < FEWEST_BLOCKS for column in range(member.shape[1])]
     weights = draws(n_blocks, settings.n_samples, settings.seed)
     about = groups.drop(columns="members")
     tables, samples = [], {}
@@ -166,8 +170,7 @@ def evolution(
         sums = block_sums(quantity.columns, block, member)
         value = quantity.value(sums.sum(axis=0))
         samples[name] = quantity.value(resample(sums, weights))
-        if n_blocks < FEWEST_BLOCKS:
-            samples[name] = np.full_like(samples[name], np.nan)
+        samples[name][:, few] = np.nan
         low, high = interval(samples[name], settings.confidence)
         tables.append(about.assign(quantity=name, value=value, value_low=low, value_high=high))
     return pd.concat(tables, ignore_index=True), samples

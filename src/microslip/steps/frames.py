@@ -35,11 +35,23 @@ def check_grains(run: Run) -> None:
     if not (np.isfinite(diameter) & (diameter > 0)).all():
         bad = int(np.argmin(np.isfinite(diameter) & (diameter > 0)))
         raise MicroslipError(f"{where} gives grain {bad} the diameter {diameter[bad]:g}: diameters are positive")
-    last = int(stages["end_frame"].max()) if len(stages) else 0
-    if len(stages) and last >= frames.sizes["frame"]:
-        raise MicroslipError(
-            f"stages.csv names frame {last}, {where} has {frames.sizes['frame']}: run `microslip stages {run.folder}`"
-        )
+    again = f"run `microslip stages {run.folder}` again"
+    if stages.empty:
+        raise MicroslipError(f"stages.csv holds no stage: {again}")
+    start, end = stages["start_frame"].to_numpy(), stages["end_frame"].to_numpy()
+    for named in (start, end):
+        missing = (named < 0) | (named >= frames.sizes["frame"])
+        if missing.any():
+            raise MicroslipError(
+                f"stages.csv names frame {named[missing][0]}, {where} has {frames.sizes['frame']}: {again}"
+            )
+    if (end <= start).any():
+        raise MicroslipError(f"stage {int(np.argmax(end <= start))} of stages.csv ends before it starts: {again}")
+
+
+def elsewhere(run: Run) -> Run:
+    """The run under a path that also a process with another working folder understands."""
+    return Run(run.folder.resolve())
 
 
 def read_frames(values: xr.DataArray, frames: np.ndarray) -> dict[int, np.ndarray]:

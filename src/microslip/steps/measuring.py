@@ -15,7 +15,7 @@ from microslip.data.batches import batched_store
 from microslip.data.run import Run
 from microslip.data.store import CHUNK_BYTES, add_array, create_store
 from microslip.steps.common import Advance, Say, array
-from microslip.steps.frames import check_grains, every_frame, read_frames
+from microslip.steps.frames import check_grains, elsewhere, every_frame, read_frames
 
 # Name, type, unit and description of one value per stage and grain. Single precision has more digits than these mean.
 FIELDS = {
@@ -40,9 +40,9 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     per_chunk = max(1, CHUNK_BYTES // (8 * n_grains))
     first = read_frames(run.frames["position"], stages["start_frame"].to_numpy()[:1])
     reference = next(iter(first.values()))
-    resolution = float(run.attributes.get("position_resolution", 0)) or position_resolution(reference)
     cutoff = config.nonaffine.cutoff
     try:
+        resolution = float(run.attributes.get("position_resolution", 0)) or position_resolution(reference)
         floor = precision_floor(reference, run.box, resolution, cutoff, bulk)
     except MicroslipError as problem:
         raise MicroslipError(f"frame {next(iter(first))}: {problem}") from None
@@ -61,7 +61,7 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         return store
 
     with batched_store(run.folder / "fields.zarr", mark, create) as store:
-        work = functools.partial(measure_fields, run, cutoff, MARGIN * floor)
+        work = functools.partial(measure_fields, elsewhere(run), cutoff, MARGIN * floor)
         store.fill(n_stages, per_chunk, work, advance, config.batches)
     fields = run.fields
     say(f"positions are known to {resolution:.2g} d̄, so that D²min has a floor of {floor:.2g} d̄²")
@@ -99,11 +99,11 @@ def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: sli
     for row, (start, end) in enumerate(ends.tolist()):
         try:
             motion = d2min(position[start], position[end], box, cutoff, bulk)
+            displacement[row] = displacement_without_shear(position[start], position[end], kind)
         except MicroslipError as problem:
             raise MicroslipError(f"stage {batch.start + row}, from frame {start} to {end}: {problem}") from None
         found["d2min"][row], found["n_neighbours"][row] = motion.d2min, motion.n_neighbours
         found["shear_strain"][row], found["volumetric_strain"][row] = local_strain(motion.gradient)
-        displacement[row] = displacement_without_shear(position[start], position[end], kind)
         if sigma1:
             found["delta_sigma1"][row] = sigma1[end] - sigma1[start]
         if energy:
@@ -161,7 +161,7 @@ def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         return store
 
     with batched_store(run.folder / "voxels.zarr", mark, create) as store:
-        work = functools.partial(measure_voxels, run, settings.spacing, settings.radius)
+        work = functools.partial(measure_voxels, elsewhere(run), settings.spacing, settings.radius)
         store.fill(n_stages, per_chunk, work, advance, config.batches)
 
 

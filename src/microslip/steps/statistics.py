@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from microslip.data.store import CHUNK_BYTES, add_array, check_store, create_sto
 from microslip.statistics.config import ActiveClusters
 from microslip.steps.common import Advance, Say, array
 from microslip.steps.evidence import energy_scale, write_tables
-from microslip.steps.frames import check_grains, read_frames
+from microslip.steps.frames import check_grains, elsewhere, read_frames
 
 # Stages in a chunk of what is small per stage.
 STAGES_PER_CHUNK = 64
@@ -29,7 +30,11 @@ OF_STAGE = {
     "n_wrapping": ("int32", "", "clusters that reach around the cell to themselves"),
     "sum_log_size": ("float64", "", "Σ ln N over clusters of at least `smallest` grains"),
     "moran_i": ("float64", "", "Moran's I of being active"),
-    "efficiency": ("float64", "1/d", "global efficiency of the graph of clusters of at least `smallest` grains"),
+    "efficiency": (
+        "float64",
+        "1/d",
+        "global efficiency of the graph of clusters of at least `smallest` grains that do not wrap",
+    ),
 }
 
 # Fields whose means over active and over all grains are kept; of a change its size.
@@ -65,7 +70,7 @@ def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: 
         return store
 
     with batched_store(target / "correlation.zarr", mark, create_correlation) as store:
-        work = functools.partial(measure_correlation, run, edges)
+        work = functools.partial(measure_correlation, elsewhere(run), edges)
         store.fill(n_stages, STAGES_PER_CHUNK, work, passed(0), config.batches)
 
     per_chunk = max(1, CHUNK_BYTES // (4 * n_grains))
@@ -93,7 +98,7 @@ def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: 
         return store
 
     with batched_store(target / "clusters.zarr", mark, create_clusters) as store:
-        work = functools.partial(measure_clusters, run, config.clusters)
+        work = functools.partial(measure_clusters, elsewhere(run), config.clusters)
         store.fill(n_stages, per_chunk, work, passed(1), config.batches)
 
     energy_edges = np.linspace(-distributions.energy_range, distributions.energy_range, distributions.energy_bins + 1)
@@ -125,7 +130,7 @@ def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: 
 
     scale = energy_scale(run, config)
     with batched_store(target / "distributions.zarr", mark, create_distributions) as store:
-        work = functools.partial(measure_distributions, run, scale, energy_edges, packing_edges)
+        work = functools.partial(measure_distributions, elsewhere(run), scale, energy_edges, packing_edges)
         store.fill(n_stages, per_chunk, work, passed(2), config.batches)
 
     write_tables(run, config, edges, say)
@@ -193,15 +198,14 @@ def measure_clusters(run: Run, settings: ActiveClusters, path: Path, batch: slic
         found["n_clusters"][row], found["n_large"][row] = n_clusters, large.sum()
         found["largest_cluster"][row], found["n_wrapping"][row] = clusters.size[0], clusters.wraps.sum()
         found["sum_log_size"][row] = np.log(clusters.size[large]).sum()
-        try:
-            marked = np.where(np.isfinite(values), active.astype(float), np.nan)
+        marked = np.where(np.isfinite(values), active.astype(float), np.nan)
+        # a cluster that reaches around the cell has no centre, and is no node
+        nodes = cluster_centres(clusters, diameter)[large & ~clusters.wraps]
+        # all grains alike, no neighbours, or fewer than two clusters: there is no such number
+        with contextlib.suppress(MicroslipError):
             found["moran_i"][row] = moran_i(position, marked, box, settings.moran_distance)
-            found["efficiency"][row] = global_efficiency(
-                cluster_centres(clusters, diameter)[large], box, settings.n_neighbours
-            )
-        except MicroslipError:
-            # all grains alike, no neighbours, or fewer than two clusters: there is no such number
-            pass
+        with contextlib.suppress(MicroslipError):
+            found["efficiency"][row] = global_efficiency(nodes, box, settings.n_neighbours)
         for name, (field, _) in MEANS.items():
             one = np.abs(rows[field][row]) if name.startswith("abs_") else rows[field][row]
             for which, chosen in (("all", np.isfinite(values)), ("active", active)):
