@@ -125,9 +125,7 @@ def fit_power_law(
         candidates = x[:-1][above[:-1] >= FEWEST_CLUSTERS]
         if not len(candidates):
             raise MicroslipError("the clusters have one size, or all but a few: they follow no power law")
-        distances = [
-            _distance(x[x >= at], n[x >= at], _most_likely(x[x >= at], n[x >= at], at), at) for at in candidates
-        ]
+        distances = [_tail_distance(x[x >= at], n[x >= at], int(at)) for at in candidates]
         smallest = int(candidates[int(np.argmin(distances))])
     x, n = x[x >= smallest], n[x >= smallest]
     if n.sum() < FEWEST_CLUSTERS or len(x) < 2:
@@ -136,7 +134,7 @@ def fit_power_law(
             f" it takes {FEWEST_CLUSTERS} of two sizes"
         )
     exponent = _most_likely(x, n, smallest)
-    if not LOWEST + PINNED < exponent < HIGHEST - PINNED:
+    if _pinned(exponent):
         raise MicroslipError(
             f"the likelihood of these sizes rises up to an exponent of {exponent:.4g}, the end of the search:"
             " they follow no power law"
@@ -202,6 +200,16 @@ def _distance(x: np.ndarray, n: np.ndarray, exponent: float, smallest: int) -> f
     below = np.cumsum(n) / n.sum()
     beyond = zeta(exponent, np.append(x + 1, x[1:])) / zeta(exponent, smallest)
     return float(np.abs(1 - beyond - np.append(below, below[:-1])).max())
+
+
+def _pinned(exponent: float) -> bool:
+    return not LOWEST + PINNED < exponent < HIGHEST - PINNED
+
+
+def _tail_distance(x: np.ndarray, n: np.ndarray, smallest: int) -> float:
+    """The distance of the best law from this size up; infinite where the likelihood has no maximum."""
+    exponent = _most_likely(x, n, smallest)
+    return np.inf if _pinned(exponent) else _distance(x, n, exponent, smallest)
 
 
 def _vuong(difference: np.ndarray, n: np.ndarray) -> Comparison:
