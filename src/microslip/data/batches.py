@@ -38,11 +38,6 @@ class BatchedStore:
     ahead: set[int] = field(default_factory=set)
     complete: bool = False
 
-    @property
-    def group(self) -> zarr.Group:
-        """The store, for writing."""
-        return zarr.open_group(self.path, mode="r+")
-
     def fill(self, n: int, size: int, work: Work, advance: Advance, batches: Batches = HERE) -> None:
         """Have every batch of `size` of the n entries done, here or by workers; what is done already is left alone."""
         if self.complete:

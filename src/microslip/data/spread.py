@@ -65,16 +65,19 @@ def _client(batches: Batches, n_batches: int) -> Iterator[Any]:
                 )
             yield client
         return
-    importlib.import_module("dask").config.set({"distributed.worker.multiprocessing-method": "spawn"})
-    cluster = distributed.LocalCluster(
-        n_workers=min(batches.workers, n_batches),
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        silence_logs=50,
-        env={"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-    )
-    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+    settings = importlib.import_module("dask").config
+    with (
+        settings.set({"distributed.worker.multiprocessing-method": "spawn"}),
+        distributed.LocalCluster(
+            n_workers=min(batches.workers, n_batches),
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
+            env={"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
         yield client
 
 

@@ -72,6 +72,13 @@ def read_frames(values: xr.DataArray, frames: np.ndarray) -> dict[int, np.ndarra
     return dict(zip(wanted.tolist(), found, strict=True))
 
 
+def read_starts(run: Run, batch: slice) -> list[np.ndarray]:
+    """Positions of the grains at the start of each stage of a batch."""
+    start = run.stages["start_frame"].iloc[batch].to_numpy()
+    frames = read_frames(run.frames["position"], start)
+    return [frames[frame] for frame in start.tolist()]
+
+
 def every_frame(values: xr.DataArray, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
     """Frame numbers from first to last and the quantity in each, a few read at a time."""
     for start in range(first, last + 1, FRAMES_AT_A_TIME):

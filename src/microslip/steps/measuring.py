@@ -15,7 +15,7 @@ from microslip.data.batches import batched_store
 from microslip.data.run import Run
 from microslip.data.store import CHUNK_BYTES, add_array, create_store
 from microslip.steps.common import Advance, Say, array
-from microslip.steps.frames import check_grains, elsewhere, every_frame, read_frames
+from microslip.steps.frames import check_grains, elsewhere, every_frame, read_frames, read_starts
 
 # Name, type, unit and description of one value per stage and grain. Single precision has more digits than these mean.
 FIELDS = {
@@ -170,10 +170,8 @@ def measure_voxels(run: Run, spacing: float, radius: float, path: Path, batch: s
     from microslip.grids.coarse import coarse_grain
 
     box, rows = run.box, run.fields["d2min"][batch].to_numpy()
-    start = run.stages["start_frame"].iloc[batch].to_numpy()
-    frames = read_frames(run.frames["position"], start)
     grids = [
-        coarse_grain(frames[frame], row, box, spacing, radius).values
-        for frame, row in zip(start.tolist(), rows, strict=True)
+        coarse_grain(position, row, box, spacing, radius).values
+        for position, row in zip(read_starts(run, batch), rows, strict=True)
     ]
     array(zarr.open_group(path, mode="r+"), "d2min")[batch] = np.stack(grids).astype(np.float32)

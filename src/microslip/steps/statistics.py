@@ -17,7 +17,7 @@ from microslip.data.store import CHUNK_BYTES, add_array, check_store, create_sto
 from microslip.statistics.config import ActiveClusters
 from microslip.steps.common import Advance, Say, array
 from microslip.steps.evidence import energy_scale, write_tables
-from microslip.steps.frames import check_grains, elsewhere, read_frames
+from microslip.steps.frames import check_grains, elsewhere, read_starts
 
 # Stages in a chunk of what is small per stage.
 STAGES_PER_CHUNK = 64
@@ -144,20 +144,13 @@ def correlation_edges(run: Run, config: Config) -> np.ndarray:
     return edges
 
 
-def _starts(run: Run, batch: slice) -> list[np.ndarray]:
-    """Positions of the grains at the start of each stage of a batch."""
-    start = run.stages["start_frame"].iloc[batch].to_numpy()
-    frames = read_frames(run.frames["position"], start)
-    return [frames[frame] for frame in start.tolist()]
-
-
 def measure_correlation(run: Run, edges: np.ndarray, path: Path, batch: slice) -> None:
     """One batch of stages of `correlation.zarr`; NaN where D²min is the same everywhere or nowhere known."""
     from microslip.statistics.correlation import spatial_correlation
 
     box, found = run.box, np.full((batch.stop - batch.start, len(edges) - 1), np.nan)
     rows = run.fields["d2min"][batch].to_numpy()
-    for row, (position, values) in enumerate(zip(_starts(run, batch), rows, strict=True)):
+    for row, (position, values) in enumerate(zip(read_starts(run, batch), rows, strict=True)):
         known = values[np.isfinite(values)]
         if len(known) > 1 and known.max() > known.min():
             found[row] = spatial_correlation(position, values, box, edges).correlation
@@ -181,7 +174,7 @@ def measure_clusters(run: Run, settings: ActiveClusters, path: Path, batch: slic
         name: np.zeros((n, array(group, name).shape[1]), array(group, name).dtype)
         for name in ("label", "size", "radius", "log_moments")
     }
-    for row, position in enumerate(_starts(run, batch)):
+    for row, position in enumerate(read_starts(run, batch)):
         values = rows["d2min"][row]
         try:
             active = active_grains(values, settings.fraction)
