@@ -6,8 +6,13 @@ from jaxtyping import install_import_hook
 CHECKED = [
     "microslip.data.trajectory",
     "microslip.grids.splits",
+    "microslip.learn.ablations",
     "microslip.learn.attribution",
+    "microslip.learn.baselines",
+    "microslip.learn.checkpoint",
+    "microslip.learn.ensemble",
     "microslip.learn.evaluate",
+    "microslip.learn.inputs",
     "microslip.learn.samples",
     "microslip.learn.train",
     "microslip.study.blocks",

@@ -19,7 +19,7 @@ import zarr
 from microslip import open_run
 from microslip.dem.engine import environment, find_launcher
 from microslip.dem.worker_codes import STOPPED
-from microslip.pipeline import STEPS
+from microslip.pipeline import RUN_STEPS
 
 CONFIG = Path(__file__).parent / "tiny.toml"
 COMMAND = [str(Path(sys.executable).parent / "microslip")]
@@ -79,7 +79,7 @@ def test_a_run_goes_from_loose_grains_to_a_report(finished):
     assert {"stick", "slip"} <= set(pd.read_csv(finished / "statistics" / "correlation.csv")["group"])
     assert (finished / "figures" / "overview.png").stat().st_size > 10_000
     assert "<html" in (finished / "report" / "index.html").read_text()
-    assert list(run.provenance["steps"]) == list(STEPS)
+    assert list(run.provenance["steps"]) == list(RUN_STEPS)
 
 
 def test_the_stress_of_the_grains_adds_up_to_that_of_the_walls(finished):
@@ -185,7 +185,7 @@ def test_a_checkpoint_leaves_no_mark_in_the_stress(finished):
 def test_the_same_command_skips_what_is_done(copied):
     before = {path: path.stat().st_mtime_ns for path in copied.rglob("*") if path.is_file()}
     said = microslip("run", CONFIG, "--into", copied).stdout
-    assert said.count("skipped") == len(STEPS)
+    assert said.count("skipped") == len(RUN_STEPS)
     after = {path: path.stat().st_mtime_ns for path in copied.rglob("*") if path.is_file()}
     assert before == after
 

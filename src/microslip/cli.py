@@ -18,7 +18,8 @@ from microslip.config import Config, load_config
 from microslip.core.errors import MicroslipError
 from microslip.data.run import open_run
 from microslip.info import describe_run
-from microslip.pipeline import STEPS, check_overrides, only_one, perform, run_folder
+from microslip.pipeline import RUN_STEPS, STEPS, check_overrides, only_one, perform, run_folder
+from microslip.steps.transferring import predict_elsewhere, transfer_matrix
 from microslip.study.folder import check_study_folder, progress, study_folder, write_results
 from microslip.study.plan import Study, System, choose_systems, load_study
 
@@ -123,8 +124,8 @@ def run(
         folder = into or Path("runs") / config.stem
     run_folder(folder, settings)
     with only_one(folder):
-        for number, verb in enumerate(STEPS, start=1):
-            _perform(verb, folder, settings, f"{number}/{len(STEPS)} ")
+        for number, verb in enumerate(RUN_STEPS, start=1):
+            _perform(verb, folder, settings, f"{number}/{len(RUN_STEPS)} ")
 
 
 def _batch_overrides(workers: int | None, scheduler: str | None) -> list[str]:
@@ -196,7 +197,7 @@ def fields(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, s
 
 @app.command
 def voxels(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:
-    """D²min of RUN on a regular grid → voxels.zarr."""
+    """D²min of RUN, and what else --set voxels.fields=[…] names, on a regular grid → voxels.zarr."""
     _one_step("voxels", run, [*(set_ or []), *_batch_overrides(workers, scheduler)])
 
 
@@ -208,8 +209,60 @@ def train(run: Path, *, set_: Set = None) -> None:
 
 @app.command
 def explain(run: Path, *, set_: Set = None) -> None:
-    """Integrated Gradients of the network for stages of RUN → attributions.zarr."""
+    """Integrated Gradients for stages of RUN, with nulls and other methods → attributions.zarr, interpretation/."""
     _one_step("explain", run, set_)
+
+
+@app.command
+def ablate(run: Path, *, set_: Set = None) -> None:
+    """Train RUN's network on less: places, amplitude, nodes, cell or stages taken away → ablations/."""
+    _one_step("ablate", run, set_)
+
+
+@app.command
+def search(run: Path, *, trials: int | None = None, set_: Set = None) -> None:
+    """Search settings of RUN's training by validation loss alone; the best are said, not applied → search/.
+
+    Parameters
+    ----------
+    trials
+        Trainings; short for --set search.trials=N.
+    """
+    _one_step("search", run, [*(set_ or []), *([f"search.trials={trials}"] if trials is not None else [])])
+
+
+@app.command
+def predict(run: Path, *, model: Path, into: Path | None = None, allow_transfer: bool = False) -> None:
+    """Predict the fluctuations of RUN's stages with a network that was trained elsewhere.
+
+    Parameters
+    ----------
+    model
+        The run folder that the network was trained on, or one of its checkpoints.
+    into
+        Table of predictions; RUN/transfer/NAME.csv for a network of the run NAME where left out.
+    allow_transfer
+        Also where the network learnt from another cell, other grains or other stages; what differs is said.
+    """
+    predict_elsewhere(open_run(run), model, into, allow_transfer, lambda text: console.print(f"  {text}", markup=False))
+
+
+@app.command
+def transfer(*runs: Path, into: Path, leave_one_out: bool = False) -> None:
+    """Test the network of every run on every other run → a matrix of R².
+
+    Parameters
+    ----------
+    runs
+        Run folders with a trained network each; their voxels have the same number of nodes.
+    into
+        Folder of the tables and the figure.
+    leave_one_out
+        Train on all runs but one as well, and test on that one.
+    """
+    opened = [open_run(run) for run in runs]
+    with _bar("testing networks elsewhere") as (advance, say):
+        transfer_matrix(opened, into, leave_one_out, advance, say)
 
 
 @app.command

@@ -19,7 +19,7 @@ from microslip.dem.config import Launch, ShearCell
 from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
 from microslip.grids.config import Split, Voxels
-from microslip.learn.config import Attribution, Network, Training
+from microslip.learn.config import Ablation, Attribution, Network, Search, Training
 from microslip.statistics.config import ActiveClusters, Bootstrap, Correlation, Distributions
 
 
@@ -33,6 +33,8 @@ class Config(ShearCell):
     split: Split = Split()
     network: Network = Network()
     training: Training = Training()
+    ablation: Ablation = Ablation()
+    search: Search = Search()
     attribution: Attribution = Attribution()
     correlation: Correlation = Correlation()
     clusters: ActiveClusters = ActiveClusters()
@@ -51,6 +53,18 @@ class Config(ShearCell):
                     f"{key} = {value:g} exceeds half the smallest periodic length, {half:g} d̄:"
                     " use a smaller one or a larger cell"
                 )
+        for radius in self.ablation.radii:
+            if radius > half:
+                raise ValueError(
+                    f"ablation.radii names {radius:g}, which exceeds half the smallest periodic length, {half:g} d̄:"
+                    " use a smaller one or a larger cell"
+                )
+        missing = [name for name in self.network.inputs if name not in (*self.voxels.fields, "strain_increment")]
+        if missing:
+            raise ValueError(
+                f"network.inputs names {missing[0]}, voxels.fields = {list(self.voxels.fields)} does not:"
+                f" add it there, and run `microslip voxels` again"
+            )
         if self.stages.threshold is not None and self.stages.threshold < self.recording.threshold:
             raise ValueError(
                 f"stages.threshold = {self.stages.threshold:g} is below"

@@ -15,9 +15,12 @@ from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
 from microslip.data.provenance import digest_output, fingerprint, read_provenance, record_step, versions
 from microslip.data.run import Run
+from microslip.steps.ablating import ablate_step
 from microslip.steps.common import Advance, Say
-from microslip.steps.learning import explain_step, train_step
+from microslip.steps.explaining import explain_step
+from microslip.steps.learning import train_step
 from microslip.steps.measuring import fields_step, voxels_step
+from microslip.steps.searching import search_step
 from microslip.steps.shearing import simulate_step, stages_step
 from microslip.steps.showing import figures_step, report_step
 from microslip.steps.statistics import statistics_step
@@ -35,11 +38,22 @@ class Step:
     work: Callable[[Run, Config, str, Advance, Say], dict[str, Any] | None]
     # raised when a later version leaves more or other things there, so that older results are made again
     edition: int = 1
+    # part of `microslip run`; the others are asked for by name
+    in_run: bool = True
 
 
 _DEM = ("seed", "grains", "cell", "loading", "recording", "parallel")
 _MOTION = ("trajectory.zarr", "stages.csv")
-_RESULTS = (*_MOTION, "fields.zarr", "voxels.zarr", "model", "attributions.zarr", "statistics")
+_RESULTS = (
+    *_MOTION,
+    "fields.zarr",
+    "voxels.zarr",
+    "model",
+    "attributions.zarr",
+    "interpretation",
+    "ablations",
+    "statistics",
+)
 
 STEPS = {
     step.verb: step
@@ -62,14 +76,16 @@ STEPS = {
             ("stages.csv", "fields.zarr", "voxels.zarr"),
             ("model",),
             train_step,
+            edition=2,
         ),
         Step(
             "explain",
             "integrated gradients",
-            ("attribution",),
-            ("voxels.zarr", "model/checkpoint.pt", "model/predictions.csv"),
-            ("attributions.zarr",),
+            ("attribution", "correlation", "clusters", "training", "split"),
+            ("stages.csv", "voxels.zarr", "model/checkpoint.pt", "model/predictions.csv"),
+            ("attributions.zarr", "interpretation"),
             explain_step,
+            edition=2,
         ),
         Step(
             "statistics",
@@ -80,10 +96,31 @@ STEPS = {
             statistics_step,
             edition=2,
         ),
+        Step(
+            "ablate",
+            "training on less",
+            ("ablation", "split", "network", "training", "voxels"),
+            (*_MOTION, "fields.zarr", "voxels.zarr", "statistics/stages.csv"),
+            ("ablations",),
+            ablate_step,
+            in_run=False,
+        ),
+        Step(
+            "search",
+            "searching settings",
+            ("search", "split", "network", "training"),
+            ("stages.csv", "voxels.zarr"),
+            ("search",),
+            search_step,
+            in_run=False,
+        ),
         Step("figures", "drawing figures", (), _RESULTS, ("figures",), figures_step),
         Step("report", "writing the report", (), (*_RESULTS, "figures"), ("report",), report_step),
     )
 }
+
+# What `microslip run` does, in order.
+RUN_STEPS = tuple(verb for verb, step in STEPS.items() if step.in_run)
 
 # These show what there is; the others need every input.
 _SHOWS_WHAT_EXISTS = ("figures", "report")

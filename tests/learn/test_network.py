@@ -1,10 +1,29 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
+from scipy.signal import correlate
+from torch import nn
 
 from microslip import MicroslipError
 from microslip.learn.config import Network
-from microslip.learn.network import SlipNet
+from microslip.learn.network import PeriodicConvolution, ResidualBlock, ResidualNet, SlipNet, build_network
+
+KINDS = ["plain", "residual"]
+
+# Float32 sums in another order.
+SAME = 1e-4
+
+
+def alive(network):
+    """The network with a last layer and running means that are not zero, ready to predict."""
+    generator = torch.Generator().manual_seed(3)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm3d):
+            layer.running_mean.normal_(0, 0.3, generator=generator)
+            layer.running_var.uniform_(0.5, 2, generator=generator)
+    nn.init.normal_(network.head[-1].weight, generator=generator)
+    return network.eval()
 
 
 def test_is_the_papers_network_on_a_grid_that_divides_evenly():
@@ -16,19 +35,120 @@ def test_is_the_papers_network_on_a_grid_that_divides_evenly():
     assert tuple(features.shape) == (1, 128, 3, 1, 1)
 
 
-@pytest.mark.parametrize("grid", [(50, 15, 20), (20, 8, 12), (3, 2, 5)])
-@pytest.mark.parametrize("batch_normalisation", [False, True])
-def test_predicts_one_number_for_any_grid(grid, batch_normalisation):
-    network = SlipNet(grid, Network(batch_normalisation=batch_normalisation))
-    assert network(torch.randn(4, 1, *grid)).shape == (4,)
+@pytest.mark.parametrize("grid", [(50, 15, 20), (20, 8, 12), (9, 2, 5)])
+@pytest.mark.parametrize("kind", [*KINDS, "normalised"])
+def test_predicts_one_number_for_any_grid(grid, kind):
+    shape = {"kind": "plain", "batch_normalisation": True} if kind == "normalised" else {"kind": kind}
+    network = build_network(grid, Network(inputs=("d2min", "displacement_z"), **shape))
+    assert network(torch.randn(4, 2, *grid)).shape == (4,)
 
 
-def test_a_fresh_network_predicts_no_change():
-    torch.manual_seed(1)
-    network = SlipNet((20, 8, 12), Network())
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fresh_network_predicts_no_change(kind):
+    network = build_network((20, 8, 12), Network(kind=kind))
     np.testing.assert_array_equal(network(torch.randn(4, 1, 20, 8, 12)).detach().numpy(), 0)
 
 
-def test_another_grid_is_refused():
-    with pytest.raises(MicroslipError, match=r"the voxels have \(20, 8, 13\) nodes"):
-        SlipNet((20, 8, 12), Network())(torch.zeros(1, 1, 20, 8, 13))
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_seed_starts_the_same_network(kind):
+    weights = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        weights.append(build_network((20, 8, 12), Network(kind=kind)).state_dict())
+    first, same, other = (torch.cat([value.flatten().float() for value in one.values()]) for one in weights)
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_initial_weights_are_he_s(kind):
+    network = build_network((20, 8, 12), Network(kind=kind))
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv3d) and layer.weight.numel() > 10_000:
+            fan_in = layer.weight[0].numel()
+            assert float(layer.weight.detach().std()) == pytest.approx(np.sqrt(2 / fan_in), rel=0.05)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(1, 20, 8, 13), (2, 20, 8, 12)])
+def test_another_grid_and_other_channels_are_refused(kind, shape):
+    network = build_network((20, 8, 12), Network(kind=kind))
+    with pytest.raises(
+        MicroslipError, match=rf"have {shape[0]} channels of \(20, 8, {shape[3]}\) nodes.* 1 of \(20, 8,"
+    ):
+        network(torch.zeros(1, *shape))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_grid_that_shrinks_to_one_node_before_the_last_pool_is_refused(kind):
+    with pytest.raises(MicroslipError, match="a grid of 8 × 4 × 8 nodes is too small for 4 poolings"):
+        build_network((8, 4, 8), Network(kind=kind))
+    build_network((9, 4, 8), Network(kind=kind))
+    build_network((8, 4, 8), Network(kind=kind, channels=(4, 4, 4)))
+
+
+def test_an_input_named_twice_is_refused():
+    with pytest.raises(ValidationError, match="names one twice"):
+        Network(inputs=("d2min", "shear_strain", "d2min"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_order_in_memory_does_not_matter(kind):
+    network = alive(build_network((12, 8, 6), Network(kind=kind, inputs=("d2min", "shear_strain"))))
+    voxels = torch.randn(3, 2, 12, 8, 6)
+    expected = network(voxels).detach()
+    found = network.to(memory_format=torch.channels_last_3d)(voxels.to(memory_format=torch.channels_last_3d)).detach()
+    torch.testing.assert_close(found, expected, rtol=SAME, atol=SAME)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_prediction_does_not_depend_on_the_other_stages_of_its_batch(kind):
+    network = alive(build_network((12, 8, 6), Network(kind=kind, channels=(4, 8))))
+    voxels = torch.randn(5, 1, 12, 8, 6)
+    alone = torch.cat([network(one[None]) for one in voxels]).detach()
+    torch.testing.assert_close(network(voxels).detach(), alone, rtol=SAME, atol=SAME)
+
+
+@pytest.fixture
+def periodic_network():
+    return alive(ResidualNet((16, 8, 8), Network(kind="residual", channels=(6, 12), hidden=16)))
+
+
+@pytest.mark.parametrize("shift", [(4, 0), (0, 4), (8, 4), (-4, 0), (16, 8)])
+def test_the_residual_network_sees_the_same_stage_wherever_it_lies_in_the_plane(periodic_network, shift):
+    voxels = torch.randn(3, 1, 16, 8, 8)
+    expected = periodic_network(voxels).detach()
+    assert float(expected.std()) > 100 * SAME
+    found = periodic_network(torch.roll(voxels, shift, (2, 3))).detach()
+    torch.testing.assert_close(found, expected, rtol=SAME, atol=SAME)
+
+
+@pytest.mark.parametrize("shift", [1, 2, 4])
+def test_the_residual_network_knows_where_the_walls_are(periodic_network, shift):
+    voxels = torch.randn(3, 1, 16, 8, 8)
+    difference = periodic_network(torch.roll(voxels, shift, 4)) - periodic_network(voxels)
+    assert float(difference.detach().abs().min()) > 10 * SAME
+
+
+def test_the_plain_network_knows_where_the_cell_is_cut():
+    network = alive(SlipNet((16, 8, 8), Network(channels=(6, 12))))
+    voxels = torch.randn(3, 1, 16, 8, 8)
+    difference = network(torch.roll(voxels, 4, 2)) - network(voxels)
+    assert float(difference.detach().abs().min()) > 10 * SAME
+
+
+@pytest.mark.parametrize("grid", [(6, 5, 4), (1, 2, 3)])
+def test_the_periodic_convolution_is_scipys_on_a_field_that_is_repeated(grid, rng):
+    layer = PeriodicConvolution(2, 3)
+    field = rng.normal(size=(2, *grid)).astype(np.float32)
+    repeated = np.pad(np.pad(field, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="wrap"), ((0, 0), (0, 0), (0, 0), (1, 1)))
+    found = layer(torch.from_numpy(field)[None])[0].detach().numpy()
+    for kernel, one in zip(layer.convolution.weight.detach().numpy(), found, strict=True):
+        np.testing.assert_allclose(one, correlate(repeated, kernel, mode="valid")[0], rtol=SAME, atol=SAME)
+
+
+def test_a_block_that_does_nothing_passes_on_what_came_in():
+    block = ResidualBlock(3).eval()
+    nn.init.zeros_(block.way[-1].weight)
+    features = torch.rand(2, 3, 4, 5, 6)
+    assert torch.equal(block(features), features)

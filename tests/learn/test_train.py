@@ -1,116 +1,210 @@
 import numpy as np
 import pytest
 import torch
-import xarray as xr
+from pydantic import ValidationError
 
 from microslip import MicroslipError
-from microslip.grids.config import Split
-from microslip.grids.splits import random_split
-from microslip.learn.attribution import integrated_gradients
 from microslip.learn.baselines import amplitude_features, boosting
-from microslip.learn.config import Attribution, Network, Training
-from microslip.learn.evaluate import r_squared, scores
-from microslip.learn.samples import fit_scaling
-from microslip.learn.train import load_checkpoint, predict, save_checkpoint, train
+from microslip.learn.config import Network, Training
+from microslip.learn.evaluate import r_squared
+from microslip.learn.network import build_network
+from microslip.learn.samples import Samples, fit_scaling
+from microslip.learn.train import predict, train
 
-NETWORK = Network(channels=(8, 16), hidden=16)
-SETTINGS = Training(epochs=12, patience=12, batch_size=16, learning_rate=3e-3, threads=1)
+CURVES = ["epoch", "train_loss", "validation_loss", "learning_rate"]
+
+# Gradients are summed in another order; Adam divides small ones by their size.
+ORDER_OF_SUMS = 1e-3
+
+# Eight bits of mantissa in the convolutions.
+BFLOAT16 = 0.1
 
 
-@pytest.fixture(scope="module")
-def task():
-    """Stages whose fluctuation is the height of a blob of non-affine motion: pattern, not amplitude."""
-    rng = np.random.default_rng(7)
-    n, grid = 300, (8, 6, 8)
-    z = rng.uniform(0, 7, n)
-    axes = np.meshgrid(*(np.arange(length) for length in grid), indexing="ij")
-    x0, y0 = rng.integers(0, 8, n), rng.integers(0, 6, n)
-    centre = np.stack(
-        [
-            np.roll(
-                np.exp(-((axes[2] - height) ** 2) / 4 - ((axes[0] - 4) ** 2 + (axes[1] - 3) ** 2) / 6), (i, j), (0, 1)
-            )
-            for i, j, height in zip(x0, y0, z, strict=True)
-        ]
+def fit(task, folder, report=None, network=None, samples=None, sets=None, **changes):
+    """The task's training with some settings changed."""
+    return train(
+        samples or task.samples,
+        sets or task.sets,
+        task.scaling,
+        network or task.network,
+        task.training.model_copy(update=changes),
+        folder / "state.pt",
+        report,
     )
-    voxels = xr.DataArray((1e-7 + 1e-4 * centre).astype(np.float32), dims=["stage", "x", "y", "z"])
-    target = 1e-3 * (z - 3.5)
-    sets = random_split(n, Split(), 1)
-    scaling = fit_scaling(voxels, target, sets["train"], 1e-10)
-    return voxels, target, sets, scaling, scaling.transform(voxels.to_numpy().astype(float))
 
 
-@pytest.fixture(scope="module")
-def trained(task, tmp_path_factory):
-    _, target, sets, scaling, inputs = task
-    return train(inputs, target, sets, scaling, NETWORK, SETTINGS, tmp_path_factory.mktemp("train") / "state.pt")
+def same_weights(one, other):
+    weights, others = one.network.state_dict(), other.network.state_dict()
+    return all(torch.equal(others[name], value) for name, value in weights.items())
 
 
 def test_learns_a_pattern_that_the_amplitude_does_not_hold(task, trained):
-    voxels, target, sets, scaling, inputs = task
-    prediction = predict(trained.network, inputs, sets["test"]) * scaling.target_deviation
-    assert r_squared(target[sets["test"]], prediction) > 0.8
-    mean = amplitude_features(voxels.stack(grain=("x", "y", "z")).transpose("stage", "grain"))["mean_d2min"]
-    without_edges = sets["test"][np.abs(target[sets["test"]]) < 2e-3]
-    assert r_squared(target[without_edges], boosting(mean, target, sets, 1)[without_edges]) < 0.5
+    target, test = task.samples.target, task.sets["test"]
+    prediction = predict(trained.network, task.samples, task.scaling, test)
+    assert r_squared(target[test], prediction) > 0.8
+    grains = task.voxels["d2min"].stack(grain=("x", "y", "z")).transpose("stage", "grain")
+    mean = amplitude_features(grains)["mean_d2min"]
+    # blobs that a wall cuts are smaller
+    without_edges = test[np.abs(target[test]) < 2e-3]
+    assert r_squared(target[without_edges], boosting(mean, target, task.sets, 1)[without_edges]) < 0.5
+
+
+@pytest.mark.parametrize("changes", [{"target": "asinh"}, {"schedule": "constant", "learning_rate": 1e-3}])
+@pytest.mark.parametrize("kind", ["plain", "residual"])
+def test_every_kind_and_form_learns(task, tmp_path, kind, changes):
+    network = task.network.model_copy(update={"kind": kind})
+    settings = task.training.model_copy(update={"epochs": 8, **changes})
+    scaling = fit_scaling(task.samples, task.sets["train"], settings)
+    found = train(task.samples, task.sets, scaling, network, settings, tmp_path / "state.pt")
+    test = task.sets["test"]
+    assert r_squared(task.samples.target[test], predict(found.network, task.samples, scaling, test)) > 0.5
 
 
 def test_the_kept_weights_are_those_of_the_best_validation_epoch(task, trained):
-    _, target, sets, scaling, inputs = task
-    error = predict(trained.network, inputs, sets["validation"]) - target[sets["validation"]] / scaling.target_deviation
-    assert np.mean(error**2) == pytest.approx(trained.history["validation_loss"].min(), rel=1e-4)
+    held = task.sets["validation"]
+    error = predict(trained.network, task.samples, task.scaling, held, decoded=False)
+    error = error - task.scaling.encode(task.samples.target[held])
+    assert np.mean(error**2) == pytest.approx(trained.history["validation_loss"].min(), rel=1e-5)
+    assert not trained.network.training
 
 
-def test_an_interrupted_training_ends_like_an_uninterrupted_one(task, trained, tmp_path):
-    _, target, sets, scaling, inputs = task
+def test_the_first_loss_is_that_of_predicting_no_change(task, tmp_path):
+    history = fit(task, tmp_path, epochs=1, learning_rate=1e-9).history
+    for name, loss in (("train", "train_loss"), ("validation", "validation_loss")):
+        expected = np.mean(task.scaling.encode(task.samples.target[task.sets[name]]) ** 2)
+        assert history[loss][0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_one_cycle_rises_to_its_peak_and_ends_low_and_a_constant_rate_stays(task, trained, tmp_path):
+    rate = trained.history["learning_rate"]
+    assert rate.max() == pytest.approx(task.training.learning_rate, rel=0.1)
+    assert 0 < rate.argmax() < len(rate) - 1
+    assert rate.iloc[-1] < 1e-3 * rate.max()
+    constant = fit(task, tmp_path, epochs=2, schedule="constant").history["learning_rate"]
+    np.testing.assert_allclose(constant, task.training.learning_rate)
+
+
+def test_the_same_seed_gives_the_same_network_and_another_seed_another_one(task, tmp_path):
+    first, again, other = (fit(task, tmp_path / str(i), epochs=1, seed=s) for i, s in enumerate((1, 1, 2)))
+    assert same_weights(first, again)
+    assert not same_weights(first, other)
+
+
+@pytest.mark.parametrize("kind", ["plain", "residual"])
+def test_an_interrupted_training_ends_like_an_uninterrupted_one(task, tmp_path, kind):
+    network = task.network.model_copy(update={"kind": kind})
 
     def interrupt(row):
-        if row["epoch"] == 4:
+        if row["epoch"] == 1:
             raise KeyboardInterrupt
 
-    state = tmp_path / "state.pt"
+    whole = fit(task, tmp_path / "whole", network=network, epochs=4)
     with pytest.raises(KeyboardInterrupt):
-        train(inputs, target, sets, scaling, NETWORK, SETTINGS, state, interrupt)
-    again = train(inputs, target, sets, scaling, NETWORK, SETTINGS, state)
-    for name, value in trained.network.state_dict().items():
-        assert torch.equal(again.network.state_dict()[name], value)
-    columns = ["epoch", "train_loss", "validation_loss"]
-    assert again.history[columns].equals(trained.history[columns])
+        fit(task, tmp_path / "cut", interrupt, network=network, epochs=4)
+    rows = []
+    again = fit(task, tmp_path / "cut", rows.append, network=network, epochs=4)
+    assert [row["epoch"] for row in rows] == [2, 3]
+    assert same_weights(whole, again)
+    assert again.history[CURVES].equals(whole.history[CURVES])
 
 
-def test_a_checkpoint_predicts_like_the_network_it_holds(task, trained, tmp_path):
-    _, _, sets, scaling, inputs = task
-    save_checkpoint(trained, NETWORK, SETTINGS, tmp_path / "checkpoint.pt")
-    network, loaded = load_checkpoint(tmp_path / "checkpoint.pt")
-    assert loaded == scaling
-    np.testing.assert_array_equal(
-        predict(network, inputs, sets["test"]), predict(trained.network, inputs, sets["test"])
-    )
+def test_a_finished_training_is_read_and_not_repeated(task, tmp_path):
+    first = fit(task, tmp_path, epochs=2)
+    rows = []
+    again = fit(task, tmp_path, rows.append, epochs=2)
+    assert rows == []
+    assert same_weights(first, again)
+    assert again.history.equals(first.history)
 
 
-def test_damaged_and_missing_checkpoints_are_said(tmp_path):
-    with pytest.raises(MicroslipError, match="run `microslip train` first"):
-        load_checkpoint(tmp_path / "none.pt")
-    (tmp_path / "bad.pt").write_bytes(b"PK\x03\x04 half a file")
-    with pytest.raises(MicroslipError, match="is not a checkpoint"):
-        load_checkpoint(tmp_path / "bad.pt")
+def test_stops_when_the_validation_loss_no_longer_falls(task, tmp_path):
+    """Validation stages whose fluctuations have the wrong sign: all that is learnt makes them worse."""
+    target = task.samples.target.copy()
+    target[task.sets["validation"]] *= -1
+    found = fit(task, tmp_path, samples=Samples(task.samples.inputs, ("d2min",), target), patience=3)
+    best = int(found.history["validation_loss"].argmin())
+    assert len(found.history) == best + 4 < task.training.epochs
 
 
-@pytest.mark.parametrize("baseline", ["mean", "zero"])
-def test_attributions_sum_to_the_difference_of_predictions(task, trained, baseline):
-    _, _, sets, scaling, inputs = task
-    settings = Attribution(baseline=baseline)
-    start = 0.0 if baseline == "mean" else scaling.zero_field()
-    for stage in sets["test"][:3]:
-        found = integrated_gradients(trained.network, scaling, inputs[stage], settings)
-        both = np.stack([inputs[stage], np.full_like(inputs[stage], start)])
-        prediction = predict(trained.network, both, np.arange(2)) * scaling.target_deviation
-        assert found.completeness_error <= settings.completeness
-        assert found.attribution.sum() == pytest.approx(prediction[0] - prediction[1], rel=0.011)
+def test_a_loss_that_is_not_finite_is_said(task, tmp_path):
+    inputs = task.samples.inputs.copy()
+    inputs[task.sets["train"][7], 0, 1, 2, 3] = np.nan
+    with pytest.raises(MicroslipError, match=r"not finite in epoch 0: lower training.learning_rate = 0.003"):
+        fit(task, tmp_path, samples=Samples(inputs, ("d2min",), task.samples.target))
 
 
-def test_scores_of_known_predictions():
-    target = np.array([1.0, -1.0, 2.0, -2.0])
-    assert scores(target, target)["r2"] == 1
-    assert scores(target, np.zeros(4))["r2"] == 0
-    assert scores(target, np.array([1.0, 1.0, 2.0, -2.0])) == {"r2": 0.6, "rmse": 1.0, "sign_accuracy": 0.75, "n": 4}
+def test_neither_set_sees_the_test_stages(task, trained, tmp_path):
+    inputs, target = task.samples.inputs.copy(), task.samples.target.copy()
+    inputs[task.sets["test"]], target[task.sets["test"]] = 5, 5
+    first = fit(task, tmp_path / "first", epochs=2)
+    second = fit(task, tmp_path / "second", epochs=2, samples=Samples(inputs, ("d2min",), target))
+    assert same_weights(first, second)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_said(task, tmp_path):
+    with pytest.raises(MicroslipError, match="torch sees no GPU: use cpu or auto"):
+        fit(task, tmp_path, device="cuda")
+
+
+def test_a_grid_too_small_for_the_network_is_said(task, tmp_path):
+    with pytest.raises(MicroslipError, match="too small for 4 poolings"):
+        fit(task, tmp_path, network=Network())
+
+
+def test_a_batch_too_small_for_its_processes_is_refused():
+    with pytest.raises(ValidationError, match="leaves less than two stages to each of 4 processes"):
+        Training(batch_size=7, processes=4)
+    assert Training(batch_size=8, processes=4).processes == 4
+
+
+def test_bfloat16_learns_like_float32(task, trained, tmp_path):
+    found = fit(task, tmp_path, precision="bfloat16").history
+    np.testing.assert_allclose(found["train_loss"][:3], trained.history["train_loss"][:3], rtol=BFLOAT16)
+    assert found["validation_loss"].min() < 2 * trained.history["validation_loss"].min()
+    assert found["validation_loss"].min() < 0.2
+
+
+def test_two_processes_learn_what_one_learns(task, tmp_path):
+    rows = []
+    found = fit(task, tmp_path / "two", rows.append, epochs=3, processes=2, threads=2)
+    expected = fit(task, tmp_path / "one", epochs=3)
+    for curve in ("train_loss", "validation_loss"):
+        np.testing.assert_allclose(found.history[curve], expected.history[curve], rtol=ORDER_OF_SUMS)
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    assert [row["validation_loss"] for row in rows] == found.history["validation_loss"].tolist()
+    test = task.sets["test"]
+    one, two = (predict(trained.network, task.samples, task.scaling, test) for trained in (expected, found))
+    np.testing.assert_allclose(two, one, atol=ORDER_OF_SUMS * task.scaling.target_scale * 10)
+
+
+@pytest.mark.xfail(reason="batches of two leave one stage for the last, which batch normalisation cannot normalise")
+def test_an_odd_number_of_stages_in_the_smallest_batches_is_learnt(task, tmp_path):
+    network = Network(channels=(4, 4, 4), hidden=4, batch_normalisation=True)
+    sets = task.sets | {"train": task.sets["train"][:13]}
+    assert len(fit(task, tmp_path, network=network, sets=sets, epochs=1, batch_size=2).history) == 1
+
+
+def test_predictions_are_decoded_and_do_not_depend_on_their_batch(task, trained):
+    stages = np.arange(len(task.samples.target))[::-1]
+    prediction = predict(trained.network, task.samples, task.scaling, stages)
+    some = [predict(trained.network, task.samples, task.scaling, stages[[i]])[0] for i in (0, 130, 299)]
+    np.testing.assert_allclose(some, prediction[[0, 130, 299]], rtol=1e-4, atol=1e-8)
+    raw = predict(trained.network, task.samples, task.scaling, stages, decoded=False)
+    np.testing.assert_allclose(prediction, task.scaling.decode(raw))
+    assert predict(trained.network, task.samples, task.scaling, stages[:0]).shape == (0,)
+
+
+def test_a_network_in_training_predicts_without_learning(task):
+    network = build_network((8, 6, 8), Network(kind="residual", channels=(4, 8))).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    predict(network, task.samples, task.scaling, np.arange(40))
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+def test_samples_that_the_network_was_not_made_for_are_refused(task, trained):
+    target = task.samples.target
+    with pytest.raises(MicroslipError, match="takes d2min, the samples hold shear_strain"):
+        predict(trained.network, Samples(task.samples.inputs, ("shear_strain",), target), task.scaling, np.arange(3))
+    with pytest.raises(MicroslipError, match=r"1 channels of \(4, 6, 8\) nodes"):
+        predict(trained.network, Samples(task.samples.inputs[:, :, :4], ("d2min",), target), task.scaling, np.arange(3))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from microslip.core.settings import Settings
+
+FieldName = Literal["d2min", "shear_strain", "volumetric_strain", "displacement_x", "displacement_y", "displacement_z"]
 
 
 class Voxels(Settings):
@@ -16,6 +18,16 @@ class Voxels(Settings):
         1.0, gt=0, le=10, description="L_grid [d₅₀], rounded so that nodes close on the periodic axes"
     )
     radius: float = Field(1.3, gt=0, le=10, description="δ [d₅₀]: a node carries the mean of the grains this near")
+    fields: tuple[FieldName, ...] = Field(
+        ("d2min",), description="what is coarse-grained: d2min always, and what the network is to see beside it"
+    )
+
+    @field_validator("fields")
+    @classmethod
+    def _holds_d2min(cls, fields: tuple[FieldName, ...]) -> tuple[FieldName, ...]:
+        if "d2min" not in fields or len(set(fields)) < len(fields):
+            raise ValueError(f"voxels.fields = {list(fields)} must name d2min, and each field once")
+        return fields
 
 
 class Split(Settings):

@@ -1,22 +1,50 @@
-"""What steers network, training and attribution."""
+"""What steers network, training, ablation and attribution."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from microslip.core.settings import Settings
 
+InputName = Literal[
+    "d2min",
+    "shear_strain",
+    "volumetric_strain",
+    "displacement_x",
+    "displacement_y",
+    "displacement_z",
+    "strain_increment",
+]
+
 
 class Network(Settings):
-    """Four times [Conv3d 3³ → MaxPool 2³ → ReLU], then fully connected layers to one number."""
+    """What the network sees of a stage, and its shape."""
 
+    kind: Literal["plain", "residual"] = Field(
+        "plain",
+        description="plain: the paper's four times [Conv3d 3³ → MaxPool 2³ → ReLU], then two fully connected layers;"
+        " residual: the same pools, a residual block after each, periodic in x and y",
+    )
+    inputs: tuple[InputName, ...] = Field(
+        ("d2min",),
+        min_length=1,
+        description="one channel each; what is no D²min must be among voxels.fields, and strain_increment, the stage's"
+        " length in strain, is told to every node alike",
+    )
     channels: tuple[int, ...] = Field((16, 32, 64, 128), min_length=1, description="of the convolutions, the paper's")
     hidden: int = Field(128, ge=1, description="units of the fully connected layer; the paper gives no number")
     batch_normalisation: bool = Field(
         False, description="after each convolution; not in the paper, but it learns in fewer epochs"
     )
+
+    @field_validator("inputs")
+    @classmethod
+    def _named_once(cls, inputs: tuple[InputName, ...]) -> tuple[InputName, ...]:
+        if len(set(inputs)) < len(inputs):
+            raise ValueError(f"network.inputs = {list(inputs)} names one twice: remove it")
+        return inputs
 
 
 class Training(Settings):
@@ -24,6 +52,9 @@ class Training(Settings):
 
     seed: int = Field(
         1, ge=0, lt=2**31, description="initial weights, order of the samples, augmentation, random split"
+    )
+    ensemble: int = Field(
+        1, ge=1, le=100, description="networks per split, with seeds seed, seed + 1, …; the prediction is their mean"
     )
     epochs: int = Field(40, ge=1)
     patience: int = Field(
@@ -33,24 +64,95 @@ class Training(Settings):
     )
     batch_size: int = Field(32, ge=2)
     learning_rate: float = Field(1e-3, gt=0, lt=1, description="peak of the cycle; 2e-3 killed the plain network")
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
     weight_decay: float = Field(1e-4, ge=0, lt=1)
     gradient_clip: float = Field(
         1.0,
         gt=0,
         description="largest norm of a step's gradient: fluctuations are heavy-tailed, one batch can kill the net",
     )
+    transform: Literal["log", "raw"] = Field(
+        "log", description="of the input: log₁₀(D²min + floor), or D²min itself; standardised after that"
+    )
     floor: float = Field(
         1e-10, gt=0, description="ε of the input log₁₀(D²min + ε) [d̄²]; well above the precision of the positions"
     )
+    target: Literal["linear", "asinh"] = Field(
+        "linear",
+        description="of the fluctuation: as it is, or arsinh of it in units of the median size, which gives small"
+        " stages as much weight as large ones",
+    )
     augment: bool = Field(True, description="random periodic shifts in x and y, and the mirror in y")
     threads: int = Field(2, ge=1, description="processor threads; their number changes the last digits")
+    processes: int = Field(1, ge=1, description="that share every batch, on as many GPUs, or on the processor")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="a GPU where there is one, or as said")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the convolutions; bfloat16 pays on processors that have it and on GPUs"
+    )
+
+    @model_validator(mode="after")
+    def _enough_for_all(self) -> Self:
+        if self.batch_size < 2 * self.processes:
+            raise ValueError(
+                f"training.batch_size = {self.batch_size} leaves less than two stages to each of"
+                f" {self.processes} processes: raise it"
+            )
+        return self
+
+
+Ablated = Literal["full", "shuffled", "phases", "pattern", "amplitude", "mask"]
+
+
+class Ablation(Settings):
+    """What is taken away before a network is trained anew; every number beside the untouched `full`."""
+
+    variants: tuple[Ablated, ...] = Field(
+        ("full", "shuffled", "phases", "pattern", "amplitude", "mask"),
+        description="shuffled: nodes in random order; phases: Fourier phases at random, spectrum kept; pattern: mean"
+        " and deviation of the stage taken away; amplitude: the values in order of size, at the same places in every"
+        " stage; mask: which nodes are the most active, nothing else",
+    )
+    active_fraction: float = Field(0.1, gt=0, lt=1, description="nodes of the mask")
+    spacings: tuple[float, ...] = Field((1.5, 2.0, 3.0), description="L_grid [d₅₀] beside voxels.spacing, fig. 3c")
+    radii: tuple[float, ...] = Field((0.8, 2.0), description="δ [d₅₀] beside voxels.radius, fig. 3d")
+    cell_shares: tuple[float, ...] = Field((0.5, 0.25), description="parts of the cell's length that are seen")
+    training_shares: tuple[float, ...] = Field(
+        (0.5, 0.25, 0.125), description="parts of the training set that are used"
+    )
+    rules: tuple[Literal["random", "blocked"], ...] = Field(("random", "blocked"), min_length=1)
+    seeds: int = Field(1, ge=1, description="networks for each line of the table, seeds from training.seed on")
+    epochs: int | None = Field(None, ge=1, description="of every training; those of training where left out")
+    baselines: bool = Field(True, description="boosting and ridge beside the networks")
+
+    @field_validator("spacings", "radii")
+    @classmethod
+    def _lengths(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < value <= 10 for value in values):
+            raise ValueError("lengths lie between 0 and 10")
+        return values
+
+    @field_validator("cell_shares", "training_shares")
+    @classmethod
+    def _shares(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < value < 1 for value in values):
+            raise ValueError("shares lie between 0 and 1")
+        return values
+
+
+class Search(Settings):
+    """Search of settings by the loss on the blocked split's validation set; the test set stays closed."""
+
+    trials: int = Field(20, ge=1)
+    epochs: int = Field(15, ge=1, description="of every trial; bad ones are stopped before")
+    rule: Literal["random", "blocked"] = "blocked"
+    seed: int = Field(1, ge=0, lt=2**31)
 
 
 class Attribution(Settings):
-    """Integrated Gradients of stages of the test set."""
+    """Integrated Gradients of stages of the test set, and what they must be compared with to mean anything."""
 
     n_stages: int = Field(
-        40, ge=2, multiple_of=2, description="stages explained, half stick and half slip, over all sizes"
+        200, ge=2, multiple_of=2, description="stages explained, half stick and half slip, over all sizes"
     )
     n_steps: int = Field(
         64, ge=2, le=1024, description="points on the path, doubled until the completeness error is met"
@@ -59,5 +161,12 @@ class Attribution(Settings):
         0.01, gt=0, lt=1, description="largest |Σ attribution − prediction difference| over that difference"
     )
     baseline: Literal["mean", "zero"] = Field(
-        "mean", description="start of the path: every node at the training mean of log₁₀ D²min, or at D²min = 0"
+        "mean", description="start of the path: every node at the training mean of its input, or at D²min = 0"
     )
+    n_compared: int = Field(
+        20, ge=2, description="of these stages, those for the slower controls: other methods, layers, deletion"
+    )
+    null_epochs: int = Field(5, ge=1, description="of the network that is trained on shuffled fluctuations")
+    noise: float = Field(0.1, gt=0, description="of SmoothGrad, in deviations of the input")
+    n_noisy: int = Field(8, ge=1, description="noisy copies for SmoothGrad")
+    occlusion: int = Field(5, ge=1, description="edge of the cube of nodes that occlusion hides")

@@ -1,6 +1,8 @@
-"""The network: stage's voxels → stage's stress change."""
+"""The networks: a stage's voxels → the stage's stress change."""
 
 from __future__ import annotations
+
+from abc import abstractmethod
 
 import torch
 from torch import nn
@@ -9,49 +11,142 @@ from microslip.core.errors import MicroslipError
 from microslip.learn.config import Network
 
 
-class SlipNet(nn.Module):
+class Predictor(nn.Module):
+    """What all networks share: shape (stage, channel, x, y, z) in, one number for each stage out, 0 before training."""
+
+    def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
+        super().__init__()
+        if max(grid) <= 2 ** (len(config.channels) - 1):
+            raise MicroslipError(
+                f"a grid of {' × '.join(map(str, grid))} nodes is too small for {len(config.channels)} poolings, each"
+                " of which halves it: lower voxels.spacing, or give network.channels fewer numbers"
+            )
+        self.grid = tuple(grid)
+        self.n_channels = len(config.inputs)
+
+    @abstractmethod
+    def respond(self, voxels: torch.Tensor) -> torch.Tensor:
+        """One number for each stage, shape (stage, 1)."""
+
+    def forward(self, voxels: torch.Tensor) -> torch.Tensor:
+        if tuple(voxels.shape[1:]) != (self.n_channels, *self.grid):
+            raise MicroslipError(
+                f"the voxels have {voxels.shape[1]} channels of {tuple(voxels.shape[2:])} nodes, the network was made"
+                f" for {self.n_channels} of {self.grid}: train it on this run, or use voxels of its grid"
+            )
+        return self.respond(voxels).squeeze(1)
+
+
+class SlipNet(Predictor):
     """The 3D CNN of Mei et al. 2023 (section 3.2) for a grid of any size.
 
     Convolutions keep the size (zero padding of one node), pools halve it and round up, so that an axis shorter than
     2⁴ nodes shrinks to one and stays there; for the axes that divide evenly this is the paper's network. The output is
     the stress fluctuation in units of the training set's standard deviation, shape (stage,), for input of shape
-    (stage, 1, x, y, z).
+    (stage, channel, x, y, z).
     """
 
     def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
-        super().__init__()
+        super().__init__(grid, config)
         layers: list[nn.Module] = []
-        n_in, size = 1, list(grid)
+        n_in, size = self.n_channels, list(grid)
         for n_out in config.channels:
             layers.append(nn.Conv3d(n_in, n_out, kernel_size=3, padding=1, bias=not config.batch_normalisation))
+            layers.append(nn.MaxPool3d(2, ceil_mode=True))
             if config.batch_normalisation:
+                # after the pool, an eighth of the work
                 layers.append(nn.BatchNorm3d(n_out))
-            layers += [nn.MaxPool3d(2, ceil_mode=True), nn.ReLU()]
+            layers.append(nn.ReLU())
             n_in, size = n_out, [-(-n // 2) for n in size]
-        self.grid = grid
         self.convolutions = nn.Sequential(*layers)
+        n_features = n_in * size[0] * size[1] * size[2]
         self.head = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(n_in * size[0] * size[1] * size[2], config.hidden),
-            nn.ReLU(),
-            nn.Linear(config.hidden, 1),
+            nn.Flatten(), nn.Linear(n_features, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 1)
         )
-        for layer in [*self.convolutions, *self.head]:
-            if isinstance(layer, nn.Conv3d | nn.Linear):
-                # with torch's default the signal fades over the layers, and training waits on a plateau
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
-        # the first predictions are all zero change, whatever the stage
-        last = self.head[-1]
-        assert isinstance(last, nn.Linear)
-        nn.init.zeros_(last.weight)
+        start_weights(self)
+
+    def respond(self, voxels: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.head(self.convolutions(voxels))
+        return features
+
+
+class ResidualNet(Predictor):
+    """A residual 3D CNN that knows the cell: periodic in x and y, walls in z.
+
+    As many pools as the paper's network; after each one a block of two convolutions that is added to its input. The
+    last features are averaged, and their largest is taken, over x and y, for a stage that is shifted along them is
+    the same stage; along z they are kept, for the walls are there.
+    """
+
+    def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
+        super().__init__(grid, config)
+        layers: list[nn.Module] = []
+        n_in, height = self.n_channels, grid[2]
+        for stage, n_out in enumerate(config.channels):
+            layers += [
+                PeriodicConvolution(n_in, n_out), nn.MaxPool3d(2, ceil_mode=True), nn.BatchNorm3d(n_out), nn.ReLU()
+            ]  # fmt: skip
+            if stage > 0:
+                layers.append(ResidualBlock(n_out))
+            n_in, height = n_out, -(-height // 2)
+        self.convolutions = nn.Sequential(*layers)
+        self.head = nn.Sequential(nn.Linear(2 * n_in * height, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 1))
+        start_weights(self)
+
+    def respond(self, voxels: torch.Tensor) -> torch.Tensor:
+        features = self.convolutions(voxels)
+        over_the_plane = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
+        found: torch.Tensor = self.head(over_the_plane.flatten(1))
+        return found
+
+
+class PeriodicConvolution(nn.Module):
+    """Conv3d 3³ that wraps around in x and y and meets zeros beyond the walls in z."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv3d(n_in, n_out, kernel_size=3, padding=(0, 0, 1), bias=False)
 
     def forward(self, voxels: torch.Tensor) -> torch.Tensor:
-        if tuple(voxels.shape[2:]) != tuple(self.grid):
-            raise MicroslipError(
-                f"the voxels have {tuple(voxels.shape[2:])} nodes, the network was made for {self.grid}:"
-                " train it on this run, or use voxels of its grid"
-            )
-        prediction: torch.Tensor = self.head(self.convolutions(voxels)).squeeze(1)
-        return prediction
+        found: torch.Tensor = self.convolution(nn.functional.pad(voxels, (0, 0, 1, 1, 1, 1), mode="circular"))
+        return found
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions, added to what came in."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.way = nn.Sequential(
+            PeriodicConvolution(n, n), nn.BatchNorm3d(n), nn.ReLU(), PeriodicConvolution(n, n), nn.BatchNorm3d(n)
+        )
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return torch.relu(features + self.way(features))
+
+
+def build_network(grid: tuple[int, int, int], config: Network) -> Predictor:
+    """The network of the configured kind.
+
+    Raises
+    ------
+    MicroslipError
+        The grid is too small for so many poolings.
+    """
+    return ResidualNet(grid, config) if config.kind == "residual" else SlipNet(grid, config)
+
+
+def start_weights(network: nn.Module) -> None:
+    """He's initial weights; with torch's default the signal fades over the layers, and training waits on a plateau.
+
+    The last layer is zero: the first predictions are all zero change, whatever the stage.
+    """
+    last = None
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv3d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+            last = layer
+    if last is not None:
+        nn.init.zeros_(last.weight)

@@ -1,88 +1,177 @@
-"""Voxels as the network takes them: logarithm, standardised, on disk; and the symmetries of simple shear."""
+"""Stages as the network takes them: standardised, and turned by the symmetries of simple shear."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import torch
-import xarray as xr
 from jaxtyping import Float, Float32, Int64
-from numpy.lib.format import open_memmap
 
 from microslip.core.errors import MicroslipError
+from microslip.learn.config import Training
+from microslip.learn.inputs import ODD_IN_Y, STAGES_PER_READ, on_scale
 
-# Stages read at a time.
-STAGES_PER_READ = 256
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs of every stage (stage, channel, x, y, z) on their scales, what the channels are, and fluctuations [p].
+
+    Another process opens the same memory-mapped file instead of getting a copy.
+    """
+
+    inputs: Float32[np.ndarray, "stage channel x y z"]
+    names: tuple[str, ...]
+    target: Float[np.ndarray, "stage"]
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Number of nodes per axis."""
+        _, _, *grid = self.inputs.shape
+        return grid[0], grid[1], grid[2]
+
+    def __reduce__(self) -> Any:
+        if isinstance(self.inputs, np.memmap) and self.inputs.filename is not None:
+            return _reopen, (str(self.inputs.filename), self.names, self.target)
+        return Samples, (self.inputs, self.names, self.target)
+
+
+def _reopen(path: str, names: tuple[str, ...], target: np.ndarray) -> Samples:
+    return Samples(np.load(path, mmap_mode="r"), names, target)
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Affine maps between the store's units and the network's, from training stages alone.
+    """Maps between the stores' units and the network's, from training stages alone.
 
-    Input (log₁₀(D²min + floor) − mean)/deviation with D²min in d̄²; target fluctuation/target_deviation with the
-    fluctuation in p. The target is not shifted: zero change stays zero.
+    Every channel is shifted by its mean and divided by its deviation, after `on_scale` with `floor` and `transform`.
+    The target is divided by `target_scale` [p], and passed through arsinh where `target` says so; it is not shifted:
+    zero change stays zero.
     """
 
+    names: tuple[str, ...]
+    transform: str
     floor: float
-    mean: float
-    deviation: float
-    target_deviation: float
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+    target: str
+    target_scale: float
 
-    def transform(self, d2min: Float[np.ndarray, "*n"]) -> Float32[np.ndarray, "*n"]:
-        """D²min [d̄²] → network input."""
-        return ((np.log10(d2min + self.floor) - self.mean) / self.deviation).astype(np.float32)
+    def encode(self, fluctuation: Float[np.ndarray, "*n"]) -> Float32[np.ndarray, "*n"]:
+        """Fluctuation [p] → what the network is to predict."""
+        scaled = np.asarray(fluctuation, dtype=float) / self.target_scale
+        return (np.arcsinh(scaled) if self.target == "asinh" else scaled).astype(np.float32)
 
-    def zero_field(self) -> float:
-        """Network input of a node with D²min = 0."""
-        return (math.log10(self.floor) - self.mean) / self.deviation
+    def decode(self, prediction: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """What the network predicts → fluctuation [p]."""
+        prediction = np.asarray(prediction, dtype=float)
+        return (np.sinh(prediction) if self.target == "asinh" else prediction) * self.target_scale
+
+    def standardise(self, inputs: Float32[np.ndarray, "*n channel x y z"]) -> Float32[np.ndarray, "*n channel x y z"]:
+        """Inputs on their scales → the network's input."""
+        means, deviations = (
+            np.array(one, dtype=np.float32)[:, None, None, None] for one in (self.means, self.deviations)
+        )
+        return np.asarray((inputs - means) / deviations, dtype=np.float32)
+
+    def zero_field(self) -> Float32[np.ndarray, "channel"]:
+        """The network's input of a node where nothing moves."""
+        zeros = [on_scale(name, np.zeros(1), self.floor, self.transform)[0] for name in self.names]
+        return ((np.array(zeros) - self.means) / self.deviations).astype(np.float32)
 
 
-def fit_scaling(
-    voxels: xr.DataArray, target: Float[np.ndarray, "stage"], train: Int64[np.ndarray, "chosen"], floor: float
-) -> Scaling:
-    """Mean and deviation of the training stages' log₁₀(D²min + floor), and the deviation of their fluctuation.
+def fit_scaling(samples: Samples, train: Int64[np.ndarray, "chosen"], config: Training) -> Scaling:
+    """Means and deviations of the training stages' inputs, and the size of their fluctuations.
 
     Raises
     ------
     MicroslipError
-        NaN in the voxels, or targets that do not vary.
+        A channel or the targets do not vary, or targets are not finite.
     """
-    count, total, squares = 0, 0.0, 0.0
+    target = samples.target[train]
+    if not np.isfinite(samples.target).all():
+        bad = int(np.argmin(np.isfinite(samples.target)))
+        raise MicroslipError(f"the fluctuation of stage {bad} is not finite: run the stages step again")
+    n = samples.inputs.shape[1]
+    count, total, squares = 0, np.zeros(n), np.zeros(n)
     for start in range(0, len(train), STAGES_PER_READ):
-        part = np.log10(voxels[train[start : start + STAGES_PER_READ]].to_numpy().astype(float) + floor)
-        if not np.isfinite(part).all():
-            raise MicroslipError("voxels.zarr holds values that are not finite: run the voxels step again")
-        count, total, squares = count + part.size, total + part.sum(), squares + (part**2).sum()
-    mean = total / count
-    deviation = float(np.sqrt(max(squares / count - mean**2, 0.0)))
-    target_deviation = float(np.std(target[train]))
-    if deviation == 0 or target_deviation == 0:
-        raise MicroslipError("all training stages are the same: there is nothing to learn from")
-    return Scaling(floor, float(mean), deviation, target_deviation)
+        part = samples.inputs[train[start : start + STAGES_PER_READ]].astype(float)
+        count += part[:, 0].size
+        total += part.sum(axis=(0, 2, 3, 4))
+        squares += (part**2).sum(axis=(0, 2, 3, 4))
+    means = total / count
+    deviations = np.sqrt(np.maximum(squares / count - means**2, 0.0))
+    flat = deviations <= 1e-6 * np.maximum(np.abs(means), np.finfo(np.float32).tiny)
+    if flat.any():
+        name = samples.names[int(np.argmax(flat))]
+        raise MicroslipError(f"{name} is the same in all training stages and nodes: there is nothing to learn from")
+    size = float(np.std(target)) if config.target == "linear" else float(np.median(np.abs(target)))
+    if np.ptp(target) == 0 or size == 0:
+        raise MicroslipError("all training stages have the same fluctuation: there is nothing to learn")
+    return Scaling(
+        samples.names,
+        config.transform,
+        config.floor,
+        tuple(means.tolist()),
+        tuple(deviations.tolist()),
+        config.target,
+        size,
+    )
 
 
-def write_inputs(voxels: xr.DataArray, scaling: Scaling, path: Path) -> Float32[np.ndarray, "stage x y z"]:
-    """The network's input of every stage as a memory-mapped array, so that a run larger than memory can be learnt."""
-    inputs = open_memmap(path, mode="w+", dtype=np.float32, shape=voxels.shape)
-    for start in range(0, len(voxels), STAGES_PER_READ):
-        some = slice(start, start + STAGES_PER_READ)
-        inputs[some] = scaling.transform(voxels[some].to_numpy().astype(float))
-    return inputs
+class Turns(NamedTuple):
+    """A symmetry for every stage of a batch: nodes to shift in x and in y, and whether y is mirrored after that."""
+
+    x: Int64[np.ndarray, "stage"]
+    y: Int64[np.ndarray, "stage"]
+    mirrored: np.ndarray
 
 
-def augment(inputs: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Each stage shifted at random along x and y, which repeat, and half of them mirrored in y.
+def draw_turns(n: int, grid: tuple[int, int, int], rng: np.random.Generator) -> Turns:
+    """Shifts along x and y, which repeat, and the mirror in y for half of the stages, at random.
 
     Simple shear in x with gradient in z keeps its sense under the y-mirror, not under those in x or z.
-    Shape (stage, 1, x, y, z).
     """
-    n, _, n_x, n_y, _ = inputs.shape
-    x = (np.arange(n_x) + rng.integers(0, n_x, (n, 1))) % n_x
-    y = (np.arange(n_y) + rng.integers(0, n_y, (n, 1))) % n_y
-    mirrored = rng.random(n) < 0.5
-    y[mirrored] = y[mirrored, ::-1]
-    stage = np.arange(n)[:, None, None]
-    return inputs[stage, 0, x[:, :, None], y[:, None, :]].unsqueeze(1)
+    return Turns(rng.integers(0, grid[0], n), rng.integers(0, grid[1], n), rng.random(n) < 0.5)
+
+
+def no_turns(n: int) -> Turns:
+    """Every stage as it is."""
+    return Turns(np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool))
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(inputs, stages, means, factors, odd, turns_x, turns_y, mirrored, out):  # type: ignore[no-untyped-def]
+    n_channels, n_x, n_y, n_z = inputs.shape[1:]
+    for row in range(len(stages)):
+        for channel in range(n_channels):
+            mean = means[channel]
+            factor = -factors[channel] if mirrored[row] and odd[channel] else factors[channel]
+            shift = -mean if mirrored[row] and odd[channel] else mean
+            for x in range(n_x):
+                from_x = (x + turns_x[row]) % n_x
+                for y in range(n_y):
+                    from_y = (y + turns_y[row]) % n_y
+                    if mirrored[row]:
+                        from_y = (n_y - 1 - y + turns_y[row]) % n_y
+                    for z in range(n_z):
+                        value = inputs[stages[row], channel, from_x, from_y, z]
+                        out[row, x, y, z, channel] = (value - shift) * factor
+
+
+def assemble(
+    samples: Samples, scaling: Scaling, stages: Int64[np.ndarray, "some"], turns: Turns | None = None
+) -> torch.Tensor:
+    """The network's input for some stages, shifted and mirrored while it is copied, channels last in memory.
+
+    Shape (stage, channel, x, y, z). A quantity that is odd in y changes its sign in the mirror.
+    """
+    chosen = no_turns(len(stages)) if turns is None else turns
+    means = np.array(scaling.means, dtype=np.float32)
+    factors = (1 / np.array(scaling.deviations)).astype(np.float32)
+    odd = np.array([name in ODD_IN_Y for name in samples.names])
+    out = np.empty((len(stages), *samples.grid, len(samples.names)), dtype=np.float32)
+    _gather(np.asarray(samples.inputs), np.asarray(stages), means, factors, odd, *chosen, out)
+    return torch.from_numpy(out).permute(0, 4, 1, 2, 3)

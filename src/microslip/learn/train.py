@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Int64
+from lightning_fabric import Fabric
 from torch import nn
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing
 from microslip.grids.splits import TRAIN, VALIDATION, SplitSets
 from microslip.learn.config import Network, Training
-from microslip.learn.network import SlipNet
-from microslip.learn.samples import Scaling, augment
+from microslip.learn.network import Predictor, build_network
+from microslip.learn.samples import Samples, Scaling, assemble, draw_turns
 
 # Stages in a batch that only predicts.
 PREDICTION_BATCH = 128
+
+PRECISION: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 Report = Callable[[dict[str, float]], None]
 
@@ -31,17 +36,16 @@ Report = Callable[[dict[str, float]], None]
 class Trained:
     """The network with the weights of its best validation epoch, the scaling of its input, and the loss curves.
 
-    `history`: epoch, train_loss, validation_loss, learning_rate, seconds; losses in squared target deviations.
+    `history`: epoch, train_loss, validation_loss, learning_rate, seconds; losses in squared units of the scaled target.
     """
 
-    network: SlipNet
+    network: Predictor
     scaling: Scaling
     history: pd.DataFrame
 
 
 def train(
-    inputs: Float32[np.ndarray, "stage x y z"],
-    target: Float[np.ndarray, "stage"],
+    samples: Samples,
     sets: SplitSets,
     scaling: Scaling,
     network_config: Network,
@@ -53,35 +57,101 @@ def train(
 
     Parameters
     ----------
-    inputs
-        Scaled voxels of every stage, shape (stage, x, y, z), possibly memory-mapped.
-    target
-        Stress fluctuation of every stage, shape (stage,) [p].
+    samples
+        Inputs and fluctuations of every stage; memory-mapped inputs are read batch by batch.
     sets
         Stage numbers of the training and validation sets.
     scaling
-        The scaling that made `inputs`.
+        From `fit_scaling` on the training set.
+    network_config, config
+        Shape of the network; seed, epochs, schedule, processes, device, precision.
     resume_from
         File that holds the state after each epoch; an existing one is resumed, and the result is that of an
         uninterrupted training with the same number of threads.
     report
         Called after each epoch with its row of the history.
+
+    With more than one process each takes its share of every batch, and the gradients are those of the whole batch, so
+    that a network without batch normalisation learns the same; with it every process normalises its own share.
+
+    Raises
+    ------
+    MicroslipError
+        The loss is not finite, there is no GPU where one is asked for, or the grid is too small for the network.
     """
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    network = SlipNet(inputs.shape[1:], network_config)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    n_batches = -(-len(sets[TRAIN]) // config.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, config.learning_rate, total_steps=config.epochs * n_batches
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise MicroslipError("training.device = cuda, but torch sees no GPU: use cpu or auto")
+    work = (samples, sets, scaling, network_config, config, resume_from)
+    if config.processes == 1:
+        weights, history = _fit(_fabric(config, "auto"), *work, report)
+    else:
+        weights, history = _fit_in_processes(config, work, report)
+    network = build_network(samples.grid, network_config)
+    network.load_state_dict(weights)
+    network.eval()
+    return Trained(network, scaling, pd.DataFrame(history))
+
+
+def _fabric(config: Training, strategy: str) -> Fabric:
+    accelerator = config.device
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    return Fabric(
+        accelerator=accelerator, devices=config.processes, strategy=strategy, precision=PRECISION[config.precision]
     )
-    scaled_target = torch.from_numpy((target / scaling.target_deviation).astype(np.float32))
+
+
+def _fit_in_processes(config: Training, work: tuple[Any, ...], report: Report | None) -> Any:
+    """The same work by processes of their own; what the first of them reports is passed on from a thread."""
+    with multiprocessing.get_context("spawn").Manager() as manager:
+        rows = manager.Queue()
+
+        def pass_on() -> None:
+            for row in iter(rows.get, None):
+                if report is not None:
+                    report(row)
+
+        reader = threading.Thread(target=pass_on)
+        reader.start()
+        try:
+            return _fabric(config, "ddp_spawn").launch(_fit_and_tell, work, rows)  # type: ignore[arg-type]
+        finally:
+            rows.put(None)
+            reader.join()
+
+
+def _fit_and_tell(fabric: Fabric, work: tuple[Any, ...], rows: Any) -> Any:
+    samples, sets, scaling, network_config, config, resume_from = work
+    return _fit(fabric, samples, sets, scaling, network_config, config, resume_from, rows.put)
+
+
+def _fit(
+    fabric: Fabric,
+    samples: Samples,
+    sets: SplitSets,
+    scaling: Scaling,
+    network_config: Network,
+    config: Training,
+    resume_from: Path,
+    report: Report | None,
+) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+    """Weights of the best epoch and the history, in this process as one of `fabric.world_size`."""
+    torch.set_num_threads(max(1, config.threads // fabric.world_size))
+    torch.manual_seed(config.seed)
+    plain = build_network(samples.grid, network_config).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    network, optimiser = fabric.setup(
+        plain,
+        torch.optim.AdamW(plain.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True),
+    )
+    n_batches = -(-len(sets[TRAIN]) // config.batch_size)
+    schedule = _schedule(optimiser, config, n_batches)
+    target = torch.from_numpy(scaling.encode(samples.target))
 
     history: list[dict[str, float]] = []
-    best_loss, best_epoch, best_weights = np.inf, -1, network.state_dict()
+    best_loss, best_epoch, best_weights = np.inf, -1, _copy(plain)
     if resume_from.exists():
-        state = torch.load(resume_from, weights_only=True)
-        network.load_state_dict(state["network"])
+        state = torch.load(resume_from, weights_only=True, map_location=fabric.device)
+        plain.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
         history, best_loss = state["history"], state["best_loss"]
@@ -94,97 +164,101 @@ def train(
         network.train()
         rng = np.random.default_rng([config.seed, epoch])
         order = rng.permutation(sets[TRAIN])
-        squares = 0.0
+        squares = torch.zeros((), device=fabric.device)
         for batch in np.array_split(order, n_batches):
-            voxels = torch.from_numpy(inputs[batch]).unsqueeze(1)
-            if config.augment:
-                voxels = augment(voxels, rng)
-            loss = nn.functional.mse_loss(network(voxels), scaled_target[batch])
+            turns = draw_turns(len(batch), samples.grid, rng) if config.augment else None
+            mine = slice(fabric.global_rank, None, fabric.world_size)
+            share = turns if turns is None else type(turns)(*(one[mine] for one in turns))
+            voxels = fabric.to_device(assemble(samples, scaling, batch[mine], share))
+            # a sum over the share, so that shares of unequal size weigh as their stages do
+            loss = nn.functional.mse_loss(
+                network(voxels).float(), fabric.to_device(target[batch[mine]]), reduction="sum"
+            )
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)
+            fabric.backward(loss * (fabric.world_size / len(batch)))
+            nn.utils.clip_grad_norm_(plain.parameters(), config.gradient_clip)
             optimiser.step()
             schedule.step()
-            squares += float(loss.detach()) * len(batch)
-        if not np.isfinite(squares):
+            squares += loss.detach()
+        train_loss = _total(fabric, squares) / len(order)
+        if not np.isfinite(train_loss):
             raise MicroslipError(
                 f"the training loss is not finite in epoch {epoch}:"
                 f" lower training.learning_rate = {config.learning_rate:g}"
             )
-        validation = predict(network, inputs, sets[VALIDATION]) - scaled_target[sets[VALIDATION]].numpy()
+        mine_too = sets[VALIDATION][fabric.global_rank :: fabric.world_size]
+        error = torch.from_numpy(predict(plain, samples, scaling, mine_too, decoded=False)) - target[mine_too]
         row = {
             "epoch": epoch,
-            "train_loss": squares / len(order),
-            "validation_loss": float(np.mean(validation**2)),
+            "train_loss": train_loss,
+            "validation_loss": _total(fabric, fabric.to_device((error**2).sum())) / len(sets[VALIDATION]),
             "learning_rate": float(optimiser.param_groups[0]["lr"]),
             "seconds": time.perf_counter() - started,
         }
         history.append(row)
         if row["validation_loss"] < best_loss:
-            best_loss, best_epoch = row["validation_loss"], epoch
-            best_weights = {name: value.clone() for name, value in network.state_dict().items()}
-        with replacing(resume_from) as beside:
-            torch.save(
-                {
-                    "network": network.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "history": history,
-                    "best_loss": best_loss,
-                    "best_epoch": best_epoch,
-                    "best_weights": best_weights,
-                },
-                beside,
-            )
-        if report is not None:
-            report(row)
-    network.load_state_dict(best_weights)
-    network.eval()
-    return Trained(network, scaling, pd.DataFrame(history))
+            best_loss, best_epoch, best_weights = row["validation_loss"], epoch, _copy(plain)
+        if fabric.is_global_zero:
+            with replacing(resume_from) as beside:
+                torch.save(
+                    {
+                        "network": plain.state_dict(),
+                        "optimiser": optimiser.state_dict(),
+                        "schedule": schedule.state_dict(),
+                        "history": history,
+                        "best_loss": best_loss,
+                        "best_epoch": best_epoch,
+                        "best_weights": best_weights,
+                    },
+                    beside,
+                )
+            if report is not None:
+                report(row)
+    return {name: value.cpu() for name, value in best_weights.items()}, history
+
+
+def _total(fabric: Fabric, share: torch.Tensor) -> float:
+    """Sum over the processes."""
+    whole = fabric.all_reduce(share, reduce_op="sum")
+    assert isinstance(whole, torch.Tensor)
+    return float(whole)
+
+
+def _schedule(optimiser: Any, config: Training, n_batches: int) -> torch.optim.lr_scheduler.LRScheduler:
+    optimiser = getattr(optimiser, "optimizer", optimiser)
+    if config.schedule == "constant":
+        return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+    return torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.epochs * n_batches)
+
+
+def _copy(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
 
 
 def predict(
-    network: SlipNet, inputs: Float32[np.ndarray, "stage x y z"], stages: Int64[np.ndarray, "chosen"]
-) -> Float32[np.ndarray, "chosen"]:
-    """Predicted fluctuation of the chosen stages in units of the target deviation."""
-    network.eval()
-    parts = [np.empty(0, dtype=np.float32)]
-    with torch.inference_mode():
-        for start in range(0, len(stages), PREDICTION_BATCH):
-            voxels = torch.from_numpy(inputs[stages[start : start + PREDICTION_BATCH]]).unsqueeze(1)
-            parts.append(network(voxels).numpy())
-    return np.concatenate(parts)
-
-
-def save_checkpoint(trained: Trained, network_config: Network, config: Training, path: Path) -> None:
-    """Write the weights with all that is needed to use them."""
-    content: dict[str, Any] = {
-        "weights": trained.network.state_dict(),
-        "grid": list(trained.network.grid),
-        "network": network_config.model_dump(),
-        "training": config.model_dump(),
-        "scaling": asdict(trained.scaling),
-    }
-    with replacing(path) as beside:
-        torch.save(content, beside)
-
-
-def load_checkpoint(path: Path) -> tuple[SlipNet, Scaling]:
-    """The network, ready to predict, and its scaling.
+    network: Predictor,
+    samples: Samples,
+    scaling: Scaling,
+    stages: Int64[np.ndarray, "chosen"],
+    decoded: bool = True,
+) -> Float[np.ndarray, "chosen"]:
+    """Predicted fluctuation of the chosen stages [p]; as the network gives it where not decoded.
 
     Raises
     ------
     MicroslipError
-        The file is missing or is not a checkpoint.
+        The samples' inputs or grid are not those of the network.
     """
-    try:
-        content = torch.load(path, weights_only=True)
-        network = SlipNet(tuple(content["grid"]), Network.model_validate(content["network"]))
-        network.load_state_dict(content["weights"])
-        scaling = Scaling(**content["scaling"])
-    except FileNotFoundError:
-        raise MicroslipError(f"{path} is missing: run `microslip train` first") from None
-    except Exception as problem:
-        raise MicroslipError(f"{path} is not a checkpoint of this version ({problem}): train again") from None
+    if samples.names != scaling.names:
+        raise MicroslipError(
+            f"the network takes {', '.join(scaling.names)}, the samples hold {', '.join(samples.names)}"
+        )
     network.eval()
-    return network, scaling
+    device = next(network.parameters()).device
+    parts = [np.empty(0, dtype=np.float32)]
+    with torch.inference_mode():
+        for start in range(0, len(stages), PREDICTION_BATCH):
+            voxels = assemble(samples, scaling, stages[start : start + PREDICTION_BATCH]).to(device)
+            parts.append(network(voxels).float().cpu().numpy())
+    prediction = np.concatenate(parts)
+    return scaling.decode(prediction) if decoded else prediction

@@ -1,133 +1,143 @@
-"""From voxels to predictions, and from predictions to attributions."""
+"""From voxels to predictions."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import zarr
 
 from microslip.config import Config
-from microslip.data.batches import batched_store
 from microslip.data.files import replacing, write_json, write_table
 from microslip.data.run import Run
-from microslip.data.store import add_array, create_store
-from microslip.steps.common import Advance, Say, array, metric_lines
+from microslip.steps.common import Advance, Say, metric_lines
+
+# Bins of the error histograms, to the 99th percentile of the errors' sizes.
+ERROR_BINS = 60
 
 
 def train_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
     """Train the network under the random and the blocked split, with baselines."""
     from microslip.grids.splits import blocked_split, random_split
-    from microslip.learn.baselines import amplitude_features, boosting
-    from microslip.learn.evaluate import scores
-    from microslip.learn.samples import fit_scaling, write_inputs
-    from microslip.learn.train import predict, save_checkpoint, train
+    from microslip.learn.baselines import amplitude_features, boosting, length_feature, ridge
+    from microslip.learn.checkpoint import save_checkpoint
+    from microslip.learn.ensemble import interval_scores, train_ensemble
+    from microslip.learn.inputs import read_inputs, write_inputs
+    from microslip.learn.samples import Samples
 
-    target = run.stages["fluctuation"].to_numpy()
-    voxels = run.voxels["d2min"]
-    settings, n_stages = config.training, len(target)
+    stages, settings = run.stages, config.training
+    target, cycle = stages["fluctuation"].to_numpy(), stages["cycle"].to_numpy()
     splits = {
-        "random": random_split(n_stages, config.split, settings.seed),
-        "blocked": blocked_split(n_stages, config.split),
+        "random": random_split(len(target), config.split, settings.seed),
+        "blocked": blocked_split(len(target), config.split),
     }
-    features = amplitude_features(run.fields["d2min"])
     partial = run.folder / ".training"
-    _keep_only(partial, mark)
-    predictions, history, metrics, trained = [], [], {}, {}
+    keep_only(partial, mark)
+    names = config.network.inputs
+    increments = stages["strain_increment"].to_numpy()
+    batches = read_inputs(run.voxels, increments, names, settings.floor, settings.transform)
+    samples = Samples(write_inputs(partial / "inputs.npy", len(target), batches), names, target)
+    features = amplitude_features(run.fields["d2min"]) | {"strain_increment": length_feature(stages)}
+
+    histories, predictions, metrics, ensembles = [], [], {}, {}
+    n_epochs = settings.ensemble * settings.epochs
     for number, (rule, sets) in enumerate(splits.items()):
-        scaling = fit_scaling(voxels, target, sets["train"], settings.floor)
-        inputs = write_inputs(voxels, scaling, partial / "inputs.npy")
 
-        def report(row: dict[str, float], number: int = number, rule: str = rule) -> None:
-            advance(number * settings.epochs + int(row["epoch"]) + 1, len(splits) * settings.epochs)
+        def report(done: int, total: int, number: int = number) -> None:
+            advance(number * n_epochs + done, len(splits) * n_epochs)
 
-        state = partial / f"{rule}.pt"
-        trained[rule] = train(inputs, target, sets, scaling, config.network, settings, state, report)
-        history.append(trained[rule].history.assign(rule=rule))
-        everything = predict(trained[rule].network, inputs, np.arange(n_stages)) * scaling.target_deviation
-        by_method = {"network": everything.astype(float)}
+        ensembles[rule] = train_ensemble(samples, sets, config.network, settings, partial / rule, report)
+        histories.append(ensembles[rule].history.assign(rule=rule))
+        by_method = {"network": ensembles[rule].prediction}
         by_method |= {name: boosting(values, target, sets, settings.seed) for name, values in features.items()}
-        metrics[rule] = {
-            method: {name: scores(target[chosen], values[chosen]) for name, chosen in sets.items()}
-            for method, values in by_method.items()
-        }
+        by_method["ridge_voxels"] = ridge(samples, ensembles[rule].members[0].scaling, sets)
+        metrics[rule] = score_all(by_method, target, cycle, sets, settings.seed)
         for name, chosen in sets.items():
-            predictions.append(
-                pd.DataFrame(
-                    {"stage": chosen, "rule": rule, "split": name, "target": target[chosen]}
-                    | {("prediction" if m == "network" else m): v[chosen] for m, v in by_method.items()}
-                )
-            )
+            metrics[rule]["network"][name] |= interval_scores(ensembles[rule], target, chosen)
+            predictions.append(_prediction_table(ensembles[rule], by_method, target, chosen, rule, name))
+    table = pd.concat(predictions, ignore_index=True)
     with replacing(run.folder / "model") as beside:
         beside.mkdir()
-        for rule, one in trained.items():
-            name = "checkpoint.pt" if rule == "random" else f"checkpoint_{rule}.pt"
-            save_checkpoint(one, config.network, settings, beside / name)
-        write_table(beside / "history.csv", pd.concat(history, ignore_index=True))
-        write_table(beside / "predictions.csv", pd.concat(predictions, ignore_index=True))
+        for rule, ensemble in ensembles.items():
+            for member, one in enumerate(ensemble.members):
+                path = beside / checkpoint_name(rule, member)
+                save_checkpoint(one, config.network, settings, describe_cell(config), path)
+        write_table(beside / "history.csv", pd.concat(histories, ignore_index=True))
+        write_table(beside / "predictions.csv", table)
+        for name, evidence in _evidence(table).items():
+            write_table(beside / f"{name}.csv", evidence)
         write_json(beside / "metrics.json", metrics)
     shutil.rmtree(partial)
     for line in metric_lines(metrics):
         say(line)
 
 
-def _keep_only(partial: Path, mark: str) -> None:
+def checkpoint_name(rule: str, member: int = 0) -> str:
+    """File of a member of the ensemble under a split rule; the paper's, the random one, has the plain name."""
+    return "checkpoint" + ("" if rule == "random" else f"_{rule}") + (f"_{member}" if member else "") + ".pt"
+
+
+def describe_cell(config: Config) -> dict[str, Any]:
+    """What must be the same for a network to know the cell: grains, confinement, rate, stages and voxels."""
+    whole = config.model_dump(mode="json")
+    kept = {name: whole[name] for name in ("grains", "cell", "voxels")}
+    loading = {name: whole["loading"][name] for name in ("pressure", "shear_rate")}
+    return {**kept, "loading": loading, "stages": {"threshold": config.stage_threshold}}
+
+
+def score_all(
+    by_method: dict[str, np.ndarray], target: np.ndarray, cycle: np.ndarray, sets: dict[str, np.ndarray], seed: int
+) -> dict[str, Any]:
+    """Scores of every method on every set, with intervals by cycle."""
+    from microslip.learn.evaluate import score_intervals, scores
+
+    return {
+        method: {
+            name: scores(target[chosen], values[chosen])
+            | score_intervals(target[chosen], values[chosen], cycle[chosen], seed)
+            for name, chosen in sets.items()
+        }
+        for method, values in by_method.items()
+    }
+
+
+def _prediction_table(
+    ensemble: Any, by_method: dict[str, np.ndarray], target: np.ndarray, chosen: np.ndarray, rule: str, split: str
+) -> pd.DataFrame:
+    columns: dict[str, Any] = {"stage": chosen, "rule": rule, "split": split, "target": target[chosen]}
+    columns |= {("prediction" if method == "network" else method): v[chosen] for method, v in by_method.items()}
+    columns |= {name: getattr(ensemble, name)[chosen] for name in ("spread", "low", "high")}
+    return pd.DataFrame(columns)
+
+
+def _evidence(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Sign accuracy by size, calibration and error histograms of the network, for every rule and set."""
+    from microslip.learn.evaluate import calibration, error_histogram, sign_by_size, size_edges
+
+    sizes = size_edges(predictions["target"].to_numpy())
+    error = np.abs(predictions["prediction"] - predictions["target"]).to_numpy()
+    limit = float(np.quantile(error, 0.99)) or 1.0
+    edges = np.linspace(-limit, limit, ERROR_BINS + 1)
+    found: dict[str, list[pd.DataFrame]] = {"sign_by_size": [], "calibration": [], "errors": []}
+    for (rule, split), part in predictions.groupby(["rule", "split"], sort=False):
+        target, prediction = part["target"].to_numpy(), part["prediction"].to_numpy()
+        for name, table in (
+            ("sign_by_size", sign_by_size(target, prediction, sizes)),
+            ("calibration", calibration(target, prediction)),
+            ("errors", error_histogram(target, prediction, edges)),
+        ):
+            table.insert(0, "rule", rule)
+            table.insert(1, "split", split)
+            found[name].append(table)
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in found.items()}
+
+
+def keep_only(partial: Path, mark: str) -> None:
     """Keep an interrupted training of the same configuration and inputs; drop any other."""
     note = partial / "mark"
     if not note.exists() or note.read_text() != mark:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         note.write_text(mark)
-
-
-def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
-    """Integrated Gradients for stages of the random split's test set."""
-    from microslip.learn.attribution import integrated_gradients
-    from microslip.learn.train import load_checkpoint
-
-    network, scaling = load_checkpoint(run.folder / "model" / "checkpoint.pt")
-    voxels, settings = run.voxels, config.attribution
-    chosen = choose_stages(run.predictions, settings.n_stages)
-    shape = voxels["d2min"].shape[1:]
-
-    def create(path: Path) -> zarr.Group:
-        store = create_store(path, {"baseline": settings.baseline, "rule": "random"})
-        dimensions = ["stage", "x", "y", "z"]
-        n = len(chosen)
-        add_array(store, "attribution", dimensions, (n, *shape), "float64", "p", "share of the prediction", per_chunk=8)
-        add_array(store, "completeness_error", ["stage"], (n,), "float64", "", "|Σ attribution − ΔF|/|ΔF|", per_chunk=8)
-        add_array(store, "n_steps", ["stage"], (n,), "int32", "", "path points", per_chunk=8)
-        add_array(store, "stage", ["stage"], (n,), "int64", "", "stage number")[:] = chosen
-        for name in "xyz":
-            add_array(store, name, [name], voxels[name].shape, "float64", "d", "node position")[:] = voxels[name]
-        return store
-
-    def explain_batch(path: Path, batch: slice) -> None:
-        found = [
-            integrated_gradients(
-                network, scaling, scaling.transform(voxels["d2min"][stage].to_numpy().astype(float)), settings
-            )
-            for stage in chosen[batch]
-        ]
-        group = zarr.open_group(path, mode="r+")
-        array(group, "attribution")[batch] = np.stack([one.attribution for one in found])
-        array(group, "completeness_error")[batch] = np.array([one.completeness_error for one in found])
-        array(group, "n_steps")[batch] = np.array([one.n_steps for one in found])
-
-    with batched_store(run.folder / "attributions.zarr", mark, create) as store:
-        store.fill(len(chosen), 8, explain_batch, advance)
-    errors = run.attributions["completeness_error"].to_numpy()
-    say(f"{len(chosen)} stages explained, completeness error at most {errors.max():.2%}")
-
-
-def choose_stages(predictions: pd.DataFrame, n_stages: int) -> np.ndarray:
-    """Half sticks, half slips of the random split's test set, spread evenly over the ranks of |fluctuation|."""
-    test = predictions[(predictions["rule"] == "random") & (predictions["split"] == "test")]
-    chosen = []
-    for of_kind in (test[test["target"] < 0], test[test["target"] > 0]):
-        ranked = of_kind.sort_values("target", key=np.abs)["stage"].to_numpy()
-        n = min(len(ranked), max(1, n_stages // 2))
-        chosen.append(ranked[np.linspace(0, len(ranked) - 1, n).round().astype(int)] if n else ranked)
-    return np.unique(np.concatenate(chosen))

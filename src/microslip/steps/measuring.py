@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 
 from microslip.config import Config
+from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.batches import batched_store
 from microslip.data.run import Run
@@ -135,8 +136,17 @@ def _mean_packing_fraction(run: Run, ends: np.ndarray) -> np.ndarray:
     return np.asarray(total / (ends[:, 1] - ends[:, 0] + 1)[:, None])
 
 
+# Unit and description of what may be coarse-grained; a component of the displacement goes by its axis.
+VOXELS = {
+    "d2min": ("d**2", "D²min"),
+    "shear_strain": ("", "von Mises strain"),
+    "volumetric_strain": ("", "volumetric strain"),
+    **{f"displacement_{axis}": ("d", f"displacement in {axis} less the mean shear") for axis in "xyz"},
+}
+
+
 def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
-    """Coarse-grain D²min."""
+    """Coarse-grain D²min, and what else the network is to see."""
     from microslip.grids.coarse import place_nodes
 
     n_stages, settings = len(run.stages), config.voxels
@@ -145,33 +155,44 @@ def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
 
     def create(path: Path) -> zarr.Group:
         store = create_store(path, {"spacing": list(nodes.spacing), "radius": settings.radius, "empty_node": 0.0})
-        add_array(
-            store,
-            "d2min",
-            ["stage", "x", "y", "z"],
-            (n_stages, *nodes.shape),
-            "float32",
-            "d**2",
-            "mean D²min of the grains within the radius, at the start of the stage; 0 where there is none",
-            per_chunk=per_chunk,
-        )
+        shape, dimensions = (n_stages, *nodes.shape), ["stage", "x", "y", "z"]
+        for field in settings.fields:
+            unit, what = VOXELS[field]
+            meaning = f"mean {what} of the grains within the radius, at the start of the stage; 0 where there is none"
+            add_array(store, field, dimensions, shape, "float32", unit, meaning, per_chunk=per_chunk)
         for axis, name in enumerate("xyz"):
             coordinate = nodes.origin[axis] + nodes.spacing[axis] * np.arange(nodes.shape[axis])
             add_array(store, name, [name], (len(coordinate),), "float64", "d", "node position")[:] = coordinate
         return store
 
     with batched_store(run.folder / "voxels.zarr", mark, create) as store:
-        work = functools.partial(measure_voxels, elsewhere(run), settings.spacing, settings.radius)
+        work = functools.partial(measure_voxels, elsewhere(run), settings.fields, settings.spacing, settings.radius)
         store.fill(n_stages, per_chunk, work, advance, config.batches)
 
 
-def measure_voxels(run: Run, spacing: float, radius: float, path: Path, batch: slice) -> None:
+def measure_voxels(run: Run, names: tuple[str, ...], spacing: float, radius: float, path: Path, batch: slice) -> None:
     """One batch of stages of `voxels.zarr`."""
+    group = zarr.open_group(path, mode="r+")
+    positions = read_starts(run, batch)
+    bulk = run.grains["kind"].to_numpy() == 0
+    for name in names:
+        rows = _grain_values(run, name, batch)
+        rows[:, ~bulk] = np.nan
+        array(group, name)[batch] = coarse_grain_rows(run.box, positions, rows, spacing, radius)
+
+
+def _grain_values(run: Run, name: str, batch: slice) -> np.ndarray:
+    field, _, axis = name.partition("displacement_")
+    if axis:
+        return np.array(run.fields["displacement"][batch, :, "xyz".index(axis)], dtype=float)
+    return np.array(run.fields[field][batch], dtype=float)
+
+
+def coarse_grain_rows(
+    box: Box, positions: list[np.ndarray], rows: np.ndarray, spacing: float, radius: float
+) -> np.ndarray:
+    """The voxels of some stages, shape (stage, x, y, z)."""
     from microslip.grids.coarse import coarse_grain
 
-    box, rows = run.box, run.fields["d2min"][batch].to_numpy()
-    grids = [
-        coarse_grain(position, row, box, spacing, radius).values
-        for position, row in zip(read_starts(run, batch), rows, strict=True)
-    ]
-    array(zarr.open_group(path, mode="r+"), "d2min")[batch] = np.stack(grids).astype(np.float32)
+    grids = [coarse_grain(position, row, box, spacing, radius) for position, row in zip(positions, rows, strict=True)]
+    return np.stack([grid.values for grid in grids]).astype(np.float32)

@@ -17,7 +17,7 @@ from microslip.config import Config, apply_overrides, explain, parse_config, rea
 from microslip.core.errors import MicroslipError
 from microslip.core.settings import Settings
 from microslip.data.files import replacing
-from microslip.pipeline import STEPS
+from microslip.pipeline import RUN_STEPS, STEPS
 
 BASE = "base"
 
@@ -56,7 +56,7 @@ class StudyFile(Settings):
 
     base: str | None = Field(None, description="TOML file of a run, relative to this one")
     settings: dict[str, Any] = Field({}, description="sections as in a run's TOML, put on top of the base")
-    steps: tuple[str, ...] = Field(tuple(STEPS), description="verbs, run in the pipeline's order")
+    steps: tuple[str, ...] = Field(RUN_STEPS, description="verbs, run in the pipeline's order")
     vary: dict[str, Any] = Field({}, description="section.key = list of values, one at a time about the base")
     system: tuple[NamedSystem, ...] = Field((), description="systems in so many words")
 

@@ -1,0 +1,81 @@
+"""What may be taken away from a stage before a network sees it, so that what is left shows what it needs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float
+
+from microslip.core.errors import MicroslipError
+from microslip.learn.inputs import Change
+
+Fields = Float[np.ndarray, "channel x y z"]
+
+
+def shuffled(fields: Fields, rng: np.random.Generator) -> Fields:
+    """Nodes in random order, the same for all channels: every value kept, every place lost."""
+    flat = fields.reshape(len(fields), -1)
+    return flat[:, rng.permutation(flat.shape[1])].reshape(fields.shape)
+
+
+def phases(fields: Fields, rng: np.random.Generator) -> Fields:
+    """Fourier phases drawn at random, amplitudes kept: same mean, variance and two-point correlation, nothing beyond.
+
+    The phases are those of the transform of white noise, antisymmetric as those of any real field; all channels turn
+    by the same ones, which keeps the correlation between channels. The transform takes z as periodic, which the
+    cell is not: the step from the top wall to the bottom wall is spread over the field.
+    """
+    noise = np.fft.fftn(rng.normal(size=fields.shape[1:]))
+    turn = np.exp(1j * np.angle(noise))
+    turn[0, 0, 0] = 1
+    turned = np.fft.fftn(fields, axes=(1, 2, 3)) * turn
+    return np.asarray(np.fft.ifftn(turned, axes=(1, 2, 3)).real, dtype=fields.dtype)
+
+
+def pattern(fields: Fields, rng: np.random.Generator) -> Fields:
+    """Mean and deviation of each channel of the stage taken away: where it moves, not how much."""
+    mean = fields.mean(axis=(1, 2, 3), keepdims=True)
+    deviation = fields.std(axis=(1, 2, 3), keepdims=True)
+    return np.where(deviation > 0, (fields - mean) / np.where(deviation > 0, deviation, 1), 0)
+
+
+def amplitude(fields: Fields, rng: np.random.Generator) -> Fields:
+    """Sorted values in place of the field: the stage's whole distribution, at the same places in every stage."""
+    flat = np.sort(fields.reshape(len(fields), -1), axis=1)
+    return flat.reshape(fields.shape)
+
+
+def mask(fields: Fields, rng: np.random.Generator, fraction: float = 0.1) -> Fields:
+    """1 at the given fraction of nodes with the largest values, 0 elsewhere."""
+    flat = fields.reshape(len(fields), -1)
+    n = max(1, round(fraction * flat.shape[1]))
+    least = np.partition(flat, flat.shape[1] - n, axis=1)[:, flat.shape[1] - n][:, None]
+    return (flat >= least).astype(fields.dtype).reshape(fields.shape)
+
+
+def cut(fields: Fields, rng: np.random.Generator, share: float) -> Fields:
+    """The first part of the cell along x: a smaller cell, which no longer repeats in x."""
+    n = max(1, round(share * fields.shape[1]))
+    return fields[:, :n]
+
+
+def change_of(variant: str, active_fraction: float) -> Change | None:
+    """The change behind a variant's name; None for the untouched fields.
+
+    Raises
+    ------
+    MicroslipError
+        No such variant.
+    """
+    known: dict[str, Change | None] = {
+        "full": None,
+        "shuffled": shuffled,
+        "phases": phases,
+        "pattern": pattern,
+        "amplitude": amplitude,
+        "mask": partial(mask, fraction=active_fraction),
+    }
+    if variant not in known:
+        raise MicroslipError(f"unknown ablation {variant}: known are {', '.join(known)}")
+    return known[variant]

@@ -1,0 +1,80 @@
+"""A trained network in a file, with all that is needed to use it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from microslip.core.errors import MicroslipError
+from microslip.data.files import replacing
+from microslip.learn.config import Network, Training
+from microslip.learn.network import Predictor, build_network
+from microslip.learn.samples import Scaling
+from microslip.learn.train import Trained
+
+# Raised when an older checkpoint would be misread.
+FORMAT_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The network, ready to predict, its scaling, its configuration, and the cell that it learnt from."""
+
+    network: Predictor
+    scaling: Scaling
+    config: Network
+    cell: dict[str, Any]
+
+
+def save_checkpoint(
+    trained: Trained, network_config: Network, config: Training, cell: dict[str, Any], path: Path
+) -> None:
+    """Write weights, grid, configuration, scaling and the description of the cell."""
+    content: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "weights": trained.network.state_dict(),
+        "grid": list(trained.network.grid),
+        "network": network_config.model_dump(mode="json"),
+        "training": config.model_dump(mode="json"),
+        "scaling": asdict(trained.scaling),
+        "cell": cell,
+    }
+    with replacing(path) as beside:
+        torch.save(content, beside)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    MicroslipError
+        The file is missing, is not a checkpoint, or is one of another version.
+    """
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu")
+        version = content.get("format_version")
+    except FileNotFoundError:
+        raise MicroslipError(f"{path} is missing: run `microslip train` first") from None
+    except Exception as problem:
+        raise MicroslipError(f"{path} is not a checkpoint ({problem}): train again") from None
+    if version != FORMAT_VERSION:
+        raise MicroslipError(
+            f"{path} has format_version = {version}, this microslip reads {FORMAT_VERSION}: train again, or use the"
+            " microslip that wrote it"
+        )
+    try:
+        config = Network.model_validate(content["network"])
+        network = build_network(tuple(content["grid"]), config)
+        network.load_state_dict(content["weights"])
+        kept: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in content["scaling"].items()
+        }
+        scaling = Scaling(**kept)
+    except Exception as problem:
+        raise MicroslipError(f"{path} is damaged ({problem}): train again") from None
+    network.eval()
+    return Checkpoint(network, scaling, config, content["cell"])

@@ -1,0 +1,122 @@
+"""What the network sees: voxels of one quantity or several, each on a scale of its own, on disk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Float32
+from numpy.lib.format import open_memmap
+
+from microslip.core.errors import MicroslipError
+
+# Stages read at a time.
+STAGES_PER_READ = 128
+
+# Quantities that point somewhere; the others are sizes.
+SIGNED = ("volumetric_strain", "displacement_x", "displacement_y", "displacement_z")
+
+# What changes its sign in the mirror that turns y into −y.
+ODD_IN_Y = ("displacement_y",)
+
+# A change of the fields before a network sees them: (channel, x, y, z) of one stage → the same, and a generator.
+Change = Callable[[Float[np.ndarray, "channel x y z"], np.random.Generator], Float[np.ndarray, "channel i j k"]]
+
+
+def on_scale(name: str, values: Float[np.ndarray, "*n"], floor: float, transform: str) -> Float32[np.ndarray, "*n"]:
+    """A quantity as the network takes it, before it is standardised.
+
+    Parameters
+    ----------
+    name
+        One of `InputName`.
+    values
+        D²min [d̄²], strains, or displacements [d̄].
+    floor
+        ε [d̄²]. With "log": log₁₀(D²min + ε); sizes of strain log₁₀(η + √ε); what has a sign arsinh(u/√ε), for √ε is the
+        displacement that belongs to ε.
+    transform
+        "log", or "raw" for the values themselves.
+    """
+    values = np.asarray(values, dtype=float)
+    if transform == "raw":
+        return values.astype(np.float32)
+    if name in SIGNED:
+        return np.arcsinh(values / math.sqrt(floor)).astype(np.float32)
+    smallest = floor if name == "d2min" else math.sqrt(floor)
+    found: np.ndarray = np.log10(np.maximum(values, 0) + smallest).astype(np.float32)
+    return found
+
+
+def read_inputs(
+    voxels: xr.Dataset,
+    strain_increment: Float[np.ndarray, "stage"],
+    names: Sequence[str],
+    floor: float,
+    transform: str,
+) -> Iterator[Float32[np.ndarray, "some channel x y z"]]:
+    """The inputs of all stages in order, some at a time.
+
+    Raises
+    ------
+    MicroslipError
+        A quantity that the voxels do not hold, or values that are not finite.
+    """
+    for name in names:
+        if name != "strain_increment" and name not in voxels:
+            held = [str(one) for one in voxels.data_vars]
+            raise MicroslipError(
+                f"network.inputs names {name}, voxels.zarr holds {', '.join(held)}:"
+                f" run `microslip voxels` with --set 'voxels.fields={[*held, name]}' first"
+            )
+    shape = voxels["d2min"].shape
+    for start in range(0, shape[0], STAGES_PER_READ):
+        some = slice(start, min(start + STAGES_PER_READ, shape[0]))
+        inputs = np.empty((some.stop - start, len(names), *shape[1:]), dtype=np.float32)
+        for channel, name in enumerate(names):
+            if name == "strain_increment":
+                inputs[:, channel] = on_scale(name, strain_increment[some], floor, transform)[:, None, None, None]
+            else:
+                inputs[:, channel] = on_scale(name, voxels[name][some].to_numpy(), floor, transform)
+        bad = ~np.isfinite(inputs).all(axis=(1, 2, 3, 4))
+        if bad.any():
+            raise MicroslipError(
+                f"voxels.zarr holds values that are not finite, first in stage {start + int(np.argmax(bad))}:"
+                " run the voxels step again"
+            )
+        yield inputs
+
+
+def write_inputs(
+    path: Path, n_stages: int, batches: Iterable[Float32[np.ndarray, "some channel x y z"]]
+) -> Float32[np.ndarray, "stage channel x y z"]:
+    """All batches in one memory-mapped file, so that a run larger than memory can be learnt."""
+    inputs: np.memmap | None = None
+    done = 0
+    for batch in batches:
+        if inputs is None:
+            inputs = open_memmap(path, mode="w+", dtype=np.float32, shape=(n_stages, *batch.shape[1:]))
+        inputs[done : done + len(batch)] = batch
+        done += len(batch)
+    if inputs is None or done != n_stages:
+        raise MicroslipError(
+            f"the voxels hold {done} stages, the table of stages {n_stages}: run the voxels step again"
+        )
+    inputs.flush()
+    return inputs
+
+
+def changed(
+    batches: Iterable[Float32[np.ndarray, "some channel x y z"]], change: Change, seed: int
+) -> Iterator[Float32[np.ndarray, "some channel i j k"]]:
+    """Every stage changed, each with a random stream of its own."""
+    stage = 0
+    for batch in batches:
+        found = []
+        for one in batch:
+            found.append(np.asarray(change(one, np.random.default_rng([seed, stage])), dtype=np.float32))
+            stage += 1
+        yield np.stack(found)

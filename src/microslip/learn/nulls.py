@@ -1,0 +1,92 @@
+"""What an attribution must differ from to mean anything: networks that know nothing, and orders of deletion."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import nn
+
+from microslip.learn.attribution import PATH_BATCH, Decoded, Voxels
+from microslip.learn.network import Predictor
+from microslip.learn.samples import Scaling
+
+
+def layers_from_the_output(network: nn.Module) -> list[str]:
+    """Names of the layers with weights, the last one first."""
+    kinds = (nn.Conv3d, nn.Linear)
+    return [name for name, layer in network.named_modules() if isinstance(layer, kinds)][::-1]
+
+
+def randomised(network: Predictor, n_layers: int, seed: int) -> Predictor:
+    """A copy whose last `n_layers` layers have random weights; with all of them it never saw the data.
+
+    Normalisations start anew too where all layers do.
+
+    Source: Adebayo et al., NeurIPS 2018 (cascading randomisation).
+    """
+    other = copy.deepcopy(network)
+    layers = dict(other.named_modules())
+    names = layers_from_the_output(other)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for name in names[:n_layers]:
+            layer = layers[name]
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        if n_layers >= len(names):
+            for layer in other.modules():
+                if isinstance(layer, nn.BatchNorm3d):
+                    layer.reset_parameters()
+    other.eval()
+    return other
+
+
+def replaced_in_order(
+    network: Predictor,
+    scaling: Scaling,
+    inputs: Voxels,
+    baseline: Voxels,
+    order: Int64[np.ndarray, "node"],
+    fractions: Float[np.ndarray, "step"],
+    insertion: bool,
+) -> Float64[np.ndarray, "step"]:
+    """Prediction [p] when the first nodes of an order are set to the baseline, or alone differ from it.
+
+    Parameters
+    ----------
+    network, scaling
+        From `load_checkpoint`.
+    inputs, baseline
+        One stage's scaled voxels and the baseline, shape (channel, x, y, z).
+    order
+        All nodes, flat, the most important first.
+    fractions
+        Shares of nodes that are replaced, shape (step,).
+    insertion
+        Start from the baseline and put nodes of the stage in, instead of taking them out.
+
+    Source: Petsiuk, Das & Saenko, BMVC 2018 (deletion and insertion).
+    """
+    start, end = (baseline, inputs) if insertion else (inputs, baseline)
+    flat_start, flat_end = (np.ascontiguousarray(one).reshape(len(inputs), -1) for one in (start, end))
+    fields = np.repeat(flat_start[None], len(fractions), axis=0)
+    for row, fraction in enumerate(fractions):
+        nodes = order[: round(float(fraction) * len(order))]
+        fields[row][:, nodes] = flat_end[:, nodes]
+    return predict_fields(network, scaling, fields.reshape(len(fractions), *inputs.shape))
+
+
+def predict_fields(
+    network: Predictor, scaling: Scaling, fields: Float[np.ndarray, "field channel x y z"]
+) -> Float64[np.ndarray, "field"]:
+    """Predictions [p] of scaled voxels, shape (field, channel, x, y, z)."""
+    decoded = Decoded(network, scaling)
+    with torch.inference_mode():
+        parts = [
+            decoded(torch.from_numpy(fields[start : start + PATH_BATCH])) for start in range(0, len(fields), PATH_BATCH)
+        ]
+    return np.asarray(torch.cat(parts).double().numpy())
