@@ -50,6 +50,17 @@ def test_amplitudes_are_the_mean_and_the_quantiles_of_grains_without_walls(rng):
     np.testing.assert_allclose(found["d2min_quantiles"], expected)
 
 
+def test_a_grain_without_a_value_in_one_stage_is_left_out_of_that_stage(rng):
+    values = 10 ** rng.normal(-6, 1, (5, 50))
+    values[:, :7] = np.nan
+    values[3, 20] = np.nan
+    found = amplitude_features(xr.DataArray(values, dims=["stage", "grain"]))
+    for stage, one in enumerate(values):
+        known = one[np.isfinite(one)]
+        assert found["mean_d2min"][stage, 0] == pytest.approx(np.log10(known.mean()))
+        np.testing.assert_allclose(found["d2min_quantiles"][stage], np.log10(np.quantile(known, QUANTILES)))
+
+
 def test_amplitudes_do_not_see_where_grains_are(rng):
     values = 10 ** rng.normal(-6, 1, (20, 50))
     shuffled = rng.permuted(values, axis=1)
@@ -99,7 +110,7 @@ def test_ridge_is_sklearns_with_the_penalty_that_validates_best(rng):
     train, held = SETS["train"], SETS["validation"]
     offset, fits = target[train].mean(), []
     for penalty in PENALTIES:
-        model = Ridge(alpha=penalty, fit_intercept=False).fit(x[train], target[train] - offset)
+        model = Ridge(alpha=penalty, fit_intercept=True).fit(x[train], target[train] - offset)
         fits.append(model.predict(x) + offset)
     best = min(fits, key=lambda one: np.mean((one[held] - target[held]) ** 2))
     np.testing.assert_allclose(ridge(samples, scaling, SETS), best, rtol=1e-6, atol=1e-10)

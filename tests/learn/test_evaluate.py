@@ -96,7 +96,6 @@ def test_what_does_not_vary_has_no_score():
     assert np.isnan([found["slope"], found["intercept"], found["spearman"], found["r2_slip"], found["log_error"]]).all()
 
 
-@pytest.mark.xfail(reason="the mean of equal numbers is not always that number: R² = −5e31")
 def test_equal_fluctuations_whose_mean_is_rounded_have_no_score():
     assert np.isnan(r_squared(np.full(3, 0.1), np.zeros(3)))
 
@@ -164,11 +163,10 @@ def test_bins_of_size_hold_all_stages_and_are_four_a_decade(sizes):
     np.testing.assert_allclose(np.diff(np.log10(edges)), 1 / 4)
 
 
-@given(sizes=st.lists(st.sampled_from([10.0**k for k in range(-12, 3)]), min_size=1, max_size=5))
-@pytest.mark.xfail(reason="logspace rounds 1e-4 and others away from the stage that is as large: it is left out")
-def test_no_stage_falls_out_of_the_bins(sizes):
-    target = np.array(sizes)
-    assert sign_by_size(target, target, size_edges(target))["n"].sum() == len(target)
+def test_no_stage_falls_out_of_the_bins():
+    for exponent in range(-12, 4):
+        target = np.array([10.0**exponent, -3 * 10.0**exponent, 10.0 ** (exponent + 2)])
+        assert sign_by_size(target, target, size_edges(target))["n"].sum() == 3
 
 
 def test_signs_are_counted_in_bins_of_size():

@@ -15,6 +15,11 @@ KINDS = ["plain", "residual"]
 SAME = 1e-4
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(11)
+
+
 def alive(network):
     """The network with a last layer and running means that are not zero, ready to predict."""
     generator = torch.Generator().manual_seed(3)

@@ -157,7 +157,6 @@ def test_another_process_opens_the_same_file(samples, tmp_path):
         assert (found.names, found.grid) == (NAMES, (4, 3, 5))
 
 
-@pytest.mark.xfail(reason="a part of a memory-mapped file is reopened as the whole file")
 def test_a_part_of_a_file_stays_that_part_in_another_process(samples, tmp_path):
     inputs = write_inputs(tmp_path / "inputs.npy", 200, [samples.inputs])
     part = Samples(inputs[50:70], NAMES, samples.target[50:70])

@@ -35,9 +35,12 @@ def phases(fields: Fields, rng: np.random.Generator) -> Fields:
 
 def pattern(fields: Fields, rng: np.random.Generator) -> Fields:
     """Mean and deviation of each channel of the stage taken away: where it moves, not how much."""
-    mean = fields.mean(axis=(1, 2, 3), keepdims=True)
-    deviation = fields.std(axis=(1, 2, 3), keepdims=True)
-    return np.where(deviation > 0, (fields - mean) / np.where(deviation > 0, deviation, 1), 0)
+    wide = fields.astype(float)
+    mean = wide.mean(axis=(1, 2, 3), keepdims=True)
+    # by its ends: the mean of equal numbers differs from them by rounding
+    varies = np.ptp(wide, axis=(1, 2, 3), keepdims=True) > 0
+    deviation = np.where(varies, wide.std(axis=(1, 2, 3), keepdims=True), 1)
+    return np.where(varies, (wide - mean) / deviation, 0).astype(fields.dtype)
 
 
 def amplitude(fields: Fields, rng: np.random.Generator) -> Fields:
@@ -47,14 +50,14 @@ def amplitude(fields: Fields, rng: np.random.Generator) -> Fields:
 
 
 def mask(fields: Fields, rng: np.random.Generator, fraction: float = 0.1) -> Fields:
-    """1 at the given fraction of nodes with the largest values, 0 elsewhere."""
+    """1 at the given fraction of nodes with the largest values, 0 elsewhere; D²min is no signed quantity."""
     flat = fields.reshape(len(fields), -1)
     n = max(1, round(fraction * flat.shape[1]))
     least = np.partition(flat, flat.shape[1] - n, axis=1)[:, flat.shape[1] - n][:, None]
     return (flat >= least).astype(fields.dtype).reshape(fields.shape)
 
 
-def cut(fields: Fields, rng: np.random.Generator, share: float) -> Fields:
+def cut(fields: Fields, rng: np.random.Generator, share: float) -> Float[np.ndarray, "channel some y z"]:
     """The first part of the cell along x: a smaller cell, which no longer repeats in x."""
     n = max(1, round(share * fields.shape[1]))
     return fields[:, :n]

@@ -73,8 +73,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         kept: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in content["scaling"].items()
         }
-        scaling = Scaling(**kept)
+        scaling, cell = Scaling(**kept), dict(content["cell"])
     except Exception as problem:
         raise MicroslipError(f"{path} is damaged ({problem}): train again") from None
     network.eval()
-    return Checkpoint(network, scaling, config, content["cell"])
+    return Checkpoint(network, scaling, config, cell)

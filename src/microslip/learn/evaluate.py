@@ -17,8 +17,10 @@ SIZE_BINS_PER_DECADE = 4
 
 def r_squared(target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "stage"]) -> float:
     """R² = 1 − Σ(t − p)²/Σ(t − ⟨t⟩)²: 0 for the mean, negative below it; NaN where the target does not vary."""
-    spread = float(np.sum((target - target.mean()) ** 2)) if len(target) else 0.0
-    return 1 - float(np.sum((target - prediction) ** 2)) / spread if spread > 0 else float("nan")
+    # by its ends: the mean of equal numbers can differ from them by rounding
+    if len(target) == 0 or np.ptp(target) == 0:
+        return float("nan")
+    return 1 - float(np.sum((target - prediction) ** 2) / np.sum((target - target.mean()) ** 2))
 
 
 def spearman(target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "stage"]) -> float:
@@ -46,8 +48,7 @@ def scores(target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "st
     stick, slip = target < 0, target > 0
     right = (np.sign(target) == np.sign(prediction)) & (target != 0)
     error = prediction - target
-    varies = len(target) > 1 and np.ptp(prediction) > 0
-    slope, intercept = np.polyfit(prediction, target, 1) if varies else (np.nan, np.nan)
+    slope, intercept = _line(prediction, target)
     return {
         "r2": r_squared(target, prediction),
         "r2_stick": r_squared(target[stick], prediction[stick]),
@@ -59,10 +60,20 @@ def scores(target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "st
         "log_error": float(np.mean(np.abs(np.log10(np.abs(prediction[right] / target[right])))))
         if right.any()
         else np.nan,
-        "slope": float(slope),
-        "intercept": float(intercept),
+        "slope": slope,
+        "intercept": intercept,
         "n": len(target),
     }
+
+
+def _line(x: Float[np.ndarray, "stage"], y: Float[np.ndarray, "stage"]) -> tuple[float, float]:
+    """Slope and intercept of the least-squares line; NaN where x does not vary beyond rounding."""
+    x_mean, y_mean = x.mean(), y.mean()
+    spread = float(np.sum((x - x_mean) ** 2))
+    if len(x) < 2 or spread <= 1e-24 * float(np.sum(x**2)):
+        return float("nan"), float("nan")
+    slope = float(np.sum((x - x_mean) * (y - y_mean))) / spread
+    return slope, float(y_mean - slope * x_mean)
 
 
 def score_intervals(
@@ -98,7 +109,8 @@ def score_intervals(
     drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), n_resamples) @ sums
     n, total, squares, errors, hits = drawn.T
     spread = squares - total**2 / n
-    r2 = 1 - errors / np.where(spread > 0, spread, np.nan)
+    # what is left of equal numbers is rounding of their squares
+    r2 = 1 - errors / np.where(spread > 1e-12 * squares, spread, np.nan)
     found = [*_limits(r2), *_limits(hits / n)]
     return dict(zip(keys, found, strict=True))
 
@@ -115,7 +127,11 @@ def size_edges(target: Float[np.ndarray, "stage"]) -> Float[np.ndarray, "edge"]:
     size = np.abs(target[target != 0])
     low, high = (np.floor(np.log10(size.min())), np.ceil(np.log10(size.max()))) if len(size) else (-5.0, -4.0)
     n_bins = max(1, round(float(high - low) * SIZE_BINS_PER_DECADE))
-    return np.logspace(low, max(high, low + 1 / SIZE_BINS_PER_DECADE), n_bins + 1)
+    edges = np.logspace(low, max(high, low + 1 / SIZE_BINS_PER_DECADE), n_bins + 1)
+    if len(size):
+        # powers of ten are rounded: the outer ones must not cut off a stage of exactly that size
+        edges[0], edges[-1] = min(edges[0], size.min()), max(edges[-1], size.max())
+    return edges
 
 
 def sign_by_size(

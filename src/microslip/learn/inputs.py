@@ -65,14 +65,19 @@ def read_inputs(
     MicroslipError
         A quantity that the voxels do not hold, or values that are not finite.
     """
-    for name in names:
-        if name != "strain_increment" and name not in voxels:
-            held = [str(one) for one in voxels.data_vars]
-            raise MicroslipError(
-                f"network.inputs names {name}, voxels.zarr holds {', '.join(held)}:"
-                f" run `microslip voxels` with --set 'voxels.fields={[*held, name]}' first"
-            )
+    held = [str(one) for one in voxels.data_vars]
+    missing = [name for name in names if name != "strain_increment" and name not in held]
+    if missing:
+        wanted = ", ".join(f'"{name}"' for name in [*held, *missing])
+        raise MicroslipError(
+            f"network.inputs names {', '.join(missing)}, voxels.zarr holds {', '.join(held)}:"
+            f" run `microslip voxels` with --set 'voxels.fields=[{wanted}]' first"
+        )
     shape = voxels["d2min"].shape
+    if shape[0] != len(strain_increment):
+        raise MicroslipError(
+            f"the voxels hold {shape[0]} stages, the table of stages {len(strain_increment)}: run the voxels step again"
+        )
     for start in range(0, shape[0], STAGES_PER_READ):
         some = slice(start, min(start + STAGES_PER_READ, shape[0]))
         inputs = np.empty((some.stop - start, len(names), *shape[1:]), dtype=np.float32)
@@ -99,7 +104,8 @@ def write_inputs(
     for batch in batches:
         if inputs is None:
             inputs = open_memmap(path, mode="w+", dtype=np.float32, shape=(n_stages, *batch.shape[1:]))
-        inputs[done : done + len(batch)] = batch
+        if done + len(batch) <= n_stages:
+            inputs[done : done + len(batch)] = batch
         done += len(batch)
     if inputs is None or done != n_stages:
         raise MicroslipError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, no_type_check
 
 import numba
 import numpy as np
@@ -33,9 +33,19 @@ class Samples:
         return grid[0], grid[1], grid[2]
 
     def __reduce__(self) -> Any:
-        if isinstance(self.inputs, np.memmap) and self.inputs.filename is not None:
-            return _reopen, (str(self.inputs.filename), self.names, self.target)
+        path = _whole_file(self.inputs)
+        if path is not None:
+            return _reopen, (path, self.names, self.target)
         return Samples, (self.inputs, self.names, self.target)
+
+
+def _whole_file(inputs: np.ndarray) -> str | None:
+    """The .npy file that an array is all of; a part of one keeps the file's name."""
+    if not isinstance(inputs, np.memmap) or inputs.filename is None:
+        return None
+    whole = np.load(inputs.filename, mmap_mode="r")
+    same = whole.shape == inputs.shape and whole.dtype == inputs.dtype and whole.offset == inputs.offset
+    return str(inputs.filename) if same else None
 
 
 def _reopen(path: str, names: tuple[str, ...], target: np.ndarray) -> Samples:
@@ -143,7 +153,8 @@ def no_turns(n: int) -> Turns:
 
 
 @numba.njit(cache=True, nogil=True)
-def _gather(inputs, stages, means, factors, odd, turns_x, turns_y, mirrored, out):  # type: ignore[no-untyped-def]
+@no_type_check
+def _gather(inputs, stages, means, factors, odd, turns_x, turns_y, mirrored, out):
     n_channels, n_x, n_y, n_z = inputs.shape[1:]
     for row in range(len(stages)):
         for channel in range(n_channels):

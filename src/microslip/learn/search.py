@@ -88,7 +88,7 @@ def search(
         )
         state = folder / f"trial-{trial.number}.pt"
 
-        def report(row: dict[str, float]) -> None:
+        def report(row: dict[str, float | int]) -> None:
             trial.report(row["validation_loss"], int(row["epoch"]))
             if trial.should_prune():
                 raise optuna.TrialPruned

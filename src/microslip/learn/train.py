@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import threading
 import time
@@ -29,7 +30,7 @@ PREDICTION_BATCH = 128
 
 PRECISION: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
-Report = Callable[[dict[str, float]], None]
+Report = Callable[[dict[str, float | int]], None]
 
 
 @dataclass(frozen=True)
@@ -102,27 +103,50 @@ def _fabric(config: Training, strategy: str) -> Fabric:
 
 
 def _fit_in_processes(config: Training, work: tuple[Any, ...], report: Report | None) -> Any:
-    """The same work by processes of their own; what the first of them reports is passed on from a thread."""
+    """The same work by processes of their own; what the first of them reports is passed on from a thread.
+
+    What `report` raises stops the training after the epoch, and is raised here.
+    """
+    raised: list[BaseException] = []
     with multiprocessing.get_context("spawn").Manager() as manager:
-        rows = manager.Queue()
+        rows, stop = manager.Queue(), manager.Event()
 
         def pass_on() -> None:
             for row in iter(rows.get, None):
-                if report is not None:
-                    report(row)
+                try:
+                    if report is not None and not raised:
+                        report(row)
+                except BaseException as problem:
+                    raised.append(problem)
+                    stop.set()
 
         reader = threading.Thread(target=pass_on)
         reader.start()
         try:
-            return _fabric(config, "ddp_spawn").launch(_fit_and_tell, work, rows)  # type: ignore[arg-type]
+            # in one piece: Fabric would look into arguments, and refuses frozen records there
+            told = functools.partial(_fit_and_tell, work=work, rows=rows, stop=stop)
+            found = _fabric(config, "ddp_spawn").launch(told)
         finally:
             rows.put(None)
             reader.join()
+    if raised:
+        raise raised[0]
+    if isinstance(found, MicroslipError):
+        raise found
+    weights, history = found
+    return {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}, history
 
 
-def _fit_and_tell(fabric: Fabric, work: tuple[Any, ...], rows: Any) -> Any:
+def _fit_and_tell(fabric: Fabric, work: tuple[Any, ...], rows: Any, stop: Any) -> Any:
+    """`_fit` in a process: arrays instead of tensors, whose memory ends with the process, and errors as results."""
     samples, sets, scaling, network_config, config, resume_from = work
-    return _fit(fabric, samples, sets, scaling, network_config, config, resume_from, rows.put)
+    try:
+        weights, history = _fit(
+            fabric, samples, sets, scaling, network_config, config, resume_from, rows.put, stop.is_set
+        )
+    except MicroslipError as problem:
+        return problem
+    return {name: value.numpy() for name, value in weights.items()}, history
 
 
 def _fit(
@@ -134,7 +158,8 @@ def _fit(
     config: Training,
     resume_from: Path,
     report: Report | None,
-) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+    stopped: Callable[[], bool] = lambda: False,
+) -> tuple[dict[str, torch.Tensor], list[dict[str, float | int]]]:
     """Weights of the best epoch and the history, in this process as one of `fabric.world_size`."""
     torch.set_num_threads(max(1, config.threads // fabric.world_size))
     torch.manual_seed(config.seed)
@@ -143,11 +168,12 @@ def _fit(
         plain,
         torch.optim.AdamW(plain.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True),
     )
-    n_batches = -(-len(sets[TRAIN]) // config.batch_size)
+    # no batch of a single stage, which cannot be normalised
+    n_batches = max(1, min(-(-len(sets[TRAIN]) // config.batch_size), len(sets[TRAIN]) // 2))
     schedule = _schedule(optimiser, config, n_batches)
     target = torch.from_numpy(scaling.encode(samples.target))
 
-    history: list[dict[str, float]] = []
+    history: list[dict[str, float | int]] = []
     best_loss, best_epoch, best_weights = np.inf, -1, _copy(plain)
     if resume_from.exists():
         state = torch.load(resume_from, weights_only=True, map_location=fabric.device)
@@ -158,7 +184,7 @@ def _fit(
         best_epoch, best_weights = state["best_epoch"], state["best_weights"]
 
     for epoch in range(len(history), config.epochs):
-        if epoch - best_epoch > config.patience:
+        if epoch - best_epoch > config.patience or stopped():
             break
         started = time.perf_counter()
         network.train()
@@ -188,7 +214,7 @@ def _fit(
             )
         mine_too = sets[VALIDATION][fabric.global_rank :: fabric.world_size]
         error = torch.from_numpy(predict(plain, samples, scaling, mine_too, decoded=False)) - target[mine_too]
-        row = {
+        row: dict[str, float | int] = {
             "epoch": epoch,
             "train_loss": train_loss,
             "validation_loss": _total(fabric, fabric.to_device((error**2).sum())) / len(sets[VALIDATION]),

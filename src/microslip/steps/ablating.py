@@ -167,7 +167,7 @@ def _train_line(
         for seed in range(training.seed, training.seed + config.ablation.seeds):
             state = partial / f"{line.name}-{rule}-{seed}.pt"
 
-            def tell(row: dict[str, float], number: int = number) -> None:
+            def tell(row: dict[str, float | int], number: int = number) -> None:
                 report(number, int(row["epoch"]) + 1)
 
             own = training.model_copy(update={"seed": seed})

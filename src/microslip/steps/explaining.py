@@ -41,14 +41,14 @@ class Explained:
         scaling = self.checkpoint.scaling
         voxels, increment = self.run.voxels.isel(stage=slice(stage, stage + 1)), self.increments[stage : stage + 1]
         batch = next(read_inputs(voxels, increment, scaling.names, scaling.floor, scaling.transform))
-        scaled: list[np.ndarray] = list(scaling.standardise(batch))
-        return scaled[0]
+        return np.asarray(scaling.standardise(batch)[0], dtype=np.float32)
 
     @property
     def few(self) -> np.ndarray:
         """Stages for the slower controls, evenly over the chosen ones."""
         n = min(self.config.attribution.n_compared, len(self.stages))
-        return self.stages[np.unique(np.linspace(0, len(self.stages) - 1, n).round().astype(int))]
+        few: np.ndarray = self.stages[np.unique(np.linspace(0, len(self.stages) - 1, n).round().astype(int))]
+        return few
 
 
 def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
@@ -98,9 +98,9 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
     shutil.rmtree(partial)
     for line in tables["claim"].itertuples():
         say(
-            f"{line.network}: ξ_Attr/ξ_D = {line.ratio:.2f} [{line.low:.2f}, {line.high:.2f}], rank correlation over"
-            f" stages {line.spearman:.2f}; {line.share_active:.0%} of |attribution| at the most active"
-            f" {config.clusters.fraction:.0%} of the nodes"
+            f"{line.network}, {line.field}: ξ_Attr/ξ_D = {line.ratio:.2f} [{line.low:.2f}, {line.high:.2f}] in {line.n}"
+            f" of {line.n_stages} stages, rank correlation {line.spearman:.2f}; {line.share_active:.0%} of the sizes"
+            f" at the most active {config.clusters.fraction:.0%} of the nodes"
         )
 
 
@@ -179,7 +179,7 @@ def _train_on_shuffled(explained: Explained, partial: Path, work: _Work) -> Any:
 
 
 def _measure_network(explained: Explained, name: str, network: Any, work: _Work) -> list[dict[str, Any]]:
-    """A row for each stage: ξ of D²min and of the attribution, and where the attribution lies.
+    """Rows for each stage: ξ of D²min and of the attribution, and where the attribution lies.
 
     Without a network the attribution is the input itself, less the baseline.
     """
@@ -199,7 +199,8 @@ def _measure_network(explained: Explained, name: str, network: Any, work: _Work)
                 attribution = integrated_gradients(network, scaling, inputs, config.attribution).attribution.sum(axis=0)
                 work.one()
         d2min = run.voxels["d2min"][stage].to_numpy().astype(float)
-        rows.append({"network": name, "stage": stage} | measure_event(run, config, d2min, attribution.astype(float)))
+        found = measure_event(run, config, d2min, attribution.astype(float))
+        rows += [{"network": name, "stage": stage} | one for one in found]
     return rows
 
 

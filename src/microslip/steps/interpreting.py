@@ -31,27 +31,34 @@ def node_edges(run: Run, config: Config) -> np.ndarray:
     return (0.75 + 0.5 * np.arange(n_bins + 1)) * spacing
 
 
-def measure_event(run: Run, config: Config, d2min: np.ndarray, attribution: np.ndarray) -> dict[str, Any]:
-    """C(r) and ξ of D²min and of the attribution of one stage on the same nodes, and the share at active nodes."""
+def measure_event(run: Run, config: Config, d2min: np.ndarray, attribution: np.ndarray) -> list[dict[str, Any]]:
+    """C(r) and ξ of D²min and of the attribution of one stage on the same nodes, and the share at active nodes.
+
+    Two rows: of the attribution as it is (`signed`), whose parts cancel, and of its `size`.
+    """
     edges = node_edges(run, config)
     voxels = run.voxels
     nodes = np.stack(np.meshgrid(*(voxels[name].to_numpy() for name in "xyz"), indexing="ij"), axis=-1).reshape(-1, 3)
     size = np.abs(attribution)
     active = d2min >= np.quantile(d2min, 1 - config.clusters.fraction)
     total, elsewhere = size.sum(), size[~active].mean() if (~active).any() else 0.0
-    row: dict[str, Any] = {
+    shares = {
         "share_active": float(size[active].sum() / total) if total > 0 else np.nan,
         "ratio_active": float(size[active].mean() / elsewhere) if elsewhere > 0 else np.nan,
     }
-    for name, field in (("d2min", d2min), ("attribution", attribution)):
-        row[f"xi_{name}"], row[f"c_{name}"] = np.nan, np.full(len(edges) - 1, np.nan)
-        if np.ptp(field) == 0:
-            continue
-        found = spatial_correlation(nodes, field.ravel(), run.box, edges)
-        row[f"c_{name}"], row["r"] = found.correlation, found.r
-        row[f"xi_{name}"] = _xi(found.r, found.correlation, config.correlation.exponent)
-    row.setdefault("r", (edges[:-1] + edges[1:]) / 2)
-    return row
+    r = (edges[:-1] + edges[1:]) / 2
+    curves = {}
+    for name, field in (("d2min", d2min), ("signed", attribution), ("size", size)):
+        curves[name] = np.full(len(r), np.nan)
+        if np.ptp(field) > 0:
+            curves[name] = spatial_correlation(nodes, field.ravel(), run.box, edges).correlation
+    xi = {name: _xi(r, curve, config.correlation.exponent) for name, curve in curves.items()}
+    return [
+        {"field": field, "xi_d2min": xi["d2min"], "xi_attribution": xi[field]}
+        | shares
+        | {"r": r, "c_d2min": curves["d2min"], "c_attribution": curves[field]}
+        for field in ("signed", "size")
+    ]
 
 
 def _xi(r: np.ndarray, correlation: np.ndarray, exponent: float) -> float:
@@ -68,22 +75,23 @@ def interpretation_tables(
 
     Returns
     -------
-    `correlation`: network, group, r, c_d2min, c_attribution. `ellipses`: network, group, kind, mean_fluctuation, n, the
-    ξ of the group's mean C(r), mean and covariance of the stages' own ξ. `claim`: network, n, the median ratio with its
-    90 % bootstrap interval, the rank correlation of ξ_Attr with ξ_D over stages, and the shares at active nodes.
+    `correlation`: network, field, group, r, c_d2min, c_attribution. `ellipses`: network, field, group, kind,
+    mean_fluctuation, n, the ξ of the group's mean C(r), mean and covariance of the stages' own ξ. `claim`: network,
+    field, n (of n_stages, those where both lengths can be fitted), the median ratio with its 90 % bootstrap interval,
+    the rank correlation of ξ_Attr with ξ_D over stages, and the shares at active nodes.
     """
     from microslip.learn.evaluate import spearman
 
     groups = bin_stages(stages, settings.n_bins)
     curves, ellipses, claims = [], [], []
-    for network, of_network in events.groupby("network", sort=False):
+    for (network, field), of_network in events.groupby(["network", "field"], sort=False):
         for group in groups[groups["by"] == "bin"].itertuples():
             chosen = of_network[of_network["stage"].isin(group.members)]
             if chosen.empty:
                 continue
             r = chosen["r"].iloc[0]
             means = {name: _mean_curve(chosen[f"c_{name}"]) for name in ("d2min", "attribution")}
-            columns = {"network": network, "group": group.group, "kind": group.kind}
+            columns = {"network": network, "field": field, "group": group.group, "kind": group.kind}
             curves.append(pd.DataFrame({**columns, "r": r, **{f"c_{name}": mean for name, mean in means.items()}}))
             pairs = chosen[["xi_d2min", "xi_attribution"]].dropna().to_numpy()
             covariance = np.cov(pairs.T) if len(pairs) > 2 else np.full((2, 2), np.nan)
@@ -108,7 +116,9 @@ def interpretation_tables(
         claims.append(
             {
                 "network": network,
+                "field": field,
                 "n": len(known),
+                "n_stages": len(of_network),
                 "ratio": float(np.median(ratio)) if len(ratio) else np.nan,
                 "low": low,
                 "high": high,

@@ -16,8 +16,12 @@ TITLES = {
     "correlation": "Spatial correlation of non-affine motion",
     "training": "Learning the stress change from the pattern",
     "scores": "Network against baselines without pattern",
+    "reliability": "What the predictions are worth",
+    "ablations": "What the pattern adds",
     "attributions": "Where the network looks",
     "completeness": "Do the attributions add up?",
+    "lengths": "Size of the attributions and of the motion",
+    "nulls": "Attributions under controls",
 }
 
 SHOWN = {
@@ -46,11 +50,31 @@ SHOWN = {
         "R² on the test set. Baselines: gradient-boosted trees on log₁₀ of the mean of D²min, and of its "
         "quantiles, over the grains. Bars end at −0.25; the numbers do not."
     ),
+    "reliability": (
+        "(a) Share of test stages whose sign is right, by size, with 90 % Wilson intervals. (b) Mean true against mean "
+        "predicted change of stress in bins of the prediction; bars are 1.645 standard errors."
+    ),
+    "ablations": (
+        "R² on the test set with 90 % bootstrap intervals over cycles. (a) Networks trained on changed inputs, and "
+        "boosted trees on hand-made numbers; bars end at −0.25, the numbers do not. (b) to (e) One quantity varied at "
+        "a time; dashed, the run itself."
+    ),
     "attributions": (
         "Integrated Gradients of the predicted change of stress for the largest slip and the largest stick "
         "explained: positive nodes (red) push towards slip. Grey nodes are empty."
     ),
     "completeness": "|Σ attribution − (prediction − that of the baseline)| over that difference, by stage.",
+    "lengths": (
+        "(a) C(r) of D²min (lines) and of the size of the attribution (points) on the same nodes, by bin of the change "
+        "of stress, sticks blue, slips red, large ones dark. (b, c) Correlation lengths of stages: mean by bin, with "
+        "1σ (dotted) and 2σ ellipses; dashed, ratio 1. (d) Median ratio with its 90 % interval, and in how many of the "
+        "stages both lengths can be fitted."
+    ),
+    "nulls": (
+        "(a) Rank correlation of |attribution| with the trained network's while layers get random weights, from the "
+        "output. (b, c) Median of the prediction while nodes are set to the baseline, or put in, the most important "
+        "first; bands hold half of the stages."
+    ),
 }
 
 ALTERNATIVES = {
@@ -62,8 +86,12 @@ ALTERNATIVES = {
     "correlation": "Correlation against distance for sticks and slips, correlation length against stress fluctuation.",
     "training": "Loss curves, predicted against true stress change, and histograms of errors, for each split.",
     "scores": "Bars of R² of the network and of two baselines under the random and the blocked split.",
+    "reliability": "Share of right signs against size of the stage; true against predicted stress change in bins.",
+    "ablations": "Bars of R² for changed inputs and baselines, and R² against grid, radius, cell and training set.",
     "attributions": "Maps of non-affine motion beside maps of attribution for a slip and for a stick.",
     "completeness": "Histogram of the relative completeness error.",
+    "lengths": "Correlation curves, ellipses of correlation lengths, ratios of lengths for trained and null networks.",
+    "nulls": "Rank correlation against randomised layers, and deletion and insertion curves.",
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from microslip.data.files import replacing, write_table
 from microslip.data.run import Run
-from microslip.views import figures_learning, figures_shear
+from microslip.views import figures_controls, figures_learning, figures_shear
 from microslip.views.compose import Drawing
 from microslip.views.style import journal_style
 
@@ -19,8 +19,12 @@ FIGURES: dict[str, Callable[[Run], Drawing]] = {
     "correlation": figures_shear.correlation,
     "training": figures_learning.training,
     "scores": figures_learning.scores,
+    "reliability": figures_controls.reliability,
+    "ablations": figures_controls.ablations,
     "attributions": figures_learning.attributions,
     "completeness": figures_learning.completeness,
+    "lengths": figures_controls.lengths,
+    "nulls": figures_controls.nulls,
 }
 
 DOTS_PER_INCH = 200

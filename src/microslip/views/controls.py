@@ -1,0 +1,302 @@
+"""What remains of a prediction and of an attribution under controls: sign by size, ablations, nulls, ellipses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+from matplotlib.ticker import MaxNLocator
+
+from microslip.views.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    KIND_MARKER,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    axes_or_new,
+    journal_style,
+)  # fmt: skip
+
+RULE_COLOUR = {"random": BLUE, "blocked": VERMILLION}
+NETWORK_COLOUR = {"trained": BLUE, "untrained": ORANGE, "shuffled": PURPLE, "input": GREEN}
+NETWORK_NAME = {
+    "trained": "trained",
+    "untrained": "untrained",
+    "shuffled": "trained on noise",
+    "input": "no network: the input",
+}
+ORDER_COLOUR = {"attribution": BLUE, "size of attribution": PURPLE, "d2min": GREEN, "random": GREY}
+ORDER_NAME = {
+    "attribution": "attribution",
+    "size of attribution": "its size",
+    "d2min": r"$D^2_\mathrm{min}$",
+    "random": "at random",
+}
+
+# A worse R² than this is drawn as this.
+R2_FLOOR = -0.25
+
+
+@journal_style()
+def sign_accuracy(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """Share of test stages whose sign is right against |fluctuation| [p], with 90 % intervals; sign_by_size.csv."""
+    figure, axes = axes_or_new(axes)
+    tests = table[table["split"] == "test"]
+    for rule, colour in RULE_COLOUR.items():
+        part = tests[tests["rule"] == rule]
+        if part.empty:
+            continue
+        size = np.sqrt(part["size_low"] * part["size_high"])
+        axes.fill_between(size, part["low"], part["high"], color=colour, alpha=0.18, linewidth=0)
+        axes.plot(size, part["sign_accuracy"], "o-", color=colour, markersize=3, label=f"{rule} split")
+    axes.axhline(0.5, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
+    axes.annotate("a coin", (0.99, 0.5), xycoords=("axes fraction", "data"), xytext=(0, 2), fontsize=7,
+                  textcoords="offset points", ha="right", color=GREY)  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_ylim(min(0.3, float(tests["low"].min())) if len(tests) else 0.3, 1.03)
+    axes.set_xlabel(r"size of the stage $|\Delta s|$ [$p$]")
+    axes.set_ylabel("stick or slip told right [1]")
+    if len(tests):
+        axes.legend(loc="upper left")
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """Mean true against mean predicted fluctuation [p] of the test sets, in bins of the prediction; calibration.csv."""
+    figure, axes = axes_or_new(axes)
+    tests = table[table["split"] == "test"]
+    for rule, colour in RULE_COLOUR.items():
+        part = tests[tests["rule"] == rule]
+        if len(part):
+            axes.errorbar(
+                part["predicted"], part["true"], 1.645 * part["standard_error"], fmt="o", color=colour,
+                markersize=3, linewidth=0.9, label=f"{rule} split",
+            )  # fmt: skip
+    if len(tests):
+        low, high = tests[["predicted", "true"]].to_numpy().min(), tests[["predicted", "true"]].to_numpy().max()
+        axes.plot([low, high], [low, high], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.legend(loc="upper left")
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.set_xlabel(r"mean predicted $\Delta s$ [$p$]")
+    axes.set_ylabel(r"mean true $\Delta s$ [$p$]")
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def ablation_bars(
+    summary: pd.DataFrame, families: tuple[str, ...], *, title: str = "", axes: Axes | None = None
+) -> Figure:
+    """R² on the test set for each line of some families under each split, with 90 % intervals; summary.csv."""
+    figure, axes = axes_or_new(axes)
+    chosen = summary[summary["family"].isin(families)]
+    names = list(dict.fromkeys(zip(chosen["family"], chosen["value"], strict=True)))
+    for shift, (rule, colour) in zip((0.19, -0.19), RULE_COLOUR.items(), strict=True):
+        part = chosen[chosen["rule"] == rule]
+        places = np.array(
+            [len(names) - 1 - names.index(key) for key in zip(part["family"], part["value"], strict=True)]
+        )
+        r2 = part["r2"].to_numpy()
+        shown = np.maximum(r2, R2_FLOOR)
+        axes.barh(places + shift, shown, 0.36, color=colour, label=f"{rule} split")
+        low, high = (np.maximum(part[name].to_numpy(), R2_FLOOR) for name in ("r2_low", "r2_high"))
+        spread = np.clip([shown - low, high - shown], 0, None)
+        axes.errorbar(shown, places + shift, xerr=spread, fmt="none", ecolor=INK, elinewidth=0.7)
+        for place, value, end in zip(places + shift, r2, high, strict=True):
+            axes.annotate(
+                f"{value:.2f}".replace("-", "−"), (max(end, 0), place), xytext=(3, 0), textcoords="offset points",
+                va="center", fontsize=6.5,
+            )  # fmt: skip
+    labels = [value if family == "input" else f"{family}: {value.replace('_', ' ')}" for family, value in names]
+    axes.set_yticks(range(len(names)), labels[::-1])
+    axes.tick_params(axis="y", length=0)
+    axes.axvline(0, color=INK, linewidth=0.7)
+    axes.set_xlim(R2_FLOOR - 0.02, 1.18)
+    axes.set_xlabel(r"$R^2$ on the test set [1]")
+    if names:
+        axes.legend(loc="lower right", fontsize=7)
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def sweep(
+    summary: pd.DataFrame,
+    family: str,
+    own_value: float,
+    label: str,
+    *,
+    title: str = "",
+    axes: Axes | None = None,
+) -> Figure:
+    """R² on the test set against a quantity that was varied, the untouched run at its own value (figs 3c, d).
+
+    Parameters
+    ----------
+    summary
+        ablations/summary.csv.
+    family, own_value
+        The quantity that varied, and its value in the untouched run.
+    label, title, axes
+        The quantity on the axis; the panel's title; the reader's own axes.
+    """
+    figure, axes = axes_or_new(axes)
+    full = summary[(summary["family"] == "input") & (summary["value"] == "full")].assign(at=own_value)
+    varied = summary[summary["family"] == family]
+    both = pd.concat([varied.assign(at=pd.to_numeric(varied["value"])), full]).sort_values("at")
+    for rule, colour in RULE_COLOUR.items():
+        part = both[both["rule"] == rule]
+        if len(part):
+            spread = np.clip([part["r2"] - part["r2_low"], part["r2_high"] - part["r2"]], 0, None)
+            axes.errorbar(part["at"], part["r2"], spread, fmt="o-", color=colour, markersize=3, label=f"{rule} split")
+    axes.axvline(own_value, color=GREY, linewidth=0.7, linestyle=(0, (4, 3)))
+    axes.set_xlabel(label)
+    axes.set_ylabel(r"$R^2$ on the test set [1]")
+    if len(both):
+        axes.legend()
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def attribution_correlation(
+    table: pd.DataFrame, *, network: str = "trained", field: str = "size", title: str = "", axes: Axes | None = None
+) -> Figure:
+    """C(r) of D²min (lines) and of the attribution (points) by bin of the fluctuation; correlation.csv."""
+    figure, axes = axes_or_new(axes)
+    part = table[(table["network"] == network) & (table["field"] == field)]
+    groups = list(dict.fromkeys(part["group"]))
+    for number, group in enumerate(groups):
+        curve = part[part["group"] == group]
+        kind = curve["kind"].iloc[0]
+        colour = BLUE if kind == "stick" else VERMILLION
+        alpha = 0.35 + 0.65 * (number % max(1, len(groups) // 2)) / max(1, len(groups) // 2)
+        axes.plot(curve["r"], curve["c_d2min"], color=colour, alpha=alpha, linewidth=0.9)
+        axes.plot(curve["r"], curve["c_attribution"], KIND_MARKER[kind], color=colour, alpha=alpha, markersize=2.6)
+    axes.set_yscale("symlog", linthresh=0.01)
+    axes.set_xlabel(r"$r$ [$\bar d$]")
+    axes.set_ylabel(r"$C(r)$ [1]")
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def length_plane(
+    ellipses: pd.DataFrame, networks: tuple[str, ...], *, field: str = "size", title: str = "", axes: Axes | None = None
+) -> Figure:
+    """Correlation length of the attribution against that of D²min, by bin, with ellipses over stages (fig. 7c).
+
+    Parameters
+    ----------
+    ellipses
+        interpretation/ellipses.csv.
+    networks, field
+        Whose attributions; as they are ("signed") or their "size".
+    title, axes
+        The panel's title; the reader's own axes.
+    """
+    figure, axes = axes_or_new(axes, height=3.2)
+    of_field = ellipses[ellipses["field"] == field]
+    limits = []
+    for network in networks:
+        part = of_field[of_field["network"] == network]
+        colour = NETWORK_COLOUR[network]
+        for row in part.itertuples():
+            centre = (row.mean_xi_d2min, row.mean_xi_attribution)
+            covariance = np.array([[row.var_d2min, row.covariance], [row.covariance, row.var_attribution]])
+            if np.isfinite(covariance).all():
+                values, vectors = np.linalg.eigh(covariance)
+                angle = float(np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])))
+                for n_sigma, style in ((1, ":"), (2, "-")):
+                    axes.add_patch(
+                        Ellipse(
+                            centre, *(2 * n_sigma * np.sqrt(np.maximum(values[::-1], 0))), angle=angle, fill=False,
+                            edgecolor=colour, linewidth=0.6, linestyle=style, alpha=0.55,
+                        )
+                    )  # fmt: skip
+            axes.plot(*centre, KIND_MARKER[row.kind], color=colour, markersize=4)
+            limits += [value for value in centre if np.isfinite(value)]
+        axes.plot([], [], "o", color=colour, markersize=4, label=NETWORK_NAME[network])
+    high = 1.5 * max(limits, default=1.0)
+    axes.plot([0, high], [0, high], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.set_xlim(0, high)
+    axes.set_ylim(0, high)
+    axes.set_xlabel(r"$\xi$ of $D^2_\mathrm{min}$ [$\bar d$]")
+    axes.set_ylabel(r"$\xi$ of the attribution [$\bar d$]")
+    axes.legend(loc="upper right", fontsize=7)
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def ratio_bars(claim: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """Median ξ_Attr/ξ_D of every network with its 90 % interval: 1 is the paper's claim; interpretation/claim.csv."""
+    figure, axes = axes_or_new(axes)
+    names = [name for name in NETWORK_COLOUR if name in set(claim["network"])]
+    for shift, (field, marker) in zip((-0.12, 0.12), (("signed", "o"), ("size", "s")), strict=True):
+        for place, name in enumerate(names):
+            for row in claim[(claim["network"] == name) & (claim["field"] == field)].itertuples():
+                spread = [[max(row.ratio - row.low, 0)], [max(row.high - row.ratio, 0)]]
+                axes.errorbar(
+                    place + shift, row.ratio, spread, fmt=marker, color=NETWORK_COLOUR[name], markersize=4,
+                )  # fmt: skip
+                axes.annotate(
+                    f"{row.n}/{row.n_stages}", (place + shift, row.high), xytext=(0, 3), textcoords="offset points",
+                    ha="center", fontsize=5.5, color=GREY,
+                )  # fmt: skip
+        axes.plot([], [], marker, color=INK, markersize=4, label={"signed": "as it is", "size": "its size"}[field])
+    axes.axhline(1, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.set_xticks(
+        range(len(names)), [NETWORK_NAME[name].replace(": ", ":\n").replace("on ", "on\n") for name in names]
+    )
+    axes.set_ylim(0, None)
+    axes.set_ylabel(r"$\xi_\mathrm{Attr} / \xi_D$ [1]")
+    axes.legend(loc="upper left", fontsize=7)
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def randomised_layers(layers: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """How like the trained network's attributions stay while layer after layer is made random; layers.csv."""
+    figure, axes = axes_or_new(axes)
+    number = np.concatenate([[0], layers["n_layers"]])
+    alike = np.concatenate([[1.0], layers["spearman"]])
+    spread = np.concatenate([[0.0], layers["deviation"]])
+    axes.errorbar(number, alike, spread, fmt="o-", color=BLUE, markersize=3)
+    axes.axhline(0, color=INK, linewidth=0.7)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set_ylim(min(-0.1, float(np.nanmin(alike - spread))), 1.05)
+    axes.set_xlabel("layers made random, from the output [1]")
+    axes.set_ylabel("rank correlation of |attribution| [1]")
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """Median prediction while nodes are taken out or put in, in several orders, with quartiles; deletion.csv."""
+    figure, axes = axes_or_new(axes)
+    part = deletion[deletion["mode"] == mode]
+    for order, colour in ORDER_COLOUR.items():
+        curve = part[part["order"] == order]
+        axes.plot(curve["fraction"], curve["median"], color=colour, label=ORDER_NAME[order])
+        if order in ("attribution", "random"):
+            axes.fill_between(curve["fraction"], curve["low"], curve["high"], color=colour, alpha=0.12, linewidth=0)
+    axes.axhline(0, color=INK, linewidth=0.7)
+    shown = part["median"]
+    if len(shown):
+        axes.set_ylim(max(-2.0, float(shown.min()) - 0.2), min(3.0, float(shown.max()) + 0.2))
+        axes.legend(fontsize=7)
+    axes.set_xlabel(f"nodes {'put in' if mode == 'insertion' else 'taken out'} [1]")
+    axes.set_ylabel("share of the prediction [1]")
+    axes.set_title(title, loc="left")
+    return figure
