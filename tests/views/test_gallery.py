@@ -45,6 +45,10 @@ def test_a_complete_run_has_no_sentences(complete):
         ("scores", "train"),
         ("attributions", "explain"),
         ("completeness", "explain"),
+        ("reliability", "train"),
+        ("ablations", "ablate"),
+        ("lengths", "explain"),
+        ("nulls", "explain"),
     ],
 )
 def test_a_missing_store_gives_the_command_that_makes_it(simulated, name, verb):

@@ -39,6 +39,12 @@ class Network(Settings):
         False, description="after each convolution; not in the paper, but it learns in fewer epochs"
     )
 
+    calibrated: bool = Field(
+        True,
+        description="initial weights of the plain network without batch normalisation scaled on some training stages,"
+        " so that every layer hands on numbers of mean 0 and deviation 1; without it, it waits long on a plateau",
+    )
+
     @field_validator("inputs")
     @classmethod
     def _named_once(cls, inputs: tuple[InputName, ...]) -> tuple[InputName, ...]:
@@ -64,6 +70,12 @@ class Training(Settings):
     )
     batch_size: int = Field(32, ge=2)
     learning_rate: float = Field(1e-3, gt=0, lt=1, description="peak of the cycle; 2e-3 killed the plain network")
+    average: float = Field(
+        1.0,
+        ge=0,
+        description="epochs over which the running mean of the weights forgets; that mean is validated, kept and used,"
+        " for with heavy-tailed fluctuations the weights of a single step are noise; 0 for those of the last step",
+    )
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     weight_decay: float = Field(1e-4, ge=0, lt=1)
     gradient_clip: float = Field(

@@ -17,16 +17,20 @@ import torch
 from jaxtyping import Float, Int64
 from lightning_fabric import Fabric
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing
 from microslip.grids.splits import TRAIN, VALIDATION, SplitSets
 from microslip.learn.config import Network, Training
-from microslip.learn.network import Predictor, build_network
+from microslip.learn.network import Predictor, SlipNet, build_network
 from microslip.learn.samples import Samples, Scaling, assemble, draw_turns
 
 # Stages in a batch that only predicts.
 PREDICTION_BATCH = 128
+
+# Training stages that scale the initial weights.
+CALIBRATION_STAGES = 256
 
 PRECISION: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
@@ -35,7 +39,7 @@ Report = Callable[[dict[str, float | int]], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """The network with the weights of its best validation epoch, the scaling of its input, and the loss curves.
+    """The network with the averaged weights of its best validation epoch, its scaling, and the loss curves.
 
     `history`: epoch, train_loss, validation_loss, learning_rate, seconds; losses in squared units of the scaled target.
     """
@@ -164,6 +168,9 @@ def _fit(
     torch.set_num_threads(max(1, config.threads // fabric.world_size))
     torch.manual_seed(config.seed)
     plain = build_network(samples.grid, network_config).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    if network_config.calibrated and isinstance(plain, SlipNet) and not network_config.batch_normalisation:
+        some = np.random.default_rng(config.seed).permutation(sets[TRAIN])[:CALIBRATION_STAGES]
+        plain.calibrate(assemble(samples, scaling, some))
     network, optimiser = fabric.setup(
         plain,
         torch.optim.AdamW(plain.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True),
@@ -171,6 +178,9 @@ def _fit(
     # no batch of a single stage, which cannot be normalised
     n_batches = max(1, min(-(-len(sets[TRAIN]) // config.batch_size), len(sets[TRAIN]) // 2))
     schedule = _schedule(optimiser, config, n_batches)
+    decay = 1 - 1 / max(1.0, config.average * n_batches)
+    running_mean = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(plain, multi_avg_fn=running_mean, use_buffers=True)
     target = torch.from_numpy(scaling.encode(samples.target))
 
     history: list[dict[str, float | int]] = []
@@ -178,6 +188,7 @@ def _fit(
     if resume_from.exists():
         state = torch.load(resume_from, weights_only=True, map_location=fabric.device)
         plain.load_state_dict(state["network"])
+        averaged.load_state_dict(state["averaged"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
         history, best_loss = state["history"], state["best_loss"]
@@ -205,6 +216,7 @@ def _fit(
             nn.utils.clip_grad_norm_(plain.parameters(), config.gradient_clip)
             optimiser.step()
             schedule.step()
+            averaged.update_parameters(plain)
             squares += loss.detach()
         train_loss = _total(fabric, squares) / len(order)
         if not np.isfinite(train_loss):
@@ -213,7 +225,8 @@ def _fit(
                 f" lower training.learning_rate = {config.learning_rate:g}"
             )
         mine_too = sets[VALIDATION][fabric.global_rank :: fabric.world_size]
-        error = torch.from_numpy(predict(plain, samples, scaling, mine_too, decoded=False)) - target[mine_too]
+        assert isinstance(averaged.module, Predictor)
+        error = torch.from_numpy(predict(averaged.module, samples, scaling, mine_too, decoded=False)) - target[mine_too]
         row: dict[str, float | int] = {
             "epoch": epoch,
             "train_loss": train_loss,
@@ -223,12 +236,13 @@ def _fit(
         }
         history.append(row)
         if row["validation_loss"] < best_loss:
-            best_loss, best_epoch, best_weights = row["validation_loss"], epoch, _copy(plain)
+            best_loss, best_epoch, best_weights = row["validation_loss"], epoch, _copy(averaged.module)
         if fabric.is_global_zero:
             with replacing(resume_from) as beside:
                 torch.save(
                     {
                         "network": plain.state_dict(),
+                        "averaged": averaged.state_dict(),
                         "optimiser": optimiser.state_dict(),
                         "schedule": schedule.state_dict(),
                         "history": history,

@@ -15,11 +15,19 @@ from microslip.views.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, V
 
 RULES = ("random", "blocked")
 SPLIT_COLOUR = {"train": GREY, "validation": ORANGE, "test": VERMILLION}
-MODEL_COLOUR = {"network": BLUE, "d2min_quantiles": GREEN, "mean_d2min": PURPLE}
+MODEL_COLOUR = {
+    "network": BLUE,
+    "ridge_voxels": SKY,
+    "d2min_quantiles": GREEN,
+    "mean_d2min": PURPLE,
+    "strain_increment": ORANGE,
+}
 MODEL_NAME = {
     "network": "network",
     "d2min_quantiles": r"quantiles of $D^2_\mathrm{min}$",
     "mean_d2min": r"mean $D^2_\mathrm{min}$",
+    "ridge_voxels": "ridge on voxels",
+    "strain_increment": "length of the stage",
 }
 
 # A worse R² than this is drawn as this, with its number beside it: how much worse than the mean says nothing.
@@ -167,12 +175,12 @@ def score_bars(metrics: dict[str, Any], *, split: str = "test", title: str = "",
             r2 = score(metrics, rule, model, split)
             if not np.isfinite(r2):
                 continue
-            x, height = i + (j - 1) * width, max(r2, R2_FLOOR)
+            x, height = i + (j - (len(models) - 1) / 2) * width, max(r2, R2_FLOOR)
             top = max(top, height)
             axes.bar(x, height, 0.9 * width, color=MODEL_COLOUR[model], label=MODEL_NAME[model] if i == 0 else None)
             axes.annotate(
                 f"{r2:.2f}".replace("-", "−"), (x, max(height, 0.0)), xytext=(0, 2),
-                textcoords="offset points", ha="center", fontsize=7,
+                textcoords="offset points", ha="center", fontsize=6,
             )  # fmt: skip
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.set_xticks(range(len(RULES)), [f"{rule} split" for rule in RULES])

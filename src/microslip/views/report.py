@@ -15,7 +15,7 @@ from microslip.dem.config import ShearCell
 from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
 from microslip.grids.config import Split, Voxels
-from microslip.learn.config import Attribution, Network, Training
+from microslip.learn.config import Ablation, Attribution, Network, Search, Training
 from microslip.statistics.config import Correlation
 from microslip.views.captions import ALTERNATIVES, TITLES, caption, setting, threshold
 from microslip.views.compose import read_lengths
@@ -30,11 +30,19 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "split": Split,
     "network": Network,
     "training": Training,
+    "ablation": Ablation,
+    "search": Search,
     "attribution": Attribution,
     "correlation": Correlation,
 }
 
-_MODELS = {"network": "network", "d2min_quantiles": "quantiles of D²min", "mean_d2min": "mean D²min"}
+_MODELS = {
+    "network": "network",
+    "ridge_voxels": "ridge on voxels",
+    "d2min_quantiles": "quantiles of D²min",
+    "mean_d2min": "mean D²min",
+    "strain_increment": "length of the stage",
+}
 
 # What the report is scaled against: Mei et al., Int. J. Plasticity 163 (2023) 103570.
 PAPER = {"inertial_number": 1.7e-6, "cell": "50 × 15 × 20 d̄", "n_cycles": 4232, "r2_train": 0.956, "r2_test": 0.85}
