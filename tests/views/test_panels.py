@@ -5,6 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -193,4 +194,4 @@ def test_a_dollar_in_a_sentence_is_no_formula():
     axes = figure.subplots()
     with journal_style():
         say_missing(axes, "Run `microslip train a$b$c`")
-    figure.canvas.draw()
+    FigureCanvasAgg(figure).draw()

@@ -14,6 +14,9 @@ from microslip.data.files import write_table
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
 from microslip.steps.learning import describe_cell
+from microslip.views.compose import Drawing
+from microslip.views.controls import transfer_map
+from microslip.views.gallery import save_drawing
 
 # What makes a checkpoint's cell another one, in the order in which it is told.
 _PARTS = ("grains", "cell", "loading", "stages", "voxels")
@@ -98,6 +101,8 @@ def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: A
     found = pd.DataFrame(rows)
     into.mkdir(parents=True, exist_ok=True)
     write_table(into / "transfer.csv", found)
+    drawing = Drawing(transfer_map(found, title="R² elsewhere"))
+    save_drawing(drawing, into, "transfer")
     for row in found.itertuples():
         say(f"{row.trained_on} → {row.tested_on}: R² {row.r2:.3f} [{row.r2_low:.3f}, {row.r2_high:.3f}]")
     return found

@@ -17,6 +17,7 @@ from microslip.views.style import (
     KIND_MARKER,
     ORANGE,
     PURPLE,
+    SIZE_MAP,
     VERMILLION,
     axes_or_new,
     journal_style,
@@ -298,5 +299,30 @@ def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes:
         axes.legend(fontsize=7)
     axes.set_xlabel(f"nodes {'put in' if mode == 'insertion' else 'taken out'} [1]")
     axes.set_ylabel("share of the prediction [1]")
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def transfer_map(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """R² of the network of each run (rows) on the stages of each run (columns); table of transfer.csv."""
+    trained = list(dict.fromkeys(table["trained_on"]))
+    tested = list(dict.fromkeys(table["tested_on"]))
+    figure, axes = axes_or_new(axes, 1.2 + 0.75 * len(tested), 0.9 + 0.42 * len(trained))
+    values = table.pivot(index="trained_on", columns="tested_on", values="r2").loc[trained, tested].to_numpy()
+    shown = np.ma.masked_invalid(values)
+    axes.imshow(shown, cmap=SIZE_MAP, vmin=R2_FLOOR, vmax=1.0, aspect="auto")
+    for row in range(len(trained)):
+        for column in range(len(tested)):
+            value = values[row, column]
+            if np.isfinite(value):
+                axes.text(
+                    column, row, f"{value:.2f}".replace("-", "−"), ha="center", va="center", fontsize=7.5,
+                    color="white" if value < 0.4 else INK,
+                )  # fmt: skip
+    axes.set_xticks(range(len(tested)), tested, rotation=30, ha="right")
+    axes.set_yticks(range(len(trained)), trained)
+    axes.set_xlabel("tested on")
+    axes.set_ylabel("trained on")
     axes.set_title(title, loc="left")
     return figure
