@@ -92,9 +92,6 @@ def test_an_interrupted_search_goes_on_with_the_trials_that_are_missing(task, fo
     assert len(again.trials) == 3
 
 
-@pytest.mark.xfail(
-    raises=AssertionError, reason="the proposals start again from their seed: settings that were tried are tried again"
-)
 def test_an_interrupted_search_does_not_try_the_same_settings_again(task, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         look(task, tmp_path, interrupted_after(1))

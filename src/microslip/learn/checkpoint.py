@@ -60,7 +60,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except FileNotFoundError:
         raise MicroslipError(f"{path} is missing: run `microslip train` first") from None
     except Exception as problem:
-        raise MicroslipError(f"{path} is not a checkpoint ({problem}): train again") from None
+        raise MicroslipError(f"{path} is not a checkpoint ({_in_a_line(problem)}): train again") from None
     if version != FORMAT_VERSION:
         raise MicroslipError(
             f"{path} has format_version = {version}, this microslip reads {FORMAT_VERSION}: train again, or use the"
@@ -75,6 +75,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         }
         scaling, cell = Scaling(**kept), dict(content["cell"])
     except Exception as problem:
-        raise MicroslipError(f"{path} is damaged ({problem}): train again") from None
+        raise MicroslipError(f"{path} is damaged ({_in_a_line(problem)}): train again") from None
     network.eval()
     return Checkpoint(network, scaling, config, cell)
+
+
+def _in_a_line(problem: Exception) -> str:
+    return " ".join(str(problem).split())

@@ -134,7 +134,7 @@ class Ablation(Settings):
     rules: tuple[Literal["random", "blocked"], ...] = Field(("random", "blocked"), min_length=1)
     seeds: int = Field(1, ge=1, description="networks for each line of the table, seeds from training.seed on")
     epochs: int | None = Field(None, ge=1, description="of every training; those of training where left out")
-    baselines: bool = Field(True, description="boosting and ridge beside the networks")
+    baselines: bool = Field(True, description="boosted trees on hand-made numbers beside the networks")
 
     @field_validator("spacings", "radii")
     @classmethod

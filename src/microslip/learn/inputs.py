@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import xarray as xr
@@ -12,6 +13,7 @@ from jaxtyping import Float, Float32
 from numpy.lib.format import open_memmap
 
 from microslip.core.errors import MicroslipError
+from microslip.learn.config import InputName
 
 # Stages read at a time.
 STAGES_PER_READ = 128
@@ -57,15 +59,16 @@ def read_inputs(
     names: Sequence[str],
     floor: float,
     transform: str,
+    first: int = 0,
 ) -> Iterator[Float32[np.ndarray, "some channel x y z"]]:
-    """The inputs of all stages in order, some at a time.
+    """The inputs of all stages in order, some at a time; `first` is the number of the first one.
 
     Raises
     ------
     MicroslipError
         A quantity that the voxels do not hold, or values that are not finite.
     """
-    held = [str(one) for one in voxels.data_vars]
+    held = [name for name in get_args(InputName) if name in voxels]
     missing = [name for name in names if name != "strain_increment" and name not in held]
     if missing:
         wanted = ", ".join(f'"{name}"' for name in [*held, *missing])
@@ -89,7 +92,7 @@ def read_inputs(
         bad = ~np.isfinite(inputs).all(axis=(1, 2, 3, 4))
         if bad.any():
             raise MicroslipError(
-                f"voxels.zarr holds values that are not finite, first in stage {start + int(np.argmax(bad))}:"
+                f"voxels.zarr holds values that are not finite, first in stage {first + start + int(np.argmax(bad))}:"
                 " run the voxels step again"
             )
         yield inputs

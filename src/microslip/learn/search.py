@@ -62,9 +62,10 @@ def search(
         study_name="microslip",
         storage=f"sqlite:///{folder / 'study.db'}",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=settings.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=settings.epochs // 3),
     )
+    # a search that goes on must not propose what it proposed before
+    study.sampler = optuna.samplers.TPESampler(seed=settings.seed + 1009 * len(study.trials))
     scaling = fit_scaling(samples, sets["train"], training)
 
     def one(trial: Any) -> float:

@@ -18,7 +18,7 @@ from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
 from microslip.steps.frames import read_starts
 from microslip.steps.learning import keep_only
-from microslip.steps.measuring import coarse_grain_rows
+from microslip.steps.measuring import coarse_grain_rows, grain_values
 
 STAGES_PER_BATCH = 64
 
@@ -61,7 +61,13 @@ def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
                 f"ablation.training_shares = {share:g} leaves fewer than {LEAST_TRAINING_STAGES} of {n_train} training"
                 " stages: leave it out, or shear longer"
             )
-    lines = list(_lines(run, config))
+    lines = list(_lines(run, config, say))
+    if not lines and not settings.baselines:
+        raise MicroslipError("nothing to ablate: name ablation.variants, or leave ablation.baselines = true")
+    # what would be missed after hours is missed now
+    if lines:
+        next(lines[0].batches())
+    features = _features(run) if settings.baselines else {}
     partial = run.folder / ".ablating"
     keep_only(partial, mark)
     n_trainings = len(lines) * len(settings.rules) * settings.seeds
@@ -84,8 +90,8 @@ def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         rows += read_json(kept)
         done += len(settings.rules) * settings.seeds
         advance(done * training.epochs, n_trainings * training.epochs)
-    if settings.baselines:
-        rows += _baselines(run, config, splits)
+    if features:
+        rows += _baselines(run, config, splits, features)
     table = pd.DataFrame(rows)
     with replacing(run.folder / "ablations") as beside:
         beside.mkdir()
@@ -94,10 +100,11 @@ def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     shutil.rmtree(partial)
 
 
-def _lines(run: Run, config: Config) -> Iterator[Line]:
+def _lines(run: Run, config: Config, say: Say) -> Iterator[Line]:
     """The untouched input and every change of it, in the order of the table."""
     from functools import partial
 
+    from microslip.grids.coarse import place_nodes
     from microslip.learn.ablations import change_of, cut
     from microslip.learn.inputs import changed, read_inputs
 
@@ -118,20 +125,36 @@ def _lines(run: Run, config: Config) -> Iterator[Line]:
         yield Line("training share", f"{share:g}", untouched, share)
     own = config.voxels
     for spacing in settings.spacings:
+        grid = place_nodes(run.box, spacing).shape
+        if max(grid) <= 2 ** (len(config.network.channels) - 1):
+            told = " × ".join(map(str, grid))
+            say(
+                f"spacing {spacing:g} is left out: {told} nodes are too few for {len(config.network.channels)} poolings"
+            )
+            continue
         yield Line("spacing", f"{spacing:g}", partial(_voxels_of, run, config, spacing, own.radius))
     for radius in settings.radii:
         yield Line("radius", f"{radius:g}", partial(_voxels_of, run, config, own.spacing, radius))
 
 
 def _voxels_of(run: Run, config: Config, spacing: float, radius: float) -> Iterator[np.ndarray]:
-    """D²min on another grid, on the network's scale."""
+    """The network's inputs on another grid, on their scales."""
+    from microslip.grids.coarse import place_nodes
     from microslip.learn.inputs import on_scale
 
-    box, fields, n = run.box, run.fields["d2min"], len(run.stages)
-    for start in range(0, n, STAGES_PER_BATCH):
-        some = slice(start, min(start + STAGES_PER_BATCH, n))
-        grids = coarse_grain_rows(box, read_starts(run, some), fields[some].to_numpy(), spacing, radius)
-        yield on_scale("d2min", grids, config.training.floor, config.training.transform)[:, None]
+    box, increments = run.box, run.stages["strain_increment"].to_numpy()
+    shape = place_nodes(box, spacing).shape
+    for start in range(0, len(increments), STAGES_PER_BATCH):
+        some = slice(start, min(start + STAGES_PER_BATCH, len(increments)))
+        positions = read_starts(run, some)
+        channels: list[np.ndarray] = []
+        for name in config.network.inputs:
+            if name == "strain_increment":
+                grids = np.broadcast_to(increments[some, None, None, None], (len(positions), *shape))
+            else:
+                grids = coarse_grain_rows(box, positions, grain_values(run, name, some), spacing, radius)
+            channels.append(on_scale(name, grids, config.training.floor, config.training.transform))
+        yield np.stack(channels, axis=1)
 
 
 def _train_line(
@@ -152,10 +175,7 @@ def _train_line(
     stages = run.stages
     target, cycle = stages["fluctuation"].to_numpy(), stages["cycle"].to_numpy()
     inputs = write_inputs(partial / "inputs.npy", len(target), line.batches())
-    swept = line.family in ("spacing", "radius")
-    names = ("d2min",) if swept else config.network.inputs
-    network = config.network.model_copy(update={"inputs": names})
-    samples, rows, number = Samples(inputs, names, target), [], 0
+    samples, rows, number = Samples(inputs, config.network.inputs, target), [], 0
     for rule in config.ablation.rules:
         sets = dict(splits[rule])
         n_train = round(line.training_share * len(sets["train"]))
@@ -171,7 +191,7 @@ def _train_line(
                 report(number, int(row["epoch"]) + 1)
 
             own = training.model_copy(update={"seed": seed})
-            found = train(samples, sets, scaling, network, own, state, tell)
+            found = train(samples, sets, scaling, config.network, own, state, tell)
             prediction = predict(found.network, samples, scaling, np.arange(len(target)))
             test = sets["test"]
             rows.append(
@@ -187,16 +207,24 @@ def _train_line(
     return rows
 
 
-def _baselines(run: Run, config: Config, splits: dict[str, dict[str, np.ndarray]]) -> list[dict[str, Any]]:
+def _features(run: Run) -> dict[str, np.ndarray]:
+    """Hand-made numbers of every stage, by name."""
+    from microslip.learn.baselines import amplitude_features, cluster_features, length_feature
+
+    features = amplitude_features(run.fields["d2min"]) | {"strain_increment": length_feature(run.stages)}
+    features["clusters"] = cluster_features(pd.read_csv(run.folder / "statistics" / "stages.csv"))
+    return features | {"all of these": np.concatenate(list(features.values()), axis=1)}
+
+
+def _baselines(
+    run: Run, config: Config, splits: dict[str, dict[str, np.ndarray]], features: dict[str, np.ndarray]
+) -> list[dict[str, Any]]:
     """Boosting on hand-made numbers, on the same test sets."""
-    from microslip.learn.baselines import amplitude_features, boosting, cluster_features, length_feature
+    from microslip.learn.baselines import boosting
     from microslip.learn.evaluate import score_intervals, scores
 
     stages, seed = run.stages, config.training.seed
     target, cycle = stages["fluctuation"].to_numpy(), stages["cycle"].to_numpy()
-    features = amplitude_features(run.fields["d2min"]) | {"strain_increment": length_feature(stages)}
-    features["clusters"] = cluster_features(pd.read_csv(run.folder / "statistics" / "stages.csv"))
-    features["all of these"] = np.concatenate(list(features.values()), axis=1)
     rows = []
     for name, values in features.items():
         for rule in config.ablation.rules:

@@ -18,7 +18,7 @@ from microslip.data.files import replacing, write_table
 from microslip.data.run import Run
 from microslip.data.store import add_array, create_store
 from microslip.steps.common import Advance, Say, array
-from microslip.steps.interpreting import interpretation_tables, measure_event
+from microslip.steps.interpreting import interpretation_tables, measure_event, node_edges
 from microslip.steps.learning import keep_only
 
 STAGES_PER_CHUNK = 8
@@ -40,7 +40,7 @@ class Explained:
 
         scaling = self.checkpoint.scaling
         voxels, increment = self.run.voxels.isel(stage=slice(stage, stage + 1)), self.increments[stage : stage + 1]
-        batch = next(read_inputs(voxels, increment, scaling.names, scaling.floor, scaling.transform))
+        batch = next(read_inputs(voxels, increment, scaling.names, scaling.floor, scaling.transform, stage))
         return np.asarray(scaling.standardise(batch)[0], dtype=np.float32)
 
     @property
@@ -66,6 +66,8 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
             f"voxels.zarr has {shape} nodes, model/checkpoint.pt was trained on {tuple(checkpoint.network.grid)}:"
             " run `microslip train` again"
         )
+    # what would be refused later is refused before anything is replaced
+    node_edges(run, config)
     explained = Explained(run, config, checkpoint, chosen, increments)
     n_layers = len(layers_from_the_output(checkpoint.network))
     work = _Work(advance, 3 * len(chosen) + len(explained.few) * (n_layers + 3) + 10 * settings.null_epochs)
@@ -161,21 +163,20 @@ def _train_on_shuffled(explained: Explained, partial: Path, work: _Work) -> Any:
     from microslip.learn.train import train
 
     run, config = explained.run, explained.config
-    settings = config.training.model_copy(
-        update={"epochs": config.attribution.null_epochs, "patience": config.attribution.null_epochs}
-    )
-    target = run.stages["fluctuation"].to_numpy()
-    names = explained.checkpoint.scaling.names
-    batches = read_inputs(run.voxels, explained.increments, names, settings.floor, settings.transform)
+    scaling, n_epochs = explained.checkpoint.scaling, config.attribution.null_epochs
+    # on the scales of the network that it is compared with
+    same = {name: getattr(scaling, name) for name in ("floor", "transform", "target")}
+    settings = config.training.model_copy(update={"epochs": n_epochs, "patience": n_epochs, **same})
+    target, names = run.stages["fluctuation"].to_numpy(), scaling.names
+    batches = read_inputs(run.voxels, explained.increments, names, scaling.floor, scaling.transform)
     inputs = write_inputs(partial / "inputs.npy", len(target), batches)
     shuffled = np.random.default_rng(settings.seed).permutation(target)
     samples = Samples(inputs, names, shuffled)
     chosen = random_split(len(target), config.split, settings.seed)["train"]
     # judged by what it was trained on: the epoch that knows the noise best is kept
     sets = {"train": chosen, "validation": chosen[:: max(1, len(chosen) // 500)]}
-    scaling = fit_scaling(samples, chosen, settings)
-    network = explained.checkpoint.config
-    return train(samples, sets, scaling, network, settings, partial / "null.pt", lambda row: work.one(10)).network
+    own_scaling, network = fit_scaling(samples, chosen, settings), explained.checkpoint.config
+    return train(samples, sets, own_scaling, network, settings, partial / "null.pt", lambda row: work.one(10)).network
 
 
 def _measure_network(explained: Explained, name: str, network: Any, work: _Work) -> list[dict[str, Any]]:
@@ -229,6 +230,10 @@ def _randomise_layers(explained: Explained, n_layers: int, work: _Work) -> pd.Da
 FRACTIONS = np.concatenate([[0.0, 0.005, 0.01, 0.02, 0.05], np.linspace(0.1, 1, 10)])
 
 
+# Deletion curves are those of stages whose prediction differs from the baseline's by at least so many target scales.
+SMALLEST_DIFFERENCE = 0.2
+
+
 def _compare_methods(explained: Explained, work: _Work) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rank correlation of other methods with Integrated Gradients; predictions while nodes are taken out or put in."""
     from microslip.learn.attribution import baseline_field, occlusion, smoothed_integrated_gradients
@@ -263,17 +268,21 @@ def _compare_methods(explained: Explained, work: _Work) -> tuple[pd.DataFrame, p
             for insertion in (False, True):
                 found = replaced_in_order(network, scaling, inputs, baseline, order, FRACTIONS, insertion)
                 whole, empty = (found[-1], found[0]) if insertion else (found[0], found[-1])
-                if whole == empty:
+                # a share of next to nothing says nothing
+                if abs(whole - empty) < SMALLEST_DIFFERENCE * scaling.target_scale:
                     continue
                 curve = (found - empty) / (whole - empty)
                 mode = "insertion" if insertion else "deletion"
                 curves += [(stage, mode, name, f, v) for f, v in zip(FRACTIONS, curve, strict=True)]
         work.one(3)
     columns = ["stage", "mode", "order", "fraction", "prediction"]
-    long = pd.DataFrame(curves, columns=columns).groupby(["mode", "order", "fraction"], sort=False)["prediction"]
-    # stages whose prediction hardly differs from the baseline's divide by next to nothing: the median is not moved
+    long = (
+        pd.DataFrame(curves, columns=columns)
+        .astype({"fraction": float, "prediction": float})
+        .groupby(["mode", "order", "fraction"], sort=False)["prediction"]
+    )
     quartiles = [long.quantile(q).rename(name) for q, name in ((0.25, "low"), (0.5, "median"), (0.75, "high"))]
-    deletion = pd.concat(quartiles, axis=1).reset_index()
+    deletion = pd.concat([*quartiles, long.size().rename("n")], axis=1).reset_index()
     return pd.DataFrame(methods, columns=["stage", "method", "spearman_of_sizes", "spearman"]), deletion
 
 

@@ -174,18 +174,21 @@ def measure_voxels(run: Run, names: tuple[str, ...], spacing: float, radius: flo
     """One batch of stages of `voxels.zarr`."""
     group = zarr.open_group(path, mode="r+")
     positions = read_starts(run, batch)
-    bulk = run.grains["kind"].to_numpy() == 0
     for name in names:
-        rows = _grain_values(run, name, batch)
-        rows[:, ~bulk] = np.nan
+        rows = grain_values(run, name, batch)
         array(group, name)[batch] = coarse_grain_rows(run.box, positions, rows, spacing, radius)
 
 
-def _grain_values(run: Run, name: str, batch: slice) -> np.ndarray:
+def grain_values(run: Run, name: str, batch: slice) -> np.ndarray:
+    """One of `VOXELS` for every grain of some stages, NaN for walls."""
+    bulk = run.grains["kind"].to_numpy() == 0
     field, _, axis = name.partition("displacement_")
     if axis:
-        return np.array(run.fields["displacement"][batch, :, "xyz".index(axis)], dtype=float)
-    return np.array(run.fields[field][batch], dtype=float)
+        rows = np.array(run.fields["displacement"][batch, :, "xyz".index(axis)], dtype=float)
+    else:
+        rows = np.array(run.fields[field][batch], dtype=float)
+    rows[:, ~bulk] = np.nan
+    return rows
 
 
 def coarse_grain_rows(

@@ -11,9 +11,10 @@ import pandas as pd
 from microslip.config import Config, load_config
 from microslip.core.errors import MicroslipError
 from microslip.data.files import write_table
+from microslip.data.provenance import digest_output, fingerprint
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
-from microslip.steps.learning import describe_cell
+from microslip.steps.learning import describe_cell, keep_only
 from microslip.views.compose import Drawing
 from microslip.views.controls import transfer_map
 from microslip.views.gallery import save_drawing
@@ -82,8 +83,7 @@ def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: A
     total = len(runs) ** 2 + (len(runs) if leave_one_out else 0)
     for mine, checkpoint in checkpoints.items():
         for name, run in zip(names, runs, strict=True):
-            path = run.folder / "model" / "checkpoint.pt"
-            table = _predict(checkpoint, run, path)
+            table = _predict(checkpoint, run, runs[names.index(mine)].folder / "model" / "checkpoint.pt")
             if mine == name:
                 kept = run.predictions
                 held = kept[(kept["rule"] == "random") & (kept["split"] == "test")]["stage"]
@@ -165,7 +165,10 @@ def _train_on_others(others: list[Run], left_out: Run, state: Path) -> pd.DataFr
             increments = run.stages["strain_increment"].to_numpy()
             yield from read_inputs(run.voxels, increments, names, training.floor, training.transform)
 
-    state.mkdir(parents=True, exist_ok=True)
+    made_of = [
+        digest_output(run.folder / name) for run in (*others, left_out) for name in ("stages.csv", "voxels.zarr")
+    ]
+    keep_only(state, fingerprint([config.model_dump(mode="json"), made_of]))
     samples = Samples(write_inputs(state / "inputs.npy", sum(sizes), batches()), names, target)
     train_parts, held_parts, first = [], [], 0
     for size in sizes:

@@ -56,8 +56,8 @@ def sign_accuracy(table: pd.DataFrame, *, title: str = "", axes: Axes | None = N
         axes.fill_between(size, part["low"], part["high"], color=colour, alpha=0.18, linewidth=0)
         axes.plot(size, part["sign_accuracy"], "o-", color=colour, markersize=3, label=f"{rule} split")
     axes.axhline(0.5, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
-    axes.annotate("a coin", (0.99, 0.5), xycoords=("axes fraction", "data"), xytext=(0, 2), fontsize=7,
-                  textcoords="offset points", ha="right", color=GREY)  # fmt: skip
+    axes.annotate("a coin", (0.99, 0.485), xycoords=("axes fraction", "data"), xytext=(0, 2), fontsize=7,
+                  textcoords="offset points", ha="right", va="top", color=GREY)  # fmt: skip
     axes.set_xscale("log")
     axes.set_ylim(min(0.3, float(tests["low"].min())) if len(tests) else 0.3, 1.03)
     axes.set_xlabel(r"size of the stage $|\Delta s|$ [$p$]")
@@ -82,10 +82,12 @@ def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes | None = Non
             )  # fmt: skip
     if len(tests):
         low, high = tests[["predicted", "true"]].to_numpy().min(), tests[["predicted", "true"]].to_numpy().max()
-        axes.plot([low, high], [low, high], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+        line = np.linspace(low, high, 200)
+        axes.plot(line, line, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.legend(loc="upper left")
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    linear = float(tests[["predicted", "true"]].abs().to_numpy().max(initial=1.0)) / 100 if len(tests) else 1.0
+    axes.set_xscale("symlog", linthresh=linear)
+    axes.set_yscale("symlog", linthresh=linear)
     axes.set_xlabel(r"mean predicted $\Delta s$ [$p$]")
     axes.set_ylabel(r"mean true $\Delta s$ [$p$]")
     axes.set_title(title, loc="left")
@@ -123,7 +125,8 @@ def ablation_bars(
     axes.set_xlim(R2_FLOOR - 0.02, 1.18)
     axes.set_xlabel(r"$R^2$ on the test set [1]")
     if names:
-        axes.legend(loc="lower right", fontsize=7)
+        axes.set_ylim(-1.9, len(names) - 0.4)
+        axes.legend(loc="lower right", fontsize=7, ncols=2)
     axes.set_title(title, loc="left")
     return figure
 
@@ -182,7 +185,10 @@ def attribution_correlation(
         alpha = 0.35 + 0.65 * (number % max(1, len(groups) // 2)) / max(1, len(groups) // 2)
         axes.plot(curve["r"], curve["c_d2min"], color=colour, alpha=alpha, linewidth=0.9)
         axes.plot(curve["r"], curve["c_attribution"], KIND_MARKER[kind], color=colour, alpha=alpha, markersize=2.6)
-    axes.set_yscale("symlog", linthresh=0.01)
+    axes.plot([], [], color=INK, linewidth=0.9, label=r"$D^2_\mathrm{min}$")
+    axes.plot([], [], "o", color=INK, markersize=2.6, label="attribution")
+    axes.legend(fontsize=7)
+    axes.axhline(0, color=INK, linewidth=0.7)
     axes.set_xlabel(r"$r$ [$\bar d$]")
     axes.set_ylabel(r"$C(r)$ [1]")
     axes.set_title(title, loc="left")
@@ -216,7 +222,7 @@ def length_plane(
             if np.isfinite(covariance).all():
                 values, vectors = np.linalg.eigh(covariance)
                 angle = float(np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])))
-                for n_sigma, style in ((1, ":"), (2, "-")):
+                for n_sigma, style in ((1, ":"), (2, "-")) if len(networks) == 1 else ((1, "-"),):
                     axes.add_patch(
                         Ellipse(
                             centre, *(2 * n_sigma * np.sqrt(np.maximum(values[::-1], 0))), angle=angle, fill=False,
@@ -232,7 +238,7 @@ def length_plane(
     axes.set_ylim(0, high)
     axes.set_xlabel(r"$\xi$ of $D^2_\mathrm{min}$ [$\bar d$]")
     axes.set_ylabel(r"$\xi$ of the attribution [$\bar d$]")
-    axes.legend(loc="upper right", fontsize=7)
+    axes.legend(loc="upper left", fontsize=7)
     axes.set_title(title, loc="left")
     return figure
 
@@ -249,8 +255,9 @@ def ratio_bars(claim: pd.DataFrame, *, title: str = "", axes: Axes | None = None
                 axes.errorbar(
                     place + shift, row.ratio, spread, fmt=marker, color=NETWORK_COLOUR[name], markersize=4,
                 )  # fmt: skip
+                top = next((value for value in (row.high, row.ratio) if np.isfinite(value)), 0.0)
                 axes.annotate(
-                    f"{row.n}/{row.n_stages}", (place + shift, row.high), xytext=(0, 3), textcoords="offset points",
+                    f"{row.n}/{row.n_stages}", (place + shift, top), xytext=(0, 3), textcoords="offset points",
                     ha="center", fontsize=5.5, color=GREY,
                 )  # fmt: skip
         axes.plot([], [], marker, color=INK, markersize=4, label={"signed": "as it is", "size": "its size"}[field])
@@ -258,7 +265,8 @@ def ratio_bars(claim: pd.DataFrame, *, title: str = "", axes: Axes | None = None
     axes.set_xticks(
         range(len(names)), [NETWORK_NAME[name].replace(": ", ":\n").replace("on ", "on\n") for name in names]
     )
-    axes.set_ylim(0, None)
+    axes.set_xlim(-0.5, max(len(names), 1) - 0.5)
+    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
     axes.set_ylabel(r"$\xi_\mathrm{Attr} / \xi_D$ [1]")
     axes.legend(loc="upper left", fontsize=7)
     axes.set_title(title, loc="left")
@@ -276,8 +284,8 @@ def randomised_layers(layers: pd.DataFrame, *, title: str = "", axes: Axes | Non
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_ylim(min(-0.1, float(np.nanmin(alike - spread))), 1.05)
-    axes.set_xlabel("layers made random, from the output [1]")
-    axes.set_ylabel("rank correlation of |attribution| [1]")
+    axes.set_xlabel("random layers from the output [1]")
+    axes.set_ylabel("rank correlation [1]")
     axes.set_title(title, loc="left")
     return figure
 
@@ -293,10 +301,10 @@ def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes:
         if order in ("attribution", "random"):
             axes.fill_between(curve["fraction"], curve["low"], curve["high"], color=colour, alpha=0.12, linewidth=0)
     axes.axhline(0, color=INK, linewidth=0.7)
-    shown = part["median"]
-    if len(shown):
-        axes.set_ylim(max(-2.0, float(shown.min()) - 0.2), min(3.0, float(shown.max()) + 0.2))
-        axes.legend(fontsize=7)
+    if len(part):
+        low, high = float(part["median"].min()), float(part["median"].max())
+        axes.set_ylim(max(-2.0, low - 0.3), min(3.0, high + 0.6))
+        axes.legend(fontsize=7, ncols=2, loc="upper right" if mode == "deletion" else "lower right")
     axes.set_xlabel(f"nodes {'put in' if mode == 'insertion' else 'taken out'} [1]")
     axes.set_ylabel("share of the prediction [1]")
     axes.set_title(title, loc="left")

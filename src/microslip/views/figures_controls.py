@@ -6,13 +6,14 @@ import tomllib
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.views import controls
 from microslip.views.compose import Drawing, panel
-from microslip.views.style import TWO_COLUMNS, journal_style, letter, new_figure
+from microslip.views.style import TWO_COLUMNS, journal_style, letter, new_figure, say_missing
 
 FAMILIES = ("input", "boosting")
 
@@ -37,32 +38,30 @@ def reliability(run: Run) -> Drawing:
 @journal_style()
 def ablations(run: Run) -> Drawing:
     """What the pattern adds to the amplitude, and what grid, radius, cell and number of stages do."""
+    title = "What the network sees"
+    try:
+        summary = _table(run, "ablations/summary.csv", ["family", "value", "rule", "r2", "r2_low", "r2_high"])
+    except MicroslipError:
+        return Drawing(_missing(run, "ablate", title))
     figure = new_figure(TWO_COLUMNS, 5.0)
     left, right = np.asarray(figure.subfigures(1, 2, width_ratios=[1.05, 1.0]), dtype=object)
-    bars = left.subplots()
-    four = right.subplots(2, 2).ravel()
-    names = ["What the network sees", "Grid", "Radius", "Cell", "Training set"]
-    tables: dict[str, pd.DataFrame] = {}
+    bars, four = left.subplots(), right.subplots(2, 2).ravel()
     spacing, radius = _own_voxels(run)
-    with panel(bars, run, "ablate", names[0]):
-        summary = _table(run, "ablations/summary.csv", ["family", "value", "rule", "r2", "r2_low", "r2_high"])
-        tables["summary"] = summary
-        controls.ablation_bars(summary, FAMILIES, title=names[0], axes=bars)
+    controls.ablation_bars(summary, FAMILIES, title=title, axes=bars)
     sweeps = [
-        ("spacing", spacing, r"$L_\mathrm{grid}$ [$d_{50}$]"),
-        ("radius", radius, r"$\delta$ [$d_{50}$]"),
-        ("cell share", 1.0, "share of the cell's length [1]"),
-        ("training share", 1.0, "share of the training set [1]"),
+        ("Grid", "spacing", spacing, r"$L_\mathrm{grid}$ [$d_{50}$]"),
+        ("Radius", "radius", radius, r"$\delta$ [$d_{50}$]"),
+        ("Cell", "cell share", 1.0, "part of the length [1]"),
+        ("Training set", "training share", 1.0, "part of the stages [1]"),
     ]
-    for axes, title, (family, own, label) in zip(four, names[1:], sweeps, strict=True):
-        with panel(axes, run, "ablate", title):
-            summary = _table(run, "ablations/summary.csv", ["family", "value", "rule", "r2", "r2_low", "r2_high"])
-            controls.sweep(summary, family, own, label, title=title, axes=axes)
-        if axes is not four[0] and (legend := axes.get_legend()) is not None:
+    for axes, (name, family, own, label) in zip(four, sweeps, strict=True):
+        controls.sweep(summary, family, own, label, title=name, axes=axes)
+        if (legend := axes.get_legend()) is not None:
+            # the colours are those of the first panel
             legend.remove()
     for axes, name in zip([bars, *four], "abcde", strict=True):
         letter(axes, name)
-    return Drawing(figure, tables)
+    return Drawing(figure, {"summary": summary})
 
 
 @journal_style()
@@ -83,7 +82,9 @@ def lengths(run: Run) -> Drawing:
             tables["ellipses"] = _table(run, "interpretation/ellipses.csv", [*columns, "mean_xi_attribution"])
             controls.length_plane(tables["ellipses"], networks, title=title, axes=axes)
     with panel(d, run, "explain", "What is the ratio worth?"):
-        tables["claim"] = _table(run, "interpretation/claim.csv", ["network", "field", "ratio", "low", "high"])
+        tables["claim"] = _table(
+            run, "interpretation/claim.csv", ["network", "field", "n", "n_stages", "ratio", "low", "high"]
+        )
         controls.ratio_bars(tables["claim"], title="What is the ratio worth?", axes=d)
     for axes, name in zip((a, b, c, d), "abcd", strict=True):
         letter(axes, name)
@@ -121,3 +122,12 @@ def _own_voxels(run: Run) -> tuple[float, float]:
         return float(voxels["spacing"]), float(voxels["radius"])
     except (OSError, KeyError, ValueError, MicroslipError):
         return 1.0, 1.3
+
+
+def _missing(run: Run, verb: str, title: str) -> Figure:
+    """One sentence in place of a whole figure."""
+    figure = new_figure(TWO_COLUMNS, 2.0)
+    axes = figure.subplots()
+    axes.set_title(title, loc="left")
+    say_missing(axes, f"Not made yet. Run `microslip {verb} {run.folder}`", 60)
+    return figure
