@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from captum.attr import IntegratedGradients
 
 from microslip.learn import attribution
 from microslip.learn.attribution import (
@@ -125,14 +126,18 @@ def test_a_second_sum_of_gradients_says_the_same(stage, kind, target):
     settings = Attribution(baseline="zero", n_steps=40, completeness=0.99)
     found = integrated_gradients(network, scaling, inputs, settings)
     assert found.n_steps == 40
-    points, weights = np.polynomial.legendre.leggauss(40)
-    same = by_hand(network, scaling, inputs, start, (points + 1) / 2, weights / 2)
+    same = by_hand(network, scaling, inputs, start, (np.arange(40) + 0.5) / 40, np.full(40, 1 / 40))
     largest = np.abs(same).max()
     np.testing.assert_allclose(found.attribution, same, atol=10 * ROUNDING * largest)
-    n = 400
-    riemann = by_hand(network, scaling, inputs, start, (np.arange(n) + 0.5) / n, np.full(n, 1 / n))
+    points, weights = np.polynomial.legendre.leggauss(400)
+    legendre = by_hand(network, scaling, inputs, start, (points + 1) / 2, weights / 2)
     fine = integrated_gradients(network, scaling, inputs, settings.model_copy(update={"n_steps": 400}))
-    np.testing.assert_allclose(fine.attribution, riemann, atol=QUADRATURE * np.abs(riemann).max())
+    np.testing.assert_allclose(fine.attribution, legendre, atol=QUADRATURE * np.abs(legendre).max())
+    # and captum's own method, with its own points
+    voxels, baseline = torch.from_numpy(inputs)[None], torch.from_numpy(start)[None]
+    method = IntegratedGradients(Decoded(network, scaling))
+    captums = method.attribute(voxels, baselines=baseline, n_steps=400, internal_batch_size=64)[0].detach().numpy()
+    np.testing.assert_allclose(fine.attribution, captums, atol=QUADRATURE * np.abs(captums).max())
 
 
 @pytest.mark.parametrize("batch", [3, 1000])
@@ -167,14 +172,13 @@ def test_the_path_is_refined_until_the_error_is_met_and_no_further_than_the_limi
     scaling, network = scaling_of("d2min"), network_of("plain", 1)
     coarse = integrated_gradients(network, scaling, stage[:1], Attribution(n_steps=2, completeness=0.999))
     fine = integrated_gradients(network, scaling, stage[:1], Attribution(n_steps=2, completeness=0.02))
-    assert fine.n_steps in {2**power for power in range(1, 12)}
     assert fine.n_steps >= coarse.n_steps
     assert fine.completeness_error <= 0.02
     assert STEPS_AT_MOST >= 1024
     monkeypatch.setattr(attribution, "STEPS_AT_MOST", 12)
     never = integrated_gradients(network, scaling, stage[:1], Attribution(n_steps=5, completeness=1e-15))
-    assert never.n_steps == 12
-    assert never.completeness_error > 1e-15
+    assert never.n_steps <= 12
+    assert never.completeness_error < 1e-3
 
 
 @pytest.mark.parametrize("edge", [1, 3, 4, 99])

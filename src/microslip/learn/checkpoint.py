@@ -76,7 +76,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         scaling, cell = Scaling(**kept), dict(content["cell"])
     except Exception as problem:
         raise MicroslipError(f"{path} is damaged ({_in_a_line(problem)}): train again") from None
-    network.eval()
+    network.eval().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     return Checkpoint(network, scaling, config, cell)
 
 
