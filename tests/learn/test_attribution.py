@@ -11,6 +11,7 @@ from microslip.learn.attribution import (
     Decoded,
     baseline_field,
     integrated_gradients,
+    mean_profile,
     occlusion,
     smoothed_integrated_gradients,
 )
@@ -229,3 +230,20 @@ def test_the_noise_of_a_linear_function_is_that_of_the_input(rng, stage):
     noise = found / (weights * scaling.target_scale) - stage[:1]
     assert noise.std() == pytest.approx(0.5 / np.sqrt(50), rel=0.15)
     assert abs(noise.mean()) < 4 * 0.5 / np.sqrt(50 * noise.size)
+
+
+def test_the_profile_is_the_mean_at_every_height_whatever_the_batches(rng):
+    fields = rng.normal(size=(7, 2, 3, 4, 5)).astype(np.float32)
+    expected = np.broadcast_to(fields.mean(axis=(0, 2, 3), keepdims=True)[0], fields.shape[1:])
+    for parts in ([fields], [fields[:3], fields[3:3], fields[3:]]):
+        np.testing.assert_allclose(mean_profile(parts), expected, rtol=1e-5, atol=1e-6)
+    turned = np.roll(fields, (1, 2), axis=(2, 3))[:, :, :, ::-1]
+    np.testing.assert_allclose(mean_profile([turned]), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_path_may_start_at_a_field_of_ones_own(rng, stage):
+    scaling, network = scaling_of("d2min"), network_of("plain", 1)
+    start = rng.normal(size=stage[:1].shape).astype(np.float32)
+    found = integrated_gradients(network, scaling, stage[:1], Attribution(), start)
+    after, before = predict_fields(network, scaling, np.stack([stage[:1], start]))
+    assert found.attribution.sum() == pytest.approx(after - before, rel=0.011)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,14 +54,28 @@ class Decoded(nn.Module):
 
 
 def baseline_field(scaling: Scaling, shape: tuple[int, ...], baseline: str) -> Voxels:
-    """Where the path starts: every node at its channel's training mean, or where nothing moves; scaled inputs."""
+    """Where the path starts: every node at its channel's training mean, or where nothing moves ("zero"); scaled inputs.
+
+    The profile is that mean at every height, and needs the stages: `mean_profile`.
+    """
     field = np.zeros(shape, dtype=np.float32)
     if baseline == "zero":
         field += scaling.zero_field()[:, None, None, None]
     return field
 
 
-def integrated_gradients(network: Predictor, scaling: Scaling, inputs: Voxels, config: Attribution) -> Attributed:
+def mean_profile(batches: Iterable[Float32[np.ndarray, "_ channel x y z"]]) -> Voxels:
+    """Mean of scaled inputs over stages, x and y at every height, as a field of the stages' shape."""
+    total, n, shape = np.zeros((1, 1, 1, 1)), 0, (1, 1, 1, 1)
+    for batch in batches:
+        total = total + batch.astype(float).mean(axis=(2, 3), keepdims=True).sum(axis=0)
+        n, shape = n + len(batch), batch.shape[1:]
+    return np.ascontiguousarray(np.broadcast_to(total / max(n, 1), shape), dtype=np.float32)
+
+
+def integrated_gradients(
+    network: Predictor, scaling: Scaling, inputs: Voxels, config: Attribution, baseline: Voxels | None = None
+) -> Attributed:
     """Gradient of the prediction along the straight path from a baseline, times the distance gone, per node.
 
     .. math:: A_k = (x_k - x_k^0) \\int_0^1 \\frac{\\partial F}{\\partial x_k}(x^0 + \\alpha (x - x^0)) \\, d\\alpha
@@ -71,15 +86,17 @@ def integrated_gradients(network: Predictor, scaling: Scaling, inputs: Voxels, c
         From `load_checkpoint`; F is the prediction in p.
     inputs
         One stage's scaled voxels, shape (channel, x, y, z).
+    baseline
+        Where the path starts, such as `mean_profile`; `baseline_field` of `config.baseline` where left out.
     config
-        Baseline and accuracy. The path starts as `n_steps` pieces, each with the gradient in its middle. F along the
+        Accuracy. The path starts as `n_steps` pieces, each with the gradient in its middle. F along the
         path bends where units switch on and off; pieces over which it rises by something else than that gradient
         says are halved, the worst first, until the completeness error is met.
 
     Source: Sundararajan, Taly & Yan, ICML 2017; Mei et al. 2023, section 4.1.
     """
-    voxels, baseline = _both(scaling, inputs, config)
-    path = _Path(Decoded(network, scaling), baseline, voxels - baseline)
+    voxels, start = _both(scaling, inputs, config, baseline)
+    path = _Path(Decoded(network, scaling), start, voxels - start)
     edges = np.linspace(0, 1, config.n_steps + 1)
     values = path.predict(edges)
     difference = float(values[-1] - values[0])
@@ -157,39 +174,48 @@ class _Path:
 
 
 def smoothed_integrated_gradients(
-    network: Predictor, scaling: Scaling, inputs: Voxels, config: Attribution, seed: int
+    network: Predictor,
+    scaling: Scaling,
+    inputs: Voxels,
+    config: Attribution,
+    seed: int,
+    baseline: Voxels | None = None,
 ) -> Nodes:
     """Mean of the Integrated Gradients of noisy copies of the stage [p].
 
     Source: Smilkov et al., arXiv 1706.03825; the noise is captum's, `config.noise` deviations of the input wide.
     """
-    voxels, baseline = _both(scaling, inputs, config)
+    voxels, start = _both(scaling, inputs, config, baseline)
     method = NoiseTunnel(IntegratedGradients(Decoded(network, scaling)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         found = method.attribute(
             voxels, nt_type="smoothgrad", nt_samples=config.n_noisy, nt_samples_batch_size=1, stdevs=config.noise,
-            baselines=baseline, n_steps=config.n_steps, method="gausslegendre", internal_batch_size=PATH_BATCH,
+            baselines=start, n_steps=config.n_steps, method="gausslegendre", internal_batch_size=PATH_BATCH,
         )  # fmt: skip
     return np.asarray(found[0].detach().double().numpy())
 
 
-def occlusion(network: Predictor, scaling: Scaling, inputs: Voxels, config: Attribution) -> Nodes:
+def occlusion(
+    network: Predictor, scaling: Scaling, inputs: Voxels, config: Attribution, baseline: Voxels | None = None
+) -> Nodes:
     """How much the prediction falls when a cube of nodes is set to the baseline [p], mean over the cubes of a node.
 
     Source: Zeiler & Fergus, ECCV 2014; captum's. Cubes lie half an edge apart.
     """
-    voxels, baseline = _both(scaling, inputs, config)
+    voxels, start = _both(scaling, inputs, config, baseline)
     edges = tuple(min(config.occlusion, n) for n in inputs.shape[1:])
     window = (inputs.shape[0], *edges)
     strides = (inputs.shape[0], *(max(1, (edge + 1) // 2) for edge in edges))
     with torch.no_grad():
         found = Occlusion(Decoded(network, scaling)).attribute(
-            voxels, sliding_window_shapes=window, strides=strides, baselines=baseline, perturbations_per_eval=32
+            voxels, sliding_window_shapes=window, strides=strides, baselines=start, perturbations_per_eval=32
         )
     return np.asarray(found[0].double().numpy())
 
 
-def _both(scaling: Scaling, inputs: Voxels, config: Attribution) -> tuple[torch.Tensor, torch.Tensor]:
-    baseline = baseline_field(scaling, inputs.shape, config.baseline)
-    return torch.from_numpy(np.ascontiguousarray(inputs))[None], torch.from_numpy(baseline)[None]
+def _both(
+    scaling: Scaling, inputs: Voxels, config: Attribution, baseline: Voxels | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    start = baseline_field(scaling, inputs.shape, config.baseline) if baseline is None else baseline
+    return torch.from_numpy(np.ascontiguousarray(inputs))[None], torch.from_numpy(start)[None]

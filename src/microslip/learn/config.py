@@ -172,8 +172,10 @@ class Attribution(Settings):
     completeness: float = Field(
         0.01, gt=0, lt=1, description="largest |Σ attribution − prediction difference| over that difference"
     )
-    baseline: Literal["mean", "zero"] = Field(
-        "mean", description="start of the path: every node at the training mean of its input, or at D²min = 0"
+    baseline: Literal["profile", "mean", "zero"] = Field(
+        "profile",
+        description="start of the path: every node at the training stages' mean of its height, at one mean for all"
+        " nodes, or at D²min = 0; where grains move in a band, no stage is near a field without one",
     )
     n_compared: int = Field(
         20, ge=2, description="of these stages, those for the slower controls: other methods, layers, deletion"

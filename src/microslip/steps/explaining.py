@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ class Explained:
     checkpoint: Any
     stages: np.ndarray
     increments: np.ndarray
+    baseline: np.ndarray
 
     def inputs(self, stage: int) -> np.ndarray:
         """One stage's scaled voxels, shape (channel, x, y, z)."""
@@ -68,7 +70,8 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
         )
     # what would be refused later is refused before anything is replaced
     node_edges(run, config)
-    explained = Explained(run, config, checkpoint, chosen, increments)
+    baseline = _baseline(run, config, checkpoint.scaling, increments)
+    explained = Explained(run, config, checkpoint, chosen, increments, baseline)
     n_layers = len(layers_from_the_output(checkpoint.network))
     work = _Work(advance, 3 * len(chosen) + len(explained.few) * (n_layers + 3) + 10 * settings.null_epochs)
     _attribute_all(explained, mark, work)
@@ -92,7 +95,8 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
     tables = {"events": events.drop(columns=["c_d2min", "c_attribution", "r"])}
     tables |= interpretation_tables(events, run.stages.iloc[chosen], config.correlation, seed)
     tables["layers"] = _randomise_layers(explained, n_layers, work)
-    tables["methods"], tables["deletion"] = _compare_methods(explained, work)
+    tables["methods"] = _compare_methods(explained, work)
+    tables["deletion"] = _delete_and_insert(explained, work)
     with replacing(run.folder / "interpretation") as beside:
         beside.mkdir()
         for name, table in tables.items():
@@ -104,6 +108,27 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
             f" of {line.n_stages} stages, rank correlation {line.spearman:.2f}; {line.share_active:.0%} of the sizes"
             f" at the most active {config.clusters.fraction:.0%} of the nodes"
         )
+
+
+def _baseline(run: Run, config: Config, scaling: Any, increments: np.ndarray) -> np.ndarray:
+    """The field where the paths start, scaled, shape (channel, x, y, z)."""
+    from microslip.learn.attribution import baseline_field, mean_profile
+    from microslip.learn.inputs import read_inputs
+
+    shape = (len(scaling.names), *run.voxels["d2min"].shape[1:])
+    if config.attribution.baseline != "profile":
+        return np.asarray(baseline_field(scaling, shape, config.attribution.baseline))
+    table = run.predictions
+    train = np.zeros(len(increments), dtype=bool)
+    train[table[(table["rule"] == "random") & (table["split"] == "train")]["stage"]] = True
+
+    def batches() -> Iterator[np.ndarray]:
+        first = 0
+        for batch in read_inputs(run.voxels, increments, scaling.names, scaling.floor, scaling.transform):
+            yield scaling.standardise(batch[train[first : first + len(batch)]])
+            first += len(batch)
+
+    return np.asarray(mean_profile(batches()))
 
 
 class _Work:
@@ -184,7 +209,7 @@ def _measure_network(explained: Explained, name: str, network: Any, work: _Work)
 
     Without a network the attribution is the input itself, less the baseline.
     """
-    from microslip.learn.attribution import baseline_field, integrated_gradients
+    from microslip.learn.attribution import integrated_gradients
 
     run, config = explained.run, explained.config
     stored = run.attributions["attribution"] if name == "trained" else None
@@ -195,13 +220,14 @@ def _measure_network(explained: Explained, name: str, network: Any, work: _Work)
         else:
             inputs = explained.inputs(stage)
             if network is None:
-                attribution = (inputs - baseline_field(scaling, inputs.shape, config.attribution.baseline)).sum(axis=0)
+                attribution = (inputs - explained.baseline).sum(axis=0)
             else:
-                attribution = integrated_gradients(network, scaling, inputs, config.attribution).attribution.sum(axis=0)
+                found = integrated_gradients(network, scaling, inputs, config.attribution, explained.baseline)
+                attribution = found.attribution.sum(axis=0)
                 work.one()
         d2min = run.voxels["d2min"][stage].to_numpy().astype(float)
-        found = measure_event(run, config, d2min, attribution.astype(float))
-        rows += [{"network": name, "stage": stage} | one for one in found]
+        both = measure_event(run, config, d2min, attribution.astype(float))
+        rows += [{"network": name, "stage": stage} | one for one in both]
     return rows
 
 
@@ -218,7 +244,8 @@ def _randomise_layers(explained: Explained, n_layers: int, work: _Work) -> pd.Da
         network = randomised(checkpoint.network, n, explained.config.training.seed)
         alike = []
         for stage in explained.few.tolist():
-            found = integrated_gradients(network, checkpoint.scaling, explained.inputs(stage), settings)
+            inputs = explained.inputs(stage)
+            found = integrated_gradients(network, checkpoint.scaling, inputs, settings, explained.baseline)
             original = np.abs(stored.sel(stage=stage).to_numpy()).ravel()
             alike.append(spearman(original, np.abs(found.attribution.sum(axis=0)).ravel()))
             work.one()
@@ -230,32 +257,41 @@ def _randomise_layers(explained: Explained, n_layers: int, work: _Work) -> pd.Da
 FRACTIONS = np.concatenate([[0.0, 0.005, 0.01, 0.02, 0.05], np.linspace(0.1, 1, 10)])
 
 
-# Deletion curves are those of stages whose prediction differs from the baseline's by at least so many target scales.
-SMALLEST_DIFFERENCE = 0.2
-
-
-def _compare_methods(explained: Explained, work: _Work) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rank correlation of other methods with Integrated Gradients; predictions while nodes are taken out or put in."""
-    from microslip.learn.attribution import baseline_field, occlusion, smoothed_integrated_gradients
+def _compare_methods(explained: Explained, work: _Work) -> pd.DataFrame:
+    """Rank correlation of other methods' attributions with those of Integrated Gradients."""
+    from microslip.learn.attribution import occlusion, smoothed_integrated_gradients
     from microslip.learn.evaluate import spearman
-    from microslip.learn.nulls import replaced_in_order
 
-    checkpoint, settings = explained.checkpoint, explained.config.attribution
+    checkpoint, settings, baseline = explained.checkpoint, explained.config.attribution, explained.baseline
     network, scaling, seed = checkpoint.network, checkpoint.scaling, explained.config.training.seed
     stored = explained.run.attributions.set_index(stage="stage")["attribution"]
-    methods, curves = [], []
+    rows = []
     for stage in explained.few.tolist():
-        inputs, own = explained.inputs(stage), stored.sel(stage=stage).to_numpy()
-        baseline = baseline_field(scaling, inputs.shape, settings.baseline)
-        moved = np.abs(inputs - baseline).sum(axis=0)
+        inputs, own = explained.inputs(stage), stored.sel(stage=stage).to_numpy().ravel()
         others = {
-            "smoothgrad": smoothed_integrated_gradients(network, scaling, inputs, settings, seed).sum(axis=0),
-            "occlusion": occlusion(network, scaling, inputs, settings)[0],
-            "input": moved,
+            "smoothgrad": smoothed_integrated_gradients(network, scaling, inputs, settings, seed, baseline).sum(axis=0),
+            "occlusion": occlusion(network, scaling, inputs, settings, baseline)[0],
+            "input": (inputs - baseline).sum(axis=0),
         }
         for name, other in others.items():
-            signed = spearman(own.ravel(), other.ravel())
-            methods.append((stage, name, spearman(np.abs(own).ravel(), np.abs(other).ravel()), signed))
+            sizes = spearman(np.abs(own), np.abs(other).ravel())
+            rows.append((stage, name, sizes, spearman(own, other.ravel())))
+        work.one(2)
+    return pd.DataFrame(rows, columns=["stage", "method", "spearman_of_sizes", "spearman"])
+
+
+def _delete_and_insert(explained: Explained, work: _Work) -> pd.DataFrame:
+    """Predictions while nodes are taken out or put in, for the stages furthest from the baseline's prediction."""
+    from microslip.learn.nulls import replaced_in_order
+
+    checkpoint, baseline = explained.checkpoint, explained.baseline
+    network, scaling, seed = checkpoint.network, checkpoint.scaling, explained.config.training.seed
+    stored = explained.run.attributions.set_index(stage="stage")["attribution"]
+    difference = np.abs(stored.sum(dim=("x", "y", "z")).to_numpy())
+    furthest = stored["stage"].to_numpy()[np.argsort(-difference)[: len(explained.few)]]
+    rows = []
+    for stage in furthest.tolist():
+        inputs, own = explained.inputs(stage), stored.sel(stage=stage).to_numpy()
         # what raises the prediction of a slip, or lowers that of a stick, is what speaks for it
         direction = np.sign(own.sum()) or 1.0
         orders = {
@@ -268,22 +304,15 @@ def _compare_methods(explained: Explained, work: _Work) -> tuple[pd.DataFrame, p
             for insertion in (False, True):
                 found = replaced_in_order(network, scaling, inputs, baseline, order, FRACTIONS, insertion)
                 whole, empty = (found[-1], found[0]) if insertion else (found[0], found[-1])
-                # a share of next to nothing says nothing
-                if abs(whole - empty) < SMALLEST_DIFFERENCE * scaling.target_scale:
-                    continue
-                curve = (found - empty) / (whole - empty)
+                curve = (found - empty) / (whole - empty if whole != empty else np.nan)
                 mode = "insertion" if insertion else "deletion"
-                curves += [(stage, mode, name, f, v) for f, v in zip(FRACTIONS, curve, strict=True)]
-        work.one(3)
-    columns = ["stage", "mode", "order", "fraction", "prediction"]
-    long = (
-        pd.DataFrame(curves, columns=columns)
-        .astype({"fraction": float, "prediction": float})
-        .groupby(["mode", "order", "fraction"], sort=False)["prediction"]
-    )
-    quartiles = [long.quantile(q).rename(name) for q, name in ((0.25, "low"), (0.5, "median"), (0.75, "high"))]
-    deletion = pd.concat([*quartiles, long.size().rename("n")], axis=1).reset_index()
-    return pd.DataFrame(methods, columns=["stage", "method", "spearman_of_sizes", "spearman"]), deletion
+                rows += [(mode, name, f, v) for f, v in zip(FRACTIONS, curve, strict=True)]
+        work.one()
+    groups = pd.DataFrame(rows, columns=["mode", "order", "fraction", "prediction"]).groupby(
+        ["mode", "order", "fraction"], sort=False
+    )["prediction"]
+    quartiles = [groups.quantile(q).rename(name) for q, name in ((0.25, "low"), (0.5, "median"), (0.75, "high"))]
+    return pd.concat([*quartiles, groups.count().rename("n")], axis=1).reset_index()
 
 
 def choose_stages(predictions: pd.DataFrame, n_stages: int) -> np.ndarray:
