@@ -85,7 +85,9 @@ def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes | None = Non
         line = np.linspace(low, high, 200)
         axes.plot(line, line, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.legend(loc="upper left")
-    linear = float(tests[["predicted", "true"]].abs().to_numpy().max(initial=1.0)) / 100 if len(tests) else 1.0
+    largest = float(tests[["predicted", "true"]].abs().to_numpy().max()) if len(tests) else 0.0
+    # what the network says of small stages would be one point on a linear scale
+    linear = 0.01 * largest or 1.0
     axes.set_xscale("symlog", linthresh=linear)
     axes.set_yscale("symlog", linthresh=linear)
     axes.set_xlabel(r"mean predicted $\Delta s$ [$p$]")
@@ -212,7 +214,7 @@ def length_plane(
     """
     figure, axes = axes_or_new(axes, height=3.2)
     of_field = ellipses[ellipses["field"] == field]
-    limits = []
+    limits, across = [], []
     for network in networks:
         part = of_field[of_field["network"] == network]
         colour = NETWORK_COLOUR[network]
@@ -230,11 +232,13 @@ def length_plane(
                         )
                     )  # fmt: skip
             axes.plot(*centre, KIND_MARKER[row.kind], color=colour, markersize=4)
-            limits += [value for value in centre if np.isfinite(value)]
+            if np.isfinite(centre).all():
+                across.append(float(centre[0]))
+                limits += [float(value) for value in centre]
         axes.plot([], [], "o", color=colour, markersize=4, label=NETWORK_NAME[network])
     high = 1.5 * max(limits, default=1.0)
     axes.plot([0, high], [0, high], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.set_xlim(0, high)
+    axes.set_xlim(0, 2 * max(across, default=0.5))
     axes.set_ylim(0, high)
     axes.set_xlabel(r"$\xi$ of $D^2_\mathrm{min}$ [$\bar d$]")
     axes.set_ylabel(r"$\xi$ of the attribution [$\bar d$]")

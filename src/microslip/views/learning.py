@@ -186,7 +186,7 @@ def score_bars(metrics: dict[str, Any], *, split: str = "test", title: str = "",
     axes.set_xticks(range(len(RULES)), [f"{rule} split" for rule in RULES])
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.5, len(RULES) - 0.5)
-    axes.set_ylim(R2_FLOOR - 0.02, max(top, 0.5) + 0.62)
+    axes.set_ylim(R2_FLOOR - 0.02, max(top, 0.5) + 1.0)
     axes.set_yticks([tick for tick in (-0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0) if tick <= max(top, 0.5) + 0.1])
     axes.set_ylabel(rf"$R^2$ on the {split} set [1]")
     axes.legend(loc="upper left", borderaxespad=0.1, handlelength=1.2)
