@@ -92,8 +92,9 @@ def test_what_is_the_same_at_every_node_has_no_pattern(value, rng):
 
 def test_the_amplitude_does_not_know_where_it_moved(fields, rng):
     found = amplitude(fields, rng)
-    np.testing.assert_array_equal(amplitude(shuffled(fields, rng), rng), found)
-    np.testing.assert_array_equal(found.reshape(2, -1), np.sort(fields.reshape(2, -1), axis=1))
+    np.testing.assert_allclose(amplitude(shuffled(fields, rng), rng), found, rtol=FLOAT32)
+    mean = fields.astype(float).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(found.reshape(2, -1).T, np.broadcast_to(mean, (found[0].size, 2)), rtol=FLOAT32)
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5, 0.99])

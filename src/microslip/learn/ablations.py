@@ -44,9 +44,9 @@ def pattern(fields: Fields, rng: np.random.Generator) -> Fields:
 
 
 def amplitude(fields: Fields, rng: np.random.Generator) -> Fields:
-    """Sorted values in place of the field: the stage's whole distribution, at the same places in every stage."""
-    flat = np.sort(fields.reshape(len(fields), -1), axis=1)
-    return flat.reshape(fields.shape)
+    """Every node at the stage's mean of its channel: how much it moves, and nothing else."""
+    mean = fields.astype(float).mean(axis=(1, 2, 3), keepdims=True)
+    return np.array(np.broadcast_to(mean, fields.shape), dtype=fields.dtype)
 
 
 def mask(fields: Fields, rng: np.random.Generator, fraction: float = 0.1) -> Fields:

@@ -121,8 +121,8 @@ class Ablation(Settings):
     variants: tuple[Ablated, ...] = Field(
         ("full", "shuffled", "phases", "pattern", "amplitude", "mask"),
         description="shuffled: nodes in random order; phases: Fourier phases at random, spectrum kept; pattern: mean"
-        " and deviation of the stage taken away; amplitude: the values in order of size, at the same places in every"
-        " stage; mask: which nodes are the most active, nothing else",
+        " and deviation of the stage taken away; amplitude: every node at the stage's mean; mask: which nodes are the"
+        " most active, nothing else",
     )
     active_fraction: float = Field(0.1, gt=0, lt=1, description="nodes of the mask")
     spacings: tuple[float, ...] = Field((1.5, 2.0, 3.0), description="L_grid [d₅₀] beside voxels.spacing, fig. 3c")
