@@ -168,7 +168,7 @@ def _attribute_all(explained: Explained, mark: str, work: _Work) -> None:
     def explain_batch(path: Path, batch: slice) -> None:
         network, scaling = explained.checkpoint.network, explained.checkpoint.scaling
         found = [
-            integrated_gradients(network, scaling, explained.inputs(stage), settings)
+            integrated_gradients(network, scaling, explained.inputs(stage), settings, explained.baseline)
             for stage in chosen[batch].tolist()
         ]
         group = zarr.open_group(path, mode="r+")
