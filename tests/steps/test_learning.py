@@ -274,14 +274,16 @@ def test_attributions_sum_to_the_difference_from_the_baseline(learnt):
     assert len(stages) == 6
     assert set(stages) <= set(test)
     assert (np.sign(run.stages["fluctuation"][stages]).value_counts() == 3).all()
-    inputs = (np.log10(voxels[stages] + scaling.floor) - scaling.means[0]) / scaling.deviations[0]
-    fields = np.concatenate([np.zeros((1, *inputs.shape[1:])), inputs])[:, None].astype(np.float32)
+    scaled = (np.log10(voxels + scaling.floor) - scaling.means[0]) / scaling.deviations[0]
+    train = run.predictions.query("rule == 'random' and split == 'train'")["stage"]
+    profile = np.broadcast_to(scaled[train].mean(axis=(0, 1, 2)), scaled.shape[1:])
+    fields = np.concatenate([profile[None], scaled[stages]])[:, None].astype(np.float32)
     baseline, *predictions = predict_fields(checkpoint.network, scaling, fields)
     difference = np.array(predictions) - baseline
     off = np.abs(explained["attribution"].sum(("x", "y", "z")).to_numpy() - difference) / np.abs(difference)
     np.testing.assert_allclose(off, explained["completeness_error"], atol=1e-3)
     assert (explained["completeness_error"] <= 0.02).all()
-    assert explained.attrs["baseline"] == "mean"
+    assert explained.attrs["baseline"] == "profile"
     assert list(explained.attrs["inputs"]) == ["d2min"]
 
 
