@@ -1,7 +1,8 @@
 """Training throughput of the paper's network on 50 × 15 × 20 nodes, against a plain float32 loop with a DataLoader.
 
 The same network, optimiser, schedule, batch, augmentation and threads; epochs of the two are interleaved, and their
-medians compared. Then one epoch of 8,464 stages, streamed from disk. Stages are random numbers: their values cost nothing.
+medians compared. Then one epoch of 8,464 stages, streamed from disk. Stages are random numbers: their values cost
+nothing.
 """
 
 import statistics
