@@ -115,6 +115,16 @@ def score_intervals(
     return dict(zip(keys, found, strict=True))
 
 
+def all_scores(
+    target: Float[np.ndarray, "stage"],
+    prediction: Float[np.ndarray, "stage"],
+    cycle: Int[np.ndarray, "stage"],
+    seed: int,
+) -> dict[str, float]:
+    """`scores` and their `score_intervals`."""
+    return scores(target, prediction) | score_intervals(target, prediction, cycle, seed)
+
+
 def _limits(values: Float[np.ndarray, "resample"]) -> tuple[float, float]:
     if np.isnan(values).all():
         return float("nan"), float("nan")

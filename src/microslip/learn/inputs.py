@@ -10,7 +10,7 @@ from typing import get_args
 import numpy as np
 import xarray as xr
 from jaxtyping import Float, Float32
-from numpy.lib.format import open_memmap
+from numpy.lib.format import write_array_header_1_0
 
 from microslip.core.errors import MicroslipError
 from microslip.learn.config import InputName
@@ -101,20 +101,23 @@ def read_inputs(
 def write_inputs(
     path: Path, n_stages: int, batches: Iterable[Float32[np.ndarray, "some channel x y z"]]
 ) -> Float32[np.ndarray, "stage channel x y z"]:
-    """All batches in one memory-mapped file, so that a run larger than memory can be learnt."""
-    inputs: np.memmap | None = None
+    """All batches in one file, which is read as it is needed, so that a run larger than memory can be learnt.
+
+    It is written and only then memory-mapped: a disk that fills up under a map kills the process without a word.
+    """
     done = 0
-    for batch in batches:
-        if inputs is None:
-            inputs = open_memmap(path, mode="w+", dtype=np.float32, shape=(n_stages, *batch.shape[1:]))
-        if done + len(batch) <= n_stages:
-            inputs[done : done + len(batch)] = batch
-        done += len(batch)
-    if inputs is None or done != n_stages:
+    with path.open("wb") as file:
+        for batch in batches:
+            if done == 0:
+                about = {"descr": "<f4", "fortran_order": False, "shape": (n_stages, *batch.shape[1:])}
+                write_array_header_1_0(file, about)
+            file.write(np.ascontiguousarray(batch, dtype="<f4").data)
+            done += len(batch)
+    if done != n_stages:
         raise MicroslipError(
             f"the voxels hold {done} stages, the table of stages {n_stages}: run the voxels step again"
         )
-    inputs.flush()
+    inputs: np.ndarray = np.load(path, mmap_mode="r")
     return inputs
 
 

@@ -11,12 +11,17 @@ from microslip.core.errors import MicroslipError
 from microslip.learn.config import Network
 
 
+def has_room(grid: tuple[int, int, int], config: Network) -> bool:
+    """Whether the last of the network's poolings still has something to halve."""
+    return bool(max(grid) > 2 ** (len(config.channels) - 1))
+
+
 class Predictor(nn.Module):
     """What all networks share: shape (stage, channel, x, y, z) in, one number for each stage out, 0 before training."""
 
     def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
         super().__init__()
-        if max(grid) <= 2 ** (len(config.channels) - 1):
+        if not has_room(grid, config):
             raise MicroslipError(
                 f"a grid of {' × '.join(map(str, grid))} nodes is too small for {len(config.channels)} poolings, each"
                 " of which halves it: lower voxels.spacing, or give network.channels fewer numbers"

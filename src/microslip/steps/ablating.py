@@ -107,6 +107,7 @@ def _lines(run: Run, config: Config, say: Say) -> Iterator[Line]:
     from microslip.grids.coarse import place_nodes
     from microslip.learn.ablations import change_of, cut
     from microslip.learn.inputs import changed, read_inputs
+    from microslip.learn.network import has_room
 
     settings, training = config.ablation, config.training
     increments = run.stages["strain_increment"].to_numpy()
@@ -126,7 +127,7 @@ def _lines(run: Run, config: Config, say: Say) -> Iterator[Line]:
     own = config.voxels
     for spacing in settings.spacings:
         grid = place_nodes(run.box, spacing).shape
-        if max(grid) <= 2 ** (len(config.network.channels) - 1):
+        if not has_room(grid, config.network):
             told = " × ".join(map(str, grid))
             say(
                 f"spacing {spacing:g} is left out: {told} nodes are too few for {len(config.network.channels)} poolings"
@@ -167,7 +168,6 @@ def _train_line(
     report: Callable[[int, int], None],
 ) -> list[dict[str, Any]]:
     """Scores of the line's network on the test set of every rule, for every seed."""
-    from microslip.learn.evaluate import score_intervals, scores
     from microslip.learn.inputs import write_inputs
     from microslip.learn.samples import Samples, fit_scaling
     from microslip.learn.train import predict, train
@@ -193,12 +193,9 @@ def _train_line(
             own = training.model_copy(update={"seed": seed})
             found = train(samples, sets, scaling, config.network, own, state, tell)
             prediction = predict(found.network, samples, scaling, np.arange(len(target)))
-            test = sets["test"]
             rows.append(
-                {"family": line.family, "value": line.value, "rule": rule, "seed": seed, "n_train": n_train}
-                | scores(target[test], prediction[test])
-                | score_intervals(target[test], prediction[test], cycle[test], seed)
-                | {"r2_train": scores(target[sets["train"]], prediction[sets["train"]])["r2"]}
+                {"family": line.family, "value": line.value, "rule": rule, "seed": seed}
+                | _scored(target, prediction, cycle, sets, seed)
                 | {"nodes": " × ".join(str(size) for size in samples.grid), "epochs": len(found.history)}
             )
             number += 1
@@ -221,22 +218,29 @@ def _baselines(
 ) -> list[dict[str, Any]]:
     """Boosting on hand-made numbers, on the same test sets."""
     from microslip.learn.baselines import boosting
-    from microslip.learn.evaluate import score_intervals, scores
 
     stages, seed = run.stages, config.training.seed
     target, cycle = stages["fluctuation"].to_numpy(), stages["cycle"].to_numpy()
     rows = []
     for name, values in features.items():
         for rule in config.ablation.rules:
-            sets = splits[rule]
-            prediction, test = boosting(values, target, sets, seed), sets["test"]
+            prediction = boosting(values, target, splits[rule], seed)
             rows.append(
-                {"family": "boosting", "value": name, "rule": rule, "seed": seed, "n_train": len(sets["train"])}
-                | scores(target[test], prediction[test])
-                | score_intervals(target[test], prediction[test], cycle[test], seed)
-                | {"r2_train": scores(target[sets["train"]], prediction[sets["train"]])["r2"]}
+                {"family": "boosting", "value": name, "rule": rule, "seed": seed}
+                | _scored(target, prediction, cycle, splits[rule], seed)
             )
     return rows
+
+
+def _scored(
+    target: np.ndarray, prediction: np.ndarray, cycle: np.ndarray, sets: dict[str, np.ndarray], seed: int
+) -> dict[str, Any]:
+    """Size of the training set, scores on the test set with intervals, and R² on the training set."""
+    from microslip.learn.evaluate import all_scores, r_squared
+
+    train, test = sets["train"], sets["test"]
+    found = all_scores(target[test], prediction[test], cycle[test], seed)
+    return {"n_train": len(train), **found, "r2_train": r_squared(target[train], prediction[train])}
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from microslip.data.files import replacing, write_table
 from microslip.data.run import Run
 from microslip.data.store import add_array, create_store
 from microslip.steps.common import Advance, Say, array
-from microslip.steps.interpreting import interpretation_tables, measure_event, node_edges
+from microslip.steps.interpreting import NodeLengths, interpretation_tables, measure_event, node_lengths
 from microslip.steps.learning import keep_only
 
 STAGES_PER_CHUNK = 8
@@ -45,6 +45,10 @@ class Explained:
         batch = next(read_inputs(voxels, increment, scaling.names, scaling.floor, scaling.transform, stage))
         return np.asarray(scaling.standardise(batch)[0], dtype=np.float32)
 
+    def d2min(self, stage: int) -> np.ndarray:
+        """One stage's D²min on the nodes [d̄²]."""
+        return np.asarray(self.run.voxels["d2min"][stage].to_numpy(), dtype=float)
+
     @property
     def few(self) -> np.ndarray:
         """Stages for the slower controls, evenly over the chosen ones."""
@@ -69,7 +73,7 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
             " run `microslip train` again"
         )
     # what would be refused later is refused before anything is replaced
-    node_edges(run, config)
+    lengths = node_lengths(run, config)
     baseline = _baseline(run, config, checkpoint.scaling, increments)
     explained = Explained(run, config, checkpoint, chosen, increments, baseline)
     n_layers = len(layers_from_the_output(checkpoint.network))
@@ -89,8 +93,14 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
         "shuffled": _train_on_shuffled(explained, partial, work),
     }
     networks["input"] = None
+    # the same for every network
+    of_d2min = [lengths.measure(explained.d2min(stage)) for stage in chosen.tolist()]
     events = pd.DataFrame(
-        [row for name, network in networks.items() for row in _measure_network(explained, name, network, work)]
+        [
+            row
+            for name, network in networks.items()
+            for row in _measure_network(explained, name, network, lengths, of_d2min, work)
+        ]
     )
     tables = {"events": events.drop(columns=["c_d2min", "c_attribution", "r"])}
     tables |= interpretation_tables(events, run.stages.iloc[chosen], config.correlation, seed)
@@ -204,7 +214,14 @@ def _train_on_shuffled(explained: Explained, partial: Path, work: _Work) -> Any:
     return train(samples, sets, own_scaling, network, settings, partial / "null.pt", lambda row: work.one(10)).network
 
 
-def _measure_network(explained: Explained, name: str, network: Any, work: _Work) -> list[dict[str, Any]]:
+def _measure_network(
+    explained: Explained,
+    name: str,
+    network: Any,
+    lengths: NodeLengths,
+    of_d2min: list[tuple[np.ndarray, float]],
+    work: _Work,
+) -> list[dict[str, Any]]:
     """Rows for each stage: ξ of D²min and of the attribution, and where the attribution lies.
 
     Without a network the attribution is the input itself, less the baseline.
@@ -225,8 +242,9 @@ def _measure_network(explained: Explained, name: str, network: Any, work: _Work)
                 found = integrated_gradients(network, scaling, inputs, config.attribution, explained.baseline)
                 attribution = found.attribution.sum(axis=0)
                 work.one()
-        d2min = run.voxels["d2min"][stage].to_numpy().astype(float)
-        both = measure_event(run, config, d2min, attribution.astype(float))
+        both = measure_event(
+            lengths, explained.d2min(stage), of_d2min[row], attribution.astype(float), config.clusters.fraction
+        )
         rows += [{"network": name, "stage": stage} | one for one in both]
     return rows
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from microslip.config import Config
+from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.statistics.bins import bin_stages
@@ -31,34 +33,63 @@ def node_edges(run: Run, config: Config) -> np.ndarray:
     return (0.75 + 0.5 * np.arange(n_bins + 1)) * spacing
 
 
-def measure_event(run: Run, config: Config, d2min: np.ndarray, attribution: np.ndarray) -> list[dict[str, Any]]:
-    """C(r) and ξ of D²min and of the attribution of one stage on the same nodes, and the share at active nodes.
+@dataclass(frozen=True)
+class NodeLengths:
+    """How correlation lengths of values on a run's nodes are measured."""
 
-    Two rows: of the attribution as it is (`signed`), whose parts cancel, and of its `size`.
-    """
-    edges = node_edges(run, config)
+    nodes: np.ndarray
+    box: Box
+    edges: np.ndarray
+    exponent: float
+
+    @property
+    def r(self) -> np.ndarray:
+        """Bin centres [d̄]."""
+        return np.asarray((self.edges[:-1] + self.edges[1:]) / 2)
+
+    def measure(self, field: np.ndarray) -> tuple[np.ndarray, float]:
+        """C(r) and ξ [d̄] of a field (x, y, z); NaN where it does not vary or no ξ fits."""
+        if np.ptp(field) == 0:
+            return np.full(len(self.r), np.nan), float("nan")
+        curve = spatial_correlation(self.nodes, field.ravel(), self.box, self.edges).correlation
+        return curve, _xi(self.r, curve, self.exponent)
+
+
+def node_lengths(run: Run, config: Config) -> NodeLengths:
+    """The nodes of a run, and the distance bins between them; errors as in `node_edges`."""
     voxels = run.voxels
     nodes = np.stack(np.meshgrid(*(voxels[name].to_numpy() for name in "xyz"), indexing="ij"), axis=-1).reshape(-1, 3)
+    return NodeLengths(nodes, run.box, node_edges(run, config), config.correlation.exponent)
+
+
+def measure_event(
+    lengths: NodeLengths,
+    d2min: np.ndarray,
+    of_d2min: tuple[np.ndarray, float],
+    attribution: np.ndarray,
+    active_fraction: float,
+) -> list[dict[str, Any]]:
+    """C(r) and ξ of D²min and of the attribution of one stage on the same nodes, and the share at active nodes.
+
+    Two rows: of the attribution as it is (`signed`), whose parts cancel, and of its `size`. `of_d2min` is what
+    `lengths.measure` gives for D²min, which many attributions of a stage share.
+    """
     size = np.abs(attribution)
-    active = d2min >= np.quantile(d2min, 1 - config.clusters.fraction)
+    active = d2min >= np.quantile(d2min, 1 - active_fraction)
     total, elsewhere = size.sum(), size[~active].mean() if (~active).any() else 0.0
     shares = {
         "share_active": float(size[active].sum() / total) if total > 0 else np.nan,
         "ratio_active": float(size[active].mean() / elsewhere) if elsewhere > 0 else np.nan,
     }
-    r = (edges[:-1] + edges[1:]) / 2
-    curves = {}
-    for name, field in (("d2min", d2min), ("signed", attribution), ("size", size)):
-        curves[name] = np.full(len(r), np.nan)
-        if np.ptp(field) > 0:
-            curves[name] = spatial_correlation(nodes, field.ravel(), run.box, edges).correlation
-    xi = {name: _xi(r, curve, config.correlation.exponent) for name, curve in curves.items()}
-    return [
-        {"field": field, "xi_d2min": xi["d2min"], "xi_attribution": xi[field]}
-        | shares
-        | {"r": r, "c_d2min": curves["d2min"], "c_attribution": curves[field]}
-        for field in ("signed", "size")
-    ]
+    rows = []
+    for name, field in (("signed", attribution), ("size", size)):
+        curve, xi = lengths.measure(field)
+        rows.append(
+            {"field": name, "xi_d2min": of_d2min[1], "xi_attribution": xi}
+            | shares
+            | {"r": lengths.r, "c_d2min": of_d2min[0], "c_attribution": curve}
+        )
+    return rows
 
 
 def _xi(r: np.ndarray, correlation: np.ndarray, exponent: float) -> float:

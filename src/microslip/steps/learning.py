@@ -91,14 +91,10 @@ def score_all(
     by_method: dict[str, np.ndarray], target: np.ndarray, cycle: np.ndarray, sets: dict[str, np.ndarray], seed: int
 ) -> dict[str, Any]:
     """Scores of every method on every set, with intervals by cycle."""
-    from microslip.learn.evaluate import score_intervals, scores
+    from microslip.learn.evaluate import all_scores
 
     return {
-        method: {
-            name: scores(target[chosen], values[chosen])
-            | score_intervals(target[chosen], values[chosen], cycle[chosen], seed)
-            for name, chosen in sets.items()
-        }
+        method: {name: all_scores(target[chosen], values[chosen], cycle[chosen], seed) for name, chosen in sets.items()}
         for method, values in by_method.items()
     }
 

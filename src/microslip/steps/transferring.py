@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from microslip.config import Config, load_config
+from microslip.config import load_config
 from microslip.core.errors import MicroslipError
 from microslip.data.files import write_table
 from microslip.data.provenance import digest_output, fingerprint
@@ -114,10 +115,6 @@ def _load(path: Path) -> Any:
     return load_checkpoint(path)
 
 
-def _config_of(run: Run) -> Config:
-    return load_config(run.folder / "config.toml")
-
-
 def _predict(checkpoint: Any, run: Run, path: Path) -> pd.DataFrame:
     """Stage, target and prediction of all stages of a run."""
     from microslip.learn.inputs import read_inputs
@@ -137,25 +134,23 @@ def _predict(checkpoint: Any, run: Run, path: Path) -> pd.DataFrame:
 
 
 def _score(table: pd.DataFrame, run: Run) -> dict[str, Any]:
-    from microslip.learn.evaluate import score_intervals, scores
+    from microslip.learn.evaluate import all_scores
 
     target, prediction = table["target"].to_numpy(), table["prediction"].to_numpy()
     cycle = run.stages.set_index("stage")["cycle"][table["stage"]].to_numpy()
-    found = scores(target, prediction) | score_intervals(target, prediction, cycle, 1)
+    found: dict[str, Any] = all_scores(target, prediction, cycle, 1)
     found["rescaled_r2"] = float(np.corrcoef(target, prediction)[0, 1] ** 2) if np.ptp(prediction) > 0 else np.nan
     return found
 
 
 def _train_on_others(others: list[Run], left_out: Run, state: Path) -> pd.DataFrame:
     """Predictions for one run by a network that saw the others: their first parts, judged by their last fifths."""
-    import shutil
-
     from microslip.learn.checkpoint import Checkpoint
     from microslip.learn.inputs import read_inputs, write_inputs
     from microslip.learn.samples import Samples, fit_scaling
     from microslip.learn.train import train
 
-    config = _config_of(others[0])
+    config = load_config(others[0].folder / "config.toml")
     training, names = config.training, config.network.inputs
     sizes = [len(run.stages) for run in others]
     target = np.concatenate([run.stages["fluctuation"].to_numpy() for run in others])

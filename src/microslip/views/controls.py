@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 
+from microslip.views.learning import R2_FLOOR
 from microslip.views.style import (
     BLUE,
     GREEN,
@@ -38,9 +39,6 @@ ORDER_NAME = {
     "d2min": r"$D^2_\mathrm{min}$",
     "random": "at random",
 }
-
-# A worse R² than this is drawn as this.
-R2_FLOOR = -0.25
 
 
 @journal_style()
