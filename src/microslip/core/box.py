@@ -12,23 +12,28 @@ from microslip.core.errors import MicroslipError
 
 @dataclass(frozen=True)
 class Box:
-    """An orthogonal cell with its origin at (0, 0, 0).
+    """A cell with its origin at (0, 0, 0), orthogonal or tilted by simple shear.
 
     Parameters
     ----------
     lengths
-        Edge lengths Lx, Ly, Lz [d̄].
+        Edge lengths Lx, Ly, Lz [d̄], of the orthogonal cell.
     periodic
         Which axes repeat; the slab of simple shear repeats in x (flow) and y (vorticity).
+    tilt
+        How far along x the copy of the cell above it lies [d̄], as in a box that LAMMPS deforms or under Lees–Edwards
+        conditions; only for cells that repeat in z. Whole Lx count as strain and change no copy's place.
 
     Raises
     ------
     MicroslipError
-        A length is not a positive finite number.
+        A length is not a positive finite number; a tilt that is not finite, or of a cell that does not repeat in x and
+        z.
     """
 
     lengths: tuple[float, float, float]
     periodic: tuple[bool, bool, bool] = (True, True, False)
+    tilt: float = 0.0
 
     def __post_init__(self) -> None:
         lengths = np.asarray(self.lengths, dtype=float)
@@ -38,6 +43,14 @@ class Box:
             )
         object.__setattr__(self, "lengths", tuple(float(length) for length in lengths))
         object.__setattr__(self, "periodic", tuple(bool(flag) for flag in self.periodic))
+        if not np.isfinite(self.tilt) or (self.tilt and not (self.periodic[0] and self.periodic[2])):
+            raise MicroslipError(
+                f"tilt = {self.tilt} d̄ of a cell that repeats in {self._repeats()}: only a cell that repeats in x and z"
+                " can be tilted"
+            )
+
+    def _repeats(self) -> str:
+        return ", ".join(axis for axis, flag in zip("xyz", self.periodic, strict=True) if flag) or "no axis"
 
     @property
     def volume(self) -> float:
@@ -55,14 +68,41 @@ class Box:
         """Edge length of every periodic axis, 0 where the axis does not repeat: the form that kernels take."""
         return np.where(self.periodic, self.lengths, 0.0)
 
+    @property
+    def nearest_tilt(self) -> float:
+        """The tilt less whole Lx, at most half of it: the copies of the cell lie at the same places [d̄]."""
+        return self.tilt - self.lengths[0] * round(self.tilt / self.lengths[0])
+
     def minimum_image(self, vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
-        """The shortest periodic copy of each vector, shape (..., 3) [d̄]."""
+        """The nearest periodic copy of each vector, shape (..., 3) [d̄].
+
+        In a tilted cell it is the nearest for vectors that have a copy shorter than half the smallest period.
+        """
         lengths = np.asarray(self.lengths)
-        return vectors - np.where(self.periodic, lengths * np.round(vectors / lengths), 0.0)
+        turned = self._turned(vectors, -np.round(vectors[..., 2] / lengths[2]))
+        return turned - np.where(self.periodic, lengths * np.round(turned / lengths), 0.0)
 
     def wrap(self, positions: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
-        """Positions moved into [0, L) along the periodic axes, shape (..., 3) [d̄]."""
+        """Positions moved into [0, L) along the periodic axes, shape (..., 3) [d̄]; of a tilted cell, too."""
         lengths = np.asarray(self.lengths)
-        wrapped = positions - np.where(self.periodic, lengths * np.floor(positions / lengths), 0.0)
+        turned = self._turned(positions, -np.floor(positions[..., 2] / lengths[2]))
+        wrapped = turned - np.where(self.periodic, lengths * np.floor(turned / lengths), 0.0)
         # a tiny negative coordinate rounds up to exactly L
         return np.where(np.asarray(self.periodic) & (wrapped >= lengths), 0.0, wrapped)
+
+    def _turned(self, positions: np.ndarray, turns: np.ndarray) -> np.ndarray:
+        """Positions in x of the copies that lie `turns` cells above; z is left to the caller."""
+        if self.nearest_tilt == 0:
+            return positions
+        return positions + (turns * self.nearest_tilt)[..., None] * np.array([1.0, 0.0, 0.0])
+
+    def gradient_to(self, later: Box) -> Float[np.ndarray, "3 3"]:
+        """The displacement gradient G of the periodic cell itself: its edges a become a + G a; 0 along other axes.
+
+        The tilts of both count as they are, whole Lx included.
+        """
+        lx, _, lz = self.lengths
+        stretch = np.where(self.periodic, np.asarray(later.lengths) / np.asarray(self.lengths) - 1, 0.0)
+        gradient = np.diag(stretch)
+        gradient[0, 2] = (later.tilt - self.tilt * later.lengths[0] / lx) / lz
+        return gradient

@@ -27,7 +27,7 @@ class Cells(NamedTuple):
     `order` (grain): the sorted grains' own numbers. `start` (cell + 1): the sorted grains of cell c are start[c] to
     start[c + 1]. `x`, `y`, `z` (grain): sorted positions, wrapped [d̄]. `lower`, `size`, `n`, `periods` (axis): lowest
     corner, cell size, number of cells and period, 0 where the axis does not repeat. `half_periods` (axis): infinite
-    there. `cutoff` [d̄].
+    there. `cutoff` [d̄]. `tilt` [d̄] of the cell; the cells of the list lie in its own, tilted axes.
     """
 
     order: Int64[np.ndarray, "grain"]
@@ -41,6 +41,7 @@ class Cells(NamedTuple):
     periods: Float64[np.ndarray, "3"]
     half_periods: Float64[np.ndarray, "3"]
     cutoff: float
+    tilt: float
 
 
 def sort_into_cells(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: float) -> Cells:
@@ -53,6 +54,14 @@ def sort_into_cells(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: f
     """
     check_positions(positions, box, cutoff)
     wrapped = box.wrap(np.asarray(positions, dtype=float))
+    upright = wrapped
+    if tilt := box.nearest_tilt:
+        # in the axes of the tilted cell, x is counted from its slanting face; the copies of a grain follow from there
+        upright = wrapped.copy()
+        upright[:, 0] -= wrapped[:, 2] * (tilt / box.lengths[2])
+        upright = Box(box.lengths, box.periodic).wrap(upright)
+        wrapped = upright.copy()
+        wrapped[:, 0] += upright[:, 2] * (tilt / box.lengths[2])
     lower, extent = np.zeros(3), np.asarray(box.lengths)
     if len(wrapped):
         lower = np.where(box.periodic, 0.0, wrapped.min(axis=0))
@@ -60,10 +69,13 @@ def sort_into_cells(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: f
     edge = max(FINEST * cutoff, float(np.cbrt(np.prod(extent) / max(1, len(wrapped)))))
     n = np.maximum(np.floor(extent / edge), 1).astype(np.int64)
     size = extent / n
-    order, start = _counting_sort(wrapped, lower, size, n)
+    order, start = _counting_sort(upright, lower, size, n)
     x, y, z = np.ascontiguousarray(wrapped[order].T)
     halves = np.where(box.periodic, np.asarray(box.lengths) / 2, np.inf)
-    return Cells(order, start, x, y, z, lower, size, n, box.periods, halves, float(cutoff))
+    if tilt:
+        # the two copies half a period above and below differ in x: they are not as near
+        halves[2] = np.inf
+    return Cells(order, start, x, y, z, lower, size, n, box.periods, halves, float(cutoff), float(tilt))
 
 
 @numba.njit(cache=True)
@@ -97,11 +109,16 @@ def _gap(offset, inside, size):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
+def _steepness(cells):  # type: ignore[no-untyped-def]
+    """How much farther apart the slanting faces of a tilted cell lie along x than across: √(1 + (tilt/Lz)²)."""
+    return np.sqrt(1 + (cells.tilt / cells.periods[2]) ** 2) if cells.tilt != 0 else 1.0
+
+
+@numba.njit(cache=True)
 def most_runs(cells):  # type: ignore[no-untyped-def]
     """An upper bound to the number of runs about a grain: the length of the arrays that `runs_about` fills."""
-    n = 1
-    for axis in range(2):
-        n *= 2 * int(np.ceil(cells.cutoff / cells.size[axis])) + 1
+    n = 2 * int(np.ceil(_steepness(cells) * cells.cutoff / cells.size[0])) + 1
+    n *= 2 * int(np.ceil(cells.cutoff / cells.size[1])) + 1
     return n * (2 + 2 * int(np.ceil(cells.cutoff / cells.periods[2]))) if cells.periods[2] > 0 else n
 
 
@@ -114,17 +131,19 @@ def runs_about(cells, s, half, bounds, shifts):  # type: ignore[no-untyped-def]
     every pair is met once. Without it, s itself is among them.
     """
     x, y, z = cells.x[s], cells.y[s], cells.z[s]
-    ix = min(max(int((x - cells.lower[0]) / cells.size[0]), 0), cells.n[0] - 1)
+    steepness = _steepness(cells)
+    upright = x - z * (cells.tilt / cells.periods[2]) if cells.tilt != 0 else x
+    ix = min(max(int((upright - cells.lower[0]) / cells.size[0]), 0), cells.n[0] - 1)
     iy = min(max(int((y - cells.lower[1]) / cells.size[1]), 0), cells.n[1] - 1)
-    inside_x = x - cells.lower[0] - ix * cells.size[0]
+    inside_x = upright - cells.lower[0] - ix * cells.size[0]
     inside_y = y - cells.lower[1] - iy * cells.size[1]
     # a little more than the cutoff, so that rounding loses no neighbour
     cutoff2 = cells.cutoff * cells.cutoff * (1 + 1e-12)
-    reach_x = int(np.ceil(cells.cutoff / cells.size[0]))
+    reach_x = int(np.ceil(steepness * cells.cutoff / cells.size[0]))
     reach_y = int(np.ceil(cells.cutoff / cells.size[1]))
     count = 0
     for ox in range(0 if half else -reach_x, reach_x + 1):
-        gap_x = _gap(ox, inside_x, cells.size[0])
+        gap_x = _gap(ox, inside_x, cells.size[0]) / steepness
         cx = ix + ox
         shift_x = 0.0
         if cells.periods[0] > 0:
@@ -146,7 +165,8 @@ def runs_about(cells, s, half, bounds, shifts):  # type: ignore[no-untyped-def]
                 shift_y = turns * cells.periods[1]
             elif cy < 0 or cy >= cells.n[1]:
                 continue
-            chord = np.sqrt(rest)
+            # in a tilted cell the grains of a column nearest in x are not those nearest in z
+            chord = np.sqrt(rest if cells.tilt == 0 else cutoff2 - gap_y * gap_y)
             low = int(np.floor((z - chord - cells.lower[2]) / cells.size[2]))
             high = int(np.floor((z + chord - cells.lower[2]) / cells.size[2]))
             if cells.periods[2] == 0:
@@ -160,7 +180,7 @@ def runs_about(cells, s, half, bounds, shifts):  # type: ignore[no-untyped-def]
                 last = min(first + high - low, cells.n[2] - 1)
                 bounds[count, 0] = max(cells.start[column + first], after)
                 bounds[count, 1] = cells.start[column + last + 1]
-                shifts[count, 0] = shift_x
+                shifts[count, 0] = shift_x + turns * cells.tilt
                 shifts[count, 1] = shift_y
                 shifts[count, 2] = turns * cells.periods[2]
                 count += 1

@@ -162,6 +162,7 @@ def d2min(
     box: Box,
     cutoff: float = 2.0,
     of: Bool[np.ndarray, "grain"] | None = None,
+    end_box: Box | None = None,
 ) -> NonaffineMotion:
     """Mean squared residual of the neighbours' motion about the best affine map.
 
@@ -181,6 +182,8 @@ def d2min(
         L_c [d̄]; neighbours are the grains this near in the reference frame.
     of
         Which grains get a value, shape (grain,); all grains serve as neighbours.
+    end_box
+        The cell at the end where it is another one, sheared or strained with the grains in it.
 
     Raises
     ------
@@ -197,7 +200,10 @@ def d2min(
         raise MicroslipError(f"`of` marks {of.size} grains, the frames hold {len(reference)}: give one mark per grain")
     check_positions(current, box, cutoff)
     cells = sort_into_cells(reference, box, cutoff)
-    displacement = current - reference
+    # what the cell does, its copies do too: relative to it, a motion is the same for all copies of a grain; being affine,
+    # it is no part of D²min, and is given back to the gradient below
+    of_cell = box.gradient_to(end_box) if end_box is not None else np.zeros((3, 3))
+    displacement = current - reference - reference @ of_cell.T
     farthest = np.abs(displacement).max(axis=0, initial=0.0)
     for axis, (moved, period) in enumerate(zip(farthest, box.periods, strict=True)):
         if 0 < period <= 2 * moved:
@@ -208,4 +214,4 @@ def d2min(
             )
     wanted = np.ones(len(reference), dtype=bool) if of is None else of
     found, gradient, n_neighbours = _d2min(cells, np.ascontiguousarray(displacement[cells.order].T), wanted)
-    return NonaffineMotion(found, gradient, n_neighbours)
+    return NonaffineMotion(found, gradient + of_cell, n_neighbours)

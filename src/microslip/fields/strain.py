@@ -39,6 +39,7 @@ def displacement_without_shear(
     reference: Float64[np.ndarray, "grain 3"],
     current: Float64[np.ndarray, "grain 3"],
     kind: Int[np.ndarray, "grain"],
+    of_cell: Float64[np.ndarray, "3 3"] | None = None,
 ) -> Float64[np.ndarray, "grain 3"]:
     """Displacement less the mean shear: that of the walls, linear in z from the bottom wall to the top wall.
 
@@ -49,6 +50,8 @@ def displacement_without_shear(
     kind
         0 bulk, 1 bottom wall, 2 top wall, shape (grain,). Without one of the walls the mean shear is the straight line
         in z that fits the displacement of all grains best.
+    of_cell
+        Displacement gradient of a cell that repeats in z, `Box.gradient_to`: the mean shear is its motion then.
 
     Returns
     -------
@@ -64,6 +67,9 @@ def displacement_without_shear(
             f"{len(reference)}, {len(current)} and {len(kind)} grains in two frames and in kind: give the same grains"
         )
     moved = current - reference
+    if of_cell is not None:
+        relative = moved - reference @ of_cell.T
+        return np.asarray(relative - relative.mean(axis=0))
     z = reference[:, 2]
     bottom, top = kind == 1, kind == 2
     if bottom.any() and top.any():

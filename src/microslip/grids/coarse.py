@@ -109,11 +109,21 @@ def coarse_grain(
     check_values(positions, values)
     check_positions(positions, box, radius)
     nodes = place_nodes(box, spacing)
+    inside, values, periodic = box.wrap(positions), np.asarray(values, dtype=float), box.periodic
+    if tilt := box.nearest_tilt:
+        # the copies beyond the faces in z lie aside by the tilt: those within reach join the grains
+        upright = Box(box.lengths, (*box.periodic[:2], False))
+        copies = [(inside, values)]
+        for turn, near in ((1, inside[:, 2] < radius), (-1, inside[:, 2] > box.lengths[2] - radius)):
+            moved = inside[near] + turn * np.array([tilt, 0.0, box.lengths[2]])
+            copies.append((upright.wrap(moved), values[near]))
+        inside, values = (np.concatenate(parts) for parts in zip(*copies, strict=True))
+        periodic = upright.periodic
     sums, counts = _add_grains(
-        box.wrap(positions),
-        np.asarray(values, dtype=float),
+        inside,
+        values,
         np.asarray(box.lengths),
-        np.asarray(box.periodic),
+        np.asarray(periodic),
         np.asarray(nodes.shape, dtype=np.int64),
         np.asarray(nodes.spacing),
         float(radius),

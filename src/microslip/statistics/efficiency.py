@@ -21,12 +21,24 @@ def nearest_graph(centres: Float[np.ndarray, "cluster 3"], box: Box, n_neighbour
     Distances are to the nearest periodic copy. Shape (cluster, cluster), sparse.
     """
     n = len(centres)
+    own = box.wrap(np.asarray(centres, dtype=float))
+    points, periods = own, box.periods
+    if tilt := box.nearest_tilt:
+        # a tree knows no tilt: the copies above and below stand in it themselves
+        above = np.array([tilt, 0.0, box.lengths[2]])
+        upright = Box(box.lengths, (*box.periodic[:2], False))
+        periods = upright.periods
+        points = np.concatenate([own, *(upright.wrap(own + turn * above) for turn in (1, -1))])
     # a period of 0 tells the tree that the axis does not repeat
-    tree = cKDTree(box.wrap(np.asarray(centres, dtype=float)), boxsize=box.periods)
-    found = tree.query(tree.data, k=list(range(1, min(n_neighbours + 1, n) + 1)))
+    tree = cKDTree(points, boxsize=periods)
+    copies = len(points) // n
+    found = tree.query(own, k=list(range(1, copies * min(n_neighbours + 1, n) + 1)))
     distance, other = (np.asarray(one) for one in found)
     here = np.broadcast_to(np.arange(n)[:, None], other.shape)
-    link = (other != here) & (other < n)
+    link = (other % n != here) & (other < len(points))
+    other = other % n
+    # of several copies of a centre the nearest counts
+    link &= ~np.tril(other[:, :, None] == other[:, None, :], -1).any(axis=2)
     # of two centres at one place either may be found first: each keeps no more than its nearest ones
     link &= np.cumsum(link, axis=1) <= n_neighbours
     # a length of nothing would be no link at all

@@ -1,0 +1,92 @@
+"""One frame as another program wrote it, and where its grains are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float64
+
+from microslip.core.errors import MicroslipError
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame in its file's own axes, units and order of grains.
+
+    `step`: a number that rises from frame to frame. `columns`: arrays of one value per grain under LAMMPS' names: id,
+    type, x y z, xs ys zs (shares of the edges), xu yu zu (unwrapped), xsu ysu zsu (both), ix iy iz (periods to add),
+    radius, diameter. `where`: file and place, for messages. `origin` and `edges`: lower corner and edge vectors of the
+    cell, one a row; None where the file holds no cell. `periodic`: None where the file does not say. `strain`: where the
+    file tells it.
+    """
+
+    step: int
+    columns: Mapping[str, np.ndarray]
+    where: str
+    origin: Float64[np.ndarray, "3"] = field(default_factory=lambda: np.zeros(3))
+    edges: Float64[np.ndarray, "3 3"] | None = None
+    periodic: tuple[bool, bool, bool] | None = None
+    strain: float | None = None
+
+    @property
+    def n_grains(self) -> int:
+        """Grains in this frame."""
+        return len(next(iter(self.columns.values()), ()))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Centres of a frame's grains in the file's axes and units.
+
+    `position` (grain, 3). `unwrapped`: whether they go on across the faces of the cell. `written`: the coordinates as
+    they stand in the file, and `scale` (axis), what one of their units is in the file's lengths.
+    """
+
+    position: Float64[np.ndarray, "grain 3"]
+    unwrapped: bool
+    written: Float64[np.ndarray, "grain 3"]
+    scale: Float64[np.ndarray, "3"]
+
+
+# The sets of coordinates, best first: what is unwrapped needs no guess, what is not scaled no multiplication.
+COORDINATES = (("xu", "yu", "zu"), ("x", "y", "z"), ("xsu", "ysu", "zsu"), ("xs", "ys", "zs"))
+IMAGES = ("ix", "iy", "iz")
+
+
+def places(frame: Frame) -> Places:
+    """Centres of the grains, from whichever coordinates the frame holds.
+
+    Raises
+    ------
+    MicroslipError
+        The frame holds no complete set of coordinates, or shares of a cell that it does not hold.
+    """
+    columns = frame.columns
+    for names in COORDINATES:
+        if all(name in columns for name in names):
+            break
+    else:
+        raise MicroslipError(
+            f"{frame.where} holds the columns {', '.join(columns)}: there are no x y z, xu yu zu, xs ys zs or xsu ysu zsu"
+            " among them; name them with source.columns, or write them"
+        )
+    written = np.stack([np.asarray(columns[name]) for name in names], axis=1)
+    position = written.astype(float)
+    scale = np.ones(3)
+    if "s" in names[0]:
+        if frame.edges is None:
+            raise MicroslipError(f"{frame.where} holds {names[0]}, shares of a cell, but no cell: write x y z instead")
+        position = frame.origin + position @ frame.edges
+        scale = np.linalg.norm(frame.edges, axis=1)
+    images = all(name in columns for name in IMAGES) and frame.edges is not None
+    if images and not names[0].endswith("u"):
+        assert frame.edges is not None
+        turns = np.stack([np.asarray(columns[name]) for name in IMAGES], axis=1).astype(float)
+        # a product with a whole number is rounded once; a matrix product would mix in what is zero
+        for axis in range(3):
+            for edge in range(3):
+                if frame.edges[edge, axis]:
+                    position[:, axis] += turns[:, edge] * frame.edges[edge, axis]
+    return Places(position, images or names[0].endswith("u"), written, scale)

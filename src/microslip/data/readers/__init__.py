@@ -1,0 +1,1 @@
+"""Readers of other programs' files: each gives frames, one after another."""

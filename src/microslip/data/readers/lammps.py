@@ -1,0 +1,197 @@
+"""Text dumps of LAMMPS and LIGGGHTS: `dump custom`, `dump atom` and `dump local`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from microslip.core.errors import MicroslipError
+from microslip.data.frame import Frame
+from microslip.data.readers.lines import Lines, open_lines
+from microslip.data.readers.numbers import parse_numbers
+
+WHOLE = {"id", "type", "mol", "ix", "iy", "iz"}
+# What is read of a dump of grains where nothing else is asked for.
+GRAIN_NAMES = (
+    *("id", "type", "x", "y", "z", "xs", "ys", "zs", "xu", "yu", "zu", "xsu", "ysu", "zsu", "ix", "iy", "iz"),
+    *("radius", "diameter"),
+)
+# Header lines that newer versions write and that nothing here depends on.
+PASSED = ("UNITS", "TIME")
+# More rows in one frame, as a damaged number can ask for, would fill the memory before a sentence could be said.
+MOST_ROWS = 2 * 10**8
+
+
+@dataclass(frozen=True)
+class Block:
+    """A frame of a dump: what its header says, and its rows under their own names."""
+
+    step: int
+    labels: tuple[str, ...]
+    columns: dict[str, np.ndarray]
+    bounds: list[list[float]]
+    tilted: bool
+    boundary: tuple[str, ...]
+    where: str
+
+
+class Unfinished(Exception):
+    """A file that ends within a frame."""
+
+
+def read_blocks(path: Path, names: Collection[str]) -> Iterator[Block]:
+    """The frames of one dump file, one after another, with those of their columns that are named.
+
+    A file that ends within a frame is read up to the frame before, and the last block is followed by `Unfinished`.
+
+    Raises
+    ------
+    MicroslipError
+        What stands there is no dump, with file, frame and line.
+    Unfinished
+        The last frame is not whole.
+    """
+    with open_lines(path) as lines:
+        number, labels, guess = 0, None, 0
+        while (line := lines.read_line()) is not None:
+            if not line.strip():
+                continue
+            where = f"{path}, frame {number}"
+            step, block, size = _read_block(lines, line, where, names, labels, guess)
+            labels, guess = block.labels, size + size // 8
+            yield block
+            number += 1
+
+
+def _fail(lines: Lines, where: str, problem: str) -> MicroslipError:
+    return MicroslipError(f"{where}, line {lines.line - 1}: {problem}")
+
+
+def _next(lines: Lines) -> bytes:
+    line = lines.read_line()
+    if line is None:
+        raise Unfinished
+    return line
+
+
+def _read_block(
+    lines: Lines, line: bytes, where: str, names: Collection[str], labels: tuple[str, ...] | None, guess: int
+) -> tuple[int, Block, int]:
+    step, n_rows = None, None
+    bounds: list[list[float]] = []
+    tilted, boundary = False, ()
+    while True:
+        item = _item(lines, line, where)
+        if item == "TIMESTEP":
+            step = _integer(lines, where, "a time step")
+        elif item.startswith("NUMBER OF "):
+            n_rows = _integer(lines, where, "a number of rows")
+            if not 0 <= n_rows <= MOST_ROWS:
+                raise _fail(lines, where, f"{n_rows} rows in one frame cannot be")
+        elif item.startswith("BOX BOUNDS"):
+            words = item.split()[2:]
+            tilted = words[:3] == ["xy", "xz", "yz"]
+            boundary = tuple(words[3:] if tilted else words)
+            bounds = [_bounds(lines, where) for _ in range(3)]
+        elif item.split()[0] in ("ATOMS", "ENTRIES"):
+            break
+        elif item.split()[0] in PASSED:
+            _next(lines)
+        else:
+            raise _fail(lines, where, f"`ITEM: {item}` is not known: this is no dump custom, atom or local")
+        line = _next(lines)
+    own = _labels(item)
+    if not own:
+        raise _fail(lines, where, "the columns have no names: this dump was written by a version that names none")
+    if labels is not None and own != labels:
+        raise _fail(
+            lines,
+            where,
+            f"the columns are {' '.join(own)}, those of the frame before {' '.join(labels)}: import the two parts of the"
+            " file as two runs",
+        )
+    if step is None or n_rows is None:
+        raise _fail(lines, where, "the header lacks ITEM: TIMESTEP or ITEM: NUMBER OF …: the file is damaged")
+    first_row = lines.line
+    body = lines.read_lines(n_rows, guess)
+    if body is None:
+        raise Unfinished
+    place = f"{where} (step {step})"
+    try:
+        columns = parse_numbers(body, own, names, WHOLE, place, first_row)
+    except MicroslipError:
+        # looked for only now: a search through every frame would cost as much as half its reading
+        if b"ITEM:" in body:
+            row = first_row + body.count(b"\n", 0, body.find(b"ITEM:"))
+            raise MicroslipError(
+                f"{place}, line {row}: a new frame begins before the {n_rows} rows of this one are there: the file is"
+                " damaged, or two programs wrote into it"
+            ) from None
+        raise
+    return step, Block(step, own, columns, bounds, tilted, boundary, place), len(body)
+
+
+def _labels(item: str) -> tuple[str, ...]:
+    return tuple(item.split()[1:])
+
+
+def _item(lines: Lines, line: bytes, where: str) -> str:
+    if not line.startswith(b"ITEM: ") or not line[6:].strip():
+        some = line[:60].decode("utf-8", "replace")
+        kind = "a binary file" if b"\0" in line else "not a text dump of LAMMPS or LIGGGHTS, or a damaged one"
+        raise _fail(lines, where, f"`ITEM:` is due and {some!r} stands there: this is {kind}")
+    return line[6:].decode("utf-8", "replace").strip()
+
+
+def _integer(lines: Lines, where: str, what: str) -> int:
+    text = _next(lines)
+    try:
+        return int(text)
+    except ValueError:
+        raise _fail(lines, where, f"{text[:60]!r} is not {what}") from None
+
+
+def _bounds(lines: Lines, where: str) -> list[float]:
+    text = _next(lines)
+    try:
+        found = [float(word) for word in text.split()]
+    except ValueError:
+        found = []
+    if len(found) not in (2, 3) or not np.isfinite(found).all():
+        raise _fail(lines, where, f"{text[:60]!r} are not the bounds of a box")
+    return found
+
+
+def cell_of(block: Block) -> tuple[np.ndarray, np.ndarray]:
+    """Lower corner and edge vectors, from the bounds of the box that encloses the cell.
+
+    Raises
+    ------
+    MicroslipError
+        The box has no volume.
+    """
+    low, high = (np.array([one[side] for one in block.bounds]) for side in (0, 1))
+    xy, xz, yz = (one[2] if block.tilted and len(one) > 2 else 0.0 for one in block.bounds)
+    # LAMMPS writes the bounds of the smallest upright box around a tilted one
+    low = low - np.array([min(0.0, xy, xz, xy + xz), min(0.0, yz), 0.0])
+    high = high - np.array([max(0.0, xy, xz, xy + xz), max(0.0, yz), 0.0])
+    lengths = high - low
+    if not (lengths > 0).all():
+        raise MicroslipError(
+            f"{block.where}: the box measures {' × '.join(f'{length:g}' for length in lengths)}: it has shrunk to nothing"
+        )
+    return low, np.array([[lengths[0], 0, 0], [xy, lengths[1], 0], [xz, yz, lengths[2]]], dtype=float)
+
+
+def read_lammps(path: Path, names: Collection[str] = GRAIN_NAMES) -> Iterator[Frame]:
+    """The frames of a dump of atoms; errors as in `read_blocks`."""
+    for block in read_blocks(path, names):
+        origin, edges = np.zeros(3), None
+        if block.bounds:
+            origin, edges = cell_of(block)
+        flags = [word[:1] == "p" for word in block.boundary]
+        periodic = (flags[0], flags[1], flags[2]) if len(flags) == 3 else None
+        yield Frame(block.step, block.columns, block.where, origin, edges, periodic)

@@ -1,0 +1,134 @@
+"""Text read in pieces: lines one by one, and many lines at once without looking at each."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+
+import numpy as np
+
+from microslip.core.errors import MicroslipError
+
+PIECE = 2**22
+# No line of a header or a table is longer: what is longer is no text.
+LONGEST_LINE = 2**20
+NEWLINE = ord("\n")
+
+
+class Lines:
+    """A stream of text with one place in it, `line` being the number of the next line, from 1."""
+
+    def __init__(self, stream: BufferedReader | gzip.GzipFile, name: str) -> None:
+        self._stream, self.name = stream, name
+        self._data, self._at, self._start = b"", 0, 0
+        self._ended = False
+        self.line = 1
+
+    def _more(self, least: int = PIECE) -> bool:
+        if self._ended:
+            return False
+        piece = self._read(max(least, PIECE))
+        if not piece:
+            self._ended = True
+            return False
+        self._data = self._data[self._at :] + piece
+        self._at = 0
+        return True
+
+    def _read(self, size: int) -> bytes:
+        parts: list[bytes] = []
+        while (rest := size - sum(map(len, parts))) > 0:
+            try:
+                part = self._stream.read1(rest)
+            except EOFError:
+                # a gzip file that stops in its midst, as when its writer still works on it
+                break
+            except (OSError, zlib.error) as problem:
+                raise MicroslipError(f"{self.name} cannot be read beyond line {self.line} ({problem})") from None
+            if not part:
+                break
+            parts.append(part)
+        return b"".join(parts)
+
+    def read_line(self) -> bytes | None:
+        """The next line without its end; None at the end of the file. A last line without an end counts."""
+        searched = self._at
+        while (end := self._data.find(b"\n", searched)) < 0:
+            searched = len(self._data) - self._at
+            if searched > LONGEST_LINE:
+                raise MicroslipError(f"{self.name}, line {self.line} has no end: this is not text")
+            if not self._more():
+                end = len(self._data)
+                if end == self._at:
+                    return None
+                break
+        line = self._data[self._at : end]
+        self._start = self._at
+        self._at = min(end + 1, len(self._data))
+        self.line += 1
+        return line.rstrip(b"\r")
+
+    def peek(self) -> bytes | None:
+        """The next line, which stays to be read."""
+        line = self.read_line()
+        if line is not None:
+            self._at = self._start
+            self.line -= 1
+        return line
+
+    def read_lines(self, n: int, guess: int = 0) -> bytes | None:
+        """The next n lines, whole, their ends included; None where there are fewer. `guess`: bytes they may take."""
+        if n == 0:
+            return b""
+        if guess > len(self._data) - self._at:
+            self._more(guess)
+        counted, found = self._at, 0
+        while True:
+            here = self._data.count(b"\n", counted)
+            if found + here >= n:
+                break
+            found, counted = found + here, len(self._data)
+            before = counted - self._at
+            if not self._more(max(PIECE, (n - found) * (before // max(found, 1)))):
+                return None
+            counted = before
+        places = np.flatnonzero(np.frombuffer(self._data, np.uint8)[counted:] == NEWLINE)
+        end = counted + int(places[n - found - 1]) + 1
+        block = self._data[self._at : end]
+        self._at = end
+        self.line += n
+        return block
+
+
+@contextmanager
+def open_lines(path: Path) -> Iterator[Lines]:
+    """A text file, packed by gzip or not.
+
+    Raises
+    ------
+    MicroslipError
+        The file is missing, a folder, or may not be read.
+    """
+    with open_bytes(path) as stream:
+        packed = stream.read(2) == b"\x1f\x8b"
+        stream.seek(0)
+        yield Lines(gzip.GzipFile(fileobj=stream) if packed else stream, str(path))
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BufferedReader]:
+    """A file as bytes; errors as in `open_lines`."""
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError:
+        raise MicroslipError(f"{path} does not exist: give a file, or a pattern such as 'post/dump*'") from None
+    except IsADirectoryError:
+        raise MicroslipError(f"{path} is a folder: give its files, such as '{path}/dump*'") from None
+    except OSError as problem:
+        raise MicroslipError(f"{path} cannot be read ({problem.strerror})") from None
+    with stream:
+        yield stream
