@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from microslip import __version__
-from microslip.config import Config, load_config
+from microslip.config import Config, load_config, source_config
 from microslip.core.errors import MicroslipError
 from microslip.data.run import open_run
+from microslip.data.source import Axis, Format
 from microslip.info import describe_run
-from microslip.pipeline import RUN_STEPS, STEPS, check_overrides, only_one, perform, run_folder
+from microslip.pipeline import STEPS, check_overrides, only_one, perform, run_folder, run_steps
 from microslip.steps.transferring import predict_elsewhere, transfer_matrix
 from microslip.study.folder import check_study_folder, progress, study_folder, write_results
 from microslip.study.plan import Study, System, choose_systems, load_study
@@ -124,8 +125,9 @@ def run(
         folder = into or Path("runs") / config.stem
     run_folder(folder, settings)
     with only_one(folder):
-        for number, verb in enumerate(RUN_STEPS, start=1):
-            _perform(verb, folder, settings, f"{number}/{len(RUN_STEPS)} ")
+        steps = run_steps(settings)
+        for number, verb in enumerate(steps, start=1):
+            _perform(verb, folder, settings, f"{number}/{len(steps)} ")
 
 
 def _batch_overrides(workers: int | None, scheduler: str | None) -> list[str]:
@@ -181,6 +183,79 @@ def simulate(
     folder = run_folder(into or Path("runs") / config.stem, settings)
     with only_one(folder):
         _perform("simulate", folder, settings)
+
+
+@app.command(name="import")
+def import_(
+    *source: Path,
+    into: Path | None = None,
+    format: Format | None = None,
+    flow: Axis | None = None,
+    gradient: Axis | None = None,
+    walls: Annotated[list[int] | None, Parameter(negative="", consume_multiple=True)] = None,
+    length: float | None = None,
+    pressure: float | None = None,
+    strain_per_step: float | None = None,
+    series: Path | None = None,
+    shear_stress: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None,
+    shear_force: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None,
+    contacts: str | None = None,
+    set_: Set = None,
+) -> None:
+    """Read another program's frames into a run folder, on which every later step works → trajectory.zarr.
+
+    What the files leave open is guessed and said; `microslip run RUN` goes on from here.
+
+    Parameters
+    ----------
+    source
+        Frames: dumps of LAMMPS or LIGGGHTS, extended XYZ, GSD, H5MD, NetCDF, VTK points, CSV or Parquet tables; or one
+        TOML file with a [source] section that names them, beside settings of later steps.
+    into
+        Run folder; runs/NAME for NAME.toml where left out.
+    format
+        Of the frames, where their names and first bytes do not say.
+    flow
+        The files' axis along which the cell is sheared; x where left out.
+    gradient
+        The files' axis along which the flow changes; z where left out.
+    walls
+        Types of the wall grains.
+    length
+        d̄ in the files' lengths; the mean diameter of the bulk grains where left out.
+    pressure
+        p in the files' stresses; the mean normal stress of the series, or 1, where left out.
+    strain_per_step
+        Shear strain a time step, shear rate × Δt; from the tilt of the cell or the motion of the walls where left out.
+    series
+        Table of the stress: a log, or what fix print or fix ave/time wrote.
+    shear_stress
+        Its column of the shear stress, such as -Pxz: a leading minus turns the sign; of several the mean is taken.
+    shear_force
+        Its column of the shear force on a wall instead.
+    contacts
+        File or pattern of the contacts, as dump local writes them; their columns go into source.contact_columns.
+    """
+    given = {
+        "format": format,
+        "flow": flow,
+        "gradient": gradient,
+        "wall_types": walls,
+        "length": length,
+        "pressure": pressure,
+        "strain_per_step": strain_per_step,
+        "series": None if series is None else str(series),
+        "shear_stress": shear_stress,
+        "shear_force": shear_force,
+        "contacts": contacts,
+    }
+    settings = source_config(source, {name: value for name, value in given.items() if value is not None}, set_ or [])
+    if into is None and (len(source) != 1 or source[0].suffix != ".toml"):
+        raise MicroslipError("say where the run shall be: --into RUN, such as --into runs/mine")
+    folder = run_folder(into or Path("runs") / source[0].stem, settings)
+    with only_one(folder):
+        _perform("import", folder, settings)
+    console.print(f"  go on with: microslip run {folder}", markup=False)
 
 
 @app.command

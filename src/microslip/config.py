@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from pydantic_core import ErrorDetails
 from microslip.core.errors import MicroslipError
 from microslip.data.config import Batches
 from microslip.data.files import replacing
+from microslip.data.source import Source
 from microslip.dem.config import Launch, ShearCell
 from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
@@ -26,6 +28,7 @@ from microslip.statistics.config import ActiveClusters, Bootstrap, Correlation, 
 class Config(ShearCell):
     """Sections of a run's TOML; what is left out has the default of the section's own model."""
 
+    source: Source | None = None
     launch: Launch = Launch()
     stages: Stages = Stages()
     nonaffine: Nonaffine = Nonaffine()
@@ -44,6 +47,9 @@ class Config(ShearCell):
 
     @model_validator(mode="after")
     def _fits_the_cell(self) -> Self:
+        if self.source is not None:
+            # the sections of the simulation say nothing of another program's cell, which only the files tell
+            return self._inputs_exist()
         half = min(self.cell.length, self.cell.depth) / 2
         for key in ("nonaffine.cutoff", "voxels.radius", "clusters.moran_distance", "clusters.link_distance"):
             section, name = key.split(".")
@@ -59,17 +65,22 @@ class Config(ShearCell):
                     f"ablation.radii names {radius:g}, which exceeds half the smallest periodic length, {half:g} d̄:"
                     " use a smaller one or a larger cell"
                 )
-        missing = [name for name in self.network.inputs if name not in (*self.voxels.fields, "strain_increment")]
-        if missing:
-            raise ValueError(
-                f"network.inputs names {missing[0]}, voxels.fields = {list(self.voxels.fields)} does not:"
-                f" add it there, and run `microslip voxels` again"
-            )
         if self.stages.threshold is not None and self.stages.threshold < self.recording.threshold:
             raise ValueError(
                 f"stages.threshold = {self.stages.threshold:g} is below"
                 f" recording.threshold = {self.recording.threshold:g}, so some stages would have no frames:"
                 " raise the first or lower the second"
+            )
+        if self.stages.window is not None:
+            raise ValueError("stages.window is for imported runs: a simulated run keeps its frames at turning points")
+        return self._inputs_exist()
+
+    def _inputs_exist(self) -> Self:
+        missing = [name for name in self.network.inputs if name not in (*self.voxels.fields, "strain_increment")]
+        if missing:
+            raise ValueError(
+                f"network.inputs names {missing[0]}, voxels.fields = {list(self.voxels.fields)} does not:"
+                f" add it there, and run `microslip voxels` again"
             )
         return self
 
@@ -134,6 +145,42 @@ def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dic
     return changed
 
 
+def source_config(files: Sequence[Path], given: Mapping[str, Any], overrides: Iterable[str]) -> Config:
+    """The configuration of an import: of a TOML file with a [source], or of files of frames; `given` goes before both.
+
+    Names of files are those seen from the TOML file's folder, or from here, and are kept whole.
+
+    Raises
+    ------
+    MicroslipError
+        No file, a TOML file without [source], a value out of range.
+    """
+    if not files:
+        raise MicroslipError("no SOURCE: give files of frames, or a TOML file with a [source] section")
+    content: dict[str, Any] = {}
+    folder = Path()
+    if len(files) == 1 and files[0].suffix == ".toml":
+        content, folder = read_toml(files[0]), files[0].parent
+        if not isinstance(content.get("source"), dict):
+            raise MicroslipError(f'{files[0]} has no [source] section: name the files there, files = ["dump*"]')
+    content = apply_overrides(content, overrides)
+    section = content.setdefault("source", {})
+    named = section.get("files", [])
+    section["files"] = [_whole(folder, one) for one in ([named] if isinstance(named, str) else named)]
+    if not content["source"]["files"]:
+        section["files"] = [_whole(Path(), str(one)) for one in files]
+    for name in ("series", "contacts"):
+        if section.get(name):
+            section[name] = _whole(folder, section[name])
+    whole = {name: _whole(Path(), value) if name in ("series", "contacts") else value for name, value in given.items()}
+    content["source"] = section | whole
+    return parse_config(content)
+
+
+def _whole(folder: Path, name: Any) -> Any:
+    return os.path.abspath(folder / name) if isinstance(name, str) else name
+
+
 def parse_config(content: Mapping[str, Any]) -> Config:
     """Validate; the first thing wrong becomes one sentence with key, value and remedy."""
     try:
@@ -174,6 +221,10 @@ def _description(location: list[str], model: type[BaseModel]) -> str:
 
 
 def write_config(config: Config, path: Path) -> None:
-    """Write every key with its value, so that the file stands alone; who works on the batches is no part of a run."""
+    """Write every key with its value, so that the file stands alone; who works on the batches is no part of a run.
+
+    Of an imported run the sections of the simulation are left out.
+    """
+    left_out = {"batches"} if config.source is None else {"batches", "launch", *ShearCell.model_fields}
     with replacing(path) as beside:
-        beside.write_text(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True, exclude={"batches"})))
+        beside.write_text(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True, exclude=left_out)))

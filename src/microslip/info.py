@@ -42,6 +42,14 @@ def _cell(run: Run) -> list[str]:
     lengths = " × ".join(f"{length:.3g}" for length in attributes["box"])
     n_walls = int((run.grains["kind"] > 0).sum())
     n = run.grains.sizes["grain"]
+    if attributes.get("imported"):
+        known = f", I = {attributes['inertial_number']:.2g}" if "inertial_number" in attributes else ", I not known"
+        files = ", ".join(attributes["source"]["files"])
+        return [
+            f"cell: {n} grains ({n_walls} in the walls), {lengths} d̄{known}",
+            f"  imported from {files} ({attributes['engine']}), positions known to"
+            f" {attributes['position_resolution']:.2g} d̄, strain by {attributes['strain_from']}",
+        ]
     lines = [f"cell: {n} grains ({n_walls} in the walls), {lengths} d̄, seed {attributes['seed']}"]
     return [*lines, f"  {describe(attributes)}"] if "inertial_number" in attributes else lines
 

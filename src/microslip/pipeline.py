@@ -14,15 +14,19 @@ from typing import Any
 from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
 from microslip.data.provenance import digest_output, fingerprint, read_provenance, record_step, versions
+from microslip.data.readers.sources import find_files
 from microslip.data.run import Run
+from microslip.data.source import Source
 from microslip.steps.ablating import ablate_step
 from microslip.steps.common import Advance, Say
 from microslip.steps.explaining import explain_step
+from microslip.steps.importing import import_step
 from microslip.steps.learning import train_step
 from microslip.steps.measuring import fields_step, voxels_step
 from microslip.steps.searching import search_step
-from microslip.steps.shearing import simulate_step, stages_step
+from microslip.steps.shearing import simulate_step
 from microslip.steps.showing import figures_step, report_step
+from microslip.steps.staging import stages_step
 from microslip.steps.statistics import statistics_step
 
 
@@ -59,6 +63,15 @@ STEPS = {
     step.verb: step
     for step in (
         Step("simulate", "shearing the cell", _DEM, (), ("trajectory.zarr",), simulate_step),
+        Step(
+            "import",
+            "reading another program's files",
+            ("source",),
+            (),
+            ("trajectory.zarr",),
+            import_step,
+            in_run=False,
+        ),
         Step(
             "stages",
             "finding stages",
@@ -122,6 +135,12 @@ STEPS = {
 # What `microslip run` does, in order.
 RUN_STEPS = tuple(verb for verb, step in STEPS.items() if step.in_run)
 
+
+def run_steps(config: Config) -> tuple[str, ...]:
+    """The steps of `microslip run`: those of an imported run begin with its import."""
+    return RUN_STEPS if config.source is None else ("import", *RUN_STEPS[1:])
+
+
 # These show what there is; the others need every input.
 _SHOWS_WHAT_EXISTS = ("figures", "report")
 
@@ -146,6 +165,10 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
         An input is missing, or what the step itself finds wrong.
     """
     step = STEPS[verb]
+    if verb == "simulate" and config.source is not None:
+        raise MicroslipError(
+            f"{folder} was imported from {', '.join(config.source.files)}: there is nothing to simulate"
+        )
     mark = _mark(step, folder, config)
     if _done(step, folder, mark):
         return False
@@ -194,10 +217,20 @@ def _mark(step: Step, folder: Path, config: Config) -> str:
         if (folder / name).exists():
             inputs[name] = digest_output(folder / name)
         elif step.verb not in _SHOWS_WHAT_EXISTS:
-            maker = next(other.verb for other in STEPS.values() if name.split("/")[0] in other.outputs)
+            makers = [STEPS[other] for other in run_steps(config)] + list(STEPS.values())
+            maker = next(other.verb for other in makers if name.split("/")[0] in other.outputs)
             raise MicroslipError(f"{folder / name} is missing: run `microslip {maker} {folder}` first")
+    if step.verb == "import" and config.source is not None:
+        inputs |= _digest_source(config.source)
     edition = [step.edition] if step.edition > 1 else []
     return fingerprint([{name: _section(config, name) for name in step.sections}, inputs, *edition])
+
+
+def _digest_source(source: Source) -> dict[str, str]:
+    """Size and age of another program's files: to read them whole would cost as much as the import."""
+    patterns = [*source.files, *(name for name in (source.series, source.contacts) if name)]
+    stats = {path: path.stat() for path in find_files(patterns)}
+    return {str(path): f"{stat.st_size} {stat.st_mtime_ns}" for path, stat in stats.items()}
 
 
 def check_overrides(verb: str, overrides: Iterable[str]) -> None:

@@ -18,8 +18,8 @@ class Frame:
     `step`: a number that rises from frame to frame. `columns`: arrays of one value per grain under LAMMPS' names: id,
     type, x y z, xs ys zs (shares of the edges), xu yu zu (unwrapped), xsu ysu zsu (both), ix iy iz (periods to add),
     radius, diameter. `where`: file and place, for messages. `origin` and `edges`: lower corner and edge vectors of the
-    cell, one a row; None where the file holds no cell. `periodic`: None where the file does not say. `strain`: where the
-    file tells it.
+    cell, one a row; None where the file holds no cell. `periodic`: None where the file does not say. `strain`: where
+    the file tells it. `first_line`: that of the first grain in a text. `read`: share of the file that has been read.
     """
 
     step: int
@@ -29,6 +29,8 @@ class Frame:
     edges: Float64[np.ndarray, "3 3"] | None = None
     periodic: tuple[bool, bool, bool] | None = None
     strain: float | None = None
+    first_line: int | None = None
+    read: float = 1.0
 
     @property
     def n_grains(self) -> int:
@@ -69,8 +71,8 @@ def places(frame: Frame) -> Places:
             break
     else:
         raise MicroslipError(
-            f"{frame.where} holds the columns {', '.join(columns)}: there are no x y z, xu yu zu, xs ys zs or xsu ysu zsu"
-            " among them; name them with source.columns, or write them"
+            f"{frame.where} holds the columns {', '.join(columns)}: there are no x y z, xu yu zu, xs ys zs or xsu ysu"
+            " zsu among them; name them with source.columns, or write them"
         )
     written = np.stack([np.asarray(columns[name]) for name in names], axis=1)
     position = written.astype(float)

@@ -43,9 +43,9 @@ class Run:
 
     @property
     def box(self) -> Box:
-        """Lx, Ly and the undeformed height H₀ [d̄], periodic in x and y."""
-        lengths = check_store(self.folder / "trajectory.zarr").attrs["box"]
-        return Box(tuple(lengths))  # type: ignore[arg-type]
+        """Lx, Ly and the undeformed height H₀ [d̄], periodic in x and y, or as an imported run says; not tilted."""
+        attributes = check_store(self.folder / "trajectory.zarr").attrs
+        return Box(tuple(attributes["box"]), tuple(attributes.get("periodic", (True, True, False))))  # type: ignore[arg-type]
 
     @property
     def attributes(self) -> dict[str, Any]:

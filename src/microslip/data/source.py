@@ -38,8 +38,8 @@ class Source(Settings):
     )
     origin: float | None = Field(
         None,
-        description="gradient coordinate that becomes z = 0; left out: inner face of the bottom wall, else lower face of"
-        " the cell",
+        description="gradient coordinate that becomes z = 0; left out: inner face of the bottom wall, else lower face"
+        " of the cell",
     )
 
     length: float | None = Field(None, gt=0, description="d̄; left out: the mean diameter of the bulk grains")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ CONTACT_VALUES = {
     "grain_energy": ("float32", "p d**3", "half the elastic energy of the grain's contacts"),
     "n_contacts": ("uint16", "", "contacts of the grain"),
 }
+KEPT = (*CONTACT_VALUES, "cell_volume")
 COMPONENT_NAMES = ["xx", "yy", "zz", "xy", "xz", "yz"]
 
 SAMPLES_PER_CHUNK = 16_384
@@ -40,14 +41,21 @@ def create_trajectory(
     diameter: Float64[np.ndarray, "grain"],
     kind: Int64[np.ndarray, "grain"],
     attributes: Mapping[str, Any],
+    ids: Int64[np.ndarray, "grain"] | None = None,
+    kept: Collection[str] = KEPT,
 ) -> None:
-    """An empty trajectory of these grains: diameters [d̄], kind 0 bulk, 1 bottom wall, 2 top wall, ids from 1."""
+    """An empty trajectory of these grains: diameters [d̄], kind 0 bulk, 1 bottom wall, 2 top wall, ids from 1.
+
+    `kept` names what frames hold besides positions, out of `KEPT`.
+    """
     store = create_store(path, attributes)
     n = len(diameter)
     grains = store.create_group("grains")
     add_array(grains, "diameter", ["grain"], (n,), "float64", "d", "grain diameter")[:] = diameter
     add_array(grains, "kind", ["grain"], (n,), "int8", "", "0 bulk, 1 bottom wall, 2 top wall")[:] = kind.astype("int8")
-    add_array(grains, "id", ["grain"], (n,), "int64", "", "the engine's own number")[:] = np.arange(1, n + 1)
+    add_array(grains, "id", ["grain"], (n,), "int64", "", "the engine's own number")[:] = (
+        np.arange(1, n + 1) if ids is None else ids
+    )
     series = store.create_group("series")
     for name, (unit, description) in SERIES.items():
         add_array(series, name, ["sample"], (0,), "float64", unit, description, per_chunk=SAMPLES_PER_CHUNK)
@@ -64,6 +72,8 @@ def create_trajectory(
         per_chunk=max(1, FRAME_CHUNK_BYTES // (n * 24)),
     )
     for name, (dtype, unit, description) in CONTACT_VALUES.items():
+        if name not in kept:
+            continue
         tensor = name == "grain_stress"
         shape = (0, n, len(COMPONENT_NAMES)) if tensor else (0, n)
         entry = math.prod(shape[1:]) * np.dtype(dtype).itemsize
@@ -79,16 +89,17 @@ def create_trajectory(
         )
         if tensor:
             values.attrs["components"] = COMPONENT_NAMES
-    add_array(
-        frames,
-        "cell_volume",
-        ["frame", "grain"],
-        (0, n),
-        "float32",
-        "d**3",
-        "radical Voronoi cell, NaN where not asked for",
-        per_chunk=max(1, FRAME_CHUNK_BYTES // (n * 4)),
-    )
+    if "cell_volume" in kept:
+        add_array(
+            frames,
+            "cell_volume",
+            ["frame", "grain"],
+            (0, n),
+            "float32",
+            "d**3",
+            "radical Voronoi cell, NaN where not asked for",
+            per_chunk=max(1, FRAME_CHUNK_BYTES // (n * 4)),
+        )
 
 
 class TrajectoryWriter:
@@ -99,8 +110,7 @@ class TrajectoryWriter:
         self.series = {name: self._array(f"series/{name}") for name in SERIES}
         self.frame_sample = self._array("frames/sample")
         self.position = self._array("frames/position")
-        self.contact_values = {name: self._array(f"frames/{name}") for name in CONTACT_VALUES}
-        self.cell_volume = self._array("frames/cell_volume")
+        self.kept = {name: self._array(f"frames/{name}") for name in KEPT if f"frames/{name}" in self.store}
 
     def _array(self, name: str) -> zarr.Array:
         array = self.store[name]
@@ -125,9 +135,20 @@ class TrajectoryWriter:
         append(self.position, position)
         if values is not None:
             for name, columns in (("grain_stress", np.s_[:6]), ("grain_energy", 6), ("n_contacts", 7)):
-                append(self.contact_values[name], values[:, :, columns])
+                if name in self.kept:
+                    append(self.kept[name], values[:, :, columns])
         self._resize_frames(self.position.shape[0])
         append(self.frame_sample, sample)
+
+    def add_grains(
+        self, diameter: Float64[np.ndarray, "grain"], kind: Int64[np.ndarray, "grain"], ids: Int64[np.ndarray, "grain"]
+    ) -> None:
+        """Append grains that earlier frames do not hold: their positions and values are NaN there, their contacts 0."""
+        for name, values in (("diameter", diameter), ("kind", kind.astype("int8")), ("id", ids)):
+            append(self._array(f"grains/{name}"), values)
+        n = self._array("grains/id").shape[0]
+        for array in (self.position, *self.kept.values()):
+            array.resize((array.shape[0], n, *array.shape[2:]))
 
     def cut(self, n_samples: int, n_frames: int) -> None:
         """Keep the first samples and frames only."""
@@ -137,5 +158,5 @@ class TrajectoryWriter:
         self._resize_frames(n_frames)
 
     def _resize_frames(self, n_frames: int) -> None:
-        for array in (self.position, *self.contact_values.values(), self.cell_volume):
+        for array in (self.position, *self.kept.values()):
             array.resize((n_frames, *array.shape[1:]))

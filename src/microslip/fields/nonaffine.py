@@ -200,8 +200,8 @@ def d2min(
         raise MicroslipError(f"`of` marks {of.size} grains, the frames hold {len(reference)}: give one mark per grain")
     check_positions(current, box, cutoff)
     cells = sort_into_cells(reference, box, cutoff)
-    # what the cell does, its copies do too: relative to it, a motion is the same for all copies of a grain; being affine,
-    # it is no part of D²min, and is given back to the gradient below
+    # what the cell does, its copies do too: relative to it, a motion is the same for all copies of a grain; being
+    # affine, it is no part of D²min, and is given back to the gradient below
     of_cell = box.gradient_to(end_box) if end_box is not None else np.zeros((3, 3))
     displacement = current - reference - reference @ of_cell.T
     farthest = np.abs(displacement).max(axis=0, initial=0.0)

@@ -147,13 +147,13 @@ def _voxels_of(run: Run, config: Config, spacing: float, radius: float) -> Itera
     shape = place_nodes(box, spacing).shape
     for start in range(0, len(increments), STAGES_PER_BATCH):
         some = slice(start, min(start + STAGES_PER_BATCH, len(increments)))
-        positions = read_starts(run, some)
+        starts = read_starts(run, some)
         channels: list[np.ndarray] = []
         for name in config.network.inputs:
             if name == "strain_increment":
-                grids = np.broadcast_to(increments[some, None, None, None], (len(positions), *shape))
+                grids = np.broadcast_to(increments[some, None, None, None], (len(starts), *shape))
             else:
-                grids = coarse_grain_rows(box, positions, grain_values(run, name, some), spacing, radius)
+                grids = coarse_grain_rows(box, starts, grain_values(run, name, some), spacing, radius)
             channels.append(on_scale(name, grids, config.training.floor, config.training.transform))
         yield np.stack(channels, axis=1)
 

@@ -28,7 +28,7 @@ from microslip.statistics.tables import (
     quantities,
 )
 from microslip.steps.common import Say
-from microslip.steps.frames import read_frames
+from microslip.steps.frames import boxes, read_frames
 
 # Stages whose wide rows are read at a time.
 STAGES_AT_A_TIME = 512
@@ -124,16 +124,20 @@ def write_correlations(
 def write_pair_correlation(run: Run, config: Config, say: Say) -> None:
     """g(r) of the bulk grains, averaged over evenly spaced frames, and its minima."""
     settings, target = config.correlation, run.folder / "statistics"
+    if not all(run.box.periodic[:2]):
+        say("no g(r): it is normalised for cells that repeat in x and y")
+        return
     starts = run.stages["start_frame"].to_numpy()
     spread = np.linspace(0, len(starts) - 1, min(settings.pair_frames, len(starts))).round().astype(int)
     chosen = np.unique(starts[spread])
     bulk = run.grains["kind"].to_numpy() == 0
     found = []
     for frame in chosen:
-        position = read_frames(run.frames["position"], np.array([frame]))[int(frame)][bulk]
-        farthest = min(settings.farthest, run.box.half_period, float(np.ptp(position[:, 2])))
+        position, box = read_frames(run.frames["position"], np.array([frame]))[int(frame)][bulk], boxes(run)(int(frame))
+        position = position[np.isfinite(position).all(axis=1)]
+        farthest = min(settings.farthest, box.half_period, float(np.ptp(position[:, 2])))
         n_bins = int(farthest / settings.pair_bin_width + 1e-9)
-        found.append(pair_correlation(position, run.box, np.arange(n_bins + 1) * settings.pair_bin_width))
+        found.append(pair_correlation(position, box, np.arange(n_bins + 1) * settings.pair_bin_width))
     n_bins = min(len(one.r) for one in found)
     r, g = found[0].r[:n_bins], np.mean([one.g[:n_bins] for one in found], axis=0)
     first, second = find_minima(r, g)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
+from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 
@@ -72,11 +74,32 @@ def read_frames(values: xr.DataArray, frames: np.ndarray) -> dict[int, np.ndarra
     return dict(zip(wanted.tolist(), found, strict=True))
 
 
-def read_starts(run: Run, batch: slice) -> list[np.ndarray]:
-    """Positions of the grains at the start of each stage of a batch."""
+def boxes(run: Run) -> Callable[[int], Box]:
+    """The cell in each frame: the run's own, or another in every frame where an imported cell deforms."""
+    whole, frames = run.box, run.frames
+    if "cell" not in frames:
+        return lambda frame: whole
+    cells = frames["cell"].to_numpy()
+    return lambda frame: Box(tuple(cells[frame, :3]), whole.periodic, float(cells[frame, 3]))
+
+
+class Start(NamedTuple):
+    """The start of a stage: positions (grain, axis) [d̄], NaN of grains that are not there, and the cell."""
+
+    position: np.ndarray
+    box: Box
+
+    @property
+    def here(self) -> np.ndarray:
+        """Which grains are there."""
+        return np.asarray(np.isfinite(self.position).all(axis=1))
+
+
+def read_starts(run: Run, batch: slice) -> list[Start]:
+    """The start of each stage of a batch."""
     start = run.stages["start_frame"].iloc[batch].to_numpy()
-    frames = read_frames(run.frames["position"], start)
-    return [frames[frame] for frame in start.tolist()]
+    frames, box = read_frames(run.frames["position"], start), boxes(run)
+    return [Start(frames[frame], box(frame)) for frame in start.tolist()]
 
 
 def every_frame(values: xr.DataArray, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:

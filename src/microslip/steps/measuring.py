@@ -16,7 +16,7 @@ from microslip.data.batches import batched_store
 from microslip.data.run import Run
 from microslip.data.store import CHUNK_BYTES, add_array, create_store
 from microslip.steps.common import Advance, Say, array
-from microslip.steps.frames import check_grains, elsewhere, every_frame, read_frames, read_starts
+from microslip.steps.frames import Start, boxes, check_grains, elsewhere, every_frame, read_frames, read_starts
 
 # Name, type, unit and description of one value per stage and grain. Single precision has more digits than these mean.
 FIELDS = {
@@ -42,9 +42,11 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     first = read_frames(run.frames["position"], stages["start_frame"].to_numpy()[:1])
     reference = next(iter(first.values()))
     cutoff = config.nonaffine.cutoff
+    there = np.isfinite(reference).all(axis=1)
+    reference = reference[there]
     try:
         resolution = float(run.attributes.get("position_resolution", 0)) or position_resolution(reference)
-        floor = precision_floor(reference, run.box, resolution, cutoff, bulk)
+        floor = precision_floor(reference, boxes(run)(next(iter(first))), resolution, cutoff, bulk[there])
     except MicroslipError as problem:
         raise MicroslipError(f"frame {next(iter(first))}: {problem}") from None
 
@@ -78,7 +80,8 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         say(f"{those} are undefined: fewer than 4 neighbours, or neighbours in a plane")
     for name, key in (("delta_energy", "contacts"), ("packing_fraction", "cell_volumes")):
         if np.isnan(some[name].to_numpy()).all():
-            say(f"no {name.replace('_', ' ')}: the frames were kept with recording.{key} = false")
+            why = f"the frames were kept with recording.{key} = false"
+            say(f"no {name.replace('_', ' ')}: {'the import has none' if run.attributes.get('imported') else why}")
 
 
 def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: slice) -> None:
@@ -87,7 +90,7 @@ def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: sli
     from microslip.fields.nonaffine import d2min
     from microslip.fields.strain import displacement_without_shear, local_strain
 
-    box, grains, frames = run.box, run.grains, run.frames
+    box, grains, frames = boxes(run), run.grains, run.frames
     kind = grains["kind"].to_numpy()
     bulk = kind == 0
     ends = run.stages[["start_frame", "end_frame"]].iloc[batch].to_numpy()
@@ -96,15 +99,25 @@ def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: sli
     sigma1 = {frame: major_principal_stress(one) for frame, one in stress.items()}
     energy = read_frames(frames["grain_energy"], ends) if "grain_energy" in frames else {}
     found = {name: np.full((len(ends), len(bulk)), np.nan) for name in FIELDS}
-    displacement = np.empty((len(ends), len(bulk), 3), dtype=np.float32)
+    displacement = np.full((len(ends), len(bulk), 3), np.nan, dtype=np.float32)
     for row, (start, end) in enumerate(ends.tolist()):
+        # tracked grains come and go: those that both frames hold have a motion
+        both = np.isfinite(position[start]).all(axis=1) & np.isfinite(position[end]).all(axis=1)
+        before, after, start_box, end_box = position[start][both], position[end][both], box(start), box(end)
+        of_cell = start_box.gradient_to(end_box) if start_box.periodic[2] else None
         try:
-            motion = d2min(position[start], position[end], box, cutoff, bulk)
-            displacement[row] = displacement_without_shear(position[start], position[end], kind)
+            motion = d2min(before, after, start_box, cutoff, bulk[both], end_box)
+            displacement[row][both] = displacement_without_shear(before, after, kind[both], of_cell)
         except MicroslipError as problem:
             raise MicroslipError(f"stage {batch.start + row}, from frame {start} to {end}: {problem}") from None
-        found["d2min"][row], found["n_neighbours"][row] = motion.d2min, motion.n_neighbours
-        found["shear_strain"][row], found["volumetric_strain"][row] = local_strain(motion.gradient)
+        strain, dilation = local_strain(motion.gradient)
+        for name, values in (
+            ("d2min", motion.d2min),
+            ("n_neighbours", motion.n_neighbours),
+            ("shear_strain", strain),
+            ("volumetric_strain", dilation),
+        ):
+            found[name][row][both] = values
         if sigma1:
             found["delta_sigma1"][row] = sigma1[end] - sigma1[start]
         if energy:
@@ -115,7 +128,8 @@ def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: sli
     for name, (dtype, *_) in FIELDS.items():
         if name != "n_neighbours":
             found[name][:, ~bulk] = np.nan
-        array(group, name)[batch] = found[name].astype(dtype)
+        # a grain that is not there has no neighbours
+        array(group, name)[batch] = (np.nan_to_num(found[name]) if dtype == "int32" else found[name]).astype(dtype)
     array(group, "displacement")[batch] = displacement
     medians = [np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.inf for row in found["d2min"]]
     array(group, "below_floor")[batch] = (np.array(medians) < noise).astype("int8")
@@ -173,10 +187,10 @@ def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
 def measure_voxels(run: Run, names: tuple[str, ...], spacing: float, radius: float, path: Path, batch: slice) -> None:
     """One batch of stages of `voxels.zarr`."""
     group = zarr.open_group(path, mode="r+")
-    positions = read_starts(run, batch)
+    starts = read_starts(run, batch)
     for name in names:
         rows = grain_values(run, name, batch)
-        array(group, name)[batch] = coarse_grain_rows(run.box, positions, rows, spacing, radius)
+        array(group, name)[batch] = coarse_grain_rows(run.box, starts, rows, spacing, radius)
 
 
 def grain_values(run: Run, name: str, batch: slice) -> np.ndarray:
@@ -191,11 +205,14 @@ def grain_values(run: Run, name: str, batch: slice) -> np.ndarray:
     return rows
 
 
-def coarse_grain_rows(
-    box: Box, positions: list[np.ndarray], rows: np.ndarray, spacing: float, radius: float
-) -> np.ndarray:
-    """The voxels of some stages, shape (stage, x, y, z)."""
+def coarse_grain_rows(box: Box, starts: list[Start], rows: np.ndarray, spacing: float, radius: float) -> np.ndarray:
+    """The voxels of some stages, shape (stage, x, y, z); a cell that changed is stretched back onto the run's own."""
     from microslip.grids.coarse import coarse_grain
 
-    grids = [coarse_grain(position, row, box, spacing, radius) for position, row in zip(positions, rows, strict=True)]
-    return np.stack([grid.values for grid in grids]).astype(np.float32)
+    grids = []
+    for start, row in zip(starts, rows, strict=True):
+        stretch = np.asarray(box.lengths) / np.asarray(start.box.lengths)
+        stretched = Box(box.lengths, box.periodic, start.box.tilt * stretch[0])
+        here = start.here
+        grids.append(coarse_grain(start.position[here] * stretch, row[here], stretched, spacing, radius).values)
+    return np.stack(grids).astype(np.float32)

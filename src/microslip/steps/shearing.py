@@ -1,12 +1,10 @@
-"""From loose grains to a table of stages."""
+"""From loose grains to a sheared cell."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from microslip.config import Config
-from microslip.core.errors import MicroslipError
-from microslip.data.files import write_table
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say, describe
 
@@ -42,25 +40,3 @@ def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Sa
     say(f"prepared at a solid fraction of {prepared['solid_fraction']:.4f} and a height of {prepared['height']:.2f} d̄")
     say(f"{grain_steps / 1e6:.2f} million grain-steps per second of shear, recording included")
     return {"seconds": seconds["prepare"] + seconds["shear"], "grain_steps_per_second": round(grain_steps)}
-
-
-def stages_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
-    """Find stick and slip stages."""
-    from microslip.events.stages import attach_frames, detect_stages
-
-    series, recording = run.series, config.recording
-    table = detect_stages(
-        series["strain"].to_numpy(),
-        series["stress"].to_numpy(),
-        config.stage_threshold,
-        None if recording.smoothing == "none" else (recording.smoothing, recording.smoothing_span),
-        config.first_stage_sample,
-    )
-    if table.empty:
-        raise MicroslipError(
-            f"no stage found: the stress never swings by more than stages.threshold = {config.stage_threshold:g}"
-            f" after a strain of loading.warm_up = {config.loading.warm_up:g}: lower the threshold or shear longer"
-        )
-    table = attach_frames(table, run.frames["sample"].to_numpy())
-    write_table(run.folder / "stages.csv", table)
-    say(f"{len(table)} stages, {int((table['kind'] == 'slip').sum())} of them slips")

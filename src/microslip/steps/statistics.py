@@ -148,12 +148,12 @@ def measure_correlation(run: Run, edges: np.ndarray, path: Path, batch: slice) -
     """One batch of stages of `correlation.zarr`; NaN where D²min is the same everywhere or nowhere known."""
     from microslip.statistics.correlation import spatial_correlation
 
-    box, found = run.box, np.full((batch.stop - batch.start, len(edges) - 1), np.nan)
+    found = np.full((batch.stop - batch.start, len(edges) - 1), np.nan)
     rows = run.fields["d2min"][batch].to_numpy()
-    for row, (position, values) in enumerate(zip(read_starts(run, batch), rows, strict=True)):
+    for row, (start, values) in enumerate(zip(read_starts(run, batch), rows, strict=True)):
         known = values[np.isfinite(values)]
         if len(known) > 1 and known.max() > known.min():
-            found[row] = spatial_correlation(position, values, box, edges).correlation
+            found[row] = spatial_correlation(start.position, values, start.box, edges).correlation
     array(zarr.open_group(path, mode="r+"), "correlation")[batch] = found
 
 
@@ -164,7 +164,7 @@ def measure_clusters(run: Run, settings: ActiveClusters, path: Path, batch: slic
     from microslip.statistics.fractal import log_moments
     from microslip.statistics.moran import moran_i
 
-    box, diameter, n = run.box, run.grains["diameter"].to_numpy(), batch.stop - batch.start
+    diameter, n = run.grains["diameter"].to_numpy(), batch.stop - batch.start
     group = zarr.open_group(path, mode="r+")
     fields = run.fields
     rows = {field: fields[field][batch].to_numpy() for field in {field for field, _ in MEANS.values()}}
@@ -174,7 +174,7 @@ def measure_clusters(run: Run, settings: ActiveClusters, path: Path, batch: slic
         name: np.zeros((n, array(group, name).shape[1]), array(group, name).dtype)
         for name in ("label", "size", "radius", "log_moments")
     }
-    for row, position in enumerate(read_starts(run, batch)):
+    for row, (position, box) in enumerate(read_starts(run, batch)):
         values = rows["d2min"][row]
         try:
             active = active_grains(values, settings.fraction)

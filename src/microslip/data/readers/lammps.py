@@ -10,7 +10,7 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame
-from microslip.data.readers.lines import Lines, open_lines
+from microslip.data.readers.lines import Lines, Unfinished, open_lines
 from microslip.data.readers.numbers import parse_numbers
 
 WHOLE = {"id", "type", "mol", "ix", "iy", "iz"}
@@ -36,10 +36,8 @@ class Block:
     tilted: bool
     boundary: tuple[str, ...]
     where: str
-
-
-class Unfinished(Exception):
-    """A file that ends within a frame."""
+    first_line: int
+    read: float
 
 
 def read_blocks(path: Path, names: Collection[str]) -> Iterator[Block]:
@@ -60,7 +58,7 @@ def read_blocks(path: Path, names: Collection[str]) -> Iterator[Block]:
             if not line.strip():
                 continue
             where = f"{path}, frame {number}"
-            step, block, size = _read_block(lines, line, where, names, labels, guess)
+            block, size = _read_block(lines, line, where, names, labels, guess)
             labels, guess = block.labels, size + size // 8
             yield block
             number += 1
@@ -79,10 +77,11 @@ def _next(lines: Lines) -> bytes:
 
 def _read_block(
     lines: Lines, line: bytes, where: str, names: Collection[str], labels: tuple[str, ...] | None, guess: int
-) -> tuple[int, Block, int]:
+) -> tuple[Block, int]:
     step, n_rows = None, None
     bounds: list[list[float]] = []
-    tilted, boundary = False, ()
+    tilted = False
+    boundary: tuple[str, ...] = ()
     while True:
         item = _item(lines, line, where)
         if item == "TIMESTEP":
@@ -110,8 +109,8 @@ def _read_block(
         raise _fail(
             lines,
             where,
-            f"the columns are {' '.join(own)}, those of the frame before {' '.join(labels)}: import the two parts of the"
-            " file as two runs",
+            f"the columns are {' '.join(own)}, those of the frame before {' '.join(labels)}: import the two parts of"
+            " the file as two runs",
         )
     if step is None or n_rows is None:
         raise _fail(lines, where, "the header lacks ITEM: TIMESTEP or ITEM: NUMBER OF …: the file is damaged")
@@ -131,7 +130,7 @@ def _read_block(
                 " damaged, or two programs wrote into it"
             ) from None
         raise
-    return step, Block(step, own, columns, bounds, tilted, boundary, place), len(body)
+    return Block(step, own, columns, bounds, tilted, boundary, place, first_row, lines.read), len(body)
 
 
 def _labels(item: str) -> tuple[str, ...]:
@@ -181,7 +180,8 @@ def cell_of(block: Block) -> tuple[np.ndarray, np.ndarray]:
     lengths = high - low
     if not (lengths > 0).all():
         raise MicroslipError(
-            f"{block.where}: the box measures {' × '.join(f'{length:g}' for length in lengths)}: it has shrunk to nothing"
+            f"{block.where}: the box measures {' × '.join(f'{length:g}' for length in lengths)}: it has shrunk to"
+            " nothing"
         )
     return low, np.array([[lengths[0], 0, 0], [xy, lengths[1], 0], [xz, yz, lengths[2]]], dtype=float)
 
@@ -194,4 +194,13 @@ def read_lammps(path: Path, names: Collection[str] = GRAIN_NAMES) -> Iterator[Fr
             origin, edges = cell_of(block)
         flags = [word[:1] == "p" for word in block.boundary]
         periodic = (flags[0], flags[1], flags[2]) if len(flags) == 3 else None
-        yield Frame(block.step, block.columns, block.where, origin, edges, periodic)
+        yield Frame(
+            block.step,
+            block.columns,
+            block.where,
+            origin,
+            edges,
+            periodic,
+            first_line=block.first_line,
+            read=block.read,
+        )

@@ -19,14 +19,27 @@ LONGEST_LINE = 2**20
 NEWLINE = ord("\n")
 
 
+class Unfinished(Exception):
+    """A file that ends within a frame."""
+
+
 class Lines:
     """A stream of text with one place in it, `line` being the number of the next line, from 1."""
 
-    def __init__(self, stream: BufferedReader | gzip.GzipFile, name: str) -> None:
-        self._stream, self.name = stream, name
+    def __init__(self, file: BufferedReader, name: str) -> None:
+        packed = file.read(2) == b"\x1f\x8b"
+        self._size = max(1, file.seek(0, 2))
+        file.seek(0)
+        self._file, self.name = file, name
+        self._stream = gzip.GzipFile(fileobj=file) if packed else file
         self._data, self._at, self._start = b"", 0, 0
         self._ended = False
         self.line = 1
+
+    @property
+    def read(self) -> float:
+        """Share of the file that has been read."""
+        return min(1.0, self._file.tell() / self._size)
 
     def _more(self, least: int = PIECE) -> bool:
         if self._ended:
@@ -114,9 +127,7 @@ def open_lines(path: Path) -> Iterator[Lines]:
         The file is missing, a folder, or may not be read.
     """
     with open_bytes(path) as stream:
-        packed = stream.read(2) == b"\x1f\x8b"
-        stream.seek(0)
-        yield Lines(gzip.GzipFile(fileobj=stream) if packed else stream, str(path))
+        yield Lines(stream, str(path))
 
 
 @contextmanager

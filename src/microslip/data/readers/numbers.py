@@ -91,14 +91,14 @@ def _explained(
         words = row.split()
         if len(words) != len(labels):
             return MicroslipError(
-                f"{where}, line {first_line + number}: {len(words)} values stand there, and {len(labels)} columns are named"
+                f"{where}, line {first_line + number}: {len(words)} values stand there, and {len(labels)} columns are"
+                " named"
             )
         for label, word in zip(labels, words, strict=True):
             if label in wanted and not _is_number(word, label in whole):
                 kind = "whole number" if label in whole else "number"
-                return MicroslipError(
-                    f"{where}, line {first_line + number}: {label} is {word[:40].decode('utf-8', 'replace')!r}, not a {kind}"
-                )
+                some = word[:40].decode("utf-8", "replace")
+                return MicroslipError(f"{where}, line {first_line + number}: {label} is {some!r}, not a {kind}")
     return MicroslipError(f"{where}, from line {first_line}: the rows cannot be read ({problem})")
 
 

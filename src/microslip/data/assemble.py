@@ -1,0 +1,316 @@
+"""Frames of another program → `trajectory.zarr`: grains told apart by id, unwrapped, in our axes and units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from microslip.core.box import Box
+from microslip.core.errors import MicroslipError
+from microslip.data.frame import Frame, Places, places
+from microslip.data.layout import Cell, Layout, lay_out
+from microslip.data.source import Source
+from microslip.data.trajectory import TrajectoryWriter, create_trajectory
+
+# Frames are written this many bytes of positions at a time, as whole chunks.
+BUFFER_BYTES = 2**24
+
+# Called with a frame, the layout, the frame's cell, centres and diameters of its grains [d̄].
+OfFrame = Callable[[Frame, Layout, Cell, np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass
+class Assembled:
+    """What was read, frame by frame, in the file's steps and our lengths.
+
+    `step`, `strain_told` (NaN where the file tells none), `tilt` [d̄], counted on over whole Lx; `wall_shift`, how far
+    the top wall has moved along x against the bottom wall [d̄], NaN without walls; `lengths` of the cell [d̄]; `notes`:
+    sentences on what was met.
+    """
+
+    layout: Layout
+    step: list[int] = field(default_factory=list)
+    strain_told: list[float] = field(default_factory=list)
+    tilt: list[float] = field(default_factory=list)
+    lengths: list[tuple[float, float, float]] = field(default_factory=list)
+    wall_shift: list[float] = field(default_factory=list)
+    n_missing: int = 0
+    n_grains: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def cut(self, n_frames: int) -> None:
+        """Forget what follows the first frames."""
+        for of_frame in (self.step, self.strain_told, self.tilt, self.lengths, self.wall_shift):
+            del of_frame[n_frames:]
+
+
+class _Grains:
+    """Which row of the store a grain has, found by its id; rows are given in the order of first appearance."""
+
+    def __init__(self) -> None:
+        self.ids = np.empty(0, dtype=np.int64)
+        self._sorted, self._row = self.ids, self.ids
+        self._last_ids, self._last_rows = self.ids, self.ids
+
+    def rows(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the frame's grains, and which of its grains are new.
+
+        Raises
+        ------
+        MicroslipError
+            A grain stands twice in the frame; there are no ids and the number of grains changes.
+        """
+        ids = frame.columns.get("id")
+        if ids is None:
+            ids = np.arange(1, frame.n_grains + 1)
+            if len(self.ids) and len(self.ids) != frame.n_grains:
+                raise MicroslipError(
+                    f"{frame.where} holds {frame.n_grains} grains, the frames before {len(self.ids)}, and no ids tell"
+                    " which: write the column id"
+                )
+        ids = np.asarray(ids, dtype=np.int64)
+        # most programs write the same grains in the same order
+        if np.array_equal(ids, self._last_ids):
+            return self._last_rows, np.empty(0, dtype=np.int64)
+        named, times = np.unique(ids, return_counts=True)
+        if (times > 1).any():
+            raise MicroslipError(
+                f"{frame.where} holds grain {named[times > 1][0]} {times[times > 1][0]} times: an id names one grain"
+            )
+        place = np.searchsorted(self._sorted, ids)
+        known = place < len(self._sorted)
+        known[known] = self._sorted[place[known]] == ids[known]
+        new = np.flatnonzero(~known)
+        self.ids = np.concatenate([self.ids, ids[new]])
+        order = np.argsort(self.ids, kind="stable")
+        self._sorted, self._row = self.ids[order], order
+        rows = self._row[np.searchsorted(self._sorted, ids)]
+        self._last_ids, self._last_rows = ids, rows
+        return rows, new
+
+
+class _Unwrapping:
+    """Grains followed across the faces of the cell, where the file wraps them and does not count how often."""
+
+    def __init__(self) -> None:
+        self._position = np.empty((0, 3))
+        self._box: Box | None = None
+
+    def follow(self, rows: np.ndarray, position: np.ndarray, box: Box) -> np.ndarray:
+        """The copy of each grain that is nearest to where its last place would have gone with the cell."""
+        n = int(rows.max(initial=-1)) + 1
+        if n > len(self._position):
+            self._position = np.concatenate([self._position, np.full((n - len(self._position), 3), np.nan)])
+        if self._box is not None:
+            self._position = self._position + self._position @ self._box.gradient_to(box).T
+        last = self._position[rows]
+        known = np.isfinite(last).all(axis=1)
+        followed = position.copy()
+        apart = position[known] - last[known]
+        # whole edges of the cell, so that digits of the file are kept
+        followed[known] = position[known] - (apart - box.minimum_image(apart))
+        self._position[rows], self._box = followed, box
+        return followed
+
+
+def assemble(
+    frames: Iterable[Frame],
+    source: Source,
+    path: Path,
+    values_of: OfFrame | None,
+    kept: tuple[str, ...],
+    missing_allowed: bool,
+    advance: Callable[[float], None],
+    say: Callable[[str], None],
+) -> Assembled:
+    """Write the frames into a new trajectory; the series and the samples of the frames are left to the caller.
+
+    Parameters
+    ----------
+    frames
+        In the order of their steps; where a step is met again, as after a restart, what followed it is replaced.
+    values_of
+        Six components of the stress, energy and number of contacts of every grain of a frame, shape (grain, 8).
+    kept
+        Which of them the store keeps.
+    missing_allowed
+        Whether a grain without a position is left out; else it is an error.
+
+    Raises
+    ------
+    MicroslipError
+        There is no frame, a frame holds a grain twice or a position that is no number, grains without ids change in
+        number, a box leans otherwise than simple shear makes it.
+    """
+    made: Assembled | None = None
+    grains, unwrapping = _Grains(), _Unwrapping()
+    buffer = _Buffer(path)
+    for frame in frames:
+        if (source.first_step is not None and frame.step < source.first_step) or (
+            source.last_step is not None and frame.step > source.last_step
+        ):
+            continue
+        frame, found = _known(frame, missing_allowed)
+        if made is None:
+            made = Assembled(lay_out(frame, source))
+            for sentence in made.layout.said:
+                say(sentence)
+        _add(frame, found, made, grains, unwrapping, buffer, values_of, kept)
+        advance(frame.read)
+    if made is None:
+        raise MicroslipError(
+            f"{', '.join(source.files)}: no whole frame"
+            + ("" if source.first_step is None and source.last_step is None else " from source.first_step to last_step")
+        )
+    buffer.flush()
+    made.n_grains = len(grains.ids)
+    return made
+
+
+def _known(frame: Frame, missing_allowed: bool) -> tuple[Frame, Places]:
+    """The frame's grains whose positions are numbers."""
+    found = places(frame)
+    known = np.isfinite(found.position).all(axis=1)
+    if known.all():
+        return frame, found
+    if not missing_allowed:
+        row = int(np.argmin(known))
+        line = f", line {frame.first_line + row}" if frame.first_line is not None else ""
+        number = frame.columns["id"][row] if "id" in frame.columns else row + 1
+        raise MicroslipError(
+            f"{frame.where}{line}: the position of grain {number} is {found.position[row].tolist()}: the simulation"
+            f" broke down; leave out what follows with --set source.last_step={frame.step - 1}"
+        )
+    columns = {name: values[known] for name, values in frame.columns.items()}
+    return replace(frame, columns=columns), replace(found, position=found.position[known], written=found.written[known])
+
+
+def _add(
+    frame: Frame,
+    found: Places,
+    made: Assembled,
+    grains: _Grains,
+    unwrapping: _Unwrapping,
+    buffer: _Buffer,
+    values_of: OfFrame | None,
+    kept: tuple[str, ...],
+) -> None:
+    layout = made.layout
+    if made.step and frame.step <= made.step[-1]:
+        n_frames = int(np.searchsorted(made.step, frame.step))
+        made.notes.append(
+            f"{frame.where}: step {frame.step} follows step {made.step[-1]}, as after a restart: the"
+            f" {len(made.step) - n_frames} frames from it on are replaced by what follows"
+        )
+        made.cut(n_frames)
+        buffer.cut(n_frames)
+    rows, new = grains.rows(frame)
+    cell = _continued(layout.cell(frame), made, layout)
+    position = found.position[:, list(layout.axes)] - cell.origin
+    box = Box(tuple(cell.lengths / layout.length), layout.periodic, cell.tilt / layout.length)
+    diameter = layout.diameters(frame)
+    heights = found.position[:, layout.axes[2]]
+    position = position / layout.length
+    if not found.unwrapped and any(layout.periodic):
+        position = unwrapping.follow(rows, position, box)
+    buffer.add_grains(frame, diameter[new] / layout.length, layout.kinds(frame, heights)[new], grains.ids, new, kept)
+    n = len(grains.ids)
+    everywhere = np.full((n, 3), np.nan)
+    everywhere[rows] = position
+    values = None
+    if values_of is not None:
+        values = np.full((n, 8), np.nan)
+        values[rows] = values_of(frame, layout, cell, position, diameter / layout.length)
+        values[np.isnan(values[:, 7]), 7] = 0
+    made.n_missing += n - len(rows)
+    made.step.append(frame.step)
+    made.strain_told.append(np.nan if frame.strain is None else frame.strain)
+    made.tilt.append(cell.tilt / layout.length)
+    made.lengths.append(box.lengths)
+    made.wall_shift.append(buffer.wall_shift(everywhere))
+    buffer.add_frame(everywhere, values)
+
+
+def _continued(cell: Cell, made: Assembled, layout: Layout) -> Cell:
+    """The cell with its tilt counted on: a box that leans too far is flipped by whole Lx, which no grain notices."""
+    if not made.tilt:
+        return cell
+    before = made.tilt[-1] * layout.length
+    return replace(cell, tilt=cell.tilt - cell.lengths[0] * round((cell.tilt - before) / cell.lengths[0]))
+
+
+class _Buffer:
+    """Frames on their way into the store, written as whole chunks."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: TrajectoryWriter | None = None
+        self._frames: list[tuple[np.ndarray, np.ndarray | None]] = []
+        self._kind = np.empty(0, dtype=np.int64)
+        self._apart: float | None = None
+        self._n_written, self._n_at_a_time = 0, 1
+
+    def add_grains(
+        self,
+        frame: Frame,
+        diameter: Float64[np.ndarray, "new"],
+        kind: Int64[np.ndarray, "new"],
+        ids: Int64[np.ndarray, "grain"],
+        new: Int64[np.ndarray, "new"],
+        kept: tuple[str, ...],
+    ) -> None:
+        """Make the store at the first frame, and make room for grains that come later."""
+        if not len(new):
+            return
+        added = ids[len(ids) - len(new) :]
+        self._kind = np.concatenate([self._kind, kind])
+        if self._writer is None:
+            create_trajectory(self._path, diameter, kind, {}, added, kept)
+            self._writer = TrajectoryWriter(self._path)
+            per_chunk = self._writer.position.chunks[0]
+            chunks = max(1, BUFFER_BYTES // (per_chunk * len(diameter) * 24))
+            self._n_at_a_time = per_chunk * chunks
+            return
+        self.flush()
+        self._writer.add_grains(diameter, kind, added)
+
+    def wall_shift(self, position: np.ndarray) -> float:
+        """How far the top wall has moved along x against the bottom wall since the first frame [d̄]."""
+        bottom, top = self._kind == 1, self._kind == 2
+        if not bottom.any() or not top.any():
+            return np.nan
+        x = position[:, 0]
+        apart = float(np.nanmean(x[top]) - np.nanmean(x[bottom]))
+        if self._apart is None:
+            self._apart = apart
+        return apart - self._apart
+
+    def add_frame(self, position: np.ndarray, values: np.ndarray | None) -> None:
+        self._frames.append((position, values))
+        if (self._n_written + len(self._frames)) % self._n_at_a_time == 0:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held."""
+        if not self._frames:
+            return
+        assert self._writer is not None
+        position = np.stack([one for one, _ in self._frames])
+        values = [one for _, one in self._frames if one is not None]
+        samples = np.arange(self._n_written, self._n_written + len(position))
+        self._writer.add_frames(samples, position, np.stack(values) if values else None)
+        self._n_written += len(position)
+        self._frames = []
+
+    def cut(self, n_frames: int) -> None:
+        """Drop the frames after the first ones."""
+        if n_frames < self._n_written:
+            assert self._writer is not None
+            self._writer.cut(0, n_frames)
+            self._n_written, self._frames = n_frames, []
+        else:
+            del self._frames[n_frames - self._n_written :]

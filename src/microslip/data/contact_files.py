@@ -1,0 +1,108 @@
+"""Contacts of another program's grains, frame by frame: what `dump local` wrote → stress, energy, number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
+
+from microslip.core.box import Box
+from microslip.core.contacts import contact_energy, count_contacts, grain_energy, grain_stress
+from microslip.core.errors import MicroslipError
+from microslip.data.frame import Frame
+from microslip.data.layout import Cell, Layout
+from microslip.data.readers.lammps import Block, read_blocks
+from microslip.data.readers.lines import Unfinished
+from microslip.data.source import CONTACT_COLUMNS, Source
+
+
+class ContactValues:
+    """Walks through the contact files beside the frames: call it with each frame in turn.
+
+    `n_frames`: frames that had contacts. `n_strangers`: contacts with something that the frames do not hold, left out.
+    """
+
+    def __init__(self, files: list[Path], source: Source, pressure: float, say: Callable[[str], None]) -> None:
+        missing = [name for name in CONTACT_COLUMNS if name not in source.contact_columns]
+        if missing:
+            raise MicroslipError(
+                f"source.contact_columns does not name {missing[0]}: give the file's columns for"
+                f" {', '.join(CONTACT_COLUMNS)}, such as {{id1 = 'c_ids[1]', …}}"
+            )
+        self._blocks = _blocks(files, set(source.contact_columns.values()), say)
+        self._next: Block | None = next(self._blocks, None)
+        self._source, self._pressure, self._say = source, pressure, say
+        self._sign = 0.0
+        self.n_frames = self.n_strangers = 0
+
+    def __call__(
+        self,
+        frame: Frame,
+        layout: Layout,
+        cell: Cell,
+        position: Float64[np.ndarray, "grain 3"],
+        diameter: Float64[np.ndarray, "grain"],
+    ) -> Float64[np.ndarray, "grain 8"]:
+        """Six components of the stress [p], energy [p d̄³] and contacts of every grain; NaN without contacts."""
+        while self._next is not None and self._next.step < frame.step:
+            self._next = next(self._blocks, None)
+        if self._next is None or self._next.step != frame.step:
+            return np.full((frame.n_grains, 8), np.nan)
+        block, self.n_frames = self._next, self.n_frames + 1
+        columns = self._columns(block)
+        ids = frame.columns.get("id", np.arange(1, frame.n_grains + 1))
+        pairs = np.stack([_rows(ids, columns[name]) for name in ("id1", "id2")], axis=1)
+        known = (pairs >= 0).all(axis=1)
+        self.n_strangers += int((~known).sum())
+        pairs = pairs[known]
+        unit = self._pressure * layout.length**2
+        axes = list(layout.axes)
+        force = np.stack([columns[name][known] for name in ("fx", "fy", "fz")], axis=1)[:, axes] / unit
+        box = Box(tuple(cell.lengths / layout.length), layout.periodic, cell.tilt / layout.length)
+        separation = box.minimum_image(position[pairs[:, 1]] - position[pairs[:, 0]])
+        if self._sign == 0 and len(force):
+            # grains in contact push each other away, on the whole: the force on the first points from the second
+            self._sign = -1.0 if (force * separation).sum() > 0 else 1.0
+            if self._sign < 0:
+                self._say(f"{block.where}: the forces are those on the second grain, and are turned")
+        force = self._sign * force
+        try:
+            stress = grain_stress(pairs, separation, force, diameter)
+        except MicroslipError as problem:
+            raise MicroslipError(f"{block.where}: {problem}") from None
+        energy = np.full(frame.n_grains, np.nan)
+        modulus, ratio = self._source.youngs_modulus, self._source.poisson_ratio
+        if modulus is not None and ratio is not None:
+            stored = contact_energy(pairs, separation, force, diameter, modulus / self._pressure, ratio)
+            energy = grain_energy(pairs, stored, frame.n_grains)
+        return np.column_stack([stress, energy, count_contacts(pairs, frame.n_grains)])
+
+    def _columns(self, block: Block) -> dict[str, np.ndarray]:
+        found = {}
+        for ours, theirs in self._source.contact_columns.items():
+            if theirs not in block.columns:
+                raise MicroslipError(
+                    f"{block.where} has no column {theirs}, which source.contact_columns names for {ours}: it has"
+                    f" {', '.join(block.labels)}"
+                )
+            found[ours] = block.columns[theirs]
+        return found
+
+
+def _blocks(files: list[Path], names: set[str], say: Callable[[str], None]) -> Iterator[Block]:
+    for path in files:
+        try:
+            yield from read_blocks(path, names)
+        except Unfinished:
+            say(f"{path}: the last frame is not whole; its contacts are left out")
+
+
+def _rows(ids: np.ndarray, named: np.ndarray) -> np.ndarray:
+    """Row of each named grain, −1 for those that are not there."""
+    order = np.argsort(ids, kind="stable")
+    whole = np.where(np.isfinite(named), np.round(named), -1).astype(np.int64)
+    place = np.minimum(np.searchsorted(ids[order], whole), len(ids) - 1)
+    rows = order[place]
+    return np.where(ids[rows] == whole, rows, -1)

@@ -1,0 +1,223 @@
+"""From another program's axes, units and types to ours: decided at the first frame, and said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from microslip.core.errors import MicroslipError
+from microslip.data.frame import Frame, places
+from microslip.data.source import Source
+
+# An edge that leans by less than this share of its length stands upright.
+UPRIGHT = 1e-9
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A frame's cell in our axes, the file's lengths: lower corner (axis), edge lengths (axis), tilt of z along x."""
+
+    origin: Float64[np.ndarray, "3"]
+    lengths: Float64[np.ndarray, "3"]
+    tilt: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file's numbers become ours.
+
+    `axes`: the file's axes that are our x, y, z. `length`: d̄ in the file's lengths. `periodic`: along our axes.
+    `origin`, `lengths`: of the cell along axes that do not repeat, in the file's lengths. `middle`: height that parts
+    the walls. `said`: what was decided and why, as sentences.
+    """
+
+    axes: tuple[int, int, int]
+    length: float
+    periodic: tuple[bool, bool, bool]
+    origin: Float64[np.ndarray, "3"]
+    lengths: Float64[np.ndarray, "3"]
+    middle: float
+    source: Source
+    said: tuple[str, ...]
+
+    def cell(self, frame: Frame) -> Cell:
+        """The frame's cell.
+
+        Raises
+        ------
+        MicroslipError
+            It has no volume, or leans otherwise than simple shear makes it.
+        """
+        found = cell_in_our_axes(frame, self.source)
+        if found is None:
+            return Cell(self.origin, self.lengths, 0.0)
+        repeats = np.asarray(self.periodic)
+        if found.tilt and not (repeats[0] and repeats[2]):
+            raise MicroslipError(
+                f"{frame.where}: the box leans along {self.source.flow}, but it does not repeat along"
+                f" {self.source.flow} and {self.source.gradient}: correct source.periodic"
+            )
+        return Cell(
+            np.where(repeats, found.origin, self.origin), np.where(repeats, found.lengths, self.lengths), found.tilt
+        )
+
+    def diameters(self, frame: Frame) -> Float64[np.ndarray, "grain"]:
+        """Of a frame's grains, in the file's lengths; all d̄ where nothing is known."""
+        known = diameters_of(frame, self.source)
+        return np.full(frame.n_grains, self.length) if known is None else known
+
+    def kinds(self, frame: Frame, height: Float64[np.ndarray, "grain"]) -> Int64[np.ndarray, "grain"]:
+        """0 bulk, 1 bottom wall, 2 top wall, of a frame's grains at these heights in the file's lengths."""
+        wall = walls_of(frame, self.source)
+        return np.where(wall, np.where(height < self.middle, 1, 2), 0)
+
+
+def cell_in_our_axes(frame: Frame, source: Source) -> Cell | None:
+    """The frame's cell along our axes, or None where the file holds none.
+
+    Raises
+    ------
+    MicroslipError
+        An edge leans that simple shear along source.flow and source.gradient leaves upright.
+    """
+    if frame.edges is None:
+        return None
+    axes = list(source.axes)
+    edges = frame.edges[axes][:, axes]
+    lengths = np.diag(edges).copy()
+    leaning = edges - np.diag(lengths)
+    tilt = float(leaning[2, 0])
+    leaning[2, 0] = 0
+    if not (lengths > 0).all() or not np.isfinite(edges).all():
+        raise MicroslipError(f"{frame.where}: the box has no volume, its edges are {edges.tolist()}")
+    if np.abs(leaning).max() > UPRIGHT * lengths.min():
+        edge, along = np.unravel_index(int(np.abs(leaning).argmax()), (3, 3))
+        names = "xyz"[axes[edge]], "xyz"[axes[along]]
+        raise MicroslipError(
+            f"{frame.where}: the box's edge along {names[0]} leans by {leaning[edge, along]:.4g} along {names[1]}; with"
+            f" source.flow = {source.flow} and source.gradient = {source.gradient} only the one along"
+            f" {source.gradient} may lean, and only along {source.flow}: name the axes of the shear"
+        )
+    if abs(tilt) <= UPRIGHT * lengths.min():
+        tilt = 0.0
+    return Cell(frame.origin[axes], lengths, tilt)
+
+
+def diameters_of(frame: Frame, source: Source) -> Float64[np.ndarray, "grain"] | None:
+    """Diameters in the file's lengths, from the file or by type.
+
+    Raises
+    ------
+    MicroslipError
+        A type without one, a diameter that is not positive.
+    """
+    columns = frame.columns
+    if source.diameters:
+        types = _types(frame, "source.diameters gives a diameter to each type")
+        missing = sorted(set(np.unique(types).tolist()) - {int(name) for name in source.diameters if name.isdigit()})
+        if missing:
+            raise MicroslipError(f"{frame.where} holds type {missing[0]}, to which source.diameters gives none")
+        found = np.zeros(frame.n_grains)
+        for name, diameter in source.diameters.items():
+            if name.isdigit():
+                found[types == int(name)] = diameter
+        return found
+    if "diameter" in columns:
+        found = np.asarray(columns["diameter"], dtype=float)
+    elif "radius" in columns:
+        found = 2 * np.asarray(columns["radius"], dtype=float)
+    else:
+        return None
+    bad = ~(np.isfinite(found) & (found > 0))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise MicroslipError(f"{frame.where}, grain {row + 1}: its diameter is {found[row]:g}; diameters are positive")
+    return found
+
+
+def _types(frame: Frame, why: str) -> np.ndarray:
+    if "type" not in frame.columns:
+        raise MicroslipError(f"{frame.where} has no column type, and {why}: write it, or name it with source.columns")
+    return np.asarray(frame.columns["type"])
+
+
+def walls_of(frame: Frame, source: Source) -> Bool[np.ndarray, "grain"]:
+    """Which of the frame's grains belong to a wall."""
+    if not source.wall_types:
+        return np.zeros(frame.n_grains, dtype=bool)
+    return np.isin(_types(frame, "source.wall_types names types"), source.wall_types)
+
+
+def lay_out(frame: Frame, source: Source) -> Layout:
+    """Decide units, axes, cell and roles from the first frame and what the settings say.
+
+    Raises
+    ------
+    MicroslipError
+        The frame holds no grains, or does not fit what the settings say of it.
+    """
+    if not frame.n_grains:
+        raise MicroslipError(f"{frame.where} holds no grain: name the first frame that does with source.first_step")
+    said: list[str] = []
+    axes = source.axes
+    position = places(frame).position[:, list(axes)]
+    wall = walls_of(frame, source)
+    if source.wall_types and not wall.any():
+        raise MicroslipError(f"{frame.where} holds no grain of source.wall_types = {list(source.wall_types)}")
+    if wall.all():
+        raise MicroslipError(f"{frame.where}: all grains are of source.wall_types: there is no bulk to measure")
+    diameter = diameters_of(frame, source)
+    length = source.length
+    if length is None:
+        length = 1.0 if diameter is None else float(diameter[~wall].mean())
+        said.append(
+            f"d̄ = {length:.6g} in the file's lengths, "
+            + ("for want of diameters: give --length" if diameter is None else "the mean diameter of the bulk grains")
+        )
+    radius = (np.full(len(position), length) if diameter is None else diameter) / 2
+    periodic = _periodic(frame, source, said)
+    cell = cell_in_our_axes(frame, source)
+    if cell is None and any(periodic) and source.box is None:
+        raise MicroslipError(
+            f"{frame.where} holds no cell, and the cell repeats: give its lengths, --set 'source.box=[Lx, Ly, H]'"
+        )
+    low, high = (position - radius[:, None]).min(axis=0), (position + radius[:, None]).max(axis=0)
+    middle = float(np.median(position[~wall, 2]))
+    bottom, top = wall & (position[:, 2] < middle), wall & (position[:, 2] >= middle)
+    if bottom.any():
+        low[2] = (position[bottom, 2] + radius[bottom]).mean()
+    if top.any():
+        high[2] = (position[top, 2] - radius[top]).mean()
+    if wall.any():
+        said.append(f"walls: {bottom.sum()} grains below, {top.sum()} above, {(~wall).sum()} grains between them")
+    origin = np.where(periodic, np.zeros(3) if cell is None else cell.origin, low)
+    if source.origin is not None:
+        origin[2] = source.origin
+    lengths = np.where(periodic, high - origin if cell is None else cell.lengths, high - origin)
+    if source.box is not None:
+        lengths = np.array(source.box)
+    if not (lengths > 0).all():
+        raise MicroslipError(
+            f"{frame.where}: the cell would measure {' × '.join(f'{one:g}' for one in lengths)}: check"
+            " source.wall_types, source.origin and source.box"
+        )
+    repeats = ", ".join(
+        f"{'repeats' if flag else 'ends'} in {name}" for name, flag in zip("xyz", periodic, strict=True)
+    )
+    said.append(
+        f"axes: our x is the file's {'xyz'[axes[0]]} (flow), y its {'xyz'[axes[1]]}, z its {'xyz'[axes[2]]} (gradient);"
+        f" the cell measures {' × '.join(f'{one / length:.4g}' for one in lengths)} d̄ and {repeats}"
+    )
+    return Layout(axes, length, periodic, origin, lengths, middle, source, tuple(said))
+
+
+def _periodic(frame: Frame, source: Source, said: list[str]) -> tuple[bool, bool, bool]:
+    if source.periodic is not None:
+        return source.periodic
+    if frame.periodic is not None:
+        first, second, third = (bool(frame.periodic[axis]) for axis in source.axes)
+        return first, second, third
+    said.append("the file does not say whether the cell repeats, so it does not: else give source.periodic")
+    return False, False, False

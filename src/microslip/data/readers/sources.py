@@ -1,0 +1,164 @@
+"""Which files, which reader: frames one after another, whatever program wrote them."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from microslip.core.errors import MicroslipError
+from microslip.data.frame import Frame
+from microslip.data.readers.lines import Unfinished, open_bytes
+from microslip.data.source import Format, Source
+
+BY_SUFFIX: dict[str, Format] = {
+    ".gsd": "gsd",
+    ".h5md": "h5md",
+    ".h5": "h5md",
+    ".nc": "netcdf",
+    ".vtk": "vtk",
+    ".vtp": "vtk",
+    ".vtu": "vtk",
+    ".xyz": "extxyz",
+    ".extxyz": "extxyz",
+    ".csv": "table",
+    ".tsv": "table",
+    ".parquet": "table",
+    ".pq": "table",
+    ".lammpstrj": "lammps",
+}
+# First bytes of what carries a name that says nothing.
+BY_BYTES: dict[bytes, Format] = {
+    b"ITEM:": "lammps",
+    b"\x89HDF\r\n": "h5md",
+    b"CDF\x01": "netcdf",
+    b"CDF\x02": "netcdf",
+    b"CDF\x05": "netcdf",
+    b"# vtk": "vtk",
+    b"PAR1": "table",
+}
+# How a user of each format keeps more digits of the positions.
+MORE_DIGITS = {
+    "lammps": "dump_modify ID format float %.17g in LAMMPS; in LIGGGHTS name every column,"
+    ' dump_modify ID format "%d %d %.17g %.17g %.17g …"',
+    "table": "write the coordinates with every digit that the measurement has",
+    "extxyz": "write pos with %.17g; ASE's writer keeps 8 decimals",
+    "gsd": "GSD keeps single precision alone: write a text dump or H5MD in double precision beside it",
+    "h5md": "write particles/…/position/value in double precision",
+    "netcdf": "dump_modify ID double yes in LAMMPS",
+    "vtk": "VTK files mostly keep single precision: write a text dump beside them",
+}
+
+
+def find_files(patterns: Sequence[str]) -> list[Path]:
+    """The files that patterns name, each pattern's in the order of the numbers in their names.
+
+    Raises
+    ------
+    MicroslipError
+        A pattern names no file.
+    """
+    found: list[Path] = []
+    for pattern in patterns:
+        path = Path(pattern)
+        if path.exists():
+            found.append(path)
+            continue
+        matches = [Path(name) for name in glob.glob(pattern)]
+        if not matches:
+            raise MicroslipError(f"{pattern} names no file: give a file, or a pattern in quotes such as 'post/dump*'")
+        found += sorted(matches, key=_natural)
+    return found
+
+
+def _natural(path: Path) -> list[tuple[int, int | str]]:
+    """Numbers in a name count as numbers: dump9 comes before dump10."""
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", path.name) if part]
+
+
+def recognise(path: Path) -> Format:
+    """The format of a file, by its name or its first bytes.
+
+    Raises
+    ------
+    MicroslipError
+        Neither says.
+    """
+    name = path.name.removesuffix(".gz")
+    if (found := BY_SUFFIX.get(Path(name).suffix.lower())) is not None:
+        return found
+    if path.name.endswith(".gz"):
+        return "lammps"
+    with open_bytes(path) as stream:
+        start = stream.read(64)
+    for first, kind in BY_BYTES.items():
+        if start.lstrip().startswith(first):
+            return kind
+    known = "lammps, table, extxyz, gsd, h5md, netcdf, vtk"
+    raise MicroslipError(f"what {path} is, neither its name nor its first bytes say: give --format, one of {known}")
+
+
+def read_frames_of(files: Sequence[Path], kind: Format, source: Source, note: Callable[[str], None]) -> Iterator[Frame]:
+    """The frames of all files, one after another; `read` is the share of all of them that has been read.
+
+    A file whose last frame is not whole gives those before it, and `note` is told.
+
+    Raises
+    ------
+    MicroslipError
+        As the reader of the format; what it needs is not installed.
+    """
+    sizes = [path.stat().st_size for path in files]
+    total, before = max(1, sum(sizes)), 0
+    for number, (path, size) in enumerate(zip(files, sizes, strict=True)):
+        try:
+            for frame in _reader(kind, source, number)(path):
+                yield replace(frame, read=(before + frame.read * size) / total)
+        except Unfinished:
+            note(
+                f"{path}: the last frame is not whole, as when its program was stopped or still writes; kept up to the"
+                " one before"
+            )
+        before += size
+
+
+def _reader(kind: Format, source: Source, number: int) -> Callable[[Path], Iterator[Frame]]:
+    if kind == "lammps":
+        from microslip.data.readers.lammps import GRAIN_NAMES, read_lammps
+
+        theirs = {name: ours for ours, name in source.columns.items()}
+        return lambda path: (_renamed(one, theirs) for one in read_lammps(path, {*GRAIN_NAMES, *theirs}))
+    if kind == "table":
+        from microslip.data.readers.table import read_table_frames
+
+        return lambda path: read_table_frames(path, source.columns, number)
+    if kind == "vtk":
+        from microslip.data.readers.vtk import read_vtk
+
+        return lambda path: read_vtk(path, source.columns)
+    theirs = {name: ours for ours, name in source.columns.items()}
+    if kind == "gsd":
+        from microslip.data.readers.gsd import read_gsd as read
+    elif kind == "h5md":
+        from microslip.data.readers.h5md import read_h5md as read
+    elif kind == "netcdf":
+        from microslip.data.readers.netcdf import read_netcdf as read
+    else:
+        from microslip.data.readers.extxyz import read_extxyz as read
+    return lambda path: (_renamed(one, theirs) for one in read(path))
+
+
+def _renamed(frame: Frame, theirs: dict[str, str]) -> Frame:
+    """The frame with the file's names replaced by ours, as far as source.columns gives them."""
+    if not theirs:
+        return frame
+    missing = [name for name in theirs if name not in frame.columns]
+    if missing:
+        raise MicroslipError(
+            f"{frame.where} has no column {missing[0]}, which source.columns names: it has {', '.join(frame.columns)}"
+        )
+    ours = set(theirs.values())
+    kept = {name: values for name, values in frame.columns.items() if name in theirs or name not in ours}
+    return replace(frame, columns={theirs.get(name, name): values for name, values in kept.items()})

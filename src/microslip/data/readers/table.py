@@ -1,0 +1,160 @@
+"""Tables of tracked grains, CSV or Parquet: one row per grain and frame."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from microslip.core.errors import MicroslipError
+from microslip.data.frame import Frame
+from microslip.data.readers.lines import open_lines
+
+ROWS_AT_A_TIME = 2**17
+# What is read, besides the time step and the strain of a frame.
+OF_GRAIN = ("id", "type", "x", "y", "z", "ix", "iy", "iz", "diameter", "radius")
+WHOLE = ("id", "type", "ix", "iy", "iz")
+
+
+def read_table_frames(path: Path, names: Mapping[str, str], number: int = 0) -> Iterator[Frame]:
+    """The frames of a table whose rows are sorted by frame; without a column of frames, the file is one.
+
+    Grains come and go: a row without a position is left out.
+
+    Parameters
+    ----------
+    path
+        CSV (comma, semicolon, tab or blank between values, `#` before remarks, packed by gzip or not) or Parquet.
+    names
+        The file's names of our columns frame, strain, id, type, x, y, z, ix, iy, iz, diameter, radius. A column that is
+        not named is found by our own name, in capitals or not.
+    number
+        Number of the frame of a table without a column of frames.
+
+    Raises
+    ------
+    MicroslipError
+        The file is missing or no table, a column is missing, a value is no number, a frame stands in two places.
+    """
+    rest = pd.DataFrame()
+    column: dict[str, str] = {}
+    seen: set[float] = set()
+    for piece in _pieces(path):
+        if not column:
+            column = _columns(path, list(piece.columns), names)
+        if "frame" not in column:
+            rest = pd.concat([rest, piece], ignore_index=True)
+            continue
+        together = pd.concat([rest, piece], ignore_index=True)
+        frame = _numbers(path, together[column["frame"]], column["frame"])
+        starts = np.flatnonzero(np.concatenate([[True], np.diff(frame) != 0]))
+        # the last frame may go on in the next piece
+        for start, end in pairwise(starts):
+            yield _frame(path, together.iloc[start:end], column, frame[start], seen)
+        rest = together.iloc[starts[-1] :]
+    if len(rest):
+        step = float(number)
+        if "frame" in column:
+            step = float(_numbers(path, rest[column["frame"]], column["frame"])[0])
+        yield _frame(path, rest, column, step, seen)
+
+
+def _pieces(path: Path) -> Iterator[pd.DataFrame]:
+    if path.suffix.lower() in (".parquet", ".pq"):
+        yield from _parquet(path)
+        return
+    with open_lines(path) as lines:
+        head = lines.peek()
+        while head is not None and (head.startswith(b"#") or not head.strip()):
+            lines.read_line()
+            head = lines.peek()
+    if head is None:
+        raise MicroslipError(f"{path} is empty: give a table with one row per grain and frame")
+    if b"\0" in head:
+        raise MicroslipError(f"{path} is a binary file, not a table: name its kind with --format")
+    separator = max((",", ";", "\t"), key=lambda one: head.count(one.encode()))
+    separator = separator if separator.encode() in head else r"\s+"
+    try:
+        with pd.read_csv(
+            path, sep=separator, comment="#", chunksize=ROWS_AT_A_TIME, skipinitialspace=True, compression="infer"
+        ) as pieces:
+            yield from pieces
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, gzip.BadGzipFile, EOFError) as problem:
+        raise MicroslipError(f"{path} is not a readable table ({problem}): mend that row") from None
+
+
+def _parquet(path: Path) -> Iterator[pd.DataFrame]:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    if not path.is_file():
+        raise MicroslipError(f"{path} does not exist: give a file")
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_AT_A_TIME):
+                yield batch.to_pandas()
+    except (pa.ArrowException, OSError) as problem:
+        raise MicroslipError(f"{path} is not a readable Parquet file ({problem})") from None
+
+
+def _columns(path: Path, own: list[str], names: Mapping[str, str]) -> dict[str, str]:
+    """Ours → the file's."""
+    plain = {str(name).strip().lower(): str(name) for name in reversed(own)}
+    found = {}
+    for name in ("frame", "strain", *OF_GRAIN):
+        if name in names:
+            if names[name] not in own:
+                raise MicroslipError(
+                    f"{path} has no column {names[name]}, which source.columns names for {name}: it has"
+                    f" {', '.join(map(str, own))}"
+                )
+            found[name] = names[name]
+        elif name in plain:
+            found[name] = plain[name]
+    missing = [name for name in ("x", "y", "z") if name not in found]
+    if missing:
+        raise MicroslipError(
+            f"{path} has no column {missing[0]}; it has {', '.join(map(str, own))}: name the one that is meant, such as"
+            f" --set 'source.columns={{{missing[0]} = \"{own[0]}\"}}'"
+        )
+    return found
+
+
+def _numbers(path: Path, values: pd.Series, name: str, whole: bool = False) -> np.ndarray:
+    found: np.ndarray = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    bad = np.flatnonzero(np.isnan(found) & values.notna().to_numpy())
+    if whole and not len(bad):
+        bad = np.flatnonzero(~(np.isfinite(found) & (found == np.round(found))))
+    if len(bad):
+        kind = "a whole number" if whole else "a number"
+        raise MicroslipError(
+            f"{path}, row {int(values.index[bad[0]]) + 1}: {name} is {values.iloc[bad[0]]!r}, not {kind}"
+        )
+    return found
+
+
+def _frame(path: Path, rows: pd.DataFrame, column: Mapping[str, str], step: float, seen: set[float]) -> Frame:
+    where = f"{path}, frame {step:g}"
+    if not np.isfinite(step) or step != round(step):
+        raise MicroslipError(f"{where}: a frame has a whole number: number the frames from 0")
+    if step in seen:
+        raise MicroslipError(f"{where} stands in two places of the table: sort it by {column.get('frame', 'frame')}")
+    seen.add(step)
+    centres = np.stack([_numbers(path, rows[column[name]], column[name]) for name in "xyz"], axis=1)
+    known = np.isfinite(centres).all(axis=1)
+    columns: dict[str, np.ndarray] = dict(zip("xyz", centres[known].T, strict=True))
+    for name in OF_GRAIN:
+        if name in column and name not in columns:
+            values = _numbers(path, rows[column[name]][known], column[name], name in WHOLE)
+            columns[name] = values.astype(np.int64) if name in WHOLE else values
+    strain = None
+    if "strain" in column:
+        told = _numbers(path, rows[column["strain"]], column["strain"])
+        strain = float(told[0])
+        if not np.isfinite(strain) or (told != strain).any():
+            raise MicroslipError(f"{where}: {column['strain']} has more than one value within the frame")
+    return Frame(int(step), columns, where, strain=strain)

@@ -1,0 +1,146 @@
+"""Strain and stress of an imported run: from a table, from the motion of cell or walls, in the files' units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64
+
+from microslip.core.errors import MicroslipError
+from microslip.data.assemble import Assembled
+from microslip.data.readers.series import STEP_NAMES, read_series
+from microslip.data.source import Source
+
+
+@dataclass(frozen=True)
+class StressTable:
+    """Samples in the order of their steps: `step`, `strain` (NaN where the table holds none), `shear` and `normal`
+    stress in the file's units, compression positive, NaN where not named. `notes`: sentences on what was met."""
+
+    step: Float64[np.ndarray, "sample"]
+    strain: Float64[np.ndarray, "sample"]
+    shear: Float64[np.ndarray, "sample"]
+    normal: Float64[np.ndarray, "sample"]
+    notes: tuple[str, ...]
+
+
+def read_stress(source: Source, area: float) -> StressTable:
+    """The table that source.series names, forces divided by `area` [length²].
+
+    Where steps are met again, as after a restart, what followed the first time is replaced.
+
+    Raises
+    ------
+    MicroslipError
+        The file cannot be read, or lacks a column; no stress is named; too few samples.
+    """
+    path = Path(source.series)
+    notes: list[str] = []
+    table = read_series(path)
+    step_name = source.step_column or next((name for name in STEP_NAMES if name in table.columns), "")
+    if not step_name:
+        raise MicroslipError(
+            f"{path} has no column Step among {', '.join(table.columns)}: name that of the time steps, --set"
+            " source.step_column=…"
+        )
+    if not source.shear_stress and not source.shear_force:
+        raise MicroslipError(
+            f"{path} has the columns {', '.join(table.columns)}: name that of the shear stress, such as --set"
+            " 'source.shear_stress=[\"-Pxz\"]', or of the forces on the walls, source.shear_force"
+        )
+    shear = _mean(path, table, source.shear_stress or source.shear_force, area if source.shear_force else 1.0)
+    normal = _mean(path, table, source.normal_stress or source.normal_force, area if source.normal_force else 1.0)
+    strain = _mean(path, table, (source.strain_column,) if source.strain_column else (), 1.0)
+    step = _column(path, table, step_name)
+    known = np.isfinite(shear) & np.isfinite(step)
+    if not known.all():
+        notes.append(f"{path}: {int((~known).sum())} of {len(known)} rows hold no stress and are left out")
+    columns = [one[known] for one in (step, strain, shear, normal)]
+    step = columns[0]
+    # a sample counts when no later one has its step or an earlier one
+    lowest_after = np.minimum.accumulate(step[::-1])[::-1]
+    last = np.concatenate([step[:-1] < lowest_after[1:], np.ones(min(1, len(step)), dtype=bool)])
+    if not last.all():
+        notes.append(
+            f"{path}: {int((~last).sum())} of {len(last)} samples are repeated by a later run; the later ones count"
+        )
+    kept = [one[last] for one in columns]
+    if source.first_step is not None or source.last_step is not None:
+        first, end = source.first_step, source.last_step
+        within = (kept[0] >= (-np.inf if first is None else first)) & (kept[0] <= (np.inf if end is None else end))
+        kept = [one[within] for one in kept]
+    if len(kept[0]) < 2:
+        raise MicroslipError(f"{path} holds {len(kept[0])} samples of the stress: two or more are needed")
+    step, strain, shear, normal = kept
+    return StressTable(step, strain, shear, normal, tuple(notes))
+
+
+def _column(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in table.columns:
+        raise MicroslipError(f"{path} has no column {name}: it has {', '.join(table.columns)}")
+    return np.asarray(table[name], dtype=float)
+
+
+def _mean(path: Path, table: pd.DataFrame, names: Sequence[str], over: float) -> np.ndarray:
+    """Mean of the columns, those with a leading minus turned; NaN without names."""
+    if not names:
+        return np.full(len(table), np.nan)
+    parts = []
+    for name in names:
+        # a column whose own name begins with a minus does not exist in any log
+        sign = -1.0 if name.startswith("-") else 1.0
+        parts.append(sign * _column(path, table, name.removeprefix("-")))
+    return np.asarray(np.mean(parts, axis=0) / over)
+
+
+def strain_of_frames(
+    made: Assembled, source: Source, told: StressTable | None
+) -> tuple[Float64[np.ndarray, "frame"], str]:
+    """Shear strain of every frame, and where it is known from.
+
+    Raises
+    ------
+    MicroslipError
+        Nothing says it, or it does not grow from frame to frame.
+    """
+    step = np.array(made.step, dtype=float)
+    shift, tilt, heights = np.array(made.wall_shift), np.array(made.tilt), np.array(made.lengths)[:, 2]
+    if np.isfinite(made.strain_told).all():
+        strain, origin = np.array(made.strain_told), "the frames' own column"
+    elif source.strain_per_step is not None:
+        strain, origin = (step - step[0]) * source.strain_per_step, "source.strain_per_step"
+    elif told is not None and np.isfinite(told.strain).all():
+        strain, origin = np.interp(step, told.step, told.strain), f"the column {source.strain_column} of the series"
+    elif np.ptp(tilt) > 0:
+        strain, origin = (tilt - tilt[0]) / heights, "the tilt of the cell"
+    elif np.isfinite(shift).all() and np.ptp(shift) > 0:
+        strain, origin = shift / heights[0], "the motion of the walls"
+    else:
+        raise MicroslipError(
+            "nothing says how far the cell is sheared: give the strain a time step, --strain-per-step (shear rate × "
+            "Δt), or source.strain_column of the series, or name the walls, --walls"
+        )
+    if strain[-1] < strain[0]:
+        strain, origin = -strain, f"{origin}, whose sign is turned so that it grows"
+    still = np.flatnonzero(np.diff(strain) <= 0)
+    if len(still):
+        frame = int(still[0])
+        raise MicroslipError(
+            f"by {origin} the strain does not grow from step {made.step[frame]} ({strain[frame]:.6g}) to"
+            f" {made.step[frame + 1]} ({strain[frame + 1]:.6g}): leave out what is no shear with source.first_step and"
+            " source.last_step, or give --strain-per-step"
+        )
+    return strain, origin
+
+
+def strain_of_samples(
+    told: StressTable, frame_step: Float64[np.ndarray, "frame"], frame_strain: Float64[np.ndarray, "frame"]
+) -> Float64[np.ndarray, "sample"]:
+    """Shear strain of every sample: its own, or that of the frames at its step; NaN beyond them."""
+    if np.isfinite(told.strain).all():
+        return told.strain
+    return np.asarray(np.interp(told.step, frame_step, frame_strain, left=np.nan, right=np.nan))

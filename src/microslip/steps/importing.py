@@ -1,0 +1,243 @@
+"""Another program's files → the stores of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from microslip.config import Config
+from microslip.core.errors import MicroslipError
+from microslip.core.units import inertial_number, stiffness_number
+from microslip.data.assemble import Assembled, assemble
+from microslip.data.contact_files import ContactValues
+from microslip.data.files import replacing
+from microslip.data.frame import Frame, places
+from microslip.data.layout import Layout, lay_out
+from microslip.data.provenance import versions
+from microslip.data.readers.sources import MORE_DIGITS, find_files, read_frames_of, recognise
+from microslip.data.run import Run
+from microslip.data.series import StressTable, read_stress, strain_of_frames, strain_of_samples
+from microslip.data.source import Source
+from microslip.data.store import add_array
+from microslip.data.trajectory import SERIES, TrajectoryWriter
+from microslip.steps.common import Advance, Say, array
+
+# Progress is counted in megabytes of the files.
+MEGABYTE = 10**6
+# D²min of grains that move by this much against their neighbours is to be told from rounding [d̄].
+SMALL_MOTION = 1e-4
+
+
+def import_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
+    """Read another program's files."""
+    if config.source is None:
+        raise MicroslipError(f"{run.folder / 'config.toml'} has no [source]: `microslip import` makes such a run")
+    total = sum(path.stat().st_size for path in find_files(config.source.files)) // MEGABYTE + 1
+    store = run.folder / "trajectory.zarr"
+    read_trajectory(config.source, store, lambda share: advance(round(share * total), total), say)
+
+
+def read_trajectory(
+    source: Source,
+    path: str | Path,
+    progress: Callable[[float], None] = lambda share: None,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> None:
+    """Read another program's files into a `trajectory.zarr`, in our axes and units.
+
+    Parameters
+    ----------
+    source
+        Which files, and what their numbers mean.
+    path
+        The store to write; it takes its place when it is whole.
+    progress, say
+        Called with the share of the files that has been read, and with sentences on what was decided and met.
+
+    Raises
+    ------
+    MicroslipError
+        What is wrong with the files, with file, frame and line; what the settings leave open.
+    """
+    files = find_files(source.files)
+    kind = recognise(files[0]) if source.format == "auto" else source.format
+    say(f"{len(files)} file{'s' if len(files) > 1 else ''} read as {kind}")
+    notes: list[str] = []
+    first = _first_frame(files, kind, source)
+    layout = lay_out(first, source)
+    area = float(layout.lengths[0] * layout.lengths[1])
+    told = read_stress(source, area) if source.series else None
+    pressure = _pressure(source, told, say)
+    contacts = ContactValues(find_files([source.contacts]), source, pressure, say) if source.contacts else None
+    energies = source.youngs_modulus is not None and source.poisson_ratio is not None
+    kept = ("grain_stress", "n_contacts", *(("grain_energy",) if energies else ())) if contacts else ()
+    with replacing(Path(path)) as beside:
+        frames = read_frames_of(files, kind, source, notes.append)
+        made = assemble(frames, source, beside, contacts, kept, kind == "table", progress, say)
+        _finish(beside, source, kind, made, told, pressure, _resolution(first, layout), contacts is not None, say)
+    for note in [*notes, *made.notes, *(told.notes if told else ())]:
+        say(f"warning: {note}")
+    if made.n_missing:
+        share = made.n_missing / (made.n_grains * len(made.step))
+        say(f"{made.n_missing} positions are missing ({share:.2%} of {made.n_grains} grains × {len(made.step)} frames)")
+    if contacts:
+        say(
+            f"contacts in {contacts.n_frames} of {len(made.step)} frames; {contacts.n_strangers} with no grain of theirs"
+        )
+
+
+def _first_frame(files: list[Path], kind: Any, source: Source) -> Frame:
+    ignore: Callable[[str], None] = lambda note: None  # noqa: E731
+    for frame in read_frames_of(files, kind, source, ignore):
+        if source.first_step is None or frame.step >= source.first_step:
+            return frame
+    raise MicroslipError(f"{', '.join(source.files)}: no whole frame from source.first_step on")
+
+
+def _resolution(frame: Frame, layout: Layout) -> float:
+    """The step in which the files know their positions [d̄]."""
+    from microslip.fields.precision import position_resolution
+
+    found = places(frame)
+    steps = []
+    for axis in range(3):
+        coordinate = found.written[:, axis]
+        known = coordinate[np.isfinite(coordinate)]
+        steps.append(position_resolution(np.repeat(known[:, None], 3, axis=1)) * found.scale[axis])
+    return float(np.sqrt(np.mean(np.square(steps)))) / layout.length
+
+
+def _pressure(source: Source, told: StressTable | None, say: Say) -> float:
+    if source.pressure is not None:
+        return source.pressure
+    normal = np.nan if told is None else float(np.nanmean(told.normal)) if np.isfinite(told.normal).any() else np.nan
+    if np.isfinite(normal) and normal != 0:
+        say(f"p = {abs(normal):.6g} in the file's stresses, the mean normal stress; else give --pressure")
+        return abs(normal)
+    say("p = 1: stresses are in the file's own unit; else give --pressure")
+    return 1.0
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """The series in our units, and the sample of each frame."""
+
+    strain: np.ndarray
+    stress: np.ndarray
+    normal: np.ndarray
+    frame_sample: np.ndarray
+
+
+def _curve(
+    store: zarr.Group, made: Assembled, told: StressTable | None, frame_strain: np.ndarray, pressure: float
+) -> _Curve:
+    if told is None:
+        shear, normal = _stress_from_contacts(store, made)
+        return _Curve(frame_strain, shear, normal, np.arange(len(frame_strain)))
+    strain = strain_of_samples(told, np.array(made.step, dtype=float), frame_strain)
+    within = np.isfinite(strain)
+    if within.sum() < 2:
+        raise MicroslipError(
+            f"the series goes from step {told.step[0]:.0f} to {told.step[-1]:.0f}, the frames from {made.step[0]} to"
+            f" {made.step[-1]}: they have no steps in common; check source.step_column"
+        )
+    strain = strain[within]
+    middles = (strain[:-1] + strain[1:]) / 2
+    nearest = np.searchsorted(middles, frame_strain)
+    return _Curve(strain, told.shear[within] / pressure, told.normal[within] / pressure, nearest)
+
+
+def _stress_from_contacts(store: zarr.Group, made: Assembled) -> tuple[np.ndarray, np.ndarray]:
+    """Shear and normal stress of the whole cell in every frame [p]: Σ V σ of the bulk grains over their cell."""
+    n = len(made.step)
+    shear, normal = np.full(n, np.nan), np.full(n, np.nan)
+    if "frames/grain_stress" not in store:
+        return shear, normal
+    diameter = np.asarray(array(store, "grains/diameter")[:])
+    volume = np.pi / 6 * diameter**3 * (np.asarray(array(store, "grains/kind")[:]) == 0)
+    box_volume = np.prod(np.array(made.lengths), axis=1)
+    stress = array(store, "frames/grain_stress")
+    for frame in range(n):
+        one = np.asarray(stress[frame], dtype=float)
+        if np.isfinite(one).any():
+            total = np.nansum(volume[:, None] * one, axis=0) / box_volume[frame]
+            shear[frame], normal[frame] = total[4], total[2]
+    return shear, normal
+
+
+def _finish(
+    path: Path,
+    source: Source,
+    kind: str,
+    made: Assembled,
+    told: StressTable | None,
+    pressure: float,
+    resolution: float,
+    contacts: bool,
+    say: Say,
+) -> None:
+    """Series, samples of the frames, cells and attributes."""
+    store, layout = zarr.open_group(path, mode="r+"), made.layout
+    frame_strain, origin = strain_of_frames(made, source, told)
+    say(f"{len(made.step)} frames to a strain of {frame_strain[-1] - frame_strain[0]:.4g}, by {origin}")
+    curve = _curve(store, made, told, frame_strain, pressure)
+    late = curve.stress[len(curve.stress) // 2 :]
+    sign = 1.0
+    if np.isfinite(late).any() and np.nanmean(late) < 0:
+        sign = -1.0
+        say("the shear stress is negative on the whole: its sign is turned, so that it resists the shear")
+    if not np.isfinite(curve.stress).any():
+        say("no stress is known: stages are windows of strain, `--set stages.window=…` of `microslip stages`")
+    elif told is None and contacts:
+        say("the stress is that of the contacts, summed over the bulk grains")
+    writer = TrajectoryWriter(path)
+    columns = dict.fromkeys(SERIES, np.full(len(curve.strain), np.nan))
+    columns |= {"strain": curve.strain, "stress": sign * curve.stress, "normal_stress": curve.normal}
+    writer.add_samples(columns)
+    writer.frame_sample[:] = curve.frame_sample
+    frames = store["frames"]
+    assert isinstance(frames, zarr.Group)
+    n = len(made.step)
+    add_array(frames, "strain", ["frame"], (n,), "float64", "", "shear strain γ")[:] = frame_strain
+    add_array(frames, "step", ["frame"], (n,), "int64", "", "the files' own time step")[:] = np.array(made.step)
+    lengths = np.array(made.lengths)
+    if np.ptp(lengths, axis=0).any() or np.any(made.tilt):
+        cell = np.column_stack([lengths, made.tilt])
+        meaning = "Lx, Ly, Lz of the cell, and how far along x its copy above lies"
+        add_array(frames, "cell", ["frame", "edge"], cell.shape, "float64", "d", meaning)[:] = cell
+    floor_advice = resolution > SMALL_MOTION / 10
+    if floor_advice:
+        say(
+            f"warning: the files know positions to {resolution:.2g} d̄ only; motions of {SMALL_MOTION:g} d̄ drown in"
+            f" that: keep more digits, {MORE_DIGITS.get(kind, '')}"
+        )
+    store.attrs.update(
+        {
+            "box": lengths[0].tolist(),
+            "periodic": list(layout.periodic),
+            "imported": True,
+            "engine": kind,
+            "source": source.model_dump(mode="json"),
+            "length": layout.length,
+            "pressure": pressure,
+            "position_resolution": resolution,
+            "strain_from": origin,
+            **_numbers(source, layout.length, pressure),
+            "versions": versions(),
+        }
+    )
+
+
+def _numbers(source: Source, length: float, pressure: float) -> dict[str, float]:
+    """I and κ where the settings tell what they are made of."""
+    found = {}
+    if source.density is not None and source.shear_rate is not None:
+        found["inertial_number"] = inertial_number(source.shear_rate, length, source.density, pressure)
+    if source.youngs_modulus is not None and source.poisson_ratio is not None:
+        found["stiffness_number"] = stiffness_number(source.youngs_modulus, source.poisson_ratio, pressure)
+    return found

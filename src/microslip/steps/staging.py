@@ -1,0 +1,105 @@
+"""From the stress series to a table of stages, of our own runs and of imported ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from microslip.config import Config
+from microslip.core.errors import MicroslipError
+from microslip.core.turning_points import Smoothing
+from microslip.data.files import write_table
+from microslip.data.run import Run
+from microslip.steps.common import Advance, Say
+
+
+def stages_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
+    """Find stick and slip stages."""
+    table = _imported_stages(run, config, say) if config.source is not None else _own_stages(run, config)
+    write_table(run.folder / "stages.csv", table)
+    n_slips, n_sticks = (int((table["kind"] == kind).sum()) for kind in ("slip", "stick"))
+    of_them = f"{n_slips} of them slips" if n_slips or n_sticks else "windows of strain without a stress"
+    say(f"{len(table)} stages, {of_them}")
+
+
+def _smoothing(config: Config, name: Smoothing, span: int) -> tuple[Smoothing, int] | None:
+    name, span = config.stages.smoothing or name, config.stages.smoothing_span or span
+    return None if name == "none" else (name, span)
+
+
+def _own_stages(run: Run, config: Config) -> pd.DataFrame:
+    from microslip.events.stages import attach_frames, detect_stages
+
+    series, recording = run.series, config.recording
+    first = config.first_stage_sample
+    if config.stages.warm_up is not None:
+        first = max(first, round(config.stages.warm_up / recording.strain_step))
+    table = detect_stages(
+        series["strain"].to_numpy(),
+        series["stress"].to_numpy(),
+        config.stage_threshold,
+        _smoothing(config, recording.smoothing, recording.smoothing_span),
+        first,
+    )
+    if table.empty:
+        raise MicroslipError(
+            f"no stage found: the stress never swings by more than stages.threshold = {config.stage_threshold:g}"
+            f" after a strain of loading.warm_up = {config.loading.warm_up:g}: lower the threshold or shear longer"
+        )
+    return attach_frames(table, run.frames["sample"].to_numpy())
+
+
+def _imported_stages(run: Run, config: Config, say: Say) -> pd.DataFrame:
+    from microslip.events.stages import detect_stages
+    from microslip.events.uniform import attach_nearest_frames, strain_windows, supported_threshold
+
+    settings, series, frames = config.stages, run.series, run.frames
+    strain, stress = series["strain"].to_numpy(), series["stress"].to_numpy()
+    frame_strain, warm_up = frames["strain"].to_numpy(), settings.warm_up or 0.0
+    if settings.window is not None:
+        return strain_windows(
+            strain, stress, frame_strain, frames["sample"].to_numpy(), settings.window, strain[0] + warm_up
+        )
+    if not np.isfinite(stress).any():
+        apart = float(np.median(np.diff(frame_strain)))
+        raise MicroslipError(
+            f"{run.folder} knows no stress, so it has no stages: ask for windows of strain, such as"
+            f" --set stages.window={10 * apart:.2g} for ten frames"
+        )
+    known = np.isfinite(stress)
+    first = int(np.searchsorted(strain[known], strain[0] + warm_up))
+    smoothing = _smoothing(config, "none", 11)
+    supported = supported_threshold(strain[known], stress[known], frame_strain, smoothing, first)
+    threshold = settings.threshold
+    if threshold is None:
+        if not np.isfinite(supported):
+            raise MicroslipError(
+                "no stage has frames of its own: the frames are too far apart for any threshold; dump more often, or"
+                " ask for windows of strain with stages.window"
+            )
+        threshold = supported
+        say(f"threshold {threshold:.3g} p: the smallest that the frames support, or 1e-5; else set stages.threshold")
+    every = detect_stages(strain[known], stress[known], threshold, smoothing, first)
+    # samples are numbered among those with a stress
+    number = np.flatnonzero(known)
+    for name in ("start_sample", "end_sample"):
+        every[name] = number[every[name].to_numpy(dtype=np.int64)]
+    table = attach_nearest_frames(every, frame_strain)
+    lost = len(every) - len(table)
+    from_there = f"from {supported:.3g} p on" if np.isfinite(supported) else "at no threshold"
+    if table.empty:
+        raise MicroslipError(
+            f"no stage has frames of its own at stages.threshold = {threshold:g}, of {len(every)} stages: the frames"
+            f" support stages {from_there}"
+        )
+    if lost:
+        say(
+            f"warning: {lost} of {len(every)} stages lie between frames or too far from them and are left out; frames"
+            f" as these support stages {from_there}"
+        )
+    mismatch = table[["start_mismatch", "end_mismatch"]].abs().to_numpy()
+    say(
+        f"the nearest frames miss the turning points by a strain of {np.median(mismatch):.2g} in the median,"
+        f" {mismatch.max():.2g} at most, of stages {table['strain_increment'].median():.2g} long in the median"
+    )
+    return table
