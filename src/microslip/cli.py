@@ -20,6 +20,7 @@ from microslip.data.run import open_run
 from microslip.data.source import Axis, Format
 from microslip.info import describe_run
 from microslip.pipeline import STEPS, check_overrides, only_one, perform, run_folder, run_steps
+from microslip.steps.exporting import Kind, export_run
 from microslip.steps.transferring import predict_elsewhere, transfer_matrix
 from microslip.study.folder import check_study_folder, progress, study_folder, write_results
 from microslip.study.plan import Study, System, choose_systems, load_study
@@ -344,6 +345,25 @@ def transfer(*runs: Path, into: Path, leave_one_out: bool = False) -> None:
 def statistics(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:
     """Correlations, clusters, distributions of RUN by size of the fluctuation, and the paper's claims → statistics/."""
     _one_step("statistics", run, [*(set_ or []), *_batch_overrides(workers, scheduler)])
+
+
+@app.command
+def export(run: Path, what: Kind = "frames", *, into: Path | None = None, stages: str | None = None) -> None:
+    """Write frames, fields or voxels of RUN for OVITO, LAMMPS, MDAnalysis (text dumps) or ParaView (VTKHDF).
+
+    Parameters
+    ----------
+    what
+        frames: every frame, with the series beside it and a TOML file that imports it again; fields: the grains of every
+        stage at its start with their values; voxels: the nodes of every stage.
+    into
+        File; its ending says the format: .dump or .dump.gz for frames and fields, .vtkhdf for fields and voxels.
+        RUN/export/ where left out.
+    stages
+        Which stages, or frames, as first:last, such as 0:100; all where left out.
+    """
+    with _bar(f"writing {what}") as (advance, say):
+        export_run(open_run(run), what, into, stages, advance, say)
 
 
 @app.command
