@@ -354,7 +354,7 @@ def export(run: Path, what: Kind = "frames", *, into: Path | None = None, stages
     Parameters
     ----------
     what
-        frames: every frame, with the series beside it and a TOML file that imports it again; fields: the grains of every
+        frames: every frame, with the series beside it and a TOML file that imports it again; fields: the grains of each
         stage at its start with their values; voxels: the nodes of every stage.
     into
         File; its ending says the format: .dump or .dump.gz for frames and fields, .vtkhdf for fields and voxels.

@@ -17,7 +17,7 @@ from microslip.data.files import read_json, replacing, write_json, write_table
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
 from microslip.steps.frames import read_starts
-from microslip.steps.learning import keep_only
+from microslip.steps.learning import fit_to_cell, keep_only
 from microslip.steps.measuring import coarse_grain_rows, grain_values
 
 STAGES_PER_BATCH = 64
@@ -45,6 +45,7 @@ def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     from microslip.grids.splits import blocked_split, random_split
     from microslip.learn.config import Training
 
+    config = fit_to_cell(run, config, say)
     stages, settings = run.stages, config.ablation
     n_stages = len(stages)
     training: Training = config.training.model_copy(

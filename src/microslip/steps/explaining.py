@@ -20,7 +20,7 @@ from microslip.data.run import Run
 from microslip.data.store import add_array, create_store
 from microslip.steps.common import Advance, Say, array
 from microslip.steps.interpreting import NodeLengths, interpretation_tables, measure_event, node_lengths
-from microslip.steps.learning import keep_only
+from microslip.steps.learning import fit_to_cell, keep_only
 
 STAGES_PER_CHUNK = 8
 
@@ -62,6 +62,7 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
     from microslip.learn.checkpoint import load_checkpoint
     from microslip.learn.nulls import layers_from_the_output, randomised
 
+    config = fit_to_cell(run, config, lambda sentence: None)
     checkpoint = load_checkpoint(run.folder / "model" / "checkpoint.pt")
     settings, seed = config.attribution, config.training.seed
     increments = run.stages["strain_increment"].to_numpy()

@@ -86,9 +86,8 @@ def read_trajectory(
         share = made.n_missing / (made.n_grains * len(made.step))
         say(f"{made.n_missing} positions are missing ({share:.2%} of {made.n_grains} grains × {len(made.step)} frames)")
     if contacts:
-        say(
-            f"contacts in {contacts.n_frames} of {len(made.step)} frames; {contacts.n_strangers} with no grain of theirs"
-        )
+        left = f"; {contacts.n_strangers} contacts with none of its grains are left out" if contacts.n_strangers else ""
+        say(f"contacts in {contacts.n_frames} of {len(made.step)} frames{left}")
 
 
 def _first_frame(files: list[Path], kind: Any, source: Source) -> Frame:

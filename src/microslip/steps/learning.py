@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from microslip.config import Config
+from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing, write_json, write_table
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say, metric_lines
@@ -27,6 +28,7 @@ def train_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) 
     from microslip.learn.inputs import read_inputs, write_inputs
     from microslip.learn.samples import Samples
 
+    config = fit_to_cell(run, config, say)
     stages, settings = run.stages, config.training
     target, cycle = stages["fluctuation"].to_numpy(), stages["cycle"].to_numpy()
     splits = {
@@ -63,7 +65,7 @@ def train_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) 
         for rule, ensemble in ensembles.items():
             for member, one in enumerate(ensemble.members):
                 path = beside / checkpoint_name(rule, member)
-                save_checkpoint(one, config.network, settings, describe_cell(config), path)
+                save_checkpoint(one, config.network, settings, describe_cell(run, config), path)
         write_table(beside / "history.csv", pd.concat(histories, ignore_index=True))
         write_table(beside / "predictions.csv", table)
         for name, evidence in _evidence(table).items():
@@ -79,9 +81,41 @@ def checkpoint_name(rule: str, member: int = 0) -> str:
     return "checkpoint" + ("" if rule == "random" else f"_{rule}") + (f"_{member}" if member else "") + ".pt"
 
 
-def describe_cell(config: Config) -> dict[str, Any]:
+def fit_to_cell(run: Run, config: Config, say: Say) -> Config:
+    """The settings of the training that this run's cell allows: shifts are symmetries of cells that repeat alone.
+
+    Raises
+    ------
+    MicroslipError
+        The fluctuations are not known; a residual network, which takes the cell to repeat, for one that does not.
+    """
+    if run.stages["fluctuation"].isna().all():
+        raise MicroslipError(
+            f"{run.folder} knows no stress, so there is no fluctuation to learn: import it with a series of the stress"
+        )
+    if all(run.box.periodic[:2]):
+        return config
+    if config.network.kind == "residual":
+        raise MicroslipError(
+            "network.kind = residual takes the cell to repeat in x and y, and this one does not: use network.kind ="
+            " plain"
+        )
+    if config.training.augment:
+        say("the cell does not repeat in x and y: stages are not shifted for the training (training.augment = false)")
+    return config.model_copy(update={"training": config.training.model_copy(update={"augment": False})})
+
+
+def describe_cell(run: Run, config: Config) -> dict[str, Any]:
     """What must be the same for a network to know the cell: grains, confinement, rate, stages and voxels."""
     whole = config.model_dump(mode="json")
+    if config.source is not None:
+        # the sections of the simulation say nothing of another program's grains
+        attributes = run.attributes
+        known = {"engine": attributes["engine"], "count": run.grains.sizes["grain"], "length": attributes["length"]}
+        cell = dict(zip(("length", "depth", "height"), attributes["box"], strict=True))
+        loading = {"pressure": attributes["pressure"], "shear_rate": config.source.shear_rate}
+        stages = {"threshold": config.stages.threshold, "window": config.stages.window}
+        return {"grains": known, "cell": cell, "voxels": whole["voxels"], "loading": loading, "stages": stages}
     kept = {name: whole[name] for name in ("grains", "cell", "voxels")}
     loading = {name: whole["loading"][name] for name in ("pressure", "shear_rate")}
     return {**kept, "loading": loading, "stages": {"threshold": config.stage_threshold}}

@@ -10,7 +10,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing, write_json, write_table
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
-from microslip.steps.learning import keep_only
+from microslip.steps.learning import fit_to_cell, keep_only
 
 
 def search_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
@@ -20,6 +20,7 @@ def search_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     from microslip.learn.samples import Samples
     from microslip.learn.search import search
 
+    config = fit_to_cell(run, config, say)
     stages, settings, training = run.stages, config.search, config.training
     target = stages["fluctuation"].to_numpy()
     split = random_split(len(target), config.split, training.seed)

@@ -15,7 +15,7 @@ from microslip.data.files import write_table
 from microslip.data.provenance import digest_output, fingerprint
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
-from microslip.steps.learning import describe_cell, keep_only
+from microslip.steps.learning import describe_cell, fit_to_cell, keep_only
 from microslip.views.compose import Drawing
 from microslip.views.controls import transfer_map
 from microslip.views.gallery import save_drawing
@@ -36,7 +36,7 @@ def predict_elsewhere(run: Run, model: Path, into: Path | None, allow_transfer: 
 
     path = model / "model" / "checkpoint.pt" if model.is_dir() else model
     checkpoint = _load(path)
-    differs = differences(checkpoint.cell, describe_cell(load_config(run.folder / "config.toml")))
+    differs = differences(checkpoint.cell, describe_cell(run, load_config(run.folder / "config.toml")))
     if differs and not allow_transfer:
         raise MicroslipError(
             f"{path} was trained on another cell ({'; '.join(differs)}): give --allow-transfer to use it all the same"
@@ -151,6 +151,8 @@ def _train_on_others(others: list[Run], left_out: Run, state: Path) -> pd.DataFr
     from microslip.learn.train import train
 
     config = load_config(others[0].folder / "config.toml")
+    for run in others:
+        config = fit_to_cell(run, config, lambda sentence: None)
     training, names = config.training, config.network.inputs
     sizes = [len(run.stages) for run in others]
     target = np.concatenate([run.stages["fluctuation"].to_numpy() for run in others])
