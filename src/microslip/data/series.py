@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Float64
 
 from microslip.core.errors import MicroslipError
 from microslip.data.assemble import Assembled
+from microslip.data.frame import Frame
 from microslip.data.readers.series import STEP_NAMES, read_series
 from microslip.data.source import Source
 
@@ -135,6 +136,27 @@ def strain_of_frames(
             " source.last_step, or give --strain-per-step"
         )
     return strain, origin
+
+
+def lean(frames: Iterable[Frame], source: Source, told: StressTable | None) -> Iterator[Frame]:
+    """Frames with the cell that source.box and the strain at their steps give, as of a cell sheared with its grains.
+
+    The first frame stands upright; before the table of the stress is read (`told` is None) every frame does.
+    """
+    axes, box = list(source.axes), source.box
+    assert box is not None
+    first: float | None = None
+    for frame in frames:
+        if source.strain_per_step is not None:
+            strain = frame.step * source.strain_per_step
+        else:
+            strain = 0.0 if told is None else float(np.interp(frame.step, told.step, told.strain))
+        first = strain if first is None else first
+        ours = np.diag(np.array(box))
+        ours[2, 0] = (strain - first) * box[2]
+        edges = np.zeros((3, 3))
+        edges[np.ix_(axes, axes)] = ours
+        yield replace(frame, edges=edges)
 
 
 def strain_of_samples(

@@ -49,6 +49,11 @@ class Source(Settings):
     strain_per_step: float | None = Field(
         None, gt=0, description="shear strain a time step, shear rate × Δt; left out: from the cell's tilt or the walls"
     )
+    sheared: bool = Field(
+        False,
+        description="the cell leans as it is sheared, and the files do not say how far: by the strain of"
+        " strain_per_step or strain_column, in a cell of source.box",
+    )
     series: str = Field("", description="table of the stress: a log, or what fix print or fix ave/time wrote")
     step_column: str = Field("", description="its column of time steps; left out: Step, step or TimeStep")
     strain_column: str = Field("", description="its column of the shear strain, in place of strain_per_step")
@@ -83,6 +88,11 @@ class Source(Settings):
         for kind in ("shear", "normal"):
             if getattr(self, f"{kind}_stress") and getattr(self, f"{kind}_force"):
                 raise ValueError(f"source.{kind}_stress and source.{kind}_force are both given: give one of them")
+        if self.sheared and (self.box is None or (self.strain_per_step is None and not self.strain_column)):
+            raise ValueError(
+                "source.sheared needs the cell, source.box, and its strain, source.strain_per_step or"
+                " source.strain_column of the series"
+            )
         if self.first_step is not None and self.last_step is not None and self.first_step >= self.last_step:
             raise ValueError(f"source.first_step = {self.first_step} is not below last_step = {self.last_step}")
         return self

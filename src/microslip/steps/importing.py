@@ -21,7 +21,7 @@ from microslip.data.layout import Layout, lay_out
 from microslip.data.provenance import versions
 from microslip.data.readers.sources import MORE_DIGITS, find_files, read_frames_of, recognise
 from microslip.data.run import Run
-from microslip.data.series import StressTable, read_stress, strain_of_frames, strain_of_samples
+from microslip.data.series import StressTable, lean, read_stress, strain_of_frames, strain_of_samples
 from microslip.data.source import Source
 from microslip.data.store import add_array
 from microslip.data.trajectory import SERIES, TrajectoryWriter
@@ -69,6 +69,8 @@ def read_trajectory(
     say(f"{len(files)} file{'s' if len(files) > 1 else ''} read as {kind}")
     notes: list[str] = []
     first = _first_frame(files, kind, source)
+    if source.sheared:
+        first = next(lean([first], source, None))
     layout = lay_out(first, source)
     area = float(layout.lengths[0] * layout.lengths[1])
     told = read_stress(source, area) if source.series else None
@@ -78,6 +80,8 @@ def read_trajectory(
     kept = ("grain_stress", "n_contacts", *(("grain_energy",) if energies else ())) if contacts else ()
     with replacing(Path(path)) as beside:
         frames = read_frames_of(files, kind, source, notes.append)
+        if source.sheared:
+            frames = lean(frames, source, told)
         made = assemble(frames, source, beside, contacts, kept, kind == "table", progress, say)
         _finish(beside, source, kind, made, told, pressure, _resolution(first, layout), contacts is not None, say)
     for note in [*notes, *made.notes, *(told.notes if told else ())]:

@@ -42,7 +42,7 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     first = read_frames(run.frames["position"], stages["start_frame"].to_numpy()[:1])
     reference = next(iter(first.values()))
     cutoff = config.nonaffine.cutoff
-    there = np.isfinite(reference).all(axis=1)
+    there = np.isfinite(reference).all(axis=1) | (not run.attributes.get("imported"))
     reference = reference[there]
     try:
         resolution = float(run.attributes.get("position_resolution", 0)) or position_resolution(reference)
@@ -91,7 +91,7 @@ def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: sli
     from microslip.fields.strain import displacement_without_shear, local_strain
 
     box, grains, frames = boxes(run), run.grains, run.frames
-    kind = grains["kind"].to_numpy()
+    kind, imported = grains["kind"].to_numpy(), bool(run.attributes.get("imported"))
     bulk = kind == 0
     ends = run.stages[["start_frame", "end_frame"]].iloc[batch].to_numpy()
     position = read_frames(frames["position"], ends)
@@ -101,8 +101,8 @@ def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: sli
     found = {name: np.full((len(ends), len(bulk)), np.nan) for name in FIELDS}
     displacement = np.full((len(ends), len(bulk), 3), np.nan, dtype=np.float32)
     for row, (start, end) in enumerate(ends.tolist()):
-        # tracked grains come and go: those that both frames hold have a motion
-        both = np.isfinite(position[start]).all(axis=1) & np.isfinite(position[end]).all(axis=1)
+        # tracked grains come and go: those that both frames hold have a motion; of a simulation, all have one
+        both = np.isfinite(position[start] + position[end]).all(axis=1) | (not imported)
         before, after, start_box, end_box = position[start][both], position[end][both], box(start), box(end)
         of_cell = start_box.gradient_to(end_box) if start_box.periodic[2] else None
         try:

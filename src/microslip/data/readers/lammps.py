@@ -92,9 +92,9 @@ def _read_block(
                 raise _fail(lines, where, f"{n_rows} rows in one frame cannot be")
         elif item.startswith("BOX BOUNDS"):
             words = item.split()[2:]
-            tilted = words[:3] == ["xy", "xz", "yz"]
-            boundary = tuple(words[3:] if tilted else words)
-            bounds = [_bounds(lines, where) for _ in range(3)]
+            tilted, general = words[:3] == ["xy", "xz", "yz"], words[:2] == ["abc", "origin"]
+            boundary = tuple(words[3:] if tilted else words[2:] if general else words)
+            bounds = [_bounds(lines, where, (4,) if general else (2, 3)) for _ in range(3)]
         elif item.split()[0] in ("ATOMS", "ENTRIES"):
             break
         elif item.split()[0] in PASSED:
@@ -153,25 +153,29 @@ def _integer(lines: Lines, where: str, what: str) -> int:
         raise _fail(lines, where, f"{text[:60]!r} is not {what}") from None
 
 
-def _bounds(lines: Lines, where: str) -> list[float]:
+def _bounds(lines: Lines, where: str, n: tuple[int, ...]) -> list[float]:
     text = _next(lines)
     try:
         found = [float(word) for word in text.split()]
     except ValueError:
         found = []
-    if len(found) not in (2, 3) or not np.isfinite(found).all():
+    if len(found) not in n or not np.isfinite(found).all():
         raise _fail(lines, where, f"{text[:60]!r} are not the bounds of a box")
     return found
 
 
 def cell_of(block: Block) -> tuple[np.ndarray, np.ndarray]:
-    """Lower corner and edge vectors, from the bounds of the box that encloses the cell.
+    """Lower corner and edge vectors, from the bounds of the box that encloses the cell or from the edges themselves.
 
     Raises
     ------
     MicroslipError
         The box has no volume.
     """
+    if len(block.bounds[0]) == 4:
+        # the edges themselves, and after each a coordinate of the origin: what OVITO writes, and LAMMPS where it may
+        rows = np.array(block.bounds)
+        return rows[:, 3], rows[:, :3]
     low, high = (np.array([one[side] for one in block.bounds]) for side in (0, 1))
     xy, xz, yz = (one[2] if block.tilted and len(one) > 2 else 0.0 for one in block.bounds)
     # LAMMPS writes the bounds of the smallest upright box around a tilted one

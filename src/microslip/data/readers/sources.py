@@ -133,7 +133,7 @@ def _reader(kind: Format, source: Source, number: int) -> Callable[[Path], Itera
     if kind == "table":
         from microslip.data.readers.table import read_table_frames
 
-        return lambda path: read_table_frames(path, source.columns, number)
+        return lambda path: read_table_frames(path, source.columns, _last_number(path, number))
     if kind == "vtk":
         from microslip.data.readers.vtk import read_vtk
 
@@ -148,6 +148,12 @@ def _reader(kind: Format, source: Source, number: int) -> Callable[[Path], Itera
     else:
         from microslip.data.readers.extxyz import read_extxyz as read
     return lambda path: (_renamed(one, theirs) for one in read(path))
+
+
+def _last_number(path: Path, otherwise: int) -> int:
+    """The last whole number in a file's name, such as the time step of dump.1200.csv."""
+    found = re.findall(r"\d+", path.name.partition(".gz")[0].rpartition(".")[0])
+    return int(found[-1]) if found else otherwise
 
 
 def _renamed(frame: Frame, theirs: dict[str, str]) -> Frame:
