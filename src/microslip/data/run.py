@@ -47,6 +47,14 @@ class Run:
         attributes = check_store(self.folder / "trajectory.zarr").attrs
         return Box(tuple(attributes["box"]), tuple(attributes.get("periodic", (True, True, False))))  # type: ignore[arg-type]
 
+    def box_at(self, frame: int) -> Box:
+        """The cell in a frame: the run's own, or, where an imported cell deforms, that frame's, with its tilt."""
+        whole, frames = self.box, self.frames
+        if "cell" not in frames:
+            return whole
+        *lengths, tilt = frames["cell"][frame].to_numpy().tolist()
+        return Box(tuple(lengths), whole.periodic, tilt)
+
     @property
     def attributes(self) -> dict[str, Any]:
         """How the trajectory was made: configuration, I, Δt, seed, versions."""

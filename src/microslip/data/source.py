@@ -43,6 +43,9 @@ class Source(Settings):
     )
 
     length: float | None = Field(None, gt=0, description="d̄; left out: the mean diameter of the bulk grains")
+    position_error: float | None = Field(
+        None, ge=0, description="standard deviation of a measured coordinate; the digits of the files count besides"
+    )
     diameters: dict[str, Positive] = Field({}, description="diameter of each type, where the files hold none")
     wall_types: tuple[int, ...] = Field((), description="types of wall grains, those above the middle are the top wall")
 

@@ -112,7 +112,9 @@ def _resolution(frame: Frame, layout: Layout) -> float:
         coordinate = found.written[:, axis]
         known = coordinate[np.isfinite(coordinate)]
         steps.append(position_resolution(np.repeat(known[:, None], 3, axis=1)) * found.scale[axis])
-    return float(np.sqrt(np.mean(np.square(steps)))) / layout.length
+    # a rounding to a step is spread evenly over it: its standard deviation is the step over √12
+    measured = (layout.source.position_error or 0.0) * np.sqrt(12)
+    return float(np.sqrt(np.mean(np.square(steps)) + measured**2)) / layout.length
 
 
 def _pressure(source: Source, told: StressTable | None, say: Say) -> float:
@@ -213,11 +215,11 @@ def _finish(
         cell = np.column_stack([lengths, made.tilt])
         meaning = "Lx, Ly, Lz of the cell, and how far along x its copy above lies"
         add_array(frames, "cell", ["frame", "edge"], cell.shape, "float64", "d", meaning)[:] = cell
-    floor_advice = resolution > SMALL_MOTION / 10
-    if floor_advice:
+    if resolution > SMALL_MOTION / 10:
+        more = "use longer stages" if source.position_error else MORE_DIGITS.get(kind, "")
         say(
             f"warning: the files know positions to {resolution:.2g} d̄ only; motions of {SMALL_MOTION:g} d̄ drown in"
-            f" that: keep more digits, {MORE_DIGITS.get(kind, '')}"
+            f" that: {'measure them better, or' if source.position_error else 'keep more digits,'} {more}"
         )
     store.attrs.update(
         {

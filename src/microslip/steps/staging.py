@@ -13,13 +13,18 @@ from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
 
 
-def stages_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
-    """Find stick and slip stages."""
-    table = _imported_stages(run, config, say) if config.source is not None else _own_stages(run, config)
+def stages_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> dict[str, float]:
+    """Find stick and slip stages; the threshold that was used [p] goes into the record, 0 for windows."""
+    threshold = config.stage_threshold
+    if config.source is None:
+        table = _own_stages(run, config)
+    else:
+        table, threshold = _imported_stages(run, config, say)
     write_table(run.folder / "stages.csv", table)
     n_slips, n_sticks = (int((table["kind"] == kind).sum()) for kind in ("slip", "stick"))
     of_them = f"{n_slips} of them slips" if n_slips or n_sticks else "windows of strain without a stress"
     say(f"{len(table)} stages, {of_them}")
+    return {"threshold": threshold}
 
 
 def _smoothing(config: Config, name: Smoothing, span: int) -> tuple[Smoothing, int] | None:
@@ -49,7 +54,7 @@ def _own_stages(run: Run, config: Config) -> pd.DataFrame:
     return attach_frames(table, run.frames["sample"].to_numpy())
 
 
-def _imported_stages(run: Run, config: Config, say: Say) -> pd.DataFrame:
+def _imported_stages(run: Run, config: Config, say: Say) -> tuple[pd.DataFrame, float]:
     from microslip.events.stages import detect_stages
     from microslip.events.uniform import attach_nearest_frames, strain_windows, supported_threshold
 
@@ -57,9 +62,8 @@ def _imported_stages(run: Run, config: Config, say: Say) -> pd.DataFrame:
     strain, stress = series["strain"].to_numpy(), series["stress"].to_numpy()
     frame_strain, warm_up = frames["strain"].to_numpy(), settings.warm_up or 0.0
     if settings.window is not None:
-        return strain_windows(
-            strain, stress, frame_strain, frames["sample"].to_numpy(), settings.window, strain[0] + warm_up
-        )
+        sample = frames["sample"].to_numpy()
+        return strain_windows(strain, stress, frame_strain, sample, settings.window, strain[0] + warm_up), 0.0
     if not np.isfinite(stress).any():
         apart = float(np.median(np.diff(frame_strain)))
         raise MicroslipError(
@@ -102,4 +106,4 @@ def _imported_stages(run: Run, config: Config, say: Say) -> pd.DataFrame:
         f"the nearest frames miss the turning points by a strain of {np.median(mismatch):.2g} in the median,"
         f" {mismatch.max():.2g} at most, of stages {table['strain_increment'].median():.2g} long in the median"
     )
-    return table
+    return table, threshold

@@ -24,6 +24,13 @@ TITLES = {
     "nulls": "Attributions under controls",
 }
 
+SHOWN_OF_IMPORTED = {
+    "cell_and_stress": (
+        "(a) First frame, wall grains dark. (b) One stick-slip cycle, turning points as circles. (c) The imported shear "
+        "stress over p."
+    ),
+}
+
 SHOWN = {
     "overview": (
         "Grains coloured by D²min in a large slip; shear stress around it, stick stages blue and slip stages red; "
@@ -113,7 +120,8 @@ def threshold(config: Config) -> Any:
 
 def caption(name: str, config: Config) -> str:
     """What a figure shows, then the settings that its numbers depend on."""
-    return " ".join([SHOWN.get(name, ""), *_settings(name, config)]).strip()
+    shown = SHOWN_OF_IMPORTED.get(name) if "source" in config else None
+    return " ".join([shown or SHOWN.get(name, ""), *_settings(name, config)]).strip()
 
 
 def _settings(name: str, config: Config) -> list[str]:

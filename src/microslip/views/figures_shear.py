@@ -46,8 +46,9 @@ def overview(run: Run) -> Drawing:
     with panel(left, run, "fields", "Non-affine motion in a large slip"):
         stages, (diameter, kind) = run.stages, _grains(run)
         _, slip = largest_slip(stages)
+        frame = int(stages["start_frame"].iloc[slip])
         draw_snapshot(
-            run.frames["position"][int(stages["start_frame"].iloc[slip])].to_numpy(), diameter, kind, run.box,
+            run.frames["position"][frame].to_numpy(), diameter, kind, run.box_at(frame),
             values=run.fields["d2min"][slip].to_numpy(), label=f"non-affine motion {dynamics.D2MIN_LABEL}",
             pixels=1100, title="Non-affine motion of every grain in a large slip", axes=left,
         )  # fmt: skip
@@ -81,7 +82,13 @@ def cell_and_stress(run: Run) -> Drawing:
         if not len(frames):
             raise MicroslipError("no frame has been kept")
         draw_snapshot(
-            frames[0].to_numpy(), diameter, kind, run.box, annotate=True, title="Shear cell", axes=axes["cell"]
+            frames[0].to_numpy(),
+            diameter,
+            kind,
+            run.box_at(0),
+            annotate=bool((kind > 0).any()),
+            title="Shear cell",
+            axes=axes["cell"],
         )
     with panel(axes["cycle"], run, "stages", "One stick-slip cycle"):
         stages, (strain, stress) = run.stages, _series(run)
@@ -125,14 +132,15 @@ def d2min_snapshots(run: Run) -> Drawing:
             cycle.append((axes, kind_of_stage, row))
             diameter, kind = _grains(run)
             values, name = d2min[which], kind_of_stage.capitalize()
-            position = run.frames["position"][int(stages["start_frame"].iloc[row])].to_numpy()
+            frame = int(stages["start_frame"].iloc[row])
+            position, box = run.frames["position"][frame].to_numpy(), run.box_at(frame)
             change, length = stages["fluctuation"].iloc[row], stages["strain_increment"].iloc[row]
             draw_snapshot(
-                position, diameter, kind, run.box, values=values, limits=limits, colour_bar=False,
+                position, diameter, kind, box, values=values, limits=limits, colour_bar=False,
                 title=name
                 + rf": $\Delta s$ = {scientific(change)} $p$, $\Delta\gamma$ = {scientific(length)}", axes=axes,
             )  # fmt: skip
-            wrapped = run.box.wrap(position)
+            wrapped = box.wrap(position)
             tables[kind_of_stage] = pd.DataFrame(
                 {"x": wrapped[:, 0], "y": wrapped[:, 1], "z": wrapped[:, 2], "diameter": diameter, "d2min": values}
             )[kind == 0]

@@ -6,11 +6,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
+from microslip.data.source import Source
 from microslip.dem.config import ShearCell
 from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
@@ -24,6 +26,7 @@ from microslip.views.page import embedded, write_page
 from microslip.views.wording import show
 
 _SECTIONS: dict[str, type[BaseModel]] = {
+    "source": Source,
     "stages": Stages,
     "nonaffine": Nonaffine,
     "voxels": Voxels,
@@ -65,6 +68,10 @@ def gather(run: Run) -> dict[str, Any]:
     """Everything that the report states, as plain numbers, tables and texts."""
     attributes = _or_none(lambda: run.attributes) or {}
     config = read_config(run, attributes)
+    steps = run.provenance.get("steps", {})
+    if "source" in config and steps.get("stages", {}).get("threshold"):
+        # chosen by what the frames support, where the settings leave it open
+        config["stages"] = {**config.get("stages", {}), "threshold": steps["stages"]["threshold"]}
     stages = _or_none(lambda: run.stages)
     metrics = _or_none(lambda: run.metrics) or {}
     lengths = _or_none(lambda: read_lengths(run))
@@ -90,7 +97,8 @@ def gather(run: Run) -> dict[str, Any]:
         "metrics": _metric_rows(metrics),
         "r2": {rule: score(metrics, rule, "network", "test") for rule in RULES},
         "figures": _figures(run, config),
-        "steps": run.provenance.get("steps", {}),
+        "steps": steps,
+        "imported": _imported(attributes, stages),
         "seeds": _seeds(config, attributes),
         "versions": attributes.get("versions", {}),
         "show": show,
@@ -112,6 +120,18 @@ def read_config(run: Run, attributes: dict[str, Any]) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise MicroslipError(f"{path} is not readable as TOML ({problem}): restore it from the run's preset") from None
+
+
+def _imported(attributes: dict[str, Any], stages: pd.DataFrame | None) -> dict[str, Any] | None:
+    """Where an imported run comes from, and how well its files know positions, strain and turning points."""
+    if not attributes.get("imported"):
+        return None
+    found = {name: attributes[name] for name in ("engine", "position_resolution", "strain_from", "length", "pressure")}
+    found["files"] = attributes["source"]["files"]
+    if stages is not None and "start_mismatch" in stages and len(stages):
+        mismatch = stages[["start_mismatch", "end_mismatch"]].abs().to_numpy()
+        found["mismatch"], found["length_of_stages"] = np.median(mismatch), stages["strain_increment"].median()
+    return found
 
 
 def _or_none(read: Any) -> Any:

@@ -110,8 +110,12 @@ def draw_snapshot(
         The panel's title; the reader's own axes.
     """
     figure, axes = axes_or_new(axes, 4.2, 3.0)
-    positions = box.wrap(np.asarray(positions, dtype=float))
-    kind = np.asarray(kind)
+    positions = np.asarray(positions, dtype=float)
+    # tracked grains come and go
+    there = np.isfinite(positions).all(axis=1)
+    positions = box.wrap(positions[there])
+    kind, diameters = np.asarray(kind)[there], np.asarray(diameters)[there]
+    values, keep, pale = (None if one is None else np.asarray(one)[there] for one in (values, keep, pale))
     norm: Normalize | None = None
     if values is not None:
         low, high = limits or (log_limits(values) if log else _plain_limits(values))
