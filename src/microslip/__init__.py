@@ -8,6 +8,7 @@ from microslip.core.box import Box
 from microslip.core.contacts import contact_energy, grain_stress
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run, open_run
+from microslip.data.source import Source
 from microslip.dem.launch import simulate
 from microslip.events.stages import detect_stages
 from microslip.fields.mechanics import local_packing_fraction, major_principal_stress
@@ -22,6 +23,7 @@ from microslip.statistics.moran import moran_i
 from microslip.statistics.ornstein_zernike import fit_ornstein_zernike
 from microslip.statistics.pair_correlation import pair_correlation
 from microslip.statistics.power_law import fit_power_law
+from microslip.steps.importing import read_trajectory
 
 __version__ = _version("microslip")
 
@@ -40,6 +42,7 @@ __all__ = [
     "NonaffineMotion",
     "Run",
     "SlipNet",
+    "Source",
     "VoxelGrid",
     "active_grains",
     "coarse_grain",
@@ -62,6 +65,7 @@ __all__ = [
     "pair_correlation",
     "predict",
     "radius_of_gyration",
+    "read_trajectory",
     "simulate",
     "spatial_correlation",
     "train",

@@ -103,6 +103,6 @@ class Box:
         """
         lx, _, lz = self.lengths
         stretch = np.where(self.periodic, np.asarray(later.lengths) / np.asarray(self.lengths) - 1, 0.0)
-        gradient = np.diag(stretch)
+        gradient: np.ndarray = np.diag(stretch)
         gradient[0, 2] = (later.tilt - self.tilt * later.lengths[0] / lx) / lz
-        return gradient
+        return np.asarray(gradient)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
 
 from microslip.core.box import Box
+from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing
 
 
@@ -21,6 +21,8 @@ def write_dump(path: Path, frames: Iterable[tuple[int, Box, Mapping[str, np.ndar
     A cell's edges lie at 0 along x, y, z; an axis that does not repeat is marked `ff`. NaN is written as `nan`.
     """
     count = 0
+    if importlib.util.find_spec("pyarrow") is None:
+        raise MicroslipError("writing text dumps needs the package pyarrow: pip install 'microslip[import]'")
     with replacing(path) as beside, beside.open("wb") as file:
         if path.name.endswith(".gz"):
             with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=4) as packed:
@@ -35,6 +37,9 @@ def write_dump(path: Path, frames: Iterable[tuple[int, Box, Mapping[str, np.ndar
 
 
 def _write_frame(file: IO[bytes] | gzip.GzipFile, step: int, box: Box, columns: Mapping[str, np.ndarray]) -> None:
+    import pyarrow as pa
+    import pyarrow.csv
+
     n = len(next(iter(columns.values())))
     flags = " ".join("pp" if repeats else "ff" for repeats in box.periodic)
     tilt = box.nearest_tilt

@@ -24,6 +24,9 @@ VERSIONED = [
     "captum",
     "scikit-learn",
     "distributed",
+    "pyarrow",
+    "h5py",
+    "gsd",
 ]
 
 

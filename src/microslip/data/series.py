@@ -115,7 +115,7 @@ def strain_of_frames(
     elif source.strain_per_step is not None:
         strain, origin = (step - step[0]) * source.strain_per_step, "source.strain_per_step"
     elif told is not None and np.isfinite(told.strain).all():
-        strain, origin = np.interp(step, told.step, told.strain), f"the column {source.strain_column} of the series"
+        strain, origin = _told_at(step, told), f"the column {source.strain_column} of the series"
     elif np.ptp(tilt) > 0:
         strain, origin = (tilt - tilt[0]) / heights, "the tilt of the cell"
     elif np.isfinite(shift).all() and np.ptp(shift) > 0:
@@ -138,6 +138,16 @@ def strain_of_frames(
     return strain, origin
 
 
+def _told_at(step: np.ndarray, told: StressTable) -> np.ndarray:
+    """The table's strain at some steps; beyond its ends, as where a program still writes, it goes on as it was."""
+    within: np.ndarray = np.interp(step, told.step, told.strain)
+    for end, inner in ((0, 1), (-1, -2)):
+        rate = (told.strain[end] - told.strain[inner]) / (told.step[end] - told.step[inner])
+        beyond = step < told.step[0] if end == 0 else step > told.step[-1]
+        within[beyond] = told.strain[end] + rate * (step[beyond] - told.step[end])
+    return within
+
+
 def lean(frames: Iterable[Frame], source: Source, told: StressTable | None) -> Iterator[Frame]:
     """Frames with the cell that source.box and the strain at their steps give, as of a cell sheared with its grains.
 
@@ -150,7 +160,7 @@ def lean(frames: Iterable[Frame], source: Source, told: StressTable | None) -> I
         if source.strain_per_step is not None:
             strain = frame.step * source.strain_per_step
         else:
-            strain = 0.0 if told is None else float(np.interp(frame.step, told.step, told.strain))
+            strain = 0.0 if told is None else float(_told_at(np.array([frame.step]), told)[0])
         first = strain if first is None else first
         ours = np.diag(np.array(box))
         ours[2, 0] = (strain - first) * box[2]

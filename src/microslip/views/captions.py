@@ -26,8 +26,8 @@ TITLES = {
 
 SHOWN_OF_IMPORTED = {
     "cell_and_stress": (
-        "(a) First frame, wall grains dark. (b) One stick-slip cycle, turning points as circles. (c) The imported shear "
-        "stress over p."
+        "(a) First frame, wall grains dark. (b) One stick-slip cycle, turning points as circles. (c) The imported "
+        "shear stress over p."
     ),
 }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
 
 from microslip.core.errors import MicroslipError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PIECE = 2**20
 # Words that stand for no number; pyarrow knows them, and no others are taken.
@@ -30,6 +32,10 @@ def parse_numbers(
     MicroslipError
         A row has other columns, or a value is no number; `where` and the line say which, counted from `first_line`.
     """
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise MicroslipError("reading text dumps needs the package pyarrow: pip install 'microslip[import]'") from None
     wanted = [name for name in labels if name in names]
     if not wanted or not text:
         return {name: np.empty(0, np.int64 if name in whole else float) for name in wanted}
@@ -59,6 +65,9 @@ def parse_numbers(
 
 
 def _table(text: bytes, columns: Sequence[str], wanted: Sequence[str], whole: Collection[str]) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.csv
+
     return pyarrow.csv.read_csv(
         pa.BufferReader(text),
         pyarrow.csv.ReadOptions(column_names=list(columns), use_threads=False, block_size=PIECE),

@@ -88,9 +88,11 @@ def _pieces(path: Path) -> Iterator[pd.DataFrame]:
 
 
 def _parquet(path: Path) -> Iterator[pd.DataFrame]:
-    import pyarrow as pa
-    import pyarrow.parquet
-
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet
+    except ImportError:
+        raise MicroslipError("reading Parquet needs the package pyarrow: pip install 'microslip[import]'") from None
     if not path.is_file():
         raise MicroslipError(f"{path} does not exist: give a file")
     try:
