@@ -94,7 +94,8 @@ class Box:
         """Positions in x of the copies that lie `turns` cells above; z is left to the caller."""
         if self.nearest_tilt == 0:
             return positions
-        return positions + (turns * self.nearest_tilt)[..., None] * np.array([1.0, 0.0, 0.0])
+        aside: np.ndarray = (turns * self.nearest_tilt)[..., None] * np.array([1.0, 0.0, 0.0])
+        return np.asarray(positions + aside)
 
     def gradient_to(self, later: Box) -> Float[np.ndarray, "3 3"]:
         """The displacement gradient G of the periodic cell itself: its edges a become a + G a; 0 along other axes.

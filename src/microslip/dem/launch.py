@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, write_json
-from microslip.dem.config import Launch, ShearCell
+from microslip.dem.config import Launch, Parallel, ShearCell
 from microslip.dem.engine import check_engine, environment, launch_command
 from microslip.dem.worker_codes import FINISHED, STOPPED
 
@@ -70,6 +70,21 @@ def simulate(
     _run_ranks([*command, sys.executable, "-m", "microslip.dem.worker", str(run)], config, folder, progress)
     if config.recording.cell_volumes:
         _run_ranks([*command, sys.executable, "-m", "microslip.dem.cells", str(run)], config, folder, progress)
+
+
+def voronoi_cells(run: Path, ranks: int, progress: Progress | None = None) -> None:
+    """Fill in the radical Voronoi cells of every frame of a trajectory, as an imported one; frames that have them stay.
+
+    `ranks`: MPI processes, each with whole chunks of frames. Errors as in `simulate`.
+    """
+    folder = Path(run) / "dem"
+    folder.mkdir(parents=True, exist_ok=True)
+    config = ShearCell(parallel=Parallel(ranks=ranks))
+    check_engine(config)
+    _wait_for_predecessor(folder)
+    write_json(folder / "config.json", config.model_dump(mode="json"))
+    command = [*launch_command(Launch(), ranks), sys.executable, "-m", "microslip.dem.cells", str(run)]
+    _run_ranks(command, config, folder, progress)
 
 
 def _run_ranks(command: list[str], config: ShearCell, folder: Path, progress: Progress | None) -> None:

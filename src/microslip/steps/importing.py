@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,12 @@ def import_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     total = sum(path.stat().st_size for path in find_files(config.source.files)) // MEGABYTE + 1
     store = run.folder / "trajectory.zarr"
     read_trajectory(config.source, store, lambda share: advance(round(share * total), total), say)
+    if config.source.cell_volumes:
+        from microslip.dem.launch import voronoi_cells
+
+        say("Voronoi cells of the frames")
+        n_ranks = min(config.parallel.ranks, os.cpu_count() or 1)
+        voronoi_cells(run.folder, n_ranks, lambda message: advance(message["sample"] + 1, message["total"]))
 
 
 def read_trajectory(
@@ -78,6 +85,7 @@ def read_trajectory(
     contacts = ContactValues(find_files([source.contacts]), source, pressure, say) if source.contacts else None
     energies = source.youngs_modulus is not None and source.poisson_ratio is not None
     kept = ("grain_stress", "n_contacts", *(("grain_energy",) if energies else ())) if contacts else ()
+    kept += ("cell_volume",) if source.cell_volumes else ()
     with replacing(Path(path)) as beside:
         frames = read_frames_of(files, kind, source, notes.append)
         if source.sheared:

@@ -130,6 +130,19 @@ def open_lines(path: Path) -> Iterator[Lines]:
         yield Lines(stream, str(path))
 
 
+def read_start(path: Path, n: int) -> bytes:
+    """The first n bytes of a file, unpacked where gzip packed them; errors as in `open_lines`."""
+    with open_bytes(path) as stream:
+        start = stream.read(n)
+        if not start.startswith(b"\x1f\x8b"):
+            return start
+        stream.seek(0)
+        try:
+            return gzip.GzipFile(fileobj=stream).read1(n)
+        except (OSError, EOFError, zlib.error) as problem:
+            raise MicroslipError(f"{path} is not readable as gzip ({problem}): it is damaged") from None
+
+
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BufferedReader]:
     """A file as bytes; errors as in `open_lines`."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame
-from microslip.data.readers.lines import Unfinished, open_bytes
+from microslip.data.readers.lines import Unfinished, read_start
 from microslip.data.source import Format, Source
 
 BY_SUFFIX: dict[str, Format] = {
@@ -84,15 +84,15 @@ def recognise(path: Path) -> Format:
     Raises
     ------
     MicroslipError
-        Neither says.
+        Neither says, or it is an archive.
     """
     name = path.name.removesuffix(".gz")
     if (found := BY_SUFFIX.get(Path(name).suffix.lower())) is not None:
         return found
-    if path.name.endswith(".gz"):
-        return "lammps"
-    with open_bytes(path) as stream:
-        start = stream.read(64)
+    start = read_start(path, 512)
+    if start.startswith(b"PK\x03\x04") or start[257:262] == b"ustar":
+        # unpacking would have to guard against paths that lead out of the folder: that is the archive program's work
+        raise MicroslipError(f"{path} is an archive: unpack it into a folder of its own and give the files in it")
     for first, kind in BY_BYTES.items():
         if start.lstrip().startswith(first):
             return kind
