@@ -92,3 +92,11 @@ def places(frame: Frame) -> Places:
                 if frame.edges[edge, axis]:
                     position[:, axis] += turns[:, edge] * frame.edges[edge, axis]
     return Places(position, images or names[0].endswith("u"), written, scale)
+
+
+def close_open_sides(origin: np.ndarray, edges: np.ndarray, ends: np.ndarray, position: np.ndarray) -> None:
+    """Let the cell reach, along axes where it ends in the unknown, as far as the centres of the grains do."""
+    for axis in np.flatnonzero(ends):
+        known = position[np.isfinite(position[:, axis]), axis].astype(float)
+        low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
+        origin[axis], edges[axis], edges[axis, axis] = low, 0.0, high - low or 1.0

@@ -45,7 +45,7 @@ MORE_DIGITS = {
     ' dump_modify ID format "%d %d %.17g %.17g %.17g …"',
     "table": "write the coordinates with every digit that the measurement has",
     "extxyz": "write pos with %.17g; ASE's writer keeps 8 decimals",
-    "gsd": "GSD keeps single precision alone: write a text dump or H5MD in double precision beside it",
+    "gsd": "precision='double' of gsd 5 and later, or a text dump beside it",
     "h5md": "write particles/…/position/value in double precision",
     "netcdf": "dump_modify ID double yes in LAMMPS",
     "vtk": "VTK files mostly keep single precision: write a text dump beside them",
@@ -140,14 +140,20 @@ def _reader(kind: Format, source: Source, number: int) -> Callable[[Path], Itera
         return lambda path: read_vtk(path, source.columns)
     theirs = {name: ours for ours, name in source.columns.items()}
     if kind == "gsd":
-        from microslip.data.readers.gsd import read_gsd as read
-    elif kind == "h5md":
-        from microslip.data.readers.h5md import read_h5md as read
-    elif kind == "netcdf":
-        from microslip.data.readers.netcdf import read_netcdf as read
-    else:
-        from microslip.data.readers.extxyz import read_extxyz as read
-    return lambda path: (_renamed(one, theirs) for one in read(path))
+        from microslip.data.readers.gsd import read_gsd
+
+        return lambda path: (_renamed(one, theirs) for one in read_gsd(path))
+    if kind == "h5md":
+        from microslip.data.readers.h5md import read_h5md
+
+        return lambda path: (_renamed(one, theirs) for one in read_h5md(path, list(theirs)))
+    if kind == "netcdf":
+        from microslip.data.readers.netcdf import read_netcdf
+
+        return lambda path: (_renamed(one, theirs) for one in read_netcdf(path, list(theirs)))
+    from microslip.data.readers.extxyz import read_extxyz
+
+    return lambda path: (_renamed(one, theirs) for one in read_extxyz(path, list(theirs)))
 
 
 def _last_number(path: Path, otherwise: int) -> int:
