@@ -2,9 +2,9 @@
 
     python track.py RUN FOLDER
 
-Scans are taken at equal strains. In each, a grain is found with a probability of 98 %, and its centre is known to a tenth
-of a voxel at 20 voxels a diameter. Lengths are in mm, labels are in no order, walls are not tracked, and the sample does
-not repeat: it is followed from where it was in the first scan.
+Scans are taken at equal strains. In each, a grain is found with a probability of 98 %, and its centre is known to a
+tenth of a voxel at 20 voxels a diameter. Lengths are in mm, labels are in no order, walls are not tracked, and the
+sample does not repeat: it is followed from where it was in the first scan.
 """
 
 import sys
