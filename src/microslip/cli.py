@@ -19,7 +19,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.run import open_run
 from microslip.data.source import Axis, Format
 from microslip.info import describe_run
-from microslip.pipeline import STEPS, check_overrides, only_one, perform, run_folder, run_steps
+from microslip.pipeline import STEPS, check_overrides, is_current, only_one, perform, run_folder, run_steps
 from microslip.steps.exporting import Kind, export_run
 from microslip.steps.transferring import predict_elsewhere, transfer_matrix
 from microslip.study.folder import check_study_folder, progress, study_folder, write_results
@@ -362,8 +362,14 @@ def export(run: Path, what: Kind = "frames", *, into: Path | None = None, stages
     stages
         Which stages, or frames, as first:last, such as 0:100; all where left out.
     """
+    opened = open_run(run)
+    made = all((opened.folder / name).exists() for name in (f"{what}.zarr", "stages.csv", "config.toml"))
+    if made and not is_current(what, opened.folder, load_config(opened.folder / "config.toml")):
+        raise MicroslipError(
+            f"{what} of {run} were made of other stages or settings: run `microslip {what} {run}` again"
+        )
     with _bar(f"writing {what}") as (advance, say):
-        export_run(open_run(run), what, into, stages, advance, say)
+        export_run(opened, what, into, stages, advance, say)
 
 
 @app.command

@@ -42,6 +42,7 @@ class Box:
                 f"box lengths {self.lengths} are not three positive numbers: give Lx, Ly, Lz in mean diameters"
             )
         object.__setattr__(self, "lengths", tuple(float(length) for length in lengths))
+        object.__setattr__(self, "tilt", float(self.tilt))
         object.__setattr__(self, "periodic", tuple(bool(flag) for flag in self.periodic))
         if not np.isfinite(self.tilt) or (self.tilt and not (self.periodic[0] and self.periodic[2])):
             raise MicroslipError(

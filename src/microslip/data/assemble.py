@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int64
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.data.frame import Frame, Places, places
+from microslip.data.frame import IMAGES, Frame, Places, places
 from microslip.data.layout import Cell, Layout, lay_out
 from microslip.data.source import Source
 from microslip.data.trajectory import TrajectoryWriter, create_trajectory
@@ -38,14 +38,19 @@ class Assembled:
     tilt: list[float] = field(default_factory=list)
     lengths: list[tuple[float, float, float]] = field(default_factory=list)
     wall_shift: list[float] = field(default_factory=list)
-    n_missing: int = 0
+    n_present: list[int] = field(default_factory=list)
     n_grains: int = 0
     notes: list[str] = field(default_factory=list)
 
     def cut(self, n_frames: int) -> None:
         """Forget what follows the first frames."""
-        for of_frame in (self.step, self.strain_told, self.tilt, self.lengths, self.wall_shift):
+        for of_frame in (self.step, self.strain_told, self.tilt, self.lengths, self.wall_shift, self.n_present):
             del of_frame[n_frames:]
+
+    @property
+    def n_missing(self) -> int:
+        """Positions that the files do not hold, of all grains that they ever hold."""
+        return self.n_grains * len(self.step) - sum(self.n_present)
 
 
 class _Grains:
@@ -154,6 +159,9 @@ def assemble(
             source.last_step is not None and frame.step > source.last_step
         ):
             continue
+        if source.follow:
+            columns = {name: values for name, values in frame.columns.items() if name not in IMAGES}
+            frame = replace(frame, columns=columns)
         frame, found = _known(frame, missing_allowed)
         if made is None:
             made = Assembled(lay_out(frame, source))
@@ -226,7 +234,7 @@ def _add(
         values = np.full((n, 8), np.nan)
         values[rows] = values_of(frame, layout, cell, position, diameter / layout.length)
         values[np.isnan(values[:, 7]), 7] = 0
-    made.n_missing += n - len(rows)
+    made.n_present.append(len(rows))
     made.step.append(frame.step)
     made.strain_told.append(np.nan if frame.strain is None else frame.strain)
     made.tilt.append(cell.tilt / layout.length)

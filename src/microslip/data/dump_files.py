@@ -25,7 +25,7 @@ def write_dump(path: Path, frames: Iterable[tuple[int, Box, Mapping[str, np.ndar
         raise MicroslipError("writing text dumps needs the package pyarrow: pip install 'microslip[import]'")
     with replacing(path) as beside, beside.open("wb") as file:
         if path.name.endswith(".gz"):
-            with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=4) as packed:
+            with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=4, mtime=0) as packed:
                 for step, box, columns in frames:
                     _write_frame(packed, step, box, columns)
                     count += 1

@@ -48,7 +48,7 @@ def read_stress(source: Source, area: float) -> StressTable:
             f"{path} has no column Step among {', '.join(table.columns)}: name that of the time steps, --set"
             " source.step_column=…"
         )
-    if not source.shear_stress and not source.shear_force:
+    if not source.shear_stress and not source.shear_force and not source.strain_column:
         raise MicroslipError(
             f"{path} has the columns {', '.join(table.columns)}: name that of the shear stress, such as --set"
             " 'source.shear_stress=[\"-Pxz\"]', or of the forces on the walls, source.shear_force"
@@ -57,9 +57,11 @@ def read_stress(source: Source, area: float) -> StressTable:
     normal = _mean(path, table, source.normal_stress or source.normal_force, area if source.normal_force else 1.0)
     strain = _mean(path, table, (source.strain_column,) if source.strain_column else (), 1.0)
     step = _column(path, table, step_name)
-    known = np.isfinite(shear) & np.isfinite(step)
+    # a table of the strain alone is of use too
+    told = shear if source.shear_stress or source.shear_force else strain
+    known = np.isfinite(told) & np.isfinite(step)
     if not known.all():
-        notes.append(f"{path}: {int((~known).sum())} of {len(known)} rows hold no stress and are left out")
+        notes.append(f"{path}: {int((~known).sum())} of {len(known)} rows hold no number and are left out")
     columns = [one[known] for one in (step, strain, shear, normal)]
     step = columns[0]
     # a sample counts when no later one has its step or an earlier one

@@ -52,6 +52,11 @@ class Source(Settings):
     strain_per_step: float | None = Field(
         None, gt=0, description="shear strain a time step, shear rate × Δt; left out: from the cell's tilt or the walls"
     )
+    follow: bool = Field(
+        False,
+        description="follow wrapped grains to their nearest copies in place of the files' image flags, which a deck"
+        " that flips a tilted box may have left wrong",
+    )
     sheared: bool = Field(
         False,
         description="the cell leans as it is sheared, and the files do not say how far: by the strain of"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,8 @@ from microslip.steps.frames import boxes, read_frames, read_starts
 
 Kind = Literal["frames", "fields", "voxels"]
 DUMPS = (".dump", ".lammpstrj", ".dump.gz", ".lammpstrj.gz")
+# The first line of a TOML file that an export wrote, and may write again.
+WRITTEN = "# Written by microslip export: `microslip import` this file.\n\n"
 # Read and written at a time.
 AT_A_TIME = 16
 
@@ -55,7 +58,6 @@ def export_run(run: Run, what: Kind, into: Path | None, stages: str | None, adva
         raise MicroslipError(f"{target}: frames are written as text dumps, .dump or .dump.gz; fields also as .vtkhdf")
     if what == "voxels" and as_dump:
         raise MicroslipError(f"{target}: voxels are no grains: name a file that ends in .vtkhdf")
-    target.parent.mkdir(parents=True, exist_ok=True)
     written = {"frames": _frames, "fields": _fields, "voxels": _voxels}[what](run, target, stages, advance)
     for path in written:
         say(f"{path}, {path.stat().st_size / 1e6:.3g} MB")
@@ -100,34 +102,50 @@ def _frames(run: Run, target: Path, stages: str | None, advance: Advance) -> lis
                 yield int(number[frame]), box(frame), {**columns, "radius": radius[here]}
             advance(piece[-1] + 1 - rows[0], len(rows))
 
-    write_dump(target, each())
     stem = target.name.removesuffix(".gz").rpartition(".")[0]
     series, back = target.with_name(f"{stem}.series.csv"), target.with_name(f"{stem}.toml")
+    if back.exists() and not back.read_bytes().startswith(WRITTEN.encode()):
+        raise MicroslipError(f"{back} would be written beside {target}, and stands there already: choose another name")
+    write_dump(target, each())
     whole = run.series
-    names = ("strain", "stress", "normal_stress")
-    step = np.arange(whole.sizes["sample"])
+    step = np.arange(whole.sizes["sample"], dtype=float)
     if "step" in frames:
-        step = np.interp(step, sample, number) if len(np.unique(sample)) > 1 else step
-    write_table(series, pd.DataFrame({"step": step, **{name: whole[name].to_numpy() for name in names}}))
+        step = _steps_at(whole["strain"].to_numpy(), frames["strain"].to_numpy(), number.astype(float))
+    known = [name for name in ("stress", "normal_stress") if np.isfinite(whole[name]).any()]
+    columns = {name: whole[name].to_numpy() for name in ("strain", *known)}
+    write_table(series, pd.DataFrame({"step": step, **columns}))
     source = {
         "files": [target.name],
         "format": "lammps",
         "series": series.name,
         "step_column": "step",
         "strain_column": "strain",
-        "shear_stress": ["stress"],
-        "normal_stress": ["normal_stress"],
+        "shear_stress": [name for name in known if name == "stress"],
+        "normal_stress": [name for name in known if name == "normal_stress"],
         "length": 1.0,
         "pressure": 1.0,
         "wall_types": [2, 3] if (kind > 0).any() else [],
         "periodic": list(run.box.periodic),
         "origin": 0.0,
     }
+    if run.attributes.get("imported"):
+        # what is rounded to a step has an error of the step over √12
+        source["position_error"] = run.attributes["position_resolution"] / math.sqrt(12)
     if "cell" not in frames:
         source["box"] = list(run.box.lengths)
     with replacing(back) as beside:
-        beside.write_text(tomli_w.dumps({"source": source}))
+        beside.write_text(WRITTEN + tomli_w.dumps({"source": source}))
     return [target, series, back]
+
+
+def _steps_at(strain: np.ndarray, frame_strain: np.ndarray, frame_step: np.ndarray) -> np.ndarray:
+    """The files' time steps of samples at these strains; beyond the frames at the mean pace of all of them."""
+    step: np.ndarray = np.interp(strain, frame_strain, frame_step)
+    if len(frame_strain) > 1:
+        pace = (frame_step[-1] - frame_step[0]) / (frame_strain[-1] - frame_strain[0])
+        for end, beyond in ((0, strain < frame_strain[0]), (-1, strain > frame_strain[-1])):
+            step[beyond] = frame_step[end] + pace * (strain[beyond] - frame_strain[end])
+    return step
 
 
 def _fields(run: Run, target: Path, stages: str | None, advance: Advance) -> list[Path]:

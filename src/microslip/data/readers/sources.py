@@ -93,6 +93,10 @@ def recognise(path: Path) -> Format:
     if start.startswith(b"PK\x03\x04") or start[257:262] == b"ustar":
         # unpacking would have to guard against paths that lead out of the folder: that is the archive program's work
         raise MicroslipError(f"{path} is an archive: unpack it into a folder of its own and give the files in it")
+    if start.startswith(b"\x28\xb5\x2f\xfd"):
+        raise MicroslipError(
+            f"{path} is packed by zstd: unpack it with zstd -d, or pack it with gzip, which is read as is"
+        )
     for first, kind in BY_BYTES.items():
         if start.lstrip().startswith(first):
             return kind
