@@ -200,6 +200,8 @@ def import_(
     series: Path | None = None,
     shear_stress: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None,
     shear_force: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None,
+    normal_stress: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None,
+    columns: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
     contacts: str | None = None,
     set_: Set = None,
 ) -> None:
@@ -234,6 +236,11 @@ def import_(
         Its column of the shear stress, such as -Pxz: a leading minus turns the sign; of several the mean is taken.
     shear_force
         Its column of the shear force on a wall instead.
+    normal_stress
+        Its column of the normal stress, likewise.
+    columns
+        The frames' names of our columns, as OURS=THEIRS: id=label x=x_mm. Ours are frame, strain, id, type, x, y, z,
+        ix, iy, iz, diameter, radius.
     contacts
         File or pattern of the contacts, as dump local writes them; their columns go into source.contact_columns.
     """
@@ -248,6 +255,8 @@ def import_(
         "series": None if series is None else str(series),
         "shear_stress": shear_stress,
         "shear_force": shear_force,
+        "normal_stress": normal_stress,
+        "columns": _named_columns(columns),
         "contacts": contacts,
     }
     settings = source_config(source, {name: value for name, value in given.items() if value is not None}, set_ or [])
@@ -257,6 +266,14 @@ def import_(
     with only_one(folder):
         _perform("import", folder, settings)
     console.print(f"  go on with: microslip run {folder}", markup=False)
+
+
+def _named_columns(columns: list[str] | None) -> dict[str, str] | None:
+    pairs = [one.partition("=") for one in columns or []]
+    for ours, equals, theirs in pairs:
+        if not ours or not equals or not theirs:
+            raise MicroslipError(f"--columns {ours}{equals}{theirs} is not of the form OURS=THEIRS, such as id=label")
+    return {ours: theirs for ours, _, theirs in pairs} or None
 
 
 @app.command
