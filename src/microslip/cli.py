@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from microslip import __version__
-from microslip.config import Config, load_config, source_config
+from microslip.config import Config, load_config, read_toml, source_config
 from microslip.core.errors import MicroslipError
+from microslip.data.readers.sources import find_files
 from microslip.data.run import open_run
 from microslip.data.source import Axis, Format
 from microslip.info import describe_run
@@ -259,9 +260,14 @@ def import_(
         "columns": _named_columns(columns),
         "contacts": contacts,
     }
-    settings = source_config(source, {name: value for name, value in given.items() if value is not None}, set_ or [])
-    if into is None and (len(source) != 1 or source[0].suffix != ".toml"):
+    if into is None and source and (len(source) != 1 or source[0].suffix != ".toml"):
         raise MicroslipError("say where the run shall be: --into RUN, such as --into runs/mine")
+    before = read_toml(into / "config.toml") if into is not None and (into / "config.toml").is_file() else {}
+    named = {name: value for name, value in given.items() if value is not None}
+    settings = source_config(source, named, set_ or [], before if "source" in before else {})
+    assert settings.source is not None
+    # looked for before a folder is made for them
+    find_files(settings.source.files)
     folder = run_folder(into or Path("runs") / source[0].stem, settings)
     with only_one(folder):
         _perform("import", folder, settings)

@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import tomli_w
 from pydantic import BaseModel, ValidationError, model_validator
@@ -103,7 +103,10 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     MicroslipError
         The file is missing or not TOML; a key is unknown; a value is out of range.
     """
-    return parse_config(apply_overrides(read_toml(path), overrides))
+    content = read_toml(path)
+    if isinstance(content.get("source"), dict):
+        content["source"] = _whole_names(content["source"], path.parent)
+    return parse_config(apply_overrides(content, overrides))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -145,40 +148,46 @@ def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dic
     return changed
 
 
-def source_config(files: Sequence[Path], given: Mapping[str, Any], overrides: Iterable[str]) -> Config:
+def source_config(
+    files: Sequence[Path], given: Mapping[str, Any], overrides: Iterable[str], before: Mapping[str, Any]
+) -> Config:
     """The configuration of an import: of a TOML file with a [source], or of files of frames; `given` goes before both.
 
-    Names of files are those seen from the TOML file's folder, or from here, and are kept whole.
+    Names of files are those seen from the TOML file's folder, or from here, and are kept whole. `before` holds the
+    sections that the run folder had, which files of frames leave as they are.
 
     Raises
     ------
     MicroslipError
-        No file, a TOML file without [source], a value out of range.
+        No file, a TOML file without [source] or without files there, a value out of range.
     """
     if not files:
         raise MicroslipError("no SOURCE: give files of frames, or a TOML file with a [source] section")
-    content: dict[str, Any] = {}
-    folder = Path()
     if len(files) == 1 and files[0].suffix == ".toml":
-        content, folder = read_toml(files[0]), files[0].parent
+        content = read_toml(files[0])
         if not isinstance(content.get("source"), dict):
             raise MicroslipError(f'{files[0]} has no [source] section: name the files there, files = ["dump*"]')
-    content = apply_overrides(content, overrides)
-    section = content.setdefault("source", {})
-    named = section.get("files", [])
-    section["files"] = [_whole(folder, one) for one in ([named] if isinstance(named, str) else named)]
-    if not content["source"]["files"]:
-        section["files"] = [_whole(Path(), str(one)) for one in files]
-    for name in ("series", "contacts"):
-        if section.get(name):
-            section[name] = _whole(folder, section[name])
-    whole = {name: _whole(Path(), value) if name in ("series", "contacts") else value for name, value in given.items()}
-    content["source"] = section | whole
+        content["source"] = _whole_names(content["source"], files[0].parent)
+        content = apply_overrides(content, overrides)
+        if not content["source"].get("files"):
+            raise MicroslipError(f'{files[0]} names no files: name them in its [source], files = ["dump*"]')
+    else:
+        kept = {name: section for name, section in before.items() if name != "source"}
+        content = apply_overrides({**kept, "source": {"files": [os.path.abspath(one) for one in files]}}, overrides)
+    content["source"] = {**content["source"], **_whole_names(given, Path())}
     return parse_config(content)
 
 
-def _whole(folder: Path, name: Any) -> Any:
-    return os.path.abspath(folder / name) if isinstance(name, str) else name
+def _whole_names(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A [source] whose names of files stand alone, where they were seen from a folder."""
+    found = dict(section)
+    for name in ("series", "contacts"):
+        if isinstance(found.get(name), str) and found[name]:
+            found[name] = os.path.abspath(folder / found[name])
+    if isinstance(found.get("files"), (list, str)):
+        named = [found["files"]] if isinstance(found["files"], str) else found["files"]
+        found["files"] = [os.path.abspath(folder / one) if isinstance(one, str) else one for one in named]
+    return found
 
 
 def parse_config(content: Mapping[str, Any]) -> Config:
@@ -209,9 +218,12 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
 def _model_at(location: list[str], model: type[BaseModel]) -> type[BaseModel]:
     for name in location[:-1]:
         field = model.model_fields.get(name)
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+        # a section that may be left out is a union of its model and None
+        kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        section = next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), None)
+        if section is None:
             break
-        model = field.annotation
+        model = section
     return model
 
 

@@ -165,10 +165,8 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
         An input is missing, or what the step itself finds wrong.
     """
     step = STEPS[verb]
-    if verb == "simulate" and config.source is not None:
-        raise MicroslipError(
-            f"{folder} was imported from {', '.join(config.source.files)}: there is nothing to simulate"
-        )
+    if verb in ("simulate", "import"):
+        _refuse_other_origin(verb, folder, config)
     mark = _mark(step, folder, config)
     if _done(step, folder, mark):
         return False
@@ -189,6 +187,21 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
     )
     write_config(config, folder / "config.toml")
     return True
+
+
+def _refuse_other_origin(verb: str, folder: Path, config: Config) -> None:
+    """Neither puts a simulation in the place of an import nor the reverse."""
+    if verb == "simulate" and config.source is not None:
+        raise MicroslipError(
+            f"{folder} was imported from {', '.join(config.source.files)}: there is nothing to simulate"
+        )
+    if not (folder / "trajectory.zarr").is_dir():
+        return
+    imported = Run(folder).attributes.get("imported", False)
+    if imported and verb == "simulate":
+        raise MicroslipError(f"{folder} holds a run that was imported: choose another folder with --into")
+    if not imported and verb == "import":
+        raise MicroslipError(f"{folder} holds a run that was simulated: choose another folder with --into")
 
 
 def is_current(verb: str, folder: Path, config: Config) -> bool:
@@ -264,7 +277,8 @@ def run_folder(folder: Path, config: Config) -> Path:
     if folder.exists() and not folder.is_dir():
         raise MicroslipError(f"{folder} is a file: choose a folder with --into")
     known = ("config.toml", "provenance.json", "trajectory.zarr")
-    if folder.is_dir() and any(folder.iterdir()) and not any((folder / name).exists() for name in known):
+    seen = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+    if seen and not any((folder / name).exists() for name in known):
         raise MicroslipError(f"{folder} is not a run folder and is not empty: choose another one with --into")
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "config.toml").exists():

@@ -28,8 +28,8 @@ class Assembled:
     """What was read, frame by frame, in the file's steps and our lengths.
 
     `step`, `strain_told` (NaN where the file tells none), `tilt` [d̄], counted on over whole Lx; `wall_shift`, how far
-    the top wall has moved along x against the bottom wall [d̄], NaN without walls; `lengths` of the cell [d̄]; `notes`:
-    sentences on what was met.
+    the top wall has moved along x against the bottom wall [d̄], NaN without walls; `height` between the walls, or of the
+    cell [d̄]; `lengths` of the cell [d̄]; `n_present`, grains in each frame; `notes`: sentences on what was met.
     """
 
     layout: Layout
@@ -38,14 +38,20 @@ class Assembled:
     tilt: list[float] = field(default_factory=list)
     lengths: list[tuple[float, float, float]] = field(default_factory=list)
     wall_shift: list[float] = field(default_factory=list)
+    height: list[float] = field(default_factory=list)
     n_present: list[int] = field(default_factory=list)
     n_grains: int = 0
     notes: list[str] = field(default_factory=list)
 
     def cut(self, n_frames: int) -> None:
         """Forget what follows the first frames."""
-        for of_frame in (self.step, self.strain_told, self.tilt, self.lengths, self.wall_shift, self.n_present):
+        of_frames = (self.strain_told, self.tilt, self.lengths, self.wall_shift, self.height, self.n_present)
+        for of_frame in (self.step, *of_frames):
             del of_frame[n_frames:]
+
+    def box(self, frame: int) -> Box:
+        """The cell of a frame."""
+        return Box(self.lengths[frame], self.layout.periodic, self.tilt[frame])
 
     @property
     def n_missing(self) -> int:
@@ -105,6 +111,10 @@ class _Unwrapping:
         self._position = np.empty((0, 3))
         self._box: Box | None = None
 
+    def restart(self, position: np.ndarray, box: Box) -> None:
+        """Go on from these places (grain, axis), in which grains that were not there are NaN."""
+        self._position, self._box = position.copy(), box
+
     def follow(self, rows: np.ndarray, position: np.ndarray, box: Box) -> np.ndarray:
         """The copy of each grain that is nearest to where its last place would have gone with the cell."""
         n = int(rows.max(initial=-1)) + 1
@@ -155,10 +165,6 @@ def assemble(
     grains, unwrapping = _Grains(), _Unwrapping()
     buffer = _Buffer(path)
     for frame in frames:
-        if (source.first_step is not None and frame.step < source.first_step) or (
-            source.last_step is not None and frame.step > source.last_step
-        ):
-            continue
         if source.follow:
             columns = {name: values for name, values in frame.columns.items() if name not in IMAGES}
             frame = replace(frame, columns=columns)
@@ -167,6 +173,8 @@ def assemble(
             made = Assembled(lay_out(frame, source))
             for sentence in made.layout.said:
                 say(sentence)
+            if "id" not in frame.columns:
+                say("the frames hold no ids: the same row is taken for the same grain in all of them")
         _add(frame, found, made, grains, unwrapping, buffer, values_of, kept)
         advance(frame.read)
     if made is None:
@@ -174,6 +182,8 @@ def assemble(
             f"{', '.join(source.files)}: no whole frame"
             + ("" if source.first_step is None and source.last_step is None else " from source.first_step to last_step")
         )
+    if len(made.step) < 2:
+        raise MicroslipError(f"{', '.join(source.files)}: one frame is no run; two or more are needed")
     buffer.flush()
     made.n_grains = len(grains.ids)
     return made
@@ -216,6 +226,8 @@ def _add(
         )
         made.cut(n_frames)
         buffer.cut(n_frames)
+        if n_frames:
+            unwrapping.restart(buffer.last_frame(), made.box(n_frames - 1))
     rows, new = grains.rows(frame)
     cell = _continued(layout.cell(frame), made, layout)
     position = found.position[:, list(layout.axes)] - cell.origin
@@ -239,7 +251,9 @@ def _add(
     made.strain_told.append(np.nan if frame.strain is None else frame.strain)
     made.tilt.append(cell.tilt / layout.length)
     made.lengths.append(box.lengths)
-    made.wall_shift.append(buffer.wall_shift(everywhere))
+    shift, height = buffer.walls(everywhere)
+    made.wall_shift.append(shift)
+    made.height.append(height if np.isfinite(height) else box.lengths[2])
     buffer.add_frame(everywhere, values)
 
 
@@ -259,7 +273,8 @@ class _Buffer:
         self._writer: TrajectoryWriter | None = None
         self._frames: list[tuple[np.ndarray, np.ndarray | None]] = []
         self._kind = np.empty(0, dtype=np.int64)
-        self._apart: float | None = None
+        self._diameter = np.empty(0)
+        self._first: np.ndarray | None = None
         self._n_written, self._n_at_a_time = 0, 1
 
     def add_grains(
@@ -276,6 +291,7 @@ class _Buffer:
             return
         added = ids[len(ids) - len(new) :]
         self._kind = np.concatenate([self._kind, kind])
+        self._diameter = np.concatenate([self._diameter, diameter])
         if self._writer is None:
             create_trajectory(self._path, diameter, kind, {}, added, kept)
             self._writer = TrajectoryWriter(self._path)
@@ -286,16 +302,30 @@ class _Buffer:
         self.flush()
         self._writer.add_grains(diameter, kind, added)
 
-    def wall_shift(self, position: np.ndarray) -> float:
-        """How far the top wall has moved along x against the bottom wall since the first frame [d̄]."""
-        bottom, top = self._kind == 1, self._kind == 2
+    def walls(self, position: np.ndarray) -> tuple[float, float]:
+        """How far the top wall has moved along x against the bottom wall since the first frame, and the height between
+        their inner faces [d̄]; NaN without two walls. Grains that were not there from the first are left out.
+        """
+        if self._first is None:
+            self._first = position.copy()
+        n = len(self._first)
+        moved = position[:n] - self._first
+        there = np.isfinite(moved).all(axis=1)
+        bottom, top = (there & (self._kind[:n] == kind) for kind in (1, 2))
         if not bottom.any() or not top.any():
-            return np.nan
-        x = position[:, 0]
-        apart = float(np.nanmean(x[top]) - np.nanmean(x[bottom]))
-        if self._apart is None:
-            self._apart = apart
-        return apart - self._apart
+            return np.nan, np.nan
+        shift = float(moved[top, 0].mean() - moved[bottom, 0].mean())
+        radius = self._diameter[:n] / 2
+        faces = (position[:n][one, 2] + side * radius[one] for one, side in ((bottom, 1), (top, -1)))
+        low, high = (float(one.mean()) for one in faces)
+        return shift, high - low
+
+    def last_frame(self) -> np.ndarray:
+        """Positions in the last frame that is kept."""
+        if self._frames:
+            return self._frames[-1][0]
+        assert self._writer is not None
+        return np.asarray(self._writer.position[self._n_written - 1])
 
     def add_frame(self, position: np.ndarray, values: np.ndarray | None) -> None:
         self._frames.append((position, values))

@@ -51,6 +51,8 @@ class ContactValues:
         if self._next is None or self._next.step != frame.step:
             return np.full((frame.n_grains, 8), np.nan)
         block, self.n_frames = self._next, self.n_frames + 1
+        # the next block may go back in steps, as frames do after a restart
+        self._next = next(self._blocks, None)
         columns = self._columns(block)
         ids = frame.columns.get("id", np.arange(1, frame.n_grains + 1))
         pairs = np.stack([_rows(ids, columns[name]) for name in ("id1", "id2")], axis=1)
@@ -101,6 +103,8 @@ def _blocks(files: list[Path], names: set[str], say: Callable[[str], None]) -> I
 
 def _rows(ids: np.ndarray, named: np.ndarray) -> np.ndarray:
     """Row of each named grain, −1 for those that are not there."""
+    if not len(ids):
+        return np.full(len(named), -1)
     order = np.argsort(ids, kind="stable")
     whole = np.where(np.isfinite(named), np.round(named), -1).astype(np.int64)
     place = np.minimum(np.searchsorted(ids[order], whole), len(ids) - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -54,6 +54,8 @@ class Layout:
         if found is None:
             return Cell(self.origin, self.lengths, 0.0)
         repeats = np.asarray(self.periodic)
+        if self.source.box is not None:
+            found = replace(found, lengths=self.lengths)
         if found.tilt and not (repeats[0] and repeats[2]):
             raise MicroslipError(
                 f"{frame.where}: the box leans along {self.source.flow}, but it does not repeat along"
@@ -158,11 +160,12 @@ def lay_out(frame: Frame, source: Source) -> Layout:
     MicroslipError
         The frame holds no grains, or does not fit what the settings say of it.
     """
+    found = places(frame)
     if not frame.n_grains:
         raise MicroslipError(f"{frame.where} holds no grain: name the first frame that does with source.first_step")
     said: list[str] = []
     axes = source.axes
-    position = places(frame).position[:, list(axes)]
+    position = found.position[:, list(axes)]
     wall = walls_of(frame, source)
     if source.wall_types and not wall.any():
         raise MicroslipError(f"{frame.where} holds no grain of source.wall_types = {list(source.wall_types)}")

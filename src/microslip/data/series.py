@@ -59,7 +59,7 @@ def read_stress(source: Source, area: float) -> StressTable:
     step = _column(path, table, step_name)
     # a table of the strain alone is of use too
     told = shear if source.shear_stress or source.shear_force else strain
-    known = np.isfinite(told) & np.isfinite(step)
+    known = np.isfinite(told) & np.isfinite(step) & (np.isfinite(strain) if source.strain_column else True)
     if not known.all():
         notes.append(f"{path}: {int((~known).sum())} of {len(known)} rows hold no number and are left out")
     columns = [one[known] for one in (step, strain, shear, normal)]
@@ -72,6 +72,16 @@ def read_stress(source: Source, area: float) -> StressTable:
             f"{path}: {int((~last).sum())} of {len(last)} samples are repeated by a later run; the later ones count"
         )
     kept = [one[last] for one in columns]
+    if source.strain_column and len(kept[0]):
+        if kept[1][-1] < kept[1][0]:
+            notes.append(f"{path}: {source.strain_column} falls; its sign is turned, so that it grows")
+            kept[1] = -kept[1]
+        # a strain of few digits stays where it is for some samples
+        before = np.concatenate([[-np.inf], np.maximum.accumulate(kept[1])[:-1]])
+        grows = kept[1] > before
+        if not grows.all():
+            notes.append(f"{path}: {int((~grows).sum())} samples in which the strain does not grow are left out")
+        kept = [one[grows] for one in kept]
     if source.first_step is not None or source.last_step is not None:
         first, end = source.first_step, source.last_step
         within = (kept[0] >= (-np.inf if first is None else first)) & (kept[0] <= (np.inf if end is None else end))

@@ -30,8 +30,8 @@ from microslip.steps.common import Advance, Say, array
 
 # Progress is counted in megabytes of the files.
 MEGABYTE = 10**6
-# D²min of grains that move by this much against their neighbours is to be told from rounding [d̄].
-SMALL_MOTION = 1e-4
+# Six digits in a cell of some ten d̄ are coarser than this, single precision is not [d̄].
+COARSE = 2.5e-6
 
 
 def import_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
@@ -105,8 +105,7 @@ def read_trajectory(
 def _first_frame(files: list[Path], kind: Any, source: Source) -> Frame:
     ignore: Callable[[str], None] = lambda note: None  # noqa: E731
     for frame in read_frames_of(files, kind, source, ignore):
-        if source.first_step is None or frame.step >= source.first_step:
-            return frame
+        return frame
     raise MicroslipError(f"{', '.join(source.files)}: no whole frame from source.first_step on")
 
 
@@ -147,7 +146,7 @@ class _Curve:
 
 
 def _curve(
-    store: zarr.Group, made: Assembled, told: StressTable | None, frame_strain: np.ndarray, pressure: float
+    store: zarr.Group, made: Assembled, told: StressTable | None, frame_strain: np.ndarray, pressure: float, say: Say
 ) -> _Curve:
     if told is None:
         shear, normal = _stress_from_contacts(store, made)
@@ -159,6 +158,9 @@ def _curve(
             f"the series goes from step {told.step[0]:.0f} to {told.step[-1]:.0f}, the frames from {made.step[0]} to"
             f" {made.step[-1]}: they have no steps in common; check source.step_column"
         )
+    beyond = int(((frame_strain < strain[within][0]) | (frame_strain > strain[within][-1])).sum())
+    if beyond:
+        say(f"warning: {beyond} frames lie beyond the series, in steps or strain, and take its nearest sample")
     strain = strain[within]
     middles = (strain[:-1] + strain[1:]) / 2
     nearest = np.searchsorted(middles, frame_strain)
@@ -173,7 +175,7 @@ def _stress_from_contacts(store: zarr.Group, made: Assembled) -> tuple[np.ndarra
         return shear, normal
     diameter = np.asarray(array(store, "grains/diameter")[:])
     volume = np.pi / 6 * diameter**3 * (np.asarray(array(store, "grains/kind")[:]) == 0)
-    box_volume = np.prod(np.array(made.lengths), axis=1)
+    box_volume = np.prod(np.array(made.lengths)[:, :2], axis=1) * np.array(made.height)
     stress = array(store, "frames/grain_stress")
     for frame in range(n):
         one = np.asarray(stress[frame], dtype=float)
@@ -198,7 +200,7 @@ def _finish(
     store, layout = zarr.open_group(path, mode="r+"), made.layout
     frame_strain, origin = strain_of_frames(made, source, told)
     say(f"{len(made.step)} frames to a strain of {frame_strain[-1] - frame_strain[0]:.4g}, by {origin}")
-    curve = _curve(store, made, told, frame_strain, pressure)
+    curve = _curve(store, made, told, frame_strain, pressure, say)
     late = curve.stress[len(curve.stress) // 2 :]
     sign = 1.0
     if np.isfinite(late).any() and np.nanmean(late) < 0:
@@ -223,12 +225,14 @@ def _finish(
         cell = np.column_stack([lengths, made.tilt])
         meaning = "Lx, Ly, Lz of the cell, and how far along x its copy above lies"
         add_array(frames, "cell", ["frame", "edge"], cell.shape, "float64", "d", meaning)[:] = cell
-    if resolution > SMALL_MOTION / 10:
+    if resolution > COARSE:
         more = "use longer stages" if source.position_error else MORE_DIGITS.get(kind, "")
         say(
-            f"warning: the files know positions to {resolution:.2g} d̄ only; motions of {SMALL_MOTION:g} d̄ drown in"
-            f" that: {'measure them better, or' if source.position_error else 'keep more digits,'} {more}"
+            f"warning: the files know positions to {resolution:.2g} d̄ only, so that D²min below some"
+            f" {10 * resolution**2:.1g} d̄² is rounding: {'measure them better, or' if source.position_error else 'keep more digits,'} {more}"
         )
+    if np.isfinite(made.wall_shift).all():
+        array(store, "series/height")[:] = np.interp(curve.strain, frame_strain, made.height)
     store.attrs.update(
         {
             "box": lengths[0].tolist(),

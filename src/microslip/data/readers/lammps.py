@@ -21,6 +21,7 @@ GRAIN_NAMES = (
 )
 # Header lines that newer versions write and that nothing here depends on.
 PASSED = ("UNITS", "TIME")
+FIRST_LINES = (b"ITEM: TIMESTEP", b"ITEM: UNITS", b"ITEM: TIME")
 # More rows in one frame, as a damaged number can ask for, would fill the memory before a sentence could be said.
 MOST_ROWS = 2 * 10**8
 
@@ -57,6 +58,8 @@ def read_blocks(path: Path, names: Collection[str]) -> Iterator[Block]:
         while (line := lines.read_line()) is not None:
             if not line.strip():
                 continue
+            if not lines.whole and any(first.startswith(line) for first in FIRST_LINES):
+                raise Unfinished
             where = f"{path}, frame {number}"
             block, size = _read_block(lines, line, where, names, labels, guess)
             labels, guess = block.labels, size + size // 8
@@ -70,7 +73,7 @@ def _fail(lines: Lines, where: str, problem: str) -> MicroslipError:
 
 def _next(lines: Lines) -> bytes:
     line = lines.read_line()
-    if line is None:
+    if line is None or not lines.whole:
         raise Unfinished
     return line
 
@@ -133,24 +136,30 @@ def _read_block(
     return Block(step, own, columns, bounds, tilted, boundary, place, first_row, lines.read), len(body)
 
 
+def _quoted(text: bytes) -> str:
+    return repr(text[:60].decode("utf-8", "replace"))
+
+
 def _labels(item: str) -> tuple[str, ...]:
     return tuple(item.split()[1:])
 
 
 def _item(lines: Lines, line: bytes, where: str) -> str:
     if not line.startswith(b"ITEM: ") or not line[6:].strip():
-        some = line[:60].decode("utf-8", "replace")
         kind = "a binary file" if b"\0" in line else "not a text dump of LAMMPS or LIGGGHTS, or a damaged one"
-        raise _fail(lines, where, f"`ITEM:` is due and {some!r} stands there: this is {kind}")
+        raise _fail(lines, where, f"`ITEM:` is due and {_quoted(line)} stands there: this is {kind}")
     return line[6:].decode("utf-8", "replace").strip()
 
 
 def _integer(lines: Lines, where: str, what: str) -> int:
     text = _next(lines)
     try:
-        return int(text)
+        found = int(text)
     except ValueError:
-        raise _fail(lines, where, f"{text[:60]!r} is not {what}") from None
+        raise _fail(lines, where, f"{_quoted(text)} is not {what}") from None
+    if not -(2**62) < found < 2**62:
+        raise _fail(lines, where, f"{_quoted(text)} is too large for {what}")
+    return found
 
 
 def _bounds(lines: Lines, where: str, n: tuple[int, ...]) -> list[float]:
@@ -160,7 +169,7 @@ def _bounds(lines: Lines, where: str, n: tuple[int, ...]) -> list[float]:
     except ValueError:
         found = []
     if len(found) not in n or not np.isfinite(found).all():
-        raise _fail(lines, where, f"{text[:60]!r} are not the bounds of a box")
+        raise _fail(lines, where, f"{_quoted(text)} are not the bounds of a box")
     return found
 
 

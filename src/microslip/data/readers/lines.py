@@ -17,6 +17,7 @@ PIECE = 2**22
 # No line of a header or a table is longer: what is longer is no text.
 LONGEST_LINE = 2**20
 NEWLINE = ord("\n")
+MOST_AT_ONCE = 2**28
 
 
 class Unfinished(Exception):
@@ -35,6 +36,8 @@ class Lines:
         self._data, self._at, self._start = b"", 0, 0
         self._ended = False
         self.line = 1
+        # whether the line read last had an end: what is still written, or was cut, has none
+        self.whole = True
 
     @property
     def read(self) -> float:
@@ -79,6 +82,7 @@ class Lines:
                 if end == self._at:
                     return None
                 break
+        self.whole = end < len(self._data)
         line = self._data[self._at : end]
         self._start = self._at
         self._at = min(end + 1, len(self._data))
@@ -106,7 +110,9 @@ class Lines:
                 break
             found, counted = found + here, len(self._data)
             before = counted - self._at
-            if not self._more(max(PIECE, (n - found) * (before // max(found, 1)))):
+            # at the pace of the lines so far, but a damaged number must not ask for all memory at once
+            wanted = (n - found) * (before // max(found, 1))
+            if not self._more(min(max(PIECE, wanted), MOST_AT_ONCE)):
                 return None
             counted = before
         places = np.flatnonzero(np.frombuffer(self._data, np.uint8)[counted:] == NEWLINE)

@@ -36,7 +36,7 @@ def parse_numbers(
         import pyarrow as pa
     except ImportError:
         raise MicroslipError("reading text dumps needs the package pyarrow: pip install 'microslip[import]'") from None
-    wanted = [name for name in labels if name in names]
+    wanted = [name for name in dict.fromkeys(labels) if name in names]
     if not wanted or not text:
         return {name: np.empty(0, np.int64 if name in whole else float) for name in wanted}
     first = text[: text.find(b"\n") + 1 or len(text)].rstrip(b"\r\n")
@@ -52,7 +52,7 @@ def parse_numbers(
     except pa.ArrowException:
         # rows that are laid out in columns show it by their blanks in some rows alone
         try:
-            table = _table(_single_spaces(text), list(labels), wanted, whole)
+            table = _table(_single_spaces(text), columns[: len(labels)], wanted, whole)
         except pa.ArrowException as problem:
             raise _explained(text, labels, wanted, whole, where, first_line, problem) from None
     found = {}

@@ -32,7 +32,8 @@ def read_series(path: Path) -> pd.DataFrame:
             if b"\0" in line:
                 raise MicroslipError(f"{path}, line {lines.line - 1}: this is a binary file, not a table")
             words = line.decode("utf-8", "replace").replace(",", " ").replace(";", " ").split()
-            values = _values(words)
+            # a last number without an end may be cut within its digits
+            values = _values(words) if lines.whole else None
             if values is None:
                 above = [word for word in words if word != "#"]
                 above[:1] = [above[0].lstrip("#")] if above else []

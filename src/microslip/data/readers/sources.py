@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from microslip.core.errors import MicroslipError
-from microslip.data.frame import Frame
+from microslip.data.frame import COORDINATES, Frame
 from microslip.data.readers.lines import Unfinished, read_start
 from microslip.data.source import Format, Source
 
@@ -29,6 +31,7 @@ BY_SUFFIX: dict[str, Format] = {
     ".pq": "table",
     ".lammpstrj": "lammps",
 }
+WHOLE = {"id", "type", "ix", "iy", "iz"}
 # First bytes of what carries a name that says nothing.
 BY_BYTES: dict[bytes, Format] = {
     b"ITEM:": "lammps",
@@ -75,7 +78,7 @@ def find_files(patterns: Sequence[str]) -> list[Path]:
 
 def _natural(path: Path) -> list[tuple[int, int | str]]:
     """Numbers in a name count as numbers: dump9 comes before dump10."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", path.name) if part]
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", str(path)) if part]
 
 
 def recognise(path: Path) -> Format:
@@ -119,6 +122,10 @@ def read_frames_of(files: Sequence[Path], kind: Format, source: Source, note: Ca
     for number, (path, size) in enumerate(zip(files, sizes, strict=True)):
         try:
             for frame in _reader(kind, source, number)(path):
+                if (source.first_step is not None and frame.step < source.first_step) or (
+                    source.last_step is not None and frame.step > source.last_step
+                ):
+                    continue
                 yield replace(frame, read=(before + frame.read * size) / total)
         except Unfinished:
             note(
@@ -176,5 +183,15 @@ def _renamed(frame: Frame, theirs: dict[str, str]) -> Frame:
             f"{frame.where} has no column {missing[0]}, which source.columns names: it has {', '.join(frame.columns)}"
         )
     ours = set(theirs.values())
-    kept = {name: values for name, values in frame.columns.items() if name in theirs or name not in ours}
-    return replace(frame, columns={theirs.get(name, name): values for name, values in kept.items()})
+    # coordinates that are named go before those that the file has besides
+    passed = ours | ({name for names in COORDINATES for name in names} if ours & {"x", "y", "z"} else set())
+    kept = {name: values for name, values in frame.columns.items() if name in theirs or name not in passed}
+    columns = {theirs.get(name, name): values for name, values in kept.items()}
+    for name in WHOLE & ours:
+        values = np.asarray(columns[name])
+        if values.dtype.kind == "f":
+            bad = ~(np.isfinite(values) & (values == np.round(values)))
+            if bad.any():
+                raise MicroslipError(f"{frame.where}: {name} is {values[bad][0]:g}, not a whole number")
+            columns[name] = values.astype(np.int64)
+    return replace(frame, columns=columns)

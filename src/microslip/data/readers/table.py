@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import re
+import warnings
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +14,7 @@ import pandas as pd
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame
-from microslip.data.readers.lines import open_lines
+from microslip.data.readers.lines import open_lines, read_start
 
 ROWS_AT_A_TIME = 2**17
 # What is read, besides the time step and the strain of a frame.
@@ -47,9 +49,9 @@ def read_table_frames(path: Path, names: Mapping[str, str], number: int = 0) -> 
         if not column:
             column = _columns(path, list(piece.columns), names)
         if "frame" not in column:
-            rest = pd.concat([rest, piece], ignore_index=True)
+            rest = pd.concat([rest, piece])
             continue
-        together = pd.concat([rest, piece], ignore_index=True)
+        together = pd.concat([rest, piece])
         frame = _numbers(path, together[column["frame"]], column["frame"])
         starts = np.flatnonzero(np.concatenate([[True], np.diff(frame) != 0]))
         # the last frame may go on in the next piece
@@ -64,13 +66,14 @@ def read_table_frames(path: Path, names: Mapping[str, str], number: int = 0) -> 
 
 
 def _pieces(path: Path) -> Iterator[pd.DataFrame]:
-    if path.suffix.lower() in (".parquet", ".pq"):
+    if read_start(path, 4) == b"PAR1":
         yield from _parquet(path)
         return
+    remark = b""
     with open_lines(path) as lines:
         head = lines.peek()
         while head is not None and (head.startswith(b"#") or not head.strip()):
-            lines.read_line()
+            remark = lines.read_line() or remark
             head = lines.peek()
     if head is None:
         raise MicroslipError(f"{path} is empty: give a table with one row per grain and frame")
@@ -78,13 +81,38 @@ def _pieces(path: Path) -> Iterator[pd.DataFrame]:
         raise MicroslipError(f"{path} is a binary file, not a table: name its kind with --format")
     separator = max((",", ";", "\t"), key=lambda one: head.count(one.encode()))
     separator = separator if separator.encode() in head else r"\s+"
+    # NumPy writes the title as a remark above the numbers
+    title = re.split(separator, remark.decode("utf-8", "replace").lstrip("# ").strip())
+    row = re.split(separator, head.decode("utf-8", "replace").strip().rstrip(separator))
+    titled = {"header": None, "names": title} if len(title) == len(row) and all(map(_is_number, row)) else {}
     try:
-        with pd.read_csv(
-            path, sep=separator, comment="#", chunksize=ROWS_AT_A_TIME, skipinitialspace=True, compression="infer"
-        ) as pieces:
+        with (
+            warnings.catch_warnings(),
+            # index_col: rows that end with a separator have no index for it
+            pd.read_csv(
+                path,
+                sep=separator,
+                comment="#",
+                chunksize=ROWS_AT_A_TIME,
+                skipinitialspace=True,
+                index_col=False,
+                **titled,
+            ) as pieces,
+        ):
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)
             yield from pieces
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, gzip.BadGzipFile, EOFError) as problem:
-        raise MicroslipError(f"{path} is not a readable table ({problem}): mend that row") from None
+        raise MicroslipError(
+            f"{path} is not a readable table ({' '.join(str(problem).split())}): mend that row"
+        ) from None
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _parquet(path: Path) -> Iterator[pd.DataFrame]:
@@ -93,12 +121,16 @@ def _parquet(path: Path) -> Iterator[pd.DataFrame]:
         import pyarrow.parquet
     except ImportError:
         raise MicroslipError("reading Parquet needs the package pyarrow: pip install 'microslip[import]'") from None
-    if not path.is_file():
-        raise MicroslipError(f"{path} does not exist: give a file")
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
+            before = 0
             for batch in file.iter_batches(ROWS_AT_A_TIME):
-                yield batch.to_pandas()
+                piece = batch.to_pandas()
+                # pandas may have kept a column as its index
+                piece = piece.reset_index(drop=piece.index.name is None)
+                piece.index += before
+                before += len(piece)
+                yield piece
     except (pa.ArrowException, OSError) as problem:
         raise MicroslipError(f"{path} is not a readable Parquet file ({problem})") from None
 
@@ -141,7 +173,7 @@ def _numbers(path: Path, values: pd.Series, name: str, whole: bool = False) -> n
 
 def _frame(path: Path, rows: pd.DataFrame, column: Mapping[str, str], step: float, seen: set[float]) -> Frame:
     where = f"{path}, frame {step:g}"
-    if not np.isfinite(step) or step != round(step):
+    if not np.isfinite(step) or step != round(step) or abs(step) >= 2**62:
         raise MicroslipError(f"{where}: a frame has a whole number: number the frames from 0")
     if step in seen:
         raise MicroslipError(f"{where} stands in two places of the table: sort it by {column.get('frame', 'frame')}")
