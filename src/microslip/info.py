@@ -14,7 +14,9 @@ BARS = "▁▂▃▄▅▆▇█"
 
 def sparkline(values: np.ndarray, width: int = 60) -> str:
     """Means of `width` equal pieces of a series, as bars."""
-    pieces = [piece.mean() for piece in np.array_split(values, min(width, len(values)))]
+    pieces = [piece.mean() for piece in np.array_split(values, min(width, len(values))) if np.isfinite(piece).all()]
+    if not pieces:
+        return ""
     low, high = min(pieces), max(pieces)
     scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(BARS[int((piece - low) * scale)] for piece in pieces)
@@ -60,10 +62,14 @@ def _series(run: Run) -> list[str]:
     if not len(stress):
         return ["series: no sample yet"]
     strain = series["strain"].to_numpy()
+    if not np.isfinite(stress).any():
+        return [
+            f"series: a strain to {strain[-1]:.4g}, no stress; {run.frames.sizes['frame']} frames kept",
+        ]
     late = stress[len(stress) // 2 :]
     return [
         f"series: {len(stress)} samples to a strain of {strain[-1]:.4g}, {run.frames.sizes['frame']} frames kept",
-        f"  stress in the second half: mean {late.mean():.4f} p, normal"
+        f"  stress in the second half: mean {np.nanmean(late):.4f} p, normal"
         f" {series['normal_stress'].to_numpy()[len(stress) // 2 :].mean():.4f} p",
         f"  {sparkline(stress)}",
     ]

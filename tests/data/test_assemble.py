@@ -270,7 +270,6 @@ def test_only_the_second_of_two_frames_of_one_step_counts(start, tmp_path):
     np.testing.assert_allclose(moved[:, 0], 0.1 * start[0][:, 2], atol=1e-12)
 
 
-@pytest.mark.xfail(strict=False, reason="_Unwrapping goes on from the last frame before a restart, not from that kept")
 def test_a_restart_from_far_back_moves_no_grain_by_whole_periods(start, tmp_path):
     """A run dies at a strain of 2, half a cell and more later than the frame that it begins again from."""
     steps = [*range(0, 2001, 50), *range(100, 2001, 50)]
@@ -331,16 +330,12 @@ def test_grains_of_walls_that_are_not_seen_leave_no_warning_of_numpy(start, tmp_
     assert np.isnan(made["frames/position"][1, start[1] == 3]).all()
 
 
-@pytest.mark.xfail(strict=False, reason="_Buffer.wall_shift: mean of an empty slice, a RuntimeWarning of numpy")
 def test_a_wall_that_is_not_there_for_a_while_is_no_warning_of_numpy(start, tmp_path):
     one = rows(start, 0.01)
     frames = [(0, rows(start)), (1, one[start[1] != 3]), (2, rows(start, 0.02))]
     Imported(tmp_path, files=(write(tmp_path / "a.dump", frames),), wall_types=(2, 3), strain_per_step=0.01)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="_Buffer.wall_shift: the mean place of a wall moves when one of its grains is lost"
-)
 def test_grains_of_a_wall_that_come_and_go_do_not_shear_the_cell(start, tmp_path):
     _, kind = start
     frames = []
@@ -373,9 +368,6 @@ def test_a_cell_that_leans_with_a_strain_told_elsewhere_is_that_of_its_tilt(shea
     np.testing.assert_allclose(found["frames/position"], position, atol=ROUNDING)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="lean: the cell stands upright at the first frame of the file, not at first_step"
-)
 def test_a_cell_told_elsewhere_stands_upright_at_the_first_frame_that_counts(start, tmp_path):
     path = write(tmp_path / "a.dump", [(step, rows(start)) for step in range(0, 1000, 100)])
     text = re.sub(r"ITEM: BOX BOUNDS.*\n.*\n.*\n.*\n", "", (tmp_path / "a.dump").read_text())
@@ -392,9 +384,6 @@ def test_a_cell_told_elsewhere_stands_upright_at_the_first_frame_that_counts(sta
     np.testing.assert_allclose(made["frames/cell"][:, 3], 10 * np.arange(0, 0.41, 0.1), atol=1e-12)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="places: coordinates that source.columns names are passed over where xu is there"
-)
 def test_coordinates_that_the_settings_name_go_before_those_of_the_file(start, tmp_path):
     measured = np.column_stack([rows(start), 2 * start[0]])
     path = write(tmp_path / "a.dump", [(0, measured), (1, measured)], "id type xu yu zu px py pz")
@@ -440,21 +429,18 @@ def test_frames_without_ids_hold_the_same_grains_in_the_same_order(start, tmp_pa
         Imported(tmp_path, files=(write(tmp_path / "a.dump", frames, "type x y z"),), strain_per_step=1)
 
 
-@pytest.mark.xfail(strict=False, reason="assemble: that rows are taken for grains for want of ids is not said")
 def test_that_rows_are_taken_for_grains_is_said(start, tmp_path):
     frames = [(step, rows(start, 0.01 * step)[:, 1:]) for step in range(3)]
     made = Imported(tmp_path, files=(write(tmp_path / "a.dump", frames, "type x y z"),), strain_per_step=1)
     assert made.heard(r"\bids?\b")
 
 
-@pytest.mark.xfail(strict=False, reason="importing: an OverflowError where the step is written")
 def test_a_step_that_no_store_can_hold_is_refused(start, tmp_path):
     path = write(tmp_path / "a.dump", [(0, rows(start)), (10**25, rows(start))])
     with pytest.raises(MicroslipError, match="step"):
         Imported(tmp_path, files=(path,), strain_per_step=1)
 
 
-@pytest.mark.xfail(strict=False, reason="importing: one frame becomes a run on which no step can work")
 def test_one_frame_makes_no_run(start, tmp_path):
     path = write(tmp_path / "a.dump", [(0, rows(start))])
     with pytest.raises(MicroslipError, match="two"):

@@ -137,9 +137,6 @@ def test_what_the_settings_say_goes_before_what_the_files_say(slab):
     np.testing.assert_array_equal(layout.cell(slab).lengths, [24, 16, 20])
 
 
-@pytest.mark.xfail(
-    strict=False, reason="Layout.cell: along axes that repeat source.box is said, and the file's is taken"
-)
 def test_a_box_that_the_settings_give_is_that_of_every_frame(slab):
     layout = lay_out(slab, Source(files=FILES, wall_types=(2, 3), box=(24, 16, 20)))
     np.testing.assert_array_equal(layout.cell(slab).lengths, layout.lengths)

@@ -21,7 +21,7 @@ from microslip.data.source import CONTACT_COLUMNS, Source
 class ContactValues:
     """Walks through the contact files beside the frames: call it with each frame in turn.
 
-    `n_frames`: frames that had contacts. `n_strangers`: contacts with something that the frames do not hold, left out.
+    `n_strangers`: contacts with something that the frames do not hold, left out.
     """
 
     def __init__(self, files: list[Path], source: Source, pressure: float, say: Callable[[str], None]) -> None:
@@ -35,7 +35,15 @@ class ContactValues:
         self._next: Block | None = next(self._blocks, None)
         self._source, self._pressure, self._say = source, pressure, say
         self._sign = 0.0
-        self.n_frames = self.n_strangers = 0
+        self._steps: list[int] = []
+        self._seen: int | None = None
+        self._held = False
+        self.n_strangers = 0
+
+    @property
+    def n_frames(self) -> int:
+        """Frames that have contacts."""
+        return len(self._steps)
 
     def __call__(
         self,
@@ -46,13 +54,19 @@ class ContactValues:
         diameter: Float64[np.ndarray, "grain"],
     ) -> Float64[np.ndarray, "grain 8"]:
         """Six components of the stress [p], energy [p d̄³] and contacts of every grain; NaN without contacts."""
-        while self._next is not None and self._next.step < frame.step:
-            self._next = next(self._blocks, None)
-        if self._next is None or self._next.step != frame.step:
+        if self._seen is not None and frame.step <= self._seen:
+            self._held = False
+        self._seen = frame.step
+        while self._next is not None and self._next.step < frame.step and not self._held:
+            self._advance(self._next)
+        if self._held or self._next is None or self._next.step != frame.step:
             return np.full((frame.n_grains, 8), np.nan)
-        block, self.n_frames = self._next, self.n_frames + 1
-        # the next block may go back in steps, as frames do after a restart
-        self._next = next(self._blocks, None)
+        block = self._next
+        # frames that a restart replaces count once
+        while self._steps and self._steps[-1] >= frame.step:
+            self._steps.pop()
+        self._steps.append(frame.step)
+        self._advance(block)
         columns = self._columns(block)
         ids = frame.columns.get("id", np.arange(1, frame.n_grains + 1))
         pairs = np.stack([_rows(ids, columns[name]) for name in ("id1", "id2")], axis=1)
@@ -80,6 +94,11 @@ class ContactValues:
             stored = contact_energy(pairs, separation, force, diameter, modulus / self._pressure, ratio)
             energy = grain_energy(pairs, stored, frame.n_grains)
         return np.column_stack([stress, energy, count_contacts(pairs, frame.n_grains)])
+
+    def _advance(self, block: Block) -> None:
+        """Go on to the next block; one that goes back in steps, as after a restart, waits until the frames do so too."""
+        self._next = next(self._blocks, None)
+        self._held = self._next is not None and self._next.step <= block.step
 
     def _columns(self, block: Block) -> dict[str, np.ndarray]:
         found = {}

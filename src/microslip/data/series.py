@@ -72,6 +72,10 @@ def read_stress(source: Source, area: float) -> StressTable:
             f"{path}: {int((~last).sum())} of {len(last)} samples are repeated by a later run; the later ones count"
         )
     kept = [one[last] for one in columns]
+    if source.first_step is not None or source.last_step is not None:
+        first, end = source.first_step, source.last_step
+        within = (kept[0] >= (-np.inf if first is None else first)) & (kept[0] <= (np.inf if end is None else end))
+        kept = [one[within] for one in kept]
     if source.strain_column and len(kept[0]):
         if kept[1][-1] < kept[1][0]:
             notes.append(f"{path}: {source.strain_column} falls; its sign is turned, so that it grows")
@@ -82,10 +86,6 @@ def read_stress(source: Source, area: float) -> StressTable:
         if not grows.all():
             notes.append(f"{path}: {int((~grows).sum())} samples in which the strain does not grow are left out")
         kept = [one[grows] for one in kept]
-    if source.first_step is not None or source.last_step is not None:
-        first, end = source.first_step, source.last_step
-        within = (kept[0] >= (-np.inf if first is None else first)) & (kept[0] <= (np.inf if end is None else end))
-        kept = [one[within] for one in kept]
     if len(kept[0]) < 2:
         raise MicroslipError(f"{path} holds {len(kept[0])} samples of the stress: two or more are needed")
     step, strain, shear, normal = kept

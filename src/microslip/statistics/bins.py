@@ -9,7 +9,7 @@ import pandas as pd
 
 
 def bin_stages(stages: pd.DataFrame, n_bins: int) -> pd.DataFrame:
-    """Groups of stages: all sticks, all slips, and each kind in logarithmic bins of |fluctuation|.
+    """Groups of stages: all sticks, all slips, and each kind in logarithmic bins of |fluctuation|; windows as one.
 
     Both kinds share the edges, so that a stick and a slip of one size can be compared.
 
@@ -23,8 +23,11 @@ def bin_stages(stages: pd.DataFrame, n_bins: int) -> pd.DataFrame:
     rows = []
     moved = size[size > 0]
     edges = np.geomspace(moved.min(), moved.max() * (1 + 1e-9), n_bins + 1) if len(moved) else np.array([])
-    for kind in ("stick", "slip"):
-        of_kind = (stages["kind"] == kind) & (size > 0)
+    # windows of a run without a stress have no size: they are one group
+    for kind in ("stick", "slip", "window"):
+        of_kind = (stages["kind"] == kind) & ((size > 0) | (kind == "window"))
+        if kind == "window":
+            edges = edges[:0]
         groups = [(kind, "kind", size[of_kind].min(), size[of_kind].max(), of_kind)]
         for low, high in pairwise(edges):
             groups.append(

@@ -117,11 +117,13 @@ def _resolution(frame: Frame, layout: Layout) -> float:
     steps = []
     for axis in range(3):
         coordinate = found.written[:, axis]
-        known = coordinate[np.isfinite(coordinate)]
+        known = coordinate[np.isfinite(coordinate) & (coordinate != 0)]
+        if not len(known):
+            continue
         steps.append(position_resolution(np.repeat(known[:, None], 3, axis=1)) * found.scale[axis])
     # a rounding to a step is spread evenly over it: its standard deviation is the step over √12
     measured = (layout.source.position_error or 0.0) * np.sqrt(12)
-    return float(np.sqrt(np.mean(np.square(steps)) + measured**2)) / layout.length
+    return float(np.sqrt(np.mean(np.square(steps or [0.0])) + measured**2)) / layout.length
 
 
 def _pressure(source: Source, told: StressTable | None, say: Say) -> float:
@@ -226,10 +228,12 @@ def _finish(
         meaning = "Lx, Ly, Lz of the cell, and how far along x its copy above lies"
         add_array(frames, "cell", ["frame", "edge"], cell.shape, "float64", "d", meaning)[:] = cell
     if resolution > COARSE:
-        more = "use longer stages" if source.position_error else MORE_DIGITS.get(kind, "")
+        remedy = f"keep more digits, {MORE_DIGITS.get(kind, '')}"
+        if source.position_error:
+            remedy = "measure them better, or use longer stages"
         say(
             f"warning: the files know positions to {resolution:.2g} d̄ only, so that D²min below some"
-            f" {10 * resolution**2:.1g} d̄² is rounding: {'measure them better, or' if source.position_error else 'keep more digits,'} {more}"
+            f" {10 * resolution**2:.1g} d̄² is rounding: {remedy}"
         )
     if np.isfinite(made.wall_shift).all():
         array(store, "series/height")[:] = np.interp(curve.strain, frame_strain, made.height)

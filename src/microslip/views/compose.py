@@ -25,6 +25,10 @@ class Drawing:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
+class NoStress(MicroslipError):
+    """An imported run whose files hold no stress."""
+
+
 @contextmanager
 def panel(axes: Axes, run: Run, verb: str, title: str) -> Iterator[None]:
     """Draw a panel in this block; where its data are missing it becomes a sentence that names the command.
@@ -38,6 +42,9 @@ def panel(axes: Axes, run: Run, verb: str, title: str) -> Iterator[None]:
     """
     try:
         yield
+    except NoStress:
+        axes.set_title(title, loc="left")
+        say_missing(axes, "The imported files hold no stress.")
     except MicroslipError as missing:
         axes.set_title(title, loc="left")
         say_missing(axes, f"{_why(missing)} `microslip {verb} {run.folder}`")

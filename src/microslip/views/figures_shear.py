@@ -12,7 +12,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.views import dynamics, learning, shear
 from microslip.views.choose import choose_cycle, largest_slip
-from microslip.views.compose import Drawing, panel, read_correlation, read_lengths, read_predictions
+from microslip.views.compose import Drawing, NoStress, panel, read_correlation, read_lengths, read_predictions
 from microslip.views.snapshot import draw_snapshot, log_limits
 from microslip.views.style import SIZE_MAP, TWO_COLUMNS, journal_style, letter, new_figure, scientific
 
@@ -22,7 +22,10 @@ TYPICAL = 0.97
 
 def _series(run: Run) -> tuple[np.ndarray, np.ndarray]:
     series = run.series
-    return series["strain"].to_numpy(), series["stress"].to_numpy()
+    strain, stress = series["strain"].to_numpy(), series["stress"].to_numpy()
+    if len(stress) and not np.isfinite(stress).any():
+        raise NoStress("no stress is known")
+    return strain, stress
 
 
 def _warm_up(run: Run) -> float:

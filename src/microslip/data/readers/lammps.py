@@ -157,7 +157,7 @@ def _integer(lines: Lines, where: str, what: str) -> int:
         found = int(text)
     except ValueError:
         raise _fail(lines, where, f"{_quoted(text)} is not {what}") from None
-    if not -(2**62) < found < 2**62:
+    if not -(2**63) <= found < 2**63:
         raise _fail(lines, where, f"{_quoted(text)} is too large for {what}")
     return found
 

@@ -184,7 +184,8 @@ def _renamed(frame: Frame, theirs: dict[str, str]) -> Frame:
         )
     ours = set(theirs.values())
     # coordinates that are named go before those that the file has besides
-    passed = ours | ({name for names in COORDINATES for name in names} if ours & {"x", "y", "z"} else set())
+    others = {name for names in COORDINATES for name in names} - {"x", "y", "z"}
+    passed = ours | (others if ours & {"x", "y", "z"} else set())
     kept = {name: values for name, values in frame.columns.items() if name in theirs or name not in passed}
     columns = {theirs.get(name, name): values for name, values in kept.items()}
     for name in WHOLE & ours:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,45 +66,51 @@ def read_table_frames(path: Path, names: Mapping[str, str], number: int = 0) -> 
 
 
 def _pieces(path: Path) -> Iterator[pd.DataFrame]:
-    if read_start(path, 4) == b"PAR1":
+    if read_start(path, 4) == b"PAR1" or path.suffix.lower() in (".parquet", ".pq"):
         yield from _parquet(path)
         return
-    remark = b""
-    with open_lines(path) as lines:
-        head = lines.peek()
-        while head is not None and (head.startswith(b"#") or not head.strip()):
-            remark = lines.read_line() or remark
-            head = lines.peek()
-    if head is None:
-        raise MicroslipError(f"{path} is empty: give a table with one row per grain and frame")
-    if b"\0" in head:
-        raise MicroslipError(f"{path} is a binary file, not a table: name its kind with --format")
-    separator = max((",", ";", "\t"), key=lambda one: head.count(one.encode()))
-    separator = separator if separator.encode() in head else r"\s+"
-    # NumPy writes the title as a remark above the numbers
-    title = re.split(separator, remark.decode("utf-8", "replace").lstrip("# ").strip())
-    row = re.split(separator, head.decode("utf-8", "replace").strip().rstrip(separator))
-    titled = {"header": None, "names": title} if len(title) == len(row) and all(map(_is_number, row)) else {}
+    remark, head, second = _first_lines(path)
+    separator = max((",", ";", "\t"), key=lambda one: head.count(one))
+    separator = separator if separator in head else r"\s+"
+    title, row, after = (re.split(separator, line.strip(" \r")) for line in (remark, head, second))
+    options: dict[str, Any] = {}
+    if len(title) == len(row) and all(map(_is_number, row)):
+        # NumPy writes the names as a remark above the numbers
+        options = {"header": None, "names": title}
+    elif len(after) == len(row) + 1 and not after[-1]:
+        # a separator at the end of every row: pandas would take the first column for the names of the rows
+        options = {"header": 0, "names": [*(name.strip('"') for name in row), "\n"]}
+    elif len(after) > len(row):
+        raise MicroslipError(
+            f"{path}: rows of {len(after)} values under {len(row)} names: name every column, or leave it out"
+        )
     try:
-        with (
-            warnings.catch_warnings(),
-            # index_col: rows that end with a separator have no index for it
-            pd.read_csv(
-                path,
-                sep=separator,
-                comment="#",
-                chunksize=ROWS_AT_A_TIME,
-                skipinitialspace=True,
-                index_col=False,
-                **titled,
-            ) as pieces,
-        ):
-            warnings.simplefilter("ignore", pd.errors.ParserWarning)
+        with pd.read_csv(
+            path, sep=separator, comment="#", chunksize=ROWS_AT_A_TIME, skipinitialspace=True, **options
+        ) as pieces:
             yield from pieces
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, gzip.BadGzipFile, EOFError) as problem:
         raise MicroslipError(
             f"{path} is not a readable table ({' '.join(str(problem).split())}): mend that row"
         ) from None
+
+
+def _first_lines(path: Path) -> tuple[str, str, str]:
+    """The last remark before the first line that is none, that line, and the one after it."""
+    remark = b""
+    found: list[bytes] = []
+    with open_lines(path) as lines:
+        while len(found) < 2 and (line := lines.read_line()) is not None:
+            if line.startswith(b"#") and not found:
+                remark = line
+            elif line.strip() and not line.startswith(b"#"):
+                found.append(line)
+    if not found:
+        raise MicroslipError(f"{path} is empty: give a table with one row per grain and frame")
+    if b"\0" in found[0]:
+        raise MicroslipError(f"{path} is a binary file, not a table: name its kind with --format")
+    texts = [one.decode("utf-8", "replace") for one in (remark.lstrip(b"# "), *found, b"")]
+    return texts[0], texts[1], texts[2]
 
 
 def _is_number(word: str) -> bool:
@@ -173,7 +179,7 @@ def _numbers(path: Path, values: pd.Series, name: str, whole: bool = False) -> n
 
 def _frame(path: Path, rows: pd.DataFrame, column: Mapping[str, str], step: float, seen: set[float]) -> Frame:
     where = f"{path}, frame {step:g}"
-    if not np.isfinite(step) or step != round(step) or abs(step) >= 2**62:
+    if not np.isfinite(step) or step != round(step) or abs(step) >= 2**63:
         raise MicroslipError(f"{where}: a frame has a whole number: number the frames from 0")
     if step in seen:
         raise MicroslipError(f"{where} stands in two places of the table: sort it by {column.get('frame', 'frame')}")
