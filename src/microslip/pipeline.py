@@ -200,6 +200,13 @@ def _refuse_other_origin(verb: str, folder: Path, config: Config) -> None:
     imported = Run(folder).attributes.get("imported", False)
     if imported and verb == "simulate":
         raise MicroslipError(f"{folder} holds a run that was imported: choose another folder with --into")
+    if imported and config.source is not None:
+        before = Run(folder).attributes["source"]["files"]
+        if set(before) != set(config.source.files):
+            raise MicroslipError(
+                f"{folder} holds a run that was imported from {', '.join(before)}: choose another folder with --into,"
+                " or remove this one"
+            )
     if not imported and verb == "import":
         raise MicroslipError(f"{folder} holds a run that was simulated: choose another folder with --into")
 

@@ -139,12 +139,7 @@ def test_a_last_frame_of_contacts_that_is_not_whole_is_left_out(imported, sheare
     [
         1,
         3,
-        pytest.param(
-            5,
-            marks=pytest.mark.xfail(
-                strict=True, reason="ContactValues: a later frame takes away a block of the restart"
-            ),
-        ),
+        5,
     ],
 )
 def test_after_a_restart_frames_have_the_contacts_of_after_it(imported, sheared, tmp_path, every):

@@ -245,7 +245,6 @@ def test_a_strain_column_of_few_digits_still_rises(imported, tmp_path):
     assert (np.diff(store["series/strain"][:]) > 0).all()
 
 
-@pytest.mark.xfail(strict=True, reason="read_stress: the strain has to grow over rows that first_step leaves out, too")
 def test_strains_of_a_phase_that_is_left_out_do_not_count(imported, tmp_path):
     """A cell sheared back and forth before its strain is counted anew: source.first_step says where that is."""
     before, after = np.arange(-1000, 0, 10.0), np.arange(0, 2001, 10.0)

@@ -69,6 +69,12 @@ class ContactValues:
         self._advance(block)
         columns = self._columns(block)
         ids = frame.columns.get("id", np.arange(1, frame.n_grains + 1))
+        for name in ("id1", "id2"):
+            if not (columns[name] == np.round(columns[name])).all():
+                raise MicroslipError(
+                    f"{block.where}: {self._source.contact_columns[name]}, which source.contact_columns names for"
+                    f" {name}, holds fractions: it is no column of ids"
+                )
         pairs = np.stack([_rows(ids, columns[name]) for name in ("id1", "id2")], axis=1)
         known = (pairs >= 0).all(axis=1)
         self.n_strangers += int((~known).sum())
@@ -96,7 +102,7 @@ class ContactValues:
         return np.column_stack([stress, energy, count_contacts(pairs, frame.n_grains)])
 
     def _advance(self, block: Block) -> None:
-        """Go on to the next block; one that goes back in steps, as after a restart, waits until the frames do so too."""
+        """Go on to the next block; one that goes back in steps, as after a restart, waits until the frames do so."""
         self._next = next(self._blocks, None)
         self._held = self._next is not None and self._next.step <= block.step
 

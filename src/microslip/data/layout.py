@@ -179,6 +179,11 @@ def lay_out(frame: Frame, source: Source) -> Layout:
             f"d̄ = {length:.6g} in the file's lengths, "
             + ("for want of diameters: give --length" if diameter is None else "the mean diameter of the bulk grains")
         )
+    if diameter is not None and not 1 / 3 < float(diameter[~wall].mean()) / length < 3:
+        said.append(
+            f"warning: the bulk grains have a mean diameter of {float(diameter[~wall].mean()):.4g}, and d̄ ="
+            f" {length:.4g} is given: check the unit of source.length"
+        )
     radius = (np.full(len(position), length) if diameter is None else diameter) / 2
     periodic = _periodic(frame, source, said)
     cell = cell_in_our_axes(frame, source)
@@ -193,6 +198,11 @@ def lay_out(frame: Frame, source: Source) -> Layout:
         low[2] = (position[bottom, 2] + radius[bottom]).mean()
     if top.any():
         high[2] = (position[top, 2] - radius[top]).mean()
+    if wall.any() and periodic[2]:
+        raise MicroslipError(
+            f"{frame.where}: walls are named, and the cell repeats along source.gradient = {source.gradient}, across"
+            " them: name the axis on which they face each other, or correct source.periodic"
+        )
     if wall.any():
         said.append(f"walls: {bottom.sum()} grains below, {top.sum()} above, {(~wall).sum()} grains between them")
     origin = np.where(periodic, np.zeros(3) if cell is None else cell.origin, low)

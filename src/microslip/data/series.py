@@ -137,6 +137,15 @@ def strain_of_frames(
             "nothing says how far the cell is sheared: give the strain a time step, --strain-per-step (shear rate × "
             "Δt), or source.strain_column of the series, or name the walls, --walls"
         )
+    moved = tilt / heights if np.ptp(tilt) > 0 else shift / heights[0]
+    if np.isfinite(moved).all():
+        by_motion = abs(moved[-1] - moved[0])
+        if not 0.5 < (strain[-1] - strain[0]) / max(by_motion, 1e-300) < 2 and strain[-1] > strain[0]:
+            made.notes.append(
+                f"by {origin} the strain grows by {strain[-1] - strain[0]:.4g}, and by the motion of"
+                f" {'the cell' if np.ptp(tilt) > 0 else 'the walls along our x'} by {by_motion:.4g}: check the unit,"
+                " source.flow and source.gradient"
+            )
     if strain[-1] < strain[0]:
         strain, origin = -strain, f"{origin}, whose sign is turned so that it grows"
     still = np.flatnonzero(np.diff(strain) <= 0)

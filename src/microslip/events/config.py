@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
-
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from microslip.core.settings import Settings
 from microslip.core.turning_points import Smoothing
@@ -28,11 +26,7 @@ class Stages(Settings):
     )
     smoothing_span: int | None = Field(None, ge=1, le=1001, description="samples in that filter; the recording's")
     window: float | None = Field(
-        None, gt=0, description="strain of windows of one length in place of stages, for an imported run"
+        None,
+        gt=0,
+        description="strain of windows of one length in place of stages, for an imported run; goes before threshold",
     )
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> Self:
-        if self.window is not None and self.threshold is not None:
-            raise ValueError("stages.window and stages.threshold are both given: stages or windows, not both")
-        return self

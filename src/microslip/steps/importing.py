@@ -127,9 +127,18 @@ def _resolution(frame: Frame, layout: Layout) -> float:
 
 
 def _pressure(source: Source, told: StressTable | None, say: Say) -> float:
+    known = told is not None and np.isfinite(told.normal).any()
+    normal = float(np.nanmean(told.normal)) if told is not None and known else np.nan
+    spread = float(np.nanstd(told.normal)) if told is not None and known else np.nan
     if source.pressure is not None:
+        if known and not 0.5 < abs(normal) / source.pressure < 2:
+            say(
+                f"warning: the mean normal stress is {normal:.4g}, and p = {source.pressure:.4g} is given: check the unit"
+            )
         return source.pressure
-    normal = np.nan if told is None else float(np.nanmean(told.normal)) if np.isfinite(told.normal).any() else np.nan
+    if known and spread > abs(normal):
+        say(f"the normal stress, {normal:.3g} ± {spread:.3g}, sets no scale")
+        normal = 0.0
     if np.isfinite(normal) and normal != 0:
         say(f"p = {abs(normal):.6g} in the file's stresses, the mean normal stress; else give --pressure")
         return abs(normal)

@@ -72,6 +72,10 @@ def _imported_stages(run: Run, config: Config, say: Say) -> tuple[pd.DataFrame, 
         )
     known = np.isfinite(stress)
     first = int(np.searchsorted(strain[known], strain[0] + warm_up))
+    if warm_up >= strain[known][-1] - strain[0]:
+        raise MicroslipError(
+            f"stages.warm_up = {warm_up:g} leaves nothing of a strain of {strain[known][-1] - strain[0]:.4g}: lower it"
+        )
     smoothing = _smoothing(config, "none", 11)
     supported = supported_threshold(strain[known], stress[known], frame_strain, smoothing, first)
     threshold = settings.threshold
@@ -82,7 +86,8 @@ def _imported_stages(run: Run, config: Config, say: Say) -> tuple[pd.DataFrame, 
                 " ask for windows of strain with stages.window"
             )
         threshold = supported
-        say(f"threshold {threshold:.3g} p: the smallest that the frames support, or 1e-5; else set stages.threshold")
+        why = "the smallest that the frames support" if threshold > 1e-5 else "the paper's, which the frames support"
+        say(f"threshold {threshold:.3g} p: {why}; else set stages.threshold")
     every = detect_stages(strain[known], stress[known], threshold, smoothing, first)
     # samples are numbered among those with a stress
     number = np.flatnonzero(known)

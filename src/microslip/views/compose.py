@@ -45,6 +45,10 @@ def panel(axes: Axes, run: Run, verb: str, title: str) -> Iterator[None]:
     except NoStress:
         axes.set_title(title, loc="left")
         say_missing(axes, "The imported files hold no stress.")
+    except IndexError:
+        # results that name frames or stages of another import
+        axes.set_title(title, loc="left")
+        say_missing(axes, f"Of another import. Run `microslip {verb} {run.folder}`")
     except MicroslipError as missing:
         axes.set_title(title, loc="left")
         say_missing(axes, f"{_why(missing)} `microslip {verb} {run.folder}`")

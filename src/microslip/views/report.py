@@ -148,6 +148,7 @@ def _stage_summary(stages: pd.DataFrame | None) -> dict[str, Any] | None:
     slips = stages.loc[stages["kind"] == "slip", "fluctuation"]
     return {
         "n": len(stages),
+        "n_windows": int((stages["kind"] == "window").sum()),
         "n_stick": int((stages["kind"] == "stick").sum()),
         "n_slip": len(slips),
         "largest_slip": float(slips.max()) if len(slips) else None,
