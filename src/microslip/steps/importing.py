@@ -133,7 +133,8 @@ def _pressure(source: Source, told: StressTable | None, say: Say) -> float:
     if source.pressure is not None:
         if known and not 0.5 < abs(normal) / source.pressure < 2:
             say(
-                f"warning: the mean normal stress is {normal:.4g}, and p = {source.pressure:.4g} is given: check the unit"
+                f"warning: the mean normal stress is {normal:.4g}, and p = {source.pressure:.4g} is given: check the"
+                " unit"
             )
         return source.pressure
     if known and spread > abs(normal):
