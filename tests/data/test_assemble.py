@@ -372,9 +372,6 @@ def test_a_cell_that_leans_with_a_strain_told_elsewhere_is_that_of_its_tilt(shea
     np.testing.assert_allclose(found["frames/position"], position, atol=ROUNDING)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="read_stress turns a strain that falls before `lean` makes the cell's tilt of it"
-)
 def test_a_cell_that_leans_the_other_way_is_followed_that_way(sheared, tmp_path):
     """The mirror image of the run: the strain falls, and the copies above lie on the other side."""
     text = re.sub(r"ITEM: BOX BOUNDS.*\n.*\n.*\n.*\n", "", (sheared / "plain.dump").read_text())

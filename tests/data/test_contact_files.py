@@ -225,6 +225,19 @@ def test_what_is_not_there_is_said_and_leaves_no_store(imported, tmp_path, setti
     assert not (tmp_path / "out.zarr").exists()
 
 
+def test_a_column_that_holds_no_ids_is_refused(imported):
+    """LIGGGHTS names its columns by number alone: c_contacts[1] for c_contacts[7] is soon written."""
+    with pytest.raises(MicroslipError, match=r"contacts\.dump, frame 0 .*c_force\[1\]"):
+        imported(contact_columns={**NAMES, "id1": "c_force[1]"})
+
+
+def test_ids_beyond_all_numbers_are_those_of_no_grain(imported, sheared, tmp_path):
+    text = (sheared / "contacts.dump").read_text()
+    (tmp_path / "contacts.dump").write_text(re.sub(r"(?m)^(\d+) (\d+) (7) ", r"\1 \2 1\g<3>0000000000000000000 ", text))
+    _, said = imported(contacts=str(tmp_path / "contacts.dump"))
+    assert any("contacts with none of its grains are left out" in one for one in said)
+
+
 def test_two_grains_in_contact_at_one_place_are_said(imported, sheared, tmp_path):
     text = (sheared / "contacts.dump").read_text()
     (tmp_path / "contacts.dump").write_text(re.sub(r"(?m)^1 (\d+) (\d+) ", r"1 \1 \1 ", text, count=1))

@@ -130,7 +130,7 @@ def made(step, **rest):
         "lengths": [(10.0, 8.0, 5.0)] * n,
         "wall_shift": [np.nan] * n,
     }
-    return SimpleNamespace(step=list(step), **(usual | rest))
+    return SimpleNamespace(step=list(step), notes=[], **(usual | rest))
 
 
 def test_strain_is_known_from_the_best_that_there_is(usual):

@@ -131,7 +131,7 @@ def _rows(ids: np.ndarray, named: np.ndarray) -> np.ndarray:
     if not len(ids):
         return np.full(len(named), -1)
     order = np.argsort(ids, kind="stable")
-    whole = np.where(np.isfinite(named), np.round(named), -1).astype(np.int64)
+    whole = np.where(np.abs(named) < 2**62, np.round(named), -1).astype(np.int64)
     place = np.minimum(np.searchsorted(ids[order], whole), len(ids) - 1)
     rows = order[place]
     return np.where(ids[rows] == whole, rows, -1)

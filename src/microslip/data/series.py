@@ -20,13 +20,15 @@ from microslip.data.source import Source
 @dataclass(frozen=True)
 class StressTable:
     """Samples in the order of their steps: `step`, `strain` (NaN where the table holds none), `shear` and `normal`
-    stress in the file's units, compression positive, NaN where not named. `notes`: sentences on what was met."""
+    stress in the file's units, compression positive, NaN where not named. `notes`: sentences on what was met;
+    `turned`: whether the strain falls in the file."""
 
     step: Float64[np.ndarray, "sample"]
     strain: Float64[np.ndarray, "sample"]
     shear: Float64[np.ndarray, "sample"]
     normal: Float64[np.ndarray, "sample"]
     notes: tuple[str, ...]
+    turned: bool = False
 
 
 def read_stress(source: Source, area: float) -> StressTable:
@@ -71,7 +73,7 @@ def read_stress(source: Source, area: float) -> StressTable:
         notes.append(
             f"{path}: {int((~last).sum())} of {len(last)} samples are repeated by a later run; the later ones count"
         )
-    kept = [one[last] for one in columns]
+    kept, turned = [one[last] for one in columns], False
     if source.first_step is not None or source.last_step is not None:
         first, end = source.first_step, source.last_step
         within = (kept[0] >= (-np.inf if first is None else first)) & (kept[0] <= (np.inf if end is None else end))
@@ -79,7 +81,7 @@ def read_stress(source: Source, area: float) -> StressTable:
     if source.strain_column and len(kept[0]):
         if kept[1][-1] < kept[1][0]:
             notes.append(f"{path}: {source.strain_column} falls; its sign is turned, so that it grows")
-            kept[1] = -kept[1]
+            kept[1], turned = -kept[1], True
         # a strain of few digits stays where it is for some samples
         before = np.concatenate([[-np.inf], np.maximum.accumulate(kept[1])[:-1]])
         grows = kept[1] > before
@@ -89,7 +91,7 @@ def read_stress(source: Source, area: float) -> StressTable:
     if len(kept[0]) < 2:
         raise MicroslipError(f"{path} holds {len(kept[0])} samples of the stress: two or more are needed")
     step, strain, shear, normal = kept
-    return StressTable(step, strain, shear, normal, tuple(notes))
+    return StressTable(step, strain, shear, normal, tuple(notes), turned)
 
 
 def _column(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
@@ -182,6 +184,8 @@ def lean(frames: Iterable[Frame], source: Source, told: StressTable | None) -> I
             strain = frame.step * source.strain_per_step
         else:
             strain = 0.0 if told is None else float(_told_at(np.array([frame.step]), told)[0])
+            # the cell leans the way that the files' own sign says
+            strain = -strain if told is not None and told.turned else strain
         first = strain if first is None else first
         ours = np.diag(np.array(box))
         ours[2, 0] = (strain - first) * box[2]

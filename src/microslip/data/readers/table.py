@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import re
 from collections.abc import Iterator, Mapping
@@ -72,7 +73,7 @@ def _pieces(path: Path) -> Iterator[pd.DataFrame]:
     remark, head, second = _first_lines(path)
     separator = max((",", ";", "\t"), key=lambda one: head.count(one))
     separator = separator if separator in head else r"\s+"
-    title, row, after = (re.split(separator, line.strip(" \r")) for line in (remark, head, second))
+    title, row, after = (_words(line.strip(" \r"), separator) for line in (remark, head, second))
     options: dict[str, Any] = {}
     if len(title) == len(row) and all(map(_is_number, row)):
         # NumPy writes the names as a remark above the numbers
@@ -93,6 +94,13 @@ def _pieces(path: Path) -> Iterator[pd.DataFrame]:
         raise MicroslipError(
             f"{path} is not a readable table ({' '.join(str(problem).split())}): mend that row"
         ) from None
+
+
+def _words(line: str, separator: str) -> list[str]:
+    """Values of a line; quotation marks hold together what has a separator in it."""
+    if len(separator) > 1:
+        return re.split(separator, line)
+    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [""])
 
 
 def _first_lines(path: Path) -> tuple[str, str, str]:
@@ -171,9 +179,9 @@ def _numbers(path: Path, values: pd.Series, name: str, whole: bool = False) -> n
         bad = np.flatnonzero(~(np.isfinite(found) & (found == np.round(found))))
     if len(bad):
         kind = "a whole number" if whole else "a number"
-        raise MicroslipError(
-            f"{path}, row {int(values.index[bad[0]]) + 1}: {name} is {values.iloc[bad[0]]!r}, not {kind}"
-        )
+        value = values.iloc[bad[0]]
+        shown = repr(value) if isinstance(value, str) else f"{value}"
+        raise MicroslipError(f"{path}, row {int(values.index[bad[0]]) + 1}: {name} is {shown}, not {kind}")
     return found
 
 
