@@ -231,13 +231,13 @@ def _add(
     rows, new = grains.rows(frame)
     cell = _continued(layout.cell(frame), made, layout)
     position = found.position[:, list(layout.axes)] - cell.origin
-    box = Box(tuple(cell.lengths / layout.length), layout.periodic, cell.tilt / layout.length)
+    box = layout.box(cell)
     diameter = layout.diameters(frame)
     heights = found.position[:, layout.axes[2]]
     position = position / layout.length
     if not found.unwrapped and any(layout.periodic):
         position = unwrapping.follow(rows, position, box)
-    buffer.add_grains(frame, diameter[new] / layout.length, layout.kinds(frame, heights)[new], grains.ids, new, kept)
+    buffer.add_grains(diameter[new] / layout.length, layout.kinds(frame, heights)[new], grains.ids, new, kept)
     n = len(grains.ids)
     everywhere = np.full((n, 3), np.nan)
     everywhere[rows] = position
@@ -279,7 +279,6 @@ class _Buffer:
 
     def add_grains(
         self,
-        frame: Frame,
         diameter: Float64[np.ndarray, "new"],
         kind: Int64[np.ndarray, "new"],
         ids: Int64[np.ndarray, "grain"],

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from microslip.core.box import Box
 from microslip.core.contacts import contact_energy, count_contacts, grain_energy, grain_stress
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame
@@ -82,8 +81,7 @@ class ContactValues:
         unit = self._pressure * layout.length**2
         axes = list(layout.axes)
         force = np.stack([columns[name][known] for name in ("fx", "fy", "fz")], axis=1)[:, axes] / unit
-        box = Box(tuple(cell.lengths / layout.length), layout.periodic, cell.tilt / layout.length)
-        separation = box.minimum_image(position[pairs[:, 1]] - position[pairs[:, 0]])
+        separation = layout.box(cell).minimum_image(position[pairs[:, 1]] - position[pairs[:, 0]])
         if self._sign == 0 and len(force):
             # grains in contact push each other away, on the whole: the force on the first points from the second
             self._sign = -1.0 if (force * separation).sum() > 0 else 1.0

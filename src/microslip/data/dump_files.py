@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -24,14 +25,10 @@ def write_dump(path: Path, frames: Iterable[tuple[int, Box, Mapping[str, np.ndar
     if importlib.util.find_spec("pyarrow") is None:
         raise MicroslipError("writing text dumps needs the package pyarrow: pip install 'microslip[import]'")
     with replacing(path) as beside, beside.open("wb") as file:
-        if path.name.endswith(".gz"):
-            with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=4, mtime=0) as packed:
-                for step, box, columns in frames:
-                    _write_frame(packed, step, box, columns)
-                    count += 1
-        else:
+        packed = path.name.endswith(".gz")
+        with gzip.GzipFile("", "wb", 4, file, mtime=0) if packed else nullcontext(file) as target:
             for step, box, columns in frames:
-                _write_frame(file, step, box, columns)
+                _write_frame(target, step, box, columns)
                 count += 1
     return count
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame, places
 from microslip.data.source import Source
@@ -64,6 +65,10 @@ class Layout:
         return Cell(
             np.where(repeats, found.origin, self.origin), np.where(repeats, found.lengths, self.lengths), found.tilt
         )
+
+    def box(self, cell: Cell) -> Box:
+        """A frame's cell in our lengths."""
+        return Box(tuple(cell.lengths / self.length), self.periodic, cell.tilt / self.length)
 
     def diameters(self, frame: Frame) -> Float64[np.ndarray, "grain"]:
         """Of a frame's grains, in the file's lengths; all d̄ where nothing is known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,13 +48,17 @@ class Run:
         attributes = check_store(self.folder / "trajectory.zarr").attrs
         return Box(tuple(attributes["box"]), tuple(attributes.get("periodic", (True, True, False))))  # type: ignore[arg-type]
 
-    def box_at(self, frame: int) -> Box:
-        """The cell in a frame: the run's own, or, where an imported cell deforms, that frame's, with its tilt."""
+    def boxes(self) -> Callable[[int], Box]:
+        """The cell in each frame: the run's own, or, where an imported cell deforms, that frame's, with its tilt."""
         whole, frames = self.box, self.frames
         if "cell" not in frames:
-            return whole
-        *lengths, tilt = frames["cell"][frame].to_numpy().tolist()
-        return Box(tuple(lengths), whole.periodic, tilt)
+            return lambda frame: whole
+        cells = frames["cell"].to_numpy()
+        return lambda frame: Box(tuple(cells[frame, :3]), whole.periodic, float(cells[frame, 3]))
+
+    def box_at(self, frame: int) -> Box:
+        """The cell in one frame."""
+        return self.boxes()(frame)
 
     @property
     def attributes(self) -> dict[str, Any]:

