@@ -1,0 +1,192 @@
+"""What a run holds for the page, as the page is told first: `run.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+from matplotlib import colormaps
+
+from microslip.core.errors import MicroslipError
+from microslip.data.run import Run
+from microslip.data.step_state import StepState
+from microslip.data.store import open_dataset
+from microslip.views.explorer.packing import pack_columns
+from microslip.views.explorer.parts import CURVE_PIECE, KINDS, SPLITS, stage_columns
+from microslip.views.explorer.shown_fields import FIELDS
+from microslip.views.learning import RULES, score
+from microslip.views.style import BLUE, BULK, GREEN, KIND_COLOUR, ORANGE, PURPLE, SKY, VERMILLION, WALL
+
+# Colours of clusters, the largest first, and again from the start after the last.
+CLUSTER_COLOURS = (VERMILLION, BLUE, GREEN, ORANGE, PURPLE, SKY, "#F0E442", "#8C564B")
+
+T = TypeVar("T")
+
+
+def describe_contents(
+    run: Run, states: Iterable[StepState] = (), exported: Iterable[int] | None = None
+) -> dict[str, Any]:
+    """Cell, curve, columns of `stages.bin`, fields, colours, and a sentence for whatever is missing or unreadable.
+
+    Parameters
+    ----------
+    run
+        The run shown.
+    states
+        State of each step, so that results made of other settings or inputs than the run's present ones are named.
+    exported
+        Stages whose grains lie in the exported files; None where a server makes them when they are asked for.
+    """
+    notes: list[str] = []
+
+    def known(read: Callable[[], T], otherwise: T) -> T:
+        try:
+            return read()
+        except (MicroslipError, ValueError, RuntimeError, KeyError, OSError) as problem:
+            note = str(problem) if isinstance(problem, MicroslipError) else f"{run.folder} cannot be read ({problem})"
+            if note not in notes:
+                notes.append(note)
+            return otherwise
+
+    none: dict[str, Any] = {}
+    attributes = known(lambda: run.attributes, none)
+    stages = known(lambda: _stages(run), None)
+    n_stages = stages["n"] if stages else 0
+    if stages is not None and not n_stages:
+        notes.append(
+            f"no stage was found: lower stages.threshold or shear further, then `microslip stages {run.folder}`"
+        )
+    for state in states:
+        # figures are not on the page
+        if state.state == "out of date" and state.verb != "figures":
+            notes.append(f"what `microslip {state.verb}` left is out of date: {state.why}")
+    contents = {
+        "name": run.folder.resolve().name,
+        "folder": str(run.folder),
+        "box": [float(length) for length in attributes.get("box", (1, 1, 1))],
+        "periodic": [bool(flag) for flag in attributes.get("periodic", (True, True, False))],
+        "imported": bool(attributes.get("imported", False)),
+        "stress_unit": stress_unit(attributes),
+        "inertial_number": attributes.get("inertial_number"),
+        "seed": attributes.get("seed"),
+        "grains": known(lambda: _grains(run), {"n": 0, "n_walls": 0, "n_frames": 0}),
+        "curve": known(lambda: _curve(run), {"n": 0}),
+        "stages": stages or {"n": 0, "columns": []},
+        "kinds": list(KINDS),
+        "splits": list(SPLITS),
+        "rules": list(RULES),
+        "r2": _scores(run) if n_stages else {},
+        "fields": _fields(run, n_stages, stress_unit(attributes)),
+        "displacements": known(lambda: "displacement" in run.fields, False) if n_stages else False,
+        "active_fraction": _active_fraction(run),
+        "exported": None if exported is None else sorted(int(stage) for stage in exported),
+        "colours": colours(),
+        "notes": notes,
+    }
+    if stages and not any(column["name"].startswith("prediction") for column in stages["columns"]):
+        notes.append(f"no network has been trained: `microslip train {run.folder}`")
+    return contents
+
+
+def _active_fraction(run: Run) -> float:
+    """The share of grains that the clusters were made of; the paper's where there are none."""
+    try:
+        return float(open_dataset(run.folder / "statistics" / "clusters.zarr").attrs["fraction"])
+    except (MicroslipError, KeyError):
+        return 0.1
+
+
+def stress_unit(attributes: dict[str, Any]) -> str:
+    """p, or the source's own unit where an import was told no pressure."""
+    if attributes.get("imported") and attributes.get("pressure") == 1:
+        return "stress of the source"
+    return "p"
+
+
+def colours() -> dict[str, Any]:
+    """The figures' colour scales as 256 colours each, and the colours of kinds, clusters and roles, as #rrggbb."""
+    names = {field.colours for field in FIELDS.values()} - {"clusters"}
+    scales = {name: _hexadecimal(colormaps[name](np.linspace(0, 1, 256))[:, :3]) for name in sorted(names)}
+    return {
+        "scales": scales,
+        "clusters": list(CLUSTER_COLOURS),
+        "kinds": {**KIND_COLOUR, "window": GREEN},
+        "bulk": BULK,
+        "wall": WALL,
+    }
+
+
+def _hexadecimal(rgb: np.ndarray) -> str:
+    """All colours one after another, six digits each."""
+    return bytes(np.rint(rgb * 255).astype(np.uint8).ravel()).hex()
+
+
+def _stages(run: Run) -> dict[str, Any]:
+    columns = stage_columns(run)
+    return {"n": len(columns["kind"]), "columns": pack_columns(columns)[1]}
+
+
+def _grains(run: Run) -> dict[str, int]:
+    kind = run.grains["kind"].to_numpy()
+    return {"n": len(kind), "n_walls": int((kind != 0).sum()), "n_frames": run.frames.sizes["frame"]}
+
+
+def _curve(run: Run) -> dict[str, Any]:
+    series = run.series
+    stress, strain = series["stress"].to_numpy(), series["strain"].to_numpy()
+    told = bool(np.isfinite(stress).any())
+    return {
+        "n": len(stress),
+        "piece": CURVE_PIECE,
+        "told": told,
+        "low": float(np.nanmin(stress)) if told else 0.0,
+        "high": float(np.nanmax(stress)) if told else 1.0,
+        "strain": [float(strain[0]), float(strain[-1])] if len(strain) else [0.0, 1.0],
+        # where each piece begins, so that only those in sight are loaded
+        "starts": [float(one) for one in strain[::CURVE_PIECE]],
+    }
+
+
+def _scores(run: Run) -> dict[str, float]:
+    """R² on the test set of each split rule, where a network was trained."""
+    try:
+        metrics = run.metrics
+        found = {rule: score(metrics, rule, "network", "test") for rule in RULES}
+    except (MicroslipError, KeyError, TypeError):
+        return {}
+    return {rule: float(value) for rule, value in found.items() if value is not None and np.isfinite(value)}
+
+
+def _fields(run: Run, n_stages: int, stress: str) -> list[dict[str, Any]]:
+    """Every field with its title, unit and scale, and why it is missing where it is."""
+    rows = []
+    for name, field in FIELDS.items():
+        unit = field.unit if stress == "p" else field.unit.replace("p", stress, 1)
+        row = {"name": name, "title": field.title, "unit": unit, "scale": field.scale, "colours": field.colours}
+        rows.append({**row, "missing": _why_missing(run, name, n_stages)})
+    return rows
+
+
+def _why_missing(run: Run, name: str, n_stages: int) -> str | None:
+    verb = FIELDS[name].verb
+    command = f"`microslip {verb} {run.folder}`"
+    if not n_stages:
+        return "this run has no stages"
+    try:
+        if name == "attribution":
+            return None if run.attributions.sizes["stage"] else f"nothing has been explained: {command}"
+        store = open_dataset(run.folder / "statistics" / "clusters.zarr") if name == "cluster" else run.fields
+        array = "label" if name == "cluster" else name
+        if array not in store:
+            return f"not stored: {command}"
+        if store.sizes["stage"] != n_stages:
+            return f"made for {store.sizes['stage']} stages where there are {n_stages}: {command}"
+        if name.startswith("delta_") or name == "packing_fraction":
+            # an import without contacts has the array, and nothing in it
+            middle = store[array][n_stages // 2].to_numpy()
+            if not np.isfinite(middle).any():
+                return "the run's files do not tell it"
+    except (MicroslipError, ValueError, RuntimeError, KeyError, OSError):
+        return f"not made, or not readable: {command}"
+    return None

@@ -1,0 +1,112 @@
+// The parts of the run's data: fetched once, kept while they are likely to be asked for again, unpacked.
+
+const KEPT = 96;
+const NONE = 65535;
+const LAST = 65534;
+const parts = new Map();
+
+// The bytes of a part; what the server says of a missing one becomes the error's sentence.
+export function part(name) {
+  if (parts.has(name)) {
+    const found = parts.get(name);
+    // asked for again: the last to be dropped
+    parts.delete(name);
+    parts.set(name, found);
+    return found;
+  }
+  const wanted = fetchPart(name);
+  parts.set(name, wanted);
+  // what failed may work the next time
+  wanted.catch(() => parts.delete(name));
+  if (parts.size > KEPT) parts.delete(parts.keys().next().value);
+  return wanted;
+}
+
+async function fetchPart(name) {
+  let answer;
+  try {
+    answer = await fetch(`data/${name}`);
+  } catch {
+    throw new Error("The page's server does not answer: start `microslip view` again, then reload.");
+  }
+  if (!answer.ok) {
+    const plain = (answer.headers.get("Content-Type") ?? "").startsWith("text/plain");
+    throw new Error(plain ? (await answer.text()).trim() : `data/${name} is not among the exported files.`);
+  }
+  return answer.arrayBuffer();
+}
+
+export async function contents() {
+  return JSON.parse(new TextDecoder().decode(await part("run.json")));
+}
+
+const TYPED = { float64: Float64Array, float32: Float32Array, int32: Int32Array, uint8: Uint8Array };
+
+export async function stageColumns(stages) {
+  const columns = { n: stages.n };
+  if (!stages.n) return columns;
+  const buffer = await part("stages.bin");
+  for (const { name, type, offset } of stages.columns) columns[name] = new TYPED[type](buffer, offset, stages.n);
+  return columns;
+}
+
+// Strain and stress of the points of a curve or of one piece of it.
+export async function points(name) {
+  const buffer = await part(name);
+  const n = buffer.byteLength / 12;
+  return { strain: new Float64Array(buffer, 0, n), stress: new Float32Array(buffer, 8 * n, n) };
+}
+
+export async function grains(n) {
+  const buffer = await part("grains.bin");
+  return {
+    n,
+    diameter: new Float32Array(buffer, 0, n),
+    id: new Int32Array(buffer, 4 * n, n),
+    kind: new Uint8Array(buffer, 8 * n, n),
+  };
+}
+
+// Centres, shape (grain, 3), NaN for a grain that is not there.
+export async function places(frame, n) {
+  const buffer = await part(`frame/${frame}.bin`);
+  const corners = new Float32Array(buffer, 0, 6);
+  const codes = new Uint16Array(buffer, 24);
+  if (codes.length !== 3 * n) throw new Error("The run has changed: reload the page.");
+  const found = new Float32Array(3 * n);
+  for (let i = 0; i < codes.length; i += 1) {
+    const axis = i % 3;
+    found[i] = codes[i] === NONE ? NaN : corners[axis] + (codes[i] / LAST) * (corners[axis + 3] - corners[axis]);
+  }
+  return found;
+}
+
+export async function displacements(stage, n) {
+  const buffer = await part(`stage/${stage}/displacement.bin`);
+  const largest = new Float32Array(buffer, 0, 1)[0];
+  const codes = new Int16Array(buffer, 4);
+  if (codes.length !== 3 * n) throw new Error("The run has changed: reload the page.");
+  return Float32Array.from(codes, (code) => (code / 32767) * largest);
+}
+
+// Values of a field on its scale (log₁₀ where the scale is logarithmic), NaN for none, and the ends of the colours.
+export async function values(stage, field, n) {
+  const buffer = await part(`stage/${stage}/${field}.bin`);
+  const [first, last, low, high] = new Float32Array(buffer, 0, 4);
+  const codes = new Uint16Array(buffer, 16);
+  if (codes.length !== n) throw new Error("The run has changed: reload the page.");
+  const found = Float32Array.from(codes, (code) => (code === NONE ? NaN : first + (code / LAST) * (last - first)));
+  return { values: found, shown: [low, high] };
+}
+
+// Rank of every value as a share: 0 for the largest, 1 for the smallest and where there is none.
+export function ranks(found) {
+  const known = [];
+  for (let i = 0; i < found.length; i += 1) if (Number.isFinite(found[i])) known.push(i);
+  known.sort((a, b) => found[b] - found[a]);
+  const rank = new Float32Array(found.length).fill(2);
+  known.forEach((grain, place) => {
+    rank[grain] = (place + 0.5) / known.length;
+  });
+  return rank;
+}

@@ -1,0 +1,449 @@
+// The page: what is chosen, and everything that follows when it changes.
+
+import { Curve } from "./curve.js";
+import { contents as readContents, displacements, grains as readGrains, part, places, ranks, stageColumns, values } from "./data.js";
+import { change, number, whole } from "./format.js";
+import { StageList } from "./list.js";
+import { Grains } from "./scene.js";
+import { showScale } from "./scale.js";
+import { readLink, writeLink } from "./link.js";
+import { View } from "./view.js";
+
+const $ = (id) => document.getElementById(id);
+
+const state = {
+  stage: 0, colour: "d2min", top: 1000, rest: "fade", cut: "none", at: 500, gain: 50, end: false, arrows: false, walls: true,
+  keep: false, rule: "random",
+};
+let run, stages, grains, view, curve, list;
+// Counts choices, so that what arrives late for an earlier one is dropped.
+let asked = 0;
+let reach = 0;
+
+async function start() {
+  try {
+    run = await readContents();
+    stages = await stageColumns(run.stages);
+  } catch (problem) {
+    note(problem.message);
+    $("sentence").textContent = "The run could not be loaded.";
+    return;
+  }
+  document.title = `${run.name} · microslip`;
+  $("name").textContent = run.name;
+  $("sentence").textContent = sentence();
+  for (const one of run.notes) note(one);
+  $("provenance").textContent = `${run.folder}${run.seed === null ? "" : `, seed ${run.seed}`}`;
+  fillChoices();
+  list = new StageList({
+    head: $("table-head"), body: $("table-body"), filter: $("filter"), ruleChoice: $("rule"), back: $("page-back"), on: $("page-on"),
+    of: $("page-of"), scatter: $("scatter"), figure: $("scatter-figure"),
+  }, run, stages, choose);
+  curve = new Curve($("curve"), $("strip"), run, stages, choose);
+  Object.assign(state, { stage: firstStage(), rule: list.rule ?? "random" }, readLink());
+  tidy();
+  listen();
+  await Promise.all([startGrains(), curve.load().catch((problem) => note(problem.message))]);
+  showState();
+  await showStage();
+  if (stages.n) curve.showStage();
+}
+
+function sentence() {
+  const parts = [`${whole(run.grains.n)} grains`];
+  if (run.grains.n_walls) parts[0] += `, ${whole(run.grains.n_walls)} of them in the walls`;
+  parts.push(`${whole(stages.n)} stages`);
+  if (run.inertial_number) parts.push(`I = ${number(run.inertial_number, 2)}`);
+  for (const [rule, r2] of Object.entries(run.r2)) parts.push(`test R² ${number(r2, 3)} (${rule} split)`);
+  return parts.join(" · ");
+}
+
+function note(text) {
+  const line = document.createElement("p");
+  line.className = "note";
+  line.textContent = text;
+  $("notes").append(line);
+}
+
+// The largest slip whose grains are here, or else the largest stage.
+function firstStage() {
+  const slip = run.kinds.indexOf("slip");
+  const candidates = run.exported ?? Array.from({ length: stages.n }, (_, i) => i);
+  const size = (i) => (Math.abs(stages.fluctuation[i]) || 0) * (stages.kind[i] === slip ? 1 : 1e-3) + (stages.explained[i] ? 1e-12 : 0);
+  return candidates.reduce((best, one) => (size(one) > size(best) ? one : best), candidates[0] ?? 0);
+}
+
+function fillChoices() {
+  $("colour").replaceChildren(...run.fields.map((field) => {
+    const option = new Option(field.title, field.name);
+    option.disabled = field.missing !== null;
+    if (field.missing) option.title = field.missing;
+    return option;
+  }));
+  $("kind-legend").replaceChildren(...run.kinds.filter((_, kind) => !stages.n || stages.kind.includes(kind)).map((kind) => {
+    const entry = document.createElement("span");
+    entry.className = `swatch ${kind}`;
+    entry.textContent = kind;
+    return entry;
+  }));
+  $("number").max = Math.max(0, stages.n - 1);
+  $("number").disabled = !stages.n;
+  $("walls").closest("label").hidden = !run.grains.n_walls;
+  for (const id of ["flip", "arrows", "gain"]) $(id).disabled = !run.displacements;
+}
+
+// What a link asks for and this run does not have gives way to what it has.
+function tidy() {
+  state.stage = Math.min(Math.max(0, Math.round(Number(state.stage)) || 0), Math.max(0, stages.n - 1));
+  const field = run.fields.find((one) => one.name === state.colour);
+  if (!field || field.missing) state.colour = run.fields.find((one) => !one.missing)?.name ?? "";
+  for (const [name, most] of [["top", 1000], ["at", 1000], ["gain", 100]]) {
+    state[name] = Math.min(Math.max(0, Math.round(Number(state[name])) || 0), most);
+  }
+  if (!list.rules.includes(state.rule)) state.rule = list.rules[0] ?? "random";
+  if (!["fade", "hide"].includes(state.rest)) state.rest = "fade";
+  if (![...$("cut").options].some((option) => option.value === state.cut)) state.cut = "none";
+}
+
+async function startGrains() {
+  if (!run.grains.n || !run.grains.n_frames) {
+    message("This run has no frames to show.");
+    return;
+  }
+  try {
+    grains = new Grains(await readGrains(run.grains.n), run.box);
+    view = new View($("scene"), grains);
+  } catch (problem) {
+    message(`The grains cannot be drawn: ${problem.message}`);
+    return;
+  }
+  if (view.drawer.name === "canvas") note("This browser has no WebGL: the grains are drawn without it, as discs.");
+  listenToScene();
+  applyTheme();
+}
+
+function message(text) {
+  $("scene-message").hidden = !text;
+  $("scene-message").textContent = text ?? "";
+}
+
+function choose(stage) {
+  const wanted = Math.min(Math.max(0, stage), stages.n - 1);
+  if (!stages.n || wanted === state.stage) return;
+  state.stage = wanted;
+  showState();
+  showStage();
+}
+
+function set(changes) {
+  const before = { ...state };
+  Object.assign(state, changes);
+  showState();
+  if (state.colour !== before.colour) showColours(asked);
+}
+
+// Everything that can be shown at once: controls, link, facts, what of the grains is drawn.
+function showState() {
+  for (const id of ["colour", "top", "rest", "cut", "at", "gain"]) $(id).value = state[id];
+  for (const id of ["arrows", "walls", "keep"]) $(id).checked = state[id];
+  $("rule").value = state.rule;
+  $("number").value = state.stage;
+  $("flip").setAttribute("aria-pressed", String(state.end));
+  $("top-value").textContent = state.top >= 1000 ? "all" : `${number(100 * share(), 2)} %`;
+  $("at").disabled = state.cut === "none";
+  $("previous").disabled = state.stage <= 0 || !stages.n;
+  $("next").disabled = state.stage >= stages.n - 1;
+  writeLink(state, list?.rule);
+  showFacts();
+  curve.select(stages.n ? state.stage : -1, state.rule);
+  showGrains();
+}
+
+// The slider is finer where few grains are active.
+function share() {
+  return (state.top / 1000) ** 2;
+}
+
+// How often the motion is magnified: by the slider, in the middle so that all but the fastest move less than one d̄.
+function magnification() {
+  if (!reach) return 0;
+  return state.gain === 0 ? 1 : 10 ** ((state.gain - 50) / 50) / reach;
+}
+
+function showGrains() {
+  if (!grains) return;
+  const axis = "xyz".indexOf(state.cut.at(-1));
+  const slice = state.cut.length === 2 ? 1.2 : 0;
+  const place = axis < 0 ? 0 : (state.at / 1000) * run.box[axis];
+  $("at-value").textContent = axis < 0 ? "" : `${number(place, 3)} d̄`;
+  const gain = magnification();
+  $("gain-value").textContent = reach ? `× ${number(gain, 2)}` : "";
+  Object.assign(grains, {
+    top: state.top >= 1000 ? 1 : share(), hideRest: state.rest === "hide", walls: state.walls, arrows: state.arrows,
+    gain: state.end || state.arrows ? gain : 0, cut: { axis, at: place, slice },
+  });
+  const of = state.top >= 1000 ? "" : `, the active ones ${state.rest === "hide" ? "alone" : "in full colour"}`;
+  $("counted").textContent = `${whole(grains.countShown())} of ${whole(grains.n)} grains shown${of}`;
+  view.invalidate();
+}
+
+async function showStage() {
+  if (!grains) return;
+  asked += 1;
+  const mine = asked;
+  if (run.exported && stages.n && !run.exported.includes(state.stage)) {
+    message(`The grains of stage ${state.stage} are not among the exported files: microslip view ${run.folder} --export DIR --stages all`);
+    grains.place.fill(NaN);
+    view.changed();
+    $("counted").textContent = "";
+    return;
+  }
+  try {
+    const frame = stages.n ? stages.start_frame[state.stage] : 0;
+    const [place, motion, motionOfGrains] = await Promise.all([
+      places(frame, grains.n),
+      run.displacements ? displacements(state.stage, grains.n) : null,
+      hasField("d2min") ? values(state.stage, "d2min", grains.n) : null,
+    ]);
+    if (mine !== asked) return;
+    grains.place = place;
+    grains.motion = motion ?? new Float32Array(3 * grains.n);
+    grains.rank = motionOfGrains ? ranks(motionOfGrains.values) : new Float32Array(grains.n).fill(0);
+    grains.chosen = -1;
+    $("picked").hidden = true;
+    reach = largest(grains.motion);
+    message("");
+  } catch (problem) {
+    if (mine === asked) message(problem.message);
+    return;
+  }
+  await showColours(mine);
+  if (mine === asked) prefetch();
+}
+
+function hasField(name) {
+  return run.fields.some((field) => field.name === name && !field.missing);
+}
+
+// A displacement [d̄] that all but the fastest hundredth stay below.
+function largest(motion) {
+  const sizes = [];
+  for (let i = 0; i < motion.length; i += 3) {
+    const size = Math.hypot(motion[i], motion[i + 1], motion[i + 2]);
+    if (size > 0) sizes.push(size);
+  }
+  sizes.sort((a, b) => a - b);
+  return sizes.length ? sizes[Math.floor(0.99 * (sizes.length - 1))] : 0;
+}
+
+async function showColours(mine) {
+  const field = run.fields.find((one) => one.name === state.colour);
+  message("");
+  if (!grains) return;
+  if (!field || !stages.n) {
+    grains.value.fill(NaN);
+    view.changed();
+    showGrains();
+    showScale(null, run, grains);
+    return;
+  }
+  try {
+    const found = await values(state.stage, field.name, grains.n);
+    if (mine !== asked || field.name !== state.colour) return;
+    grains.value = found.values;
+    if (!state.keep || showScale.field !== field.name) [grains.low, grains.high] = found.shown;
+  } catch (problem) {
+    if (mine !== asked || field.name !== state.colour) return;
+    message(problem.message);
+    grains.value = new Float32Array(grains.n).fill(NaN);
+  }
+  showScale(field, run, grains);
+  view.changed();
+  showGrains();
+  document.body.dataset.ready = `${state.stage} ${field.name}`;
+}
+
+// The neighbours of this stage are what is looked at next.
+function prefetch() {
+  const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 200));
+  idle(() => {
+    for (const stage of [state.stage + 1, state.stage - 1]) {
+      if (stage < 0 || stage >= stages.n || (run.exported && !run.exported.includes(stage))) continue;
+      const names = [`frame/${stages.start_frame[stage]}.bin`];
+      if (run.displacements) names.push(`stage/${stage}/displacement.bin`);
+      if (hasField("d2min")) names.push(`stage/${stage}/d2min.bin`);
+      if (state.colour && (state.colour !== "attribution" || stages.explained[stage])) names.push(`stage/${stage}/${state.colour}.bin`);
+      for (const name of names) part(name).catch(() => {});
+    }
+  });
+}
+
+function showFacts() {
+  const { stage } = state;
+  const rows = [];
+  if (stages.n) {
+    const kind = run.kinds[stages.kind[stage]];
+    $("stage-title").textContent = `Stage ${stage}, ${kind}`;
+    rows.push(["strain", `${number(stages.start_strain[stage], 6)}, Δγ = ${number(stages.end_strain[stage] - stages.start_strain[stage], 2)}`]);
+    if (run.curve.told) {
+      rows.push(["true Δs", `${change(stages.fluctuation[stage])} ${run.stress_unit}`]);
+      for (const rule of run.rules) {
+        const predicted = stages[`prediction_${rule}`]?.[stage];
+        if (predicted === undefined) continue;
+        const set = run.splits[stages[`split_${rule}`][stage]];
+        const [low, high] = ["low", "high"].map((end) => stages[`prediction_${rule}_${end}`]?.[stage]);
+        const interval = Number.isFinite(low) && Number.isFinite(high) ? ` [${change(low, 2)}, ${change(high, 2)}]` : "";
+        const text = Number.isFinite(predicted) ? `${change(predicted)}${interval}, ${set} set` : "–";
+        rows.push([`predicted, ${rule} split`, text]);
+      }
+    }
+    rows.push(["attribution", stages.explained[stage] ? "made" : "not made for this stage"]);
+    $("scene").setAttribute("aria-label", `The grains at the ${state.end ? "end" : "start"} of stage ${stage}, a ${kind}, coloured by ${state.colour}`);
+    $("curve").setAttribute("aria-label", `Shear stress against shear strain, stage ${stage} of ${stages.n} marked: a ${kind}`);
+  } else $("stage-title").textContent = "First frame";
+  $("facts").replaceChildren(...rows.flatMap(([name, text]) => {
+    const [term, value] = [document.createElement("dt"), document.createElement("dd")];
+    term.textContent = name;
+    value.textContent = text;
+    return [term, value];
+  }));
+}
+
+function listen() {
+  $("previous").addEventListener("click", () => choose(state.stage - 1));
+  $("next").addEventListener("click", () => choose(state.stage + 1));
+  $("number").addEventListener("change", () => choose(Math.round(Number($("number").value)) || 0));
+  for (const id of ["colour", "rest", "cut"]) $(id).addEventListener("change", () => set({ [id]: $(id).value }));
+  for (const id of ["top", "at", "gain"]) $(id).addEventListener("input", () => set({ [id]: Number($(id).value) }));
+  for (const id of ["arrows", "walls", "keep"]) $(id).addEventListener("change", () => set({ [id]: $(id).checked }));
+  $("flip").addEventListener("click", () => set({ end: !state.end }));
+  $("rule").addEventListener("change", () => { list.rule = $("rule").value; set({ rule: list.rule }); list.fill(); });
+  $("zoom-in").addEventListener("click", () => curve.zoom(0.5));
+  $("zoom-out").addEventListener("click", () => curve.zoom(2));
+  $("zoom-stage").addEventListener("click", () => curve.showStage());
+  $("zoom-all").addEventListener("click", () => curve.showAll());
+  $("theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
+  $("help-open").addEventListener("click", () => $("help").showModal());
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", applyTheme);
+  window.addEventListener("hashchange", () => {
+    const before = state.stage;
+    Object.assign(state, readLink());
+    tidy();
+    showState();
+    if (state.stage !== before) showStage();
+    else showColours(asked);
+  });
+  document.addEventListener("keydown", onKey);
+  list.rule = list.rules.includes(state.rule) ? state.rule : list.rules[0];
+  list.selected = state.stage;
+  list.fill();
+  list.select(state.stage);
+  applyTheme();
+}
+
+function listenToScene() {
+  const { canvas } = view;
+  let from = null;
+  canvas.addEventListener("pointerdown", (event) => { from = [event.clientX, event.clientY]; });
+  canvas.addEventListener("pointerup", (event) => {
+    if (from && Math.hypot(event.clientX - from[0], event.clientY - from[1]) < 4) showPicked(view.pick(event.clientX, event.clientY));
+    from = null;
+  });
+  for (const button of document.querySelectorAll(".camera")) {
+    button.addEventListener("click", () => view.camera.look(button.dataset.view));
+  }
+  $("picture").addEventListener("click", async () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await view.picture());
+    link.download = `${run.name}-stage-${state.stage}-${state.colour}.png`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+}
+
+function showPicked(grain) {
+  grains.chosen = grain;
+  view.invalidate();
+  $("picked").hidden = grain < 0;
+  if (grain < 0) return;
+  const field = run.fields.find((one) => one.name === state.colour);
+  const raw = grains.value[grain];
+  const value = field?.scale === "log" ? 10 ** raw : raw;
+  const role = ["bulk", "bottom wall", "top wall"][grains.kind[grain]];
+  const at = [0, 1, 2].map((axis) => number(grains.place[3 * grain + axis], 3)).join(", ");
+  const lines = [`Grain ${grains.id[grain]}, ${role}`, `at ${at} d̄, diameter ${number(grains.diameter[grain], 3)} d̄`];
+  if (field && Number.isFinite(value)) lines.push(`${field.title}: ${number(value)} ${field.unit}`);
+  if (field?.name === "cluster" && Number.isFinite(value)) lines.push(`${whole(grains.value.filter((one) => one === raw).length)} grains in it`);
+  if (grains.rank[grain] <= 1) lines.push(`among the ${number(100 * grains.rank[grain], 2)} % with the largest D²min`);
+  $("picked").replaceChildren(...lines.map((line) => {
+    const paragraph = document.createElement("p");
+    paragraph.textContent = line;
+    return paragraph;
+  }));
+}
+
+const TURN = Math.PI / 24;
+
+function onKey(event) {
+  const within = event.target.closest("input, select, textarea, dialog");
+  if (event.ctrlKey || event.metaKey || event.altKey || within) return;
+  const scrolls = event.target.closest(".scroll");
+  const keys = {
+    ArrowLeft: () => choose(state.stage - 1), ArrowRight: () => choose(state.stage + 1),
+    PageUp: () => choose(state.stage - 10), PageDown: () => choose(state.stage + 10),
+    Home: () => choose(0), End: () => choose(stages.n - 1),
+    f: () => set({ end: run.displacements && !state.end }), a: () => set({ arrows: run.displacements && !state.arrows }),
+    "[": () => set({ top: Math.max(0, state.top - 50) }), "]": () => set({ top: Math.min(1000, state.top + 50) }),
+    c: () => set({ colour: nextColour() }), "+": () => curve.zoom(0.5), "=": () => curve.zoom(0.5), "-": () => curve.zoom(2),
+    0: () => view?.camera.look("oblique"), "?": () => $("help").showModal(),
+  };
+  const turned = {
+    ArrowLeft: () => view?.camera.turn(-TURN, 0), ArrowRight: () => view?.camera.turn(TURN, 0),
+    ArrowUp: () => view?.camera.turn(0, TURN), ArrowDown: () => view?.camera.turn(0, -TURN),
+  };
+  const action = event.shiftKey && turned[event.key] ? turned[event.key] : keys[event.key];
+  if (!action || (scrolls && ["PageUp", "PageDown", "Home", "End"].includes(event.key))) return;
+  event.preventDefault();
+  action();
+}
+
+function nextColour() {
+  const known = run.fields.filter((field) => !field.missing).map((field) => field.name);
+  return known[(known.indexOf(state.colour) + 1) % known.length] ?? state.colour;
+}
+
+function isDark() {
+  const { theme } = document.documentElement.dataset;
+  return theme ? theme === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  try {
+    localStorage.setItem("microslip-theme", theme);
+  } catch {
+    // a browser that keeps nothing asks again the next time
+  }
+  applyTheme();
+}
+
+function applyTheme() {
+  $("theme").textContent = isDark() ? "Light" : "Dark";
+  $("theme").setAttribute("aria-pressed", String(isDark()));
+  const rgb = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim().match(/[0-9a-f]{2}/gi).map((two) => parseInt(two, 16));
+  view?.theme({ paper: rgb("--paper"), ink: rgb("--ink"), none: rgb("--none"), wall: rgb("--wall") });
+  curve?.draw();
+  list?.points();
+}
+
+try {
+  const kept = localStorage.getItem("microslip-theme");
+  if (kept) document.documentElement.dataset.theme = kept;
+} catch {
+  // as above
+}
+
+// For measurements from outside: time of a frame [ms], and what draws.
+window.explorer = { measure: (frames) => view.measure(frames), drawer: () => view?.drawer.name, state: () => ({ ...state }) };
+
+start();

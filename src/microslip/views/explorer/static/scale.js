@@ -1,0 +1,39 @@
+// The colours of a field, and the bar that explains them.
+
+import { number } from "./format.js";
+import { prepare } from "./canvas.js";
+
+const $ = (id) => document.getElementById(id);
+
+const triples = (hex) => hex.match(/../g).map((two) => parseInt(two, 16)).reduce((found, one, i) => {
+  if (i % 3 === 0) found.push([]);
+  found.at(-1).push(one);
+  return found;
+}, []);
+const unpacked = new Map();
+
+function palette(field, run) {
+  if (field.colours === "clusters") return triples(run.colours.clusters.join("").replaceAll("#", ""));
+  if (!unpacked.has(field.colours)) unpacked.set(field.colours, triples(run.colours.scales[field.colours]));
+  return unpacked.get(field.colours);
+}
+
+// Gives the grains the colours of a field and draws the bar; none without a field.
+export function showScale(field, run, grains) {
+  $("scale").hidden = !field;
+  showScale.field = field?.name;
+  if (!field) return;
+  grains.palette = palette(field, run);
+  grains.repeating = field.scale === "number";
+  const back = (value) => (field.scale === "log" ? 10 ** value : value);
+  const plain = grains.repeating ? ["1", "…"] : [grains.low, grains.high].map((value) => number(back(value), 2));
+  [$("scale-low").textContent, $("scale-high").textContent] = plain;
+  $("scale-title").textContent = `${field.title}${field.unit ? ` [${field.unit}]` : ""}${field.scale === "log" ? ", logarithmic" : ""}`;
+  $("scale-bar").setAttribute("aria-label", `Colours from ${plain[0]} to ${plain[1]}`);
+  const { context, width, height } = prepare($("scale-bar"));
+  const n = grains.palette.length;
+  grains.palette.forEach((rgb, i) => {
+    context.fillStyle = `rgb(${rgb.join(" ")})`;
+    context.fillRect((i / n) * width, 0, width / n + 1, height);
+  });
+}
