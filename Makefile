@@ -4,10 +4,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 BIN := .venv/bin
+VENDOR := src/microslip/views/explorer/static/vendor
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: help install demo test test-slow lint types imports docs bench lock clean
+.PHONY: help install demo test test-slow lint types imports docs bench three lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,8 +26,8 @@ install: .venv/installed ## make .venv with the locked versions
 demo: install ## the whole chain on a small cell; about ten minutes
 	$(BIN)/microslip run configs/quick.toml
 
-test: install ## the test suite; under ten minutes
-	$(BIN)/python -m pytest -m "not slow"
+test: install ## the test suite, two files at a time; under ten minutes
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: install ## the checks that take longer
 	$(BIN)/python -m pytest -m slow
@@ -41,11 +42,22 @@ types: install
 imports: install
 	$(BIN)/lint-imports
 
-docs: install ## docs/_build/html, without warnings
+docs: install ## docs/_build/html, without warnings; runs the examples of the gallery, in a minute
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+tutorials: install ## run the tutorials again on runs/quick, after make demo
+	$(BIN)/python docs/tutorials/make_pages.py docs/tutorials/paper.py docs/tutorials/own_data.py docs/tutorials/network.py
 
 bench: install ## every claim of speed, against its peer
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+three: ## renew the page's three.js; needs npm
+	rm -rf build/three && mkdir -p build/three
+	cd build/three && npm init --yes > /dev/null && npm install --silent three@0.187.0 esbuild@0.28.2 && node node_modules/esbuild/install.js
+	cp src/microslip/views/explorer/three.entry.js build/three/entry.js
+	cd build/three && npx esbuild entry.js --bundle --minify --format=esm --target=es2020 --legal-comments=inline --outfile=three.js
+	cp build/three/three.js $(VENDOR)/three.js
+	cp build/three/node_modules/three/LICENSE $(VENDOR)/three.LICENSE.txt
 
 lock: ## renew requirements.lock from pyproject.toml, for Python 3.11
 	python3.11 -m venv --clear .venv-lock
@@ -58,4 +70,4 @@ lock: ## renew requirements.lock from pyproject.toml, for Python 3.11
 	rm -r .venv-lock
 
 clean: ## remove what make made, runs kept
-	rm -rf .venv docs/_build docs/generated build
+	rm -rf .venv docs/_build docs/generated docs/gallery build

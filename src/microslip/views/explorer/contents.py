@@ -24,17 +24,13 @@ CLUSTER_COLOURS = (VERMILLION, BLUE, GREEN, ORANGE, PURPLE, SKY, "#F0E442", "#8C
 T = TypeVar("T")
 
 
-def describe_contents(
-    run: Run, states: Iterable[StepState] = (), exported: Iterable[int] | None = None
-) -> dict[str, Any]:
+def describe_contents(run: Run, exported: Iterable[int] | None = None) -> dict[str, Any]:
     """Cell, curve, columns of `stages.bin`, fields, colours, and a sentence for whatever is missing or unreadable.
 
     Parameters
     ----------
     run
         The run shown.
-    states
-        State of each step, so that results made of other settings or inputs than the run's present ones are named.
     exported
         Stages whose grains lie in the exported files; None where a server makes them when they are asked for.
     """
@@ -57,10 +53,6 @@ def describe_contents(
         notes.append(
             f"no stage was found: lower stages.threshold or shear further, then `microslip stages {run.folder}`"
         )
-    for state in states:
-        # figures are not on the page
-        if state.state == "out of date" and state.verb != "figures":
-            notes.append(f"what `microslip {state.verb}` left is out of date: {state.why}")
     contents = {
         "name": run.folder.resolve().name,
         "folder": str(run.folder),
@@ -87,6 +79,16 @@ def describe_contents(
     if stages and not any(column["name"].startswith("prediction") for column in stages["columns"]):
         notes.append(f"no network has been trained: `microslip train {run.folder}`")
     return contents
+
+
+def describe_states(states: Iterable[StepState]) -> list[str]:
+    """A sentence for each step whose results were made of other settings or inputs than the run's present ones.
+
+    The page asks for it last, as `states.json`: to look through the stores of a large run takes a second.
+    """
+    # figures are not on the page
+    late = [state for state in states if state.state == "out of date" and state.verb != "figures"]
+    return [f"what `microslip {state.verb}` left is out of date: {state.why}" for state in late]
 
 
 def _active_fraction(run: Run) -> float:

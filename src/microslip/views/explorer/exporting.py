@@ -13,7 +13,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
-from microslip.views.explorer.contents import describe_contents
+from microslip.views.explorer.contents import describe_contents, describe_states
 from microslip.views.explorer.files import page_files
 from microslip.views.explorer.parts import as_json, read_part
 
@@ -72,7 +72,7 @@ def export_page(
     stages
         Numbers of the stages whose grains are written.
     states
-        As for `describe_contents`.
+        State of each step, so that the page names those whose results are out of date.
     advance
         Called with the number of stages written and their total.
 
@@ -84,7 +84,7 @@ def export_page(
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / _MARK).is_file())):
         raise MicroslipError(f"{folder} holds something else than an exported page: choose another folder")
     chosen = [int(stage) for stage in stages]
-    contents = describe_contents(run, states, chosen)
+    contents = describe_contents(run, chosen)
     with replacing(folder) as beside:
         for name, path in page_files().items():
             (beside / name).parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +92,7 @@ def export_page(
         data = beside / "data"
         data.mkdir()
         (data / "run.json").write_bytes(as_json(contents))
+        (data / "states.json").write_bytes(as_json(describe_states(states)))
         for name in _whole_parts(contents):
             _write(run, data, name)
         fields = [field["name"] for field in contents["fields"] if field["missing"] is None]

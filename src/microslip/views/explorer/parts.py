@@ -27,7 +27,7 @@ CURVE_POINTS = 8192
 KINDS = ("stick", "slip", "window")
 SPLITS = ("", "train", "validation", "test")
 
-_NAME = re.compile(r"(?:(curve|frame)/(\d{1,9})|stage/(\d{1,9})/([a-z0-9_]+)|(stages|curve|grains))\.bin")
+_NAME = re.compile(r"(?:(curve|frame)/([0-9]{1,9})|stage/([0-9]{1,9})/([a-z0-9_]+)|(stages|curve|grains))\.bin")
 
 
 class NoSuchPart(MicroslipError):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
+from microslip.data.step_state import StepState
+from microslip.views.explorer.contents import describe_contents, describe_states
 from microslip.views.explorer.files import POLICY, TYPES, page_files
 from microslip.views.explorer.parts import NoSuchPart, as_json, read_part
 
@@ -32,13 +36,15 @@ HEADERS = {
 }
 
 
-def page_server(run: Run, contents: Callable[[], dict[str, object]], port: int | None = None) -> ThreadingHTTPServer:
+def page_server(
+    run: Run, states: Callable[[], Iterable[StepState]] = tuple, port: int | None = None
+) -> ThreadingHTTPServer:
     """A server, not yet started, of the page of a run on this machine's loopback address.
 
     Parameters
     ----------
-    run, contents
-        The run, and what `run.json` says of it, asked for whenever the page is loaded.
+    run, states
+        The run, and what tells the state of its steps, asked whenever the page is loaded.
     port
         0 for any free one; the usual one, or any free one where it is taken, if left out.
 
@@ -47,7 +53,7 @@ def page_server(run: Run, contents: Callable[[], dict[str, object]], port: int |
     MicroslipError
         The port asked for is taken or not allowed.
     """
-    handler = _handler(run, contents)
+    handler = _handler(run, states)
     for wanted in (PORT, 0) if port is None else (port,):
         try:
             return _Server((_ADDRESS, wanted), handler)
@@ -68,8 +74,13 @@ class _Server(ThreadingHTTPServer):
     # the port of a server that has just ended may be used again
     allow_reuse_address = True
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # a reader may go away between two requests as well
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
-def _handler(run: Run, contents: Callable[[], dict[str, object]]) -> type[BaseHTTPRequestHandler]:
+
+def _handler(run: Run, states: Callable[[], Iterable[StepState]]) -> type[BaseHTTPRequestHandler]:
     files = page_files()
 
     class Handler(BaseHTTPRequestHandler):
@@ -95,7 +106,9 @@ def _handler(run: Run, contents: Callable[[], dict[str, object]]) -> type[BaseHT
                 return
             try:
                 if name == "data/run.json":
-                    self._send(HTTPStatus.OK, as_json(contents()), "json", with_body)
+                    self._send(HTTPStatus.OK, as_json(describe_contents(run)), "json", with_body)
+                elif name == "data/states.json":
+                    self._send(HTTPStatus.OK, as_json(describe_states(states())), "json", with_body)
                 elif name.startswith("data/"):
                     self._send(HTTPStatus.OK, read_part(run, name.removeprefix("data/")), "bin", with_body)
                 else:
@@ -111,14 +124,18 @@ def _handler(run: Run, contents: Callable[[], dict[str, object]]) -> type[BaseHT
                 self.send_response(status)
                 self.send_header("Content-Type", TYPES[ending])
                 self.send_header("Content-Length", str(len(body)))
-                for name, value in HEADERS.items():
-                    self.send_header(name, value)
                 self.end_headers()
                 if with_body:
                     self.wfile.write(body)
             except (BrokenPipeError, ConnectionResetError):
                 # the reader went on to another stage
                 self.close_connection = True
+
+        def end_headers(self) -> None:
+            # the standard library's own refusals pass here too
+            for name, value in HEADERS.items():
+                self.send_header(name, value)
+            super().end_headers()
 
         def log_message(self, format: str, *values: object) -> None:
             """Nothing: a line per stage would bury the address."""

@@ -36,8 +36,8 @@ async function fetchPart(name) {
   return answer.arrayBuffer();
 }
 
-export async function contents() {
-  return JSON.parse(new TextDecoder().decode(await part("run.json")));
+export async function json(name) {
+  return JSON.parse(new TextDecoder().decode(await part(name)));
 }
 
 const TYPED = { float64: Float64Array, float32: Float32Array, int32: Int32Array, uint8: Uint8Array };

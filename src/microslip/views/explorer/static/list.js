@@ -145,7 +145,8 @@ export class StageList {
     const predicted = this.stages[`prediction_${this.rule}`];
     let most = 1e-12;
     for (let i = 0; i < n; i += 1) if (Number.isFinite(predicted[i])) most = Math.max(most, Math.abs(truth[i]), Math.abs(predicted[i]));
-    // most stages are small: the cube root lets them be told apart
+    // a margin, and most stages are small: the cube root lets them be told apart
+    most *= 1.12;
     const bend = (value) => Math.cbrt(value / most);
     const x = (value) => left + ((bend(value) + 1) / 2) * (width - left - right);
     const y = (value) => top + ((1 - bend(value)) / 2) * (height - top - bottom);

@@ -1,7 +1,7 @@
 // The page: what is chosen, and everything that follows when it changes.
 
 import { Curve } from "./curve.js";
-import { contents as readContents, displacements, grains as readGrains, part, places, ranks, stageColumns, values } from "./data.js";
+import { displacements, grains as readGrains, json, part, places, ranks, stageColumns, values } from "./data.js";
 import { change, number, whole } from "./format.js";
 import { StageList } from "./list.js";
 import { Grains } from "./scene.js";
@@ -22,7 +22,10 @@ let reach = 0;
 
 async function start() {
   try {
-    run = await readContents();
+    run = await json("run.json");
+    // wanted in a moment: they may set out together
+    if (run.grains.n) part("grains.bin").catch(() => {});
+    if (run.curve.n) part("curve.bin").catch(() => {});
     stages = await stageColumns(run.stages);
   } catch (problem) {
     note(problem.message);
@@ -47,6 +50,8 @@ async function start() {
   showState();
   await showStage();
   if (stages.n) curve.showStage();
+  // asked for last: it takes a second in a large run, and is a word of caution only
+  json("states.json").then((late) => late.forEach(note), () => {});
 }
 
 function sentence() {
