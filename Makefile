@@ -46,6 +46,7 @@ docs: install ## docs/_build/html, without warnings; runs the examples of the ga
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 tutorials: install ## run the tutorials again on runs/quick, after make demo
+	@[ -d runs/quick ] || { echo "make: the tutorials look at runs/quick: make demo first" >&2; exit 2; }
 	$(BIN)/python docs/tutorials/make_pages.py docs/tutorials/paper.py docs/tutorials/own_data.py docs/tutorials/network.py
 
 bench: install ## every claim of speed, against its peer

@@ -24,8 +24,28 @@ extensions = [
     "generated_tables",
     "docstrings",
     "mathml",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "generated"]
+exclude_patterns = ["_build", "generated", "examples"]
+
+# Scripts of docs/examples are run when the pages are built: a script that fails, fails the build.
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": "",
+    "within_subsection_order": "FileNameSortKey",
+    "image_scrapers": ("gallery_figures.scrape",),
+    "image_srcset": ["2x"],
+    "capture_repr": (),
+    "show_memory": False,
+    # seconds differ from machine to machine
+    "min_reported_time": 3600,
+    "show_signature": False,
+    "download_all_examples": False,
+    "write_computation_times": False,
+    "inspect_global_variables": False,
+    "first_notebook_cell": "%matplotlib inline",
+}
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "substitution"]
 myst_heading_anchors = 3

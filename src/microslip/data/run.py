@@ -13,6 +13,7 @@ import xarray as xr
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, read_table
+from microslip.data.overview import as_html, as_text
 from microslip.data.provenance import read_provenance
 from microslip.data.store import check_store, open_dataset
 
@@ -33,7 +34,7 @@ STAGE_COLUMNS = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """What a run folder holds; each property opens its store lazily, and says which step writes a missing one.
 
@@ -41,6 +42,12 @@ class Run:
     """
 
     folder: Path
+
+    def __repr__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @property
     def box(self) -> Box:
