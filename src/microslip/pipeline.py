@@ -17,6 +17,7 @@ from microslip.data.provenance import digest_output, fingerprint, read_provenanc
 from microslip.data.readers.sources import find_files
 from microslip.data.run import Run
 from microslip.data.source import Source
+from microslip.data.step_state import StepState
 from microslip.steps.ablating import ablate_step
 from microslip.steps.common import Advance, Say
 from microslip.steps.explaining import explain_step
@@ -44,6 +45,10 @@ class Step:
     edition: int = 1
     # part of `microslip run`; the others are asked for by name
     in_run: bool = True
+
+
+def _report(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
+    report_step(run, step_states(run.folder, config), say)
 
 
 _DEM = ("seed", "grains", "cell", "loading", "recording", "parallel")
@@ -128,7 +133,15 @@ STEPS = {
             in_run=False,
         ),
         Step("figures", "drawing figures", (), _RESULTS, ("figures",), figures_step),
-        Step("report", "writing the report", (), (*_RESULTS, "figures"), ("report",), report_step),
+        Step(
+            "report",
+            "writing the report",
+            (),
+            ("config.toml", *_RESULTS, "figures"),
+            ("report",),
+            _report,
+            edition=2,
+        ),
     )
 }
 
@@ -171,7 +184,13 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
     if _done(step, folder, mark):
         return False
     started = time.time()
-    extra = step.work(Run(folder), config, mark, advance, say)
+    said: list[str] = []
+
+    def remember(sentence: str) -> None:
+        said.append(sentence)
+        say(sentence)
+
+    extra = step.work(Run(folder), config, mark, advance, remember)
     record_step(
         folder,
         verb,
@@ -183,6 +202,7 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
             "settings": {name: _section(config, name) for name in step.sections},
             "versions": versions(),
             "processors": os.cpu_count(),
+            "said": said,
         },
     )
     write_config(config, folder / "config.toml")
@@ -221,6 +241,57 @@ def is_current(verb: str, folder: Path, config: Config) -> bool:
         return False
 
 
+def step_states(folder: Path, config: Config, digests: dict[Path, str] | None = None) -> dict[str, StepState]:
+    """State of every step before the report, by verb; a result is out of date as well where one that it needs is.
+
+    Steps that `microslip run` leaves out are told only where they have run.
+    """
+    entries = read_provenance(folder)["steps"]
+    told = [verb for verb in STEPS if verb in run_steps(config) or (STEPS[verb].in_run is False and verb in entries)]
+    digests = {} if digests is None else digests
+    states: dict[str, StepState] = {}
+    for verb in told:
+        if verb == "report":
+            continue
+        step = STEPS[verb]
+        if verb not in entries or not all((folder / name).exists() for name in step.outputs):
+            states[verb] = StepState(verb, step.title, "not done")
+            continue
+        needed = {other for other in states if {name.split("/")[0] for name in step.inputs} & {*STEPS[other].outputs}}
+        late = [other for other in needed if states[other].state == "out of date"]
+        try:
+            current = _done(step, folder, _mark(step, folder, config, digests))
+        except MicroslipError as problem:
+            gone = verb == "import"
+            states[verb] = StepState(verb, step.title, "not checked" if gone else "out of date", str(problem))
+            continue
+        if current and not late:
+            states[verb] = StepState(verb, step.title, "current")
+        elif current:
+            first = next(other for other in states if other in late)
+            states[verb] = StepState(
+                verb, step.title, "out of date", f"made from what {first} left, which is out of date"
+            )
+        else:
+            states[verb] = StepState(verb, step.title, "out of date", _why_not(step, config, entries[verb]))
+    return states
+
+
+def _why_not(step: Step, config: Config, entry: dict[str, Any]) -> str:
+    """Which settings differ from those of the record; else its inputs, or the step itself, must have changed."""
+    before = entry.get("settings", {})
+    differing: list[str] = []
+    for name in step.sections:
+        now, then = _section(config, name), before.get(name)
+        if isinstance(now, dict) and isinstance(then, dict):
+            differing += [f"{name}.{key}" for key in {**now, **then} if now.get(key) != then.get(key)]
+        elif now != then:
+            differing.append(name)
+    if differing:
+        return f"{', '.join(differing[:3])}{' and others' if len(differing) > 3 else ''} changed since"
+    return "its inputs changed since, or another version made it"
+
+
 def _done(step: Step, folder: Path, mark: str) -> bool:
     before = read_provenance(folder)["steps"].get(step.verb, {})
     return before.get("fingerprint") == mark and all((folder / name).exists() for name in step.outputs)
@@ -230,18 +301,28 @@ def _section(config: Config, name: str) -> Any:
     return config.model_dump(mode="json")[name]
 
 
-def _mark(step: Step, folder: Path, config: Config) -> str:
-    """What the step's result depends on: its sections of the configuration and the digests of its inputs."""
+def _mark(step: Step, folder: Path, config: Config, digests: dict[Path, str] | None = None) -> str:
+    """What the step's result depends on: its sections of the configuration and the digests of its inputs.
+
+    `digests` keeps those of the inputs from one step to the next: a large store takes a second.
+    """
     inputs = {}
+    known = {} if digests is None else digests
     for name in step.inputs:
-        if (folder / name).exists():
-            inputs[name] = digest_output(folder / name)
+        path = folder / name
+        if path.exists():
+            if path not in known:
+                known[path] = digest_output(path)
+            inputs[name] = known[path]
         elif step.verb not in _SHOWS_WHAT_EXISTS:
             makers = [STEPS[other] for other in run_steps(config)] + list(STEPS.values())
             maker = next(other.verb for other in makers if name.split("/")[0] in other.outputs)
             raise MicroslipError(f"{folder / name} is missing: run `microslip {maker} {folder}` first")
     if step.verb == "import" and config.source is not None:
         inputs |= _digest_source(config.source)
+    if step.verb == "report":
+        # it says what is current, which settings and files of frames can change while all results stay
+        inputs["states"] = fingerprint([vars(state) for state in step_states(folder, config, known).values()])
     edition = [step.edition] if step.edition > 1 else []
     return fingerprint([{name: _section(config, name) for name in step.sections}, inputs, *edition])
 

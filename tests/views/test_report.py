@@ -1,134 +1,302 @@
 from __future__ import annotations
 
 import base64
-import re
-from html.parser import HTMLParser
+import json
+import shutil
+import tomllib
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import zarr
 
-from microslip.core.errors import MicroslipError
+from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
-from microslip.views.captions import ALTERNATIVES, SHOWN, TITLES, caption
+from microslip.data.step_state import StepState
+from microslip.views import repeat
+from microslip.views.captions import ALTERNATIVES, NOT_MADE, SHOWN, TITLES, caption
 from microslip.views.gallery import FIGURES
 from microslip.views.report import write_report
-from microslip.views.wording import show
+from microslip.views.wording import between, show, with_error
 
-VOID = {"meta", "img", "br", "hr", "link", "input"}
+from .page_reader import Page, check_page
+
 # The smallest PNG: one transparent pixel.
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
 
 
-class Page(HTMLParser):
-    """Checks that tags close in order; gathers text, identifiers and what is loaded."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.text = ""
-        self.attributes: list[tuple[str, str, str]] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open[-1:] == [tag], f"</{tag}> closes {self.open[-3:]}"
-        self.open.pop()
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in {"style", "script"}:
-            self.text += data
-
-
-def read_page(run: Run, target: Path) -> Page:
-    write_report(run, target)
-    page = Page(target.read_text(encoding="utf-8"))
-    assert page.open == []
-    page.text = re.sub(r"\s+", " ", page.text)
+def read_page(run: Run, folder: Path, states: dict[str, StepState] | None = None) -> Page:
+    write_report(run, folder, states)
+    page = Page((folder / "index.html").read_text(encoding="utf-8"))
+    check_page(page)
+    assert "nan" not in page.text.lower().replace("nanos", "").replace("are nan", "")
+    assert "None" not in page.text
     return page
 
 
+def add_claims(folder: Path) -> None:
+    """Three claims of known verdicts, and both kinds compared."""
+    claim = {"section": 4.2, "n_bins": 5, "p_value": 0.01, "change": 0.5, "change_low": 0.4, "change_high": 0.6}
+    slope = {"slope": 0.125, "slope_low": 0.05, "slope_high": 0.2}
+    rows = [
+        {"quantity": "moran_i", "kind": "slip", "claim": "grows", "verdict": "yes"} | claim | slope,
+        {"quantity": "eta", "kind": "slip", "claim": "falls", "verdict": "no"} | claim | slope,
+        {"quantity": "xi", "kind": "stick", "claim": "unchanged", "verdict": "not decided"} | claim | slope,
+    ]
+    write_table(folder / "statistics" / "claims.csv", pd.DataFrame(rows))
+    contrast = {"section": 4.3, "quantity": "abs_delta_sigma1_ratio", "claim": "larger in slips", "verdict": "yes"}
+    contrast |= {"stick": 2.9, "slip": 3.2, "difference": 0.3, "difference_low": 0.2, "difference_high": 0.4}
+    write_table(folder / "statistics" / "contrasts.csv", pd.DataFrame([contrast]))
+    evolution = [
+        {"group": kind, "kind": kind, "by": "kind", "quantity": "moran_i", "value": value, "value_low": value - 0.0125,
+         "value_high": value + 0.0125}
+        for kind, value in (("stick", 0.375), ("slip", 0.425))
+    ]  # fmt: skip
+    write_table(folder / "statistics" / "evolution.csv", pd.DataFrame(evolution))
+
+
 @pytest.fixture
-def illustrated(complete: Run) -> Run:
-    """A complete run whose figures are one pixel each."""
+def illustrated(request: pytest.FixtureRequest, tmp_path: Path, made: dict[str, Path]) -> Run:
+    """A complete run whose figures are one pixel each; made once, and copied."""
+    if "illustrated" not in made:
+        run = illustrate(request.getfixturevalue("complete"))
+        made["illustrated"] = made["folder"] / "small"
+        shutil.copytree(run.folder, made["illustrated"])
+        return run
+    return Run(Path(shutil.copytree(made["illustrated"], tmp_path / "small")))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {"folder": tmp_path_factory.mktemp("made")}
+
+
+def illustrate(complete: Run) -> Run:
     (complete.folder / "figures").mkdir()
     for name in FIGURES:
         (complete.folder / "figures" / f"{name}.png").write_bytes(PIXEL)
+        (complete.folder / "figures" / f"{name}.pdf").write_bytes(b"%PDF-1.4")
+    (complete.folder / "figures" / "scores-scores.csv").write_text("rule,r2\nrandom,0.873\n")
+    for result in ("model/checkpoint.pt", "statistics/clusters.zarr", "statistics/evolution.csv"):
+        if not (complete.folder / result).exists():
+            (complete.folder / result).touch()
+    add_claims(complete.folder)
     return complete
 
 
-def test_report_is_one_well_formed_file_with_the_runs_numbers(illustrated, tmp_path):
-    page = read_page(illustrated, tmp_path / "report" / "index.html")
-    for number in (
-        "0.873",
-        "0.642",
-        "−3.21",
-        "60 grains",
+def test_report_has_the_runs_numbers(illustrated, tmp_path):
+    page = read_page(illustrated, tmp_path / "report")
+    for text in (
+        "60 grains (20 of them in the walls)",
         "3.4 × 10⁻⁴",
         "200 times",
         "4.5 × 10⁻⁴ p",
+        "0.873",
+        "0.642",
+        "−3.21",
         "12.5 s",
         "numpy 9.8.7",
+        "0.956",
+        "1.7 × 10⁻⁶",
+        "ξ = 1.50 [1.25, 1.75] d̄ in sticks",
+        "2.50 [2.25, 2.75] d̄ in slips",
+        "Of 4, 2 hold, 1 does not hold, 1 is not decided.",
+        "0.125 [0.050, 0.200] a decade",
+        "0.425 [0.412, 0.438]",
+        "slip less stick 0.300 [0.200, 0.400]",
+        "trained network",
+        "nodes shuffled",
+        "microslip run config.toml --into runs/small",
     ):
-        assert number in page.text, number
-    assert "1.5 d̄ [1.25, 1.75]" in page.text
-    assert "2.5 d̄ [2.25, 2.75]" in page.text
-    assert "microslip run" in page.text
-    assert "config.toml" in page.text
-    assert "0.956" in page.text
-    assert "1.7 × 10⁻⁶" in page.text
-    assert "leaks" in page.text
+        assert text in page.text, text
 
 
-def test_report_loads_nothing_and_describes_every_picture(illustrated, tmp_path):
-    page = read_page(illustrated, tmp_path / "index.html")
-    assert not re.search(r"https?://|<script|<link|@import|url\(", (tmp_path / "index.html").read_text())
-    pictures = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]
+def test_every_figure_is_embedded_and_described(illustrated, tmp_path):
+    page = read_page(illustrated, tmp_path / "report")
+    pictures = page.of("img")
     assert len(pictures) == len(FIGURES)
-    assert all(value.startswith("data:image/png;base64,") for value in pictures)
-    assert base64.b64decode(pictures[0].split(",")[1]) == PIXEL
-    texts = [value for tag, name, value in page.attributes if (tag, name) == ("img", "alt")]
-    assert len(texts) == len(pictures)
-    assert all(len(text) > 20 for text in texts)
+    assert base64.b64decode(pictures[0]["src"].split(",")[1]) == PIXEL
+    assert all(len(picture["alt"]) > 20 for picture in pictures)
+    assert "Not shown" not in page.text
 
 
-def test_links_inside_the_page_lead_somewhere(illustrated, tmp_path):
-    page = read_page(illustrated, tmp_path / "index.html")
-    identifiers = [value for _, name, value in page.attributes if name == "id"]
-    assert len(identifiers) == len(set(identifiers))
-    for tag, name, value in page.attributes:
-        if (tag, name) == ("a", "href"):
-            assert value.startswith("#")
-            assert value[1:] in identifiers
+def test_links_lead_to_files_beside_the_page(illustrated, tmp_path):
+    page = read_page(illustrated, tmp_path / "report")
+    addresses = [each for each in page.values("a", "href") if not each.startswith(("#", "data:"))]
+    assert "figures/scores-scores.csv" in addresses
+    assert "figures/scores.pdf" in addresses
+    assert "tables/statistics-claims.csv" in addresses
+    for address in addresses:
+        assert (tmp_path / "report" / address).is_file(), address
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {
+        "index.html", "checks.csv", "config.toml", "provenance.json", "figures", "tables"
+    }  # fmt: skip
 
 
-def test_report_of_a_run_that_has_only_been_simulated(simulated, tmp_path):
-    page = read_page(simulated, tmp_path / "index.html")
-    assert "microslip train" in page.text
-    assert "microslip figures" in page.text
-    assert "nan" not in page.text
-    assert "None" not in page.text
+def test_the_configuration_can_be_saved_from_the_page(illustrated, tmp_path):
+    page = read_page(illustrated, tmp_path / "report")
+    link = next(each for each in page.of("a") if each.get("download") == "config.toml")
+    text = base64.b64decode(link["href"].split(",")[1]).decode()
+    assert tomllib.loads(text) == tomllib.loads((illustrated.folder / "config.toml").read_text())
 
 
-def test_names_are_escaped(simulated, tmp_path):
-    odd = simulated.folder.with_name("<b>&odd")
-    simulated.folder.rename(odd)
-    page = read_page(Run(odd), tmp_path / "index.html")
-    assert "<b>&odd" in page.text
-    assert "<b>&odd" not in (tmp_path / "index.html").read_text()
+def test_a_run_that_has_only_been_simulated(simulated, tmp_path):
+    page = read_page(simulated, tmp_path / "report")
+    for verb in ("train", "statistics", "explain", "figures", "ablate"):
+        assert f"microslip {verb}" in page.text
+    assert page.of("img") == []
 
 
-def test_a_broken_configuration_is_named(simulated, tmp_path):
-    (simulated.folder / "config.toml").write_text("a = = 1")
-    with pytest.raises(MicroslipError, match=r"config\.toml is not readable"):
-        write_report(simulated, tmp_path / "index.html")
-    assert not (tmp_path / "index.html").exists()
+def test_a_folder_with_nothing_but_settings(tmp_path):
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    (folder / "config.toml").write_text("seed = 5\n")
+    page = read_page(Run(folder), tmp_path / "report")
+    assert "no trajectory" in page.text
+    assert "microslip stages" in page.text
+
+
+def test_one_stage(complete, tmp_path):
+    write_table(complete.folder / "stages.csv", complete.stages.iloc[:1])
+    page = read_page(complete, tmp_path / "report")
+    assert "1: 0 sticks and 1 slip at a threshold" in page.text
+
+
+def test_no_stage_at_all(complete, tmp_path):
+    write_table(complete.folder / "stages.csv", complete.stages.iloc[:0])
+    page = read_page(complete, tmp_path / "report")
+    assert "Not found yet: microslip stages" in page.text
+
+
+def test_hostile_names_are_escaped(illustrated, tmp_path):
+    odd = illustrated.folder.with_name("<b>&\"'$odd")
+    illustrated.folder.rename(odd)
+    config = (odd / "config.toml").read_text() + '\n[network]\nkind = "</style><b>"\n'
+    (odd / "config.toml").write_text(config)
+    page = read_page(Run(odd), tmp_path / "report")
+    assert "<b>&\"'$odd" in page.text
+    assert "<b>&" not in page.source
+    assert page.source.count("</style>") == 1
+
+
+def test_a_broken_configuration_is_said_in_place(illustrated, tmp_path):
+    (illustrated.folder / "config.toml").write_text("a = = 1")
+    page = read_page(illustrated, tmp_path / "report")
+    assert "Cannot be read" in page.text
+    assert "config.toml cannot be read" in page.text
+    assert "0.873" in page.text
+
+
+def test_a_store_of_another_version_is_said_in_place(illustrated, tmp_path):
+    zarr.open_group(illustrated.folder / "trajectory.zarr", mode="r+").attrs["format_version"] = 99
+    page = read_page(illustrated, tmp_path / "report")
+    assert "format_version = 99" in page.text
+    assert "0.873" in page.text
+    assert "0.425" in page.text
+
+
+def test_damaged_chunks_are_said_in_place(illustrated, tmp_path):
+    for array in ("trajectory.zarr/series/stress", "attributions.zarr/completeness_error"):
+        for chunk in (illustrated.folder / array).rglob("c/*"):
+            if chunk.is_file():
+                chunk.write_bytes(b"\x00broken")
+    page = read_page(illustrated, tmp_path / "report")
+    assert "trajectory.zarr cannot be read" in page.text
+    assert "attributions.zarr cannot be read" in page.text
+    assert "0.873" in page.text
+
+
+def test_damaged_tables_are_said_in_place(illustrated, tmp_path):
+    names = ("model/metrics.json", "statistics/claims.csv", "interpretation/claim.csv", "stages.csv")
+    for name in names:
+        (illustrated.folder / name).write_bytes(b"\xff\xfe{")
+    write_table(illustrated.folder / "ablations" / "summary.csv", pd.DataFrame({"family": [1], "value": 2, "rule": 3}))
+    power_law = pd.DataFrame({"kind": ["slip"], "by": "kind", "x_min_rule": "fixed", "eta": "many"})
+    write_table(illustrated.folder / "statistics" / "power_law.csv", power_law)
+    page = read_page(illustrated, tmp_path / "report")
+    for name in (*names, "ablations/summary.csv", "statistics/power_law.csv"):
+        assert f"{illustrated.folder / name} " in page.text
+    assert "3.4 × 10⁻⁴" in page.text
+
+
+def test_results_out_of_date_are_marked_where_they_are_shown(illustrated, tmp_path):
+    states = {
+        "stages": StepState("stages", "finding stages", "current"),
+        "train": StepState("train", "training", "out of date", "training.epochs changed since"),
+        "statistics": StepState("statistics", "statistics", "not done"),
+    }
+    page = read_page(illustrated, tmp_path / "report", states)
+    assert "Results out of date" in page.text
+    before, after = page.text.split("Scores of the network and of the baselines")
+    assert after.startswith(" Out of date. train: training.epochs changed since.")
+    assert "not yet: statistics" in before
+
+
+def make_imported(run: Run, pressure: float) -> None:
+    store = zarr.open_group(run.folder / "trajectory.zarr", mode="r+")
+    kept = {name: store.attrs[name] for name in ("box", "format", "format_version")}
+    store.attrs.clear()
+    imported = {"imported": True, "engine": "lammps", "source": {"files": ["/data/glass.dump"]}, "length": 1.0}
+    imported |= {"pressure": pressure, "position_resolution": 1e-5, "strain_from": "the tilt, whose sign is turned"}
+    store.attrs.update(kept | imported)
+
+
+def test_an_import_without_pressure_is_not_held_against_the_paper(illustrated, tmp_path):
+    make_imported(illustrated, 1.0)
+    said = ["warning: 7 of 40 stages lie between frames or too far from them and are left out"]
+    said += ["the shear stress is negative on the whole: its sign is turned, so that it resists the shear", "40 stages"]
+    write_json(illustrated.folder / "provenance.json", {"steps": {"stages": {"seconds": 1.0, "said": said}}})
+    page = read_page(illustrated, tmp_path / "report")
+    assert "Mei et al., Int. J. Plasticity" not in page.text
+    assert "0.956" not in page.text
+    assert "Not compared with the paper" in page.text
+    assert "Read p as that unit" in page.text
+    assert "rmse, blocked [unit of the files]" in page.text
+    assert "7 of 40 stages lie between frames" in page.text
+    assert "its sign is turned, so that" in page.text
+    assert "whose sign is turned" in page.text
+    assert "microslip import config.toml" in page.text
+
+
+def test_an_import_with_pressure_says_what_p_is(illustrated, tmp_path):
+    make_imported(illustrated, 2.5e6)
+    page = read_page(illustrated, tmp_path / "report")
+    assert "One p is 2.5 × 10⁶ in the files' stresses" in page.text
+    assert "Read p as that unit" not in page.text
+
+
+def test_stages_that_were_lost_are_counted_where_no_step_has_said_so(illustrated, tmp_path):
+    stages = illustrated.stages
+    write_table(illustrated.folder / "stages.csv", stages.drop(index=[10, 11, 25]))
+    page = read_page(illustrated, tmp_path / "report")
+    assert "2 gaps between stages, which cover 92.5 % of the strain" in page.text
+
+
+def test_a_figure_that_shows_nothing_is_not_shown(illustrated, tmp_path):
+    (illustrated.folder / "ablations" / "summary.csv").unlink()
+    (illustrated.folder / "figures" / "nulls.png").unlink()
+    words = {"lengths": {"title": "Lengths", "caption": NOT_MADE, "alternative": "none"}}
+    words["scores"] = {"title": "Scores", "caption": "As it was drawn.", "alternative": "a picture of scores"}
+    (illustrated.folder / "figures" / "captions.json").write_text(json.dumps(words))
+    page = read_page(illustrated, tmp_path / "report")
+    assert len(page.of("img")) == len(FIGURES) - 3
+    for text in ("microslip ablate", "microslip figures", "microslip run", "As it was drawn."):
+        assert text in page.text
+
+
+def test_large_tables_stay_in_the_run(illustrated, tmp_path, monkeypatch):
+    monkeypatch.setattr("microslip.views.attachments.LARGEST", 2000)
+    write_report(illustrated, tmp_path / "report")
+    assert not (tmp_path / "report" / "tables" / "model-predictions.csv").exists()
+    assert (tmp_path / "report" / "tables" / "statistics-claims.csv").exists()
+
+
+def test_the_same_run_gives_the_same_page(illustrated, tmp_path):
+    pages = [read_page(illustrated, tmp_path / name).source for name in ("a", "b")]
+    assert pages[0] == pages[1]
 
 
 def test_every_figure_has_title_caption_and_alternative_text():
@@ -153,3 +321,27 @@ def test_numbers_for_a_reader():
     assert show(204.3, 2) == "200"
     assert show(12.5) == "12.5"
     assert show([16, 32]) == "16, 32"
+    assert with_error(0.3412, 0.0123) == "0.341 ± 0.012"
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (0.6557, 0.5202, 0.7534, "0.656 [0.520, 0.753]"),
+        (9.28e-6, 7.92e-6, 1.09e-5, "0.93 [0.79, 1.09] × 10⁻⁵"),
+        (-0.0255, -0.0598, 0.001, "−0.0255 [−0.0598, 0.0010]"),
+        (2.35, np.nan, np.nan, "2.35"),
+        (-0.00001, -0.0179, 0.0184, "0.0000 [−0.0179, 0.0184]"),
+        (12345.0, 12000.0, 13000.0, "12\u202f300 [12\u202f000, 13\u202f000]"),
+        (0.0, 0.0, 0.0, "0.00 [0.00, 0.00]"),
+    ],
+)
+def test_an_interval_stands_to_one_place(value, low, high, text):
+    assert between(value, low, high) == text
+
+
+def test_durations_for_a_reader():
+    assert repeat.duration(None) == "–"
+    assert repeat.duration(12.47) == "12.5 s"
+    assert repeat.duration(1800) == "30 min"
+    assert repeat.duration(9000) == "2.5 h"

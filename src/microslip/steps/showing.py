@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pandas as pd
+
 from microslip.config import Config
+from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
+from microslip.data.step_state import StepState
 from microslip.steps.common import Advance, Say
 
 
@@ -11,14 +17,36 @@ def figures_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
     """Draw."""
     from microslip.views.gallery import draw_figures
 
-    drawn = draw_figures(run, run.folder / "figures", advance)
+    drawn = draw_figures(run, run.folder / "figures", advance, network_layers(run, say))
     say(f"{len(drawn)} files in {run.folder / 'figures'}")
 
 
-def report_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
-    """One page that shows it all."""
+def network_layers(run: Run, say: Say) -> pd.DataFrame | None:
+    """Layers of the trained network, which the drawing cannot open itself; None where there is none to be opened."""
+    checkpoint = run.folder / "model" / "checkpoint.pt"
+    if not checkpoint.exists():
+        return None
+    try:
+        from microslip.learn.checkpoint import load_checkpoint
+        from microslip.learn.layers import describe_layers
+
+        return describe_layers(load_checkpoint(checkpoint).network)
+    except ImportError:
+        say("the network is not drawn: pip install 'microslip[learn]'")
+    except MicroslipError as problem:
+        say(f"the network is not drawn: {problem}")
+    return None
+
+
+def report_step(run: Run, states: Mapping[str, StepState], say: Say) -> None:
+    """One page that shows it all, with its figures and tables beside it; the pipeline knows what is current."""
     from microslip.views.report import write_report
 
-    target = run.folder / "report" / "index.html"
-    write_report(run, target)
-    say(f"open {target} in a browser")
+    folder = run.folder / "report"
+    checks = write_report(run, folder, states)
+    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in ("passed", "failed", "open")}
+    say(f"{counts['passed']} checks passed, {counts['failed']} failed, {counts['open']} open")
+    for check in checks:
+        if check.verdict == "failed":
+            say(f"failed: {check.name}, {check.value}; {check.limit}")
+    say(f"open {folder / 'index.html'} in a browser")

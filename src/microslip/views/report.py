@@ -1,256 +1,113 @@
-"""The report of a run: one HTML file that carries its figures, needs no server, and loads nothing from elsewhere."""
+"""The report of a run: one HTML file that carries its figures and loads nothing, with figures and tables beside it."""
 
 from __future__ import annotations
 
-import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from pydantic import BaseModel
-
-from microslip.core.errors import MicroslipError
+from microslip.data.files import write_table
 from microslip.data.run import Run
-from microslip.data.source import Source
-from microslip.dem.config import ShearCell
-from microslip.events.config import Stages
-from microslip.fields.config import Nonaffine
-from microslip.grids.config import Split, Voxels
-from microslip.learn.config import Ablation, Attribution, Network, Search, Training
-from microslip.statistics.config import Correlation
-from microslip.views.captions import ALTERNATIVES, TITLES, caption, setting, threshold
-from microslip.views.compose import read_lengths
-from microslip.views.learning import RULES, score
-from microslip.views.page import embedded, write_page
+from microslip.data.step_state import StepState
+from microslip.views import repeat, results, summary
+from microslip.views.attachments import attach
+from microslip.views.checks import GROUPS, Check, check_run, checks_table
+from microslip.views.illustrations import figure_rows, illustrations
+from microslip.views.page import write_page
+from microslip.views.parameters import numbers, sections
+from microslip.views.parts import Parts, read_parts
+from microslip.views.remarks import remarks
 from microslip.views.wording import show
 
-_SECTIONS: dict[str, type[BaseModel]] = {
-    "source": Source,
-    "stages": Stages,
-    "nonaffine": Nonaffine,
-    "voxels": Voxels,
-    "split": Split,
-    "network": Network,
-    "training": Training,
-    "ablation": Ablation,
-    "search": Search,
-    "attribution": Attribution,
-    "correlation": Correlation,
-}
 
-_MODELS = {
-    "network": "network",
-    "ridge_voxels": "ridge on voxels",
-    "d2min_quantiles": "quantiles of D²min",
-    "mean_d2min": "mean D²min",
-    "strain_increment": "length of the stage",
-}
-
-# What the report is scaled against: Mei et al., Int. J. Plasticity 163 (2023) 103570.
-PAPER = {"inertial_number": 1.7e-6, "cell": "50 × 15 × 20 d̄", "n_cycles": 4232, "r2_train": 0.956, "r2_test": 0.85}
-
-
-def write_report(run: Run, target: Path) -> None:
-    """Write the report of a run to one HTML file.
+def write_report(run: Run, folder: Path, states: Mapping[str, StepState] | None = None) -> list[Check]:
+    """Write the report of a run into a folder: `index.html`, which stands alone, and what it links to.
 
     Parameters
     ----------
     run
-        The run; figures are read from its folder `figures`, parts that have not been made are named as such.
-    target
-        The HTML file written.
+        The run; figures are read from its folder `figures`. Parts that are missing or damaged are named as such.
+    folder
+        Where index.html, checks.csv, config.toml, provenance.json, figures/ and tables/ are written.
+    states
+        Which steps are current; without them the page says that this was not checked.
+
+    Returns
+    -------
+    list of Check
+        What was checked.
     """
-    write_page("report.html.jinja", gather(run), target)
+    parts = read_parts(run, states)
+    checks = check_run(parts)
+    tables = attach(parts, folder)
+    write_table(folder / "checks.csv", checks_table(checks))
+    write_page("report.html.jinja", {**gather(parts, checks), "tables": tables}, folder / "index.html")
+    return checks
 
 
-def gather(run: Run) -> dict[str, Any]:
+def gather(parts: Parts, checks: list[Check]) -> dict[str, Any]:
     """Everything that the report states, as plain numbers, tables and texts."""
-    attributes = _or_none(lambda: run.attributes) or {}
-    config = read_config(run, attributes)
-    steps = run.provenance.get("steps", {})
-    if "source" in config and steps.get("stages", {}).get("threshold"):
-        # chosen by what the frames support, where the settings leave it open
-        config["stages"] = {**config.get("stages", {}), "threshold": steps["stages"]["threshold"]}
-    stages = _or_none(lambda: run.stages)
-    metrics = _or_none(lambda: run.metrics) or {}
-    lengths = _or_none(lambda: read_lengths(run))
-    grains = _or_none(lambda: run.grains)
-    n_grains = int(grains.sizes["grain"]) if grains is not None else None
+
+    def rows(name: str, read: Callable[[], list[Any]]) -> list[Any]:
+        try:
+            return read()
+        except (KeyError, ValueError, TypeError) as problem:
+            # a table that can be read and still is not what it should be
+            parts.problems[name] = f"{parts.run.folder / name} is not as expected ({problem!r}): run its step again"
+            return []
+
+    shown, lacking = illustrations(parts)
+    kinds, of_kinds = results.by_kind(parts)
+    tables = {
+        "scores": rows("model/metrics.json", lambda: results.scores(parts.metrics)),
+        "every_score": rows("model/metrics.json", lambda: results.every_score(parts.metrics)),
+        "power_laws": rows("statistics/power_law.csv", lambda: results.power_laws(parts)),
+        "claims": rows("statistics/claims.csv", lambda: results.claims(parts)),
+        "ablations": rows("ablations/summary.csv", lambda: results.ablations(parts)),
+        "nulls": rows("interpretation/claim.csv", lambda: results.nulls(parts)),
+    }
     return {
-        "name": run.folder.resolve().name,
-        "folder": str(run.folder),
-        "paper": PAPER,
-        "box": attributes.get("box"),
-        "n_grains": n_grains,
-        "n_walls": int((grains["kind"].to_numpy() != 0).sum()) if grains is not None else None,
-        "strain": setting(config, "loading.strain"),
-        "shear_rate": setting(config, "loading.shear_rate"),
-        "pressure": setting(config, "loading.pressure"),
-        "threshold": threshold(config),
-        "batch_normalisation": setting(config, "network.batch_normalisation"),
-        "stages": _stage_summary(stages),
-        "numbers": _numbers(attributes),
-        "inertial_number": attributes.get("inertial_number"),
-        "headline": _headline(n_grains, attributes, stages, lengths, metrics),
-        "sections": sections(config),
-        "metrics": _metric_rows(metrics),
-        "r2": {rule: score(metrics, rule, "network", "test") for rule in RULES},
-        "figures": _figures(run, config),
-        "steps": steps,
-        "imported": _imported(attributes, stages),
-        "seeds": _seeds(config, attributes),
-        "versions": attributes.get("versions", {}),
+        **tables,
+        "name": parts.name,
+        "folder": str(parts.run.folder),
+        "imported": parts.imported,
+        "stress_unit": parts.stress_unit,
+        "lead": summary.lead(parts),
+        "tiles": summary.tiles(parts, checks),
+        "findings": summary.findings(parts),
+        "remarks": remarks(parts),
+        "paper": summary.against_paper(parts),
+        "checks": grouped(checks),
+        "counts": counts(checks),
+        "failed": [check for check in checks if check.verdict == "failed"],
+        "kinds": kinds,
+        "by_kind": of_kinds,
+        "figures": figure_rows(shown),
+        "lacking": lacking,
+        "late": {verb: state.why for verb, state in (parts.states or {}).items() if state.state == "out of date"},
+        "numbers": numbers(parts.attributes),
+        "sections": sections(parts.config),
+        "timings": repeat.timings(parts),
+        "whole_time": repeat.duration(sum(float(entry.get("seconds") or 0) for entry in parts.steps.values())),
+        "machine": repeat.machine(parts),
+        "versions": repeat.versions(parts),
+        "commands": repeat.commands(parts),
+        "seeds": repeat.seeds(parts),
+        "said": repeat.said(parts),
+        "config_text": parts.config_text,
+        "config_file": repeat.download(parts.config_text, "application/toml"),
+        "checks_file": repeat.download(checks_table(checks).to_csv(index=False), "text/csv"),
+        "duration": repeat.duration,
         "show": show,
     }
 
 
-def read_config(run: Run, attributes: dict[str, Any]) -> dict[str, Any]:
-    """The resolved configuration: config.toml of the run, else what the trajectory carries.
-
-    Raises
-    ------
-    MicroslipError
-        config.toml is not readable.
-    """
-    path = run.folder / "config.toml"
-    if not path.exists():
-        return dict(attributes.get("config", {}))
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise MicroslipError(f"{path} is not readable as TOML ({problem}): restore it from the run's preset") from None
+def grouped(checks: list[Check]) -> list[tuple[str, list[Check]]]:
+    """Checks by group, in the order of the page; empty groups are left out."""
+    found = [(group, [check for check in checks if check.group == group]) for group in GROUPS]
+    return [(group, each) for group, each in found if each]
 
 
-def _imported(attributes: dict[str, Any], stages: pd.DataFrame | None) -> dict[str, Any] | None:
-    """Where an imported run comes from, and how well its files know positions, strain and turning points."""
-    if not attributes.get("imported"):
-        return None
-    found = {name: attributes[name] for name in ("engine", "position_resolution", "strain_from", "length", "pressure")}
-    found["files"] = attributes["source"]["files"]
-    if stages is not None and "start_mismatch" in stages and len(stages):
-        mismatch = stages[["start_mismatch", "end_mismatch"]].abs().to_numpy()
-        found["mismatch"], found["length_of_stages"] = np.median(mismatch), stages["strain_increment"].median()
-    return found
-
-
-def _or_none(read: Any) -> Any:
-    """What a reader gives, None where the run has not made it yet."""
-    try:
-        return read()
-    except MicroslipError:
-        return None
-
-
-def _stage_summary(stages: pd.DataFrame | None) -> dict[str, Any] | None:
-    if stages is None or stages.empty:
-        return None
-    slips = stages.loc[stages["kind"] == "slip", "fluctuation"]
-    return {
-        "n": len(stages),
-        "n_windows": int((stages["kind"] == "window").sum()),
-        "n_stick": int((stages["kind"] == "stick").sum()),
-        "n_slip": len(slips),
-        "largest_slip": float(slips.max()) if len(slips) else None,
-        "median_slip": float(slips.median()) if len(slips) else None,
-    }
-
-
-def _numbers(attributes: dict[str, Any]) -> list[tuple[str, str, Any]]:
-    """Name, meaning and value of the numbers that state how slow, stiff and finely resolved the run is."""
-    rows = [
-        ("I", "inertial number γ̇ d̄ √(ρ/p); quasi-static below about 10⁻³", "inertial_number"),
-        ("κ", "stiffness number (E / ((1 − ν²) p))^(2/3); rigid above about 10⁴", "stiffness_number"),
-        ("Δt", "time step [s]", "timestep"),
-        ("Δt / T_R", "over the Rayleigh time of the smallest grain", "timestep_over_rayleigh_time"),
-    ]
-    return [(name, meaning, attributes[key]) for name, meaning, key in rows if key in attributes]
-
-
-def _xi(lengths: pd.DataFrame | None, kind: str) -> str:
-    if lengths is None:
-        return "–"
-    rows = lengths[(lengths["kind"] == kind) & (lengths["by"] == "kind")]
-    if rows.empty:
-        return "–"
-    row = rows.iloc[0]
-    return f"{show(float(row['xi']))} d̄ [{show(float(row['xi_low']))}, {show(float(row['xi_high']))}]"
-
-
-def _headline(
-    n_grains: int | None,
-    attributes: dict[str, Any],
-    stages: pd.DataFrame | None,
-    lengths: pd.DataFrame | None,
-    metrics: Any,
-) -> list[tuple[str, str, str]]:
-    """What, value, and the paper's value."""
-    return [
-        ("grains, walls included", show(n_grains), "20 215"),
-        ("inertial number I", show(attributes.get("inertial_number")), show(PAPER["inertial_number"])),
-        ("stages", show(len(stages)) if stages is not None else "–", show(2 * PAPER["n_cycles"])),  # type: ignore[operator]
-        ("ξ of D²min, stick [interval]", _xi(lengths, "stick"), ""),
-        ("ξ of D²min, slip [interval]", _xi(lengths, "slip"), ""),
-        ("R², train, random split", show(score(metrics, "random", "network", "train")), show(PAPER["r2_train"])),
-        ("R², test, random split", show(score(metrics, "random", "network", "test")), show(PAPER["r2_test"])),
-        ("R², test, blocked split", show(score(metrics, "blocked", "network", "test")), "not given"),
-        (
-            "R², test, blocked split, mean D²min alone",
-            show(score(metrics, "blocked", "mean_d2min", "test")),
-            "not given",
-        ),
-    ]
-
-
-def sections(config: dict[str, Any]) -> list[tuple[str, list[tuple[str, str, str]]]]:
-    """Sections of the configuration: name, and rows of key, value, unit and meaning."""
-    whole = {key: value for key, value in config.items() if not isinstance(value, dict)}
-    parts = [("run", whole, ShearCell)] if whole else []
-    for name, section in config.items():
-        if isinstance(section, dict):
-            field = ShearCell.model_fields.get(name)
-            model = field.annotation if field is not None else _SECTIONS.get(name)
-            parts.append((name, section, model))  # type: ignore[arg-type]
-    return [
-        (name, [(key, show(value, 6), _description(model, key)) for key, value in section.items()])
-        for name, section, model in parts
-    ]
-
-
-def _description(model: Any, key: str) -> str:
-    fields = getattr(model, "model_fields", {})
-    return (fields[key].description or "") if key in fields else ""
-
-
-def _metric_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"rule": rule, "model": _MODELS[model], "split": split, **metrics[rule][model][split]}
-        for rule in RULES
-        for model in _MODELS
-        for split in ("train", "validation", "test")
-        if isinstance(setting(metrics, f"{rule}.{model}.{split}"), dict)
-    ]
-
-
-def _figures(run: Run, config: dict[str, Any]) -> list[dict[str, str]]:
-    """Embedded pictures with their titles, captions and alternative texts."""
-    figures = []
-    for name, title in TITLES.items():
-        path = run.folder / "figures" / f"{name}.png"
-        if path.exists():
-            figures.append(
-                {
-                    "name": name,
-                    "title": title,
-                    "source": embedded(path),
-                    "caption": caption(name, config),
-                    "alternative": ALTERNATIVES[name],
-                }
-            )
-    return figures
-
-
-def _seeds(config: dict[str, Any], attributes: dict[str, Any]) -> list[tuple[str, Any]]:
-    seeds = [("simulation", attributes.get("seed", config.get("seed")))]
-    seeds += [(name, part["seed"]) for name, part in config.items() if isinstance(part, dict) and "seed" in part]
-    return [(name, seed) for name, seed in seeds if seed is not None]
+def counts(checks: list[Check]) -> dict[str, int]:
+    """How many checks passed, failed, and are open."""
+    return {verdict: sum(check.verdict == verdict for check in checks) for verdict in ("passed", "failed", "open")}

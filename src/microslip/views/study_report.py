@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from microslip.views.page import embedded, write_page
-from microslip.views.report import sections
-from microslip.views.wording import show
+from microslip.views.parameters import sections
+from microslip.views.wording import show, with_error
 
 # Heading, and the column of the summary; columns with an error are shown as value ± error.
 _COLUMNS = {
@@ -96,14 +96,6 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
     if not np.isfinite(error) or not np.isfinite(value):
         return show(value)
     return with_error(value, error)
-
-
-def with_error(value: float, error: float) -> str:
-    """value ± error, both to the second digit of the error."""
-    if error <= 0 or not 1e-3 <= abs(value) < 1e6:
-        return f"{show(value)} ± {show(error, 2)}"
-    digits = max(0, 1 - int(np.floor(np.log10(error))))
-    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 
 
 def _convergence(table: pd.DataFrame | None) -> dict[str, Any] | None:

@@ -175,10 +175,14 @@ def _why_missing(run: Run, name: str, n_stages: int) -> str | None:
     command = f"`microslip {verb} {run.folder}`"
     if not n_stages:
         return "this run has no stages"
+    stores = {"attribution": "attributions.zarr", "cluster": "statistics/clusters.zarr"}
+    path = run.folder / stores.get(name, "fields.zarr")
+    if not path.exists():
+        return f"not made: {command}"
     try:
+        store = open_dataset(path)
         if name == "attribution":
-            return None if run.attributions.sizes["stage"] else f"nothing has been explained: {command}"
-        store = open_dataset(run.folder / "statistics" / "clusters.zarr") if name == "cluster" else run.fields
+            return None if store.sizes["stage"] else f"nothing has been explained: {command}"
         array = "label" if name == "cluster" else name
         if array not in store:
             return f"not stored: {command}"
@@ -189,6 +193,8 @@ def _why_missing(run: Run, name: str, n_stages: int) -> str | None:
             middle = store[array][n_stages // 2].to_numpy()
             if not np.isfinite(middle).any():
                 return "the run's files do not tell it"
-    except (MicroslipError, ValueError, RuntimeError, KeyError, OSError):
-        return f"not made, or not readable: {command}"
+    except MicroslipError as problem:
+        return str(problem)
+    except (ValueError, RuntimeError, KeyError, OSError):
+        return f"not readable: {command}"
     return None

@@ -4,7 +4,7 @@ import { ink, prepare } from "./canvas.js";
 import { points } from "./data.js";
 import { number, ticks } from "./format.js";
 
-const MARGIN = { left: 66, right: 10, top: 10, bottom: 38 };
+const MARGIN = { left: 66, right: 18, top: 10, bottom: 38 };
 // Bands narrower than this [px] would be a blur.
 const NARROWEST = 1.2;
 // So many samples are drawn from the curve itself; more of them from its outline.
@@ -35,6 +35,10 @@ export class Curve {
   select(stage, rule) {
     this.selected = stage;
     this.rule = rule;
+    if (stage < 0) {
+      this.draw();
+      return;
+    }
     const [start, end] = [this.stages.start_strain[stage], this.stages.end_strain[stage]];
     const [low, high] = this.view;
     // what is chosen comes into sight

@@ -2,12 +2,13 @@
 
 const USUAL = { colour: "d2min", top: 1000, rest: "fade", cut: "none", at: 500, gain: 50, end: false, arrows: false, walls: true, keep: false };
 
+// What a link leaves out is as usual.
 export function readLink() {
-  const found = {};
+  const found = { ...USUAL };
   for (const [name, text] of new URLSearchParams(location.hash.slice(1))) {
     if (name === "stage") found.stage = Number(text);
     else if (name === "rule") found.rule = text;
-    else if (name in USUAL) {
+    else if (Object.hasOwn(USUAL, name)) {
       const usual = USUAL[name];
       found[name] = typeof usual === "boolean" ? text === "true" : typeof usual === "number" ? Number(text) : text;
     }

@@ -19,6 +19,8 @@ let run, stages, grains, view, curve, list;
 // Counts choices, so that what arrives late for an earlier one is dropped.
 let asked = 0;
 let reach = 0;
+// Why something of the stage's grains cannot be shown, whatever their colour.
+let trouble = "";
 
 async function start() {
   try {
@@ -80,9 +82,8 @@ function firstStage() {
 
 function fillChoices() {
   $("colour").replaceChildren(...run.fields.map((field) => {
-    const option = new Option(field.title, field.name);
+    const option = new Option(field.missing ? `${field.title}: ${field.missing}` : field.title, field.name);
     option.disabled = field.missing !== null;
-    if (field.missing) option.title = field.missing;
     return option;
   }));
   $("kind-legend").replaceChildren(...run.kinds.filter((_, kind) => !stages.n || stages.kind.includes(kind)).map((kind) => {
@@ -158,9 +159,10 @@ function showState() {
   $("at").disabled = state.cut === "none";
   $("previous").disabled = state.stage <= 0 || !stages.n;
   $("next").disabled = state.stage >= stages.n - 1;
-  writeLink(state, list?.rule);
+  writeLink(state, list?.rules[0] ?? "random");
   showFacts();
   curve.select(stages.n ? state.stage : -1, state.rule);
+  if (stages.n && list.selected !== state.stage) list.select(state.stage);
   showGrains();
 }
 
@@ -196,19 +198,19 @@ async function showStage() {
   if (!grains) return;
   asked += 1;
   const mine = asked;
-  if (run.exported && stages.n && !run.exported.includes(state.stage)) {
-    message(`The grains of stage ${state.stage} are not among the exported files: microslip view ${run.folder} --export DIR --stages all`);
-    grains.place.fill(NaN);
-    view.changed();
-    $("counted").textContent = "";
+  if (!isHere()) {
+    showNoGrains(`The grains of stage ${state.stage} are not among the exported files: microslip view ${run.folder} --export DIR --stages all`);
     return;
   }
+  let problems = "";
+  // grains can be shown without what moves or ranks them
+  const ifKnown = (wanted) => wanted.catch((problem) => { problems = problem.message; return null; });
   try {
     const frame = stages.n ? stages.start_frame[state.stage] : 0;
     const [place, motion, motionOfGrains] = await Promise.all([
       places(frame, grains.n),
-      run.displacements ? displacements(state.stage, grains.n) : null,
-      hasField("d2min") ? values(state.stage, "d2min", grains.n) : null,
+      run.displacements ? ifKnown(displacements(state.stage, grains.n)) : null,
+      hasField("d2min") ? ifKnown(values(state.stage, "d2min", grains.n)) : null,
     ]);
     if (mine !== asked) return;
     grains.place = place;
@@ -217,13 +219,28 @@ async function showStage() {
     grains.chosen = -1;
     $("picked").hidden = true;
     reach = largest(grains.motion);
-    message("");
+    trouble = problems;
   } catch (problem) {
-    if (mine === asked) message(problem.message);
+    if (mine === asked) showNoGrains(problem.message);
     return;
   }
   await showColours(mine);
   if (mine === asked) prefetch();
+}
+
+function isHere() {
+  return !run.exported || !stages.n || run.exported.includes(state.stage);
+}
+
+// Those of the stage before do not stand for those that cannot be shown.
+function showNoGrains(why) {
+  trouble = why;
+  message(why);
+  grains.place.fill(NaN);
+  grains.chosen = -1;
+  view.changed();
+  $("picked").hidden = true;
+  $("counted").textContent = "";
 }
 
 function hasField(name) {
@@ -243,8 +260,8 @@ function largest(motion) {
 
 async function showColours(mine) {
   const field = run.fields.find((one) => one.name === state.colour);
-  message("");
-  if (!grains) return;
+  if (!grains || !isHere()) return;
+  message(trouble);
   if (!field || !stages.n) {
     grains.value.fill(NaN);
     view.changed();
@@ -252,6 +269,7 @@ async function showColours(mine) {
     showScale(null, run, grains);
     return;
   }
+  let known = true;
   try {
     const found = await values(state.stage, field.name, grains.n);
     if (mine !== asked || field.name !== state.colour) return;
@@ -261,8 +279,9 @@ async function showColours(mine) {
     if (mine !== asked || field.name !== state.colour) return;
     message(problem.message);
     grains.value = new Float32Array(grains.n).fill(NaN);
+    known = false;
   }
-  showScale(field, run, grains);
+  showScale(known ? field : null, run, grains);
   view.changed();
   showGrains();
   document.body.dataset.ready = `${state.stage} ${field.name}`;
@@ -332,8 +351,10 @@ function listen() {
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", applyTheme);
   window.addEventListener("hashchange", () => {
     const before = state.stage;
-    Object.assign(state, readLink());
+    Object.assign(state, { rule: list.rules[0] }, readLink());
     tidy();
+    list.rule = state.rule;
+    list.fill();
     showState();
     if (state.stage !== before) showStage();
     else showColours(asked);

@@ -1,0 +1,105 @@
+"""Which results belong to the folder's settings and inputs, with steps that leave a word instead of working."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from microslip import pipeline
+from microslip.config import Config, parse_config
+from microslip.data.provenance import read_provenance
+from microslip.data.source import Source
+
+VERBS = ("simulate", "stages", "fields", "voxels", "train", "explain", "statistics", "figures", "report")
+
+
+def leave(names, text):
+    def work(run, config, mark, advance, say):
+        for name in names:
+            path = run.folder / name
+            # a store is a folder that holds a file of metadata
+            path = path / "zarr.json" if path.suffix == ".zarr" or "." not in name else path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        say(f"warning: {text}")
+
+    return work
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """The steps by verb; a test changes what they leave."""
+    every = {}
+    for verb, step in pipeline.STEPS.items():
+        outputs = (*step.outputs, *(("model/checkpoint.pt", "model/predictions.csv") if verb == "train" else ()))
+        every[verb] = replace(step, work=leave(outputs, "first"))
+    monkeypatch.setattr(pipeline, "STEPS", every)
+    return every
+
+
+@pytest.fixture
+def folder(steps, tmp_path):
+    for verb in VERBS:
+        assert pipeline.perform(verb, tmp_path, Config(), lambda done, total: None, lambda text: None)
+    return tmp_path
+
+
+def told(folder, config):
+    return {verb: (state.state, state.why) for verb, state in pipeline.step_states(folder, config).items()}
+
+
+def test_a_finished_run_is_current_and_the_report_is_not_told(folder):
+    assert set(told(folder, Config()).values()) == {("current", "")}
+    assert list(told(folder, Config())) == list(VERBS[:-1])
+
+
+def test_what_the_steps_said_is_kept(folder):
+    assert read_provenance(folder)["steps"]["stages"]["said"] == ["warning: first"]
+
+
+def test_a_changed_setting_makes_its_step_late_and_what_was_made_from_it(folder):
+    found = told(folder, parse_config({"stages": {"threshold": 1e-3}}))
+    assert found["simulate"] == ("current", "")
+    assert found["stages"] == ("out of date", "stages.threshold changed since")
+    assert found["train"] == ("out of date", "made from what stages left, which is out of date")
+    assert found["explain"][0] == found["statistics"][0] == found["figures"][0] == "out of date"
+
+
+def test_a_changed_result_makes_what_was_made_from_it_late(folder):
+    (folder / "stages.csv").write_text("others")
+    found = told(folder, Config())
+    assert found["stages"] == ("current", "")
+    assert found["fields"] == ("out of date", "its inputs changed since, or another version made it")
+
+
+def test_missing_results_and_steps_by_name(folder):
+    (folder / "model" / "zarr.json").unlink()
+    (folder / "model" / "checkpoint.pt").unlink()
+    found = told(folder, Config())
+    assert "ablate" not in found
+    assert found["explain"][0] == "out of date"
+    (folder / "fields.zarr" / "zarr.json").unlink()
+    (folder / "fields.zarr").rmdir()
+    assert told(folder, Config())["fields"] == ("not done", "")
+
+
+def test_files_of_an_import_that_are_gone_are_not_checked(steps, tmp_path):
+    dump = tmp_path / "some.dump"
+    dump.write_text("ITEM: TIMESTEP")
+    config = Config(source=Source(files=(str(dump),)))
+    run = tmp_path / "run"
+    run.mkdir()
+    pipeline.perform("import", run, config, lambda done, total: None, lambda text: None)
+    assert told(run, config)["import"] == ("current", "")
+    dump.unlink()
+    state, why = told(run, config)["import"]
+    assert state == "not checked"
+    assert "some.dump" in why
+    assert "simulate" not in told(run, config)
+
+
+def test_the_report_is_written_again_when_a_state_changes(folder):
+    late = parse_config({"training": {"epochs": 7}})
+    assert pipeline.is_current("report", folder, Config())
+    assert not pipeline.is_current("report", folder, late)

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from microslip.data.run import Run
+from microslip.data.step_state import StepState
+from microslip.views.checks import GROUPS, check_run, checks_table
+from microslip.views.parts import Parts
+
+SCORES = {"r2": 0.7, "r2_low": 0.6, "r2_high": 0.8, "sign_accuracy": 0.7, "sign_accuracy_low": 0.6}
+SCORES |= {"sign_accuracy_high": 0.8, "coverage": 0.9, "slope": 1.0}
+BASELINES = {name: {"test": {"r2": 0.2}} for name in ("mean_d2min", "d2min_quantiles", "strain_increment")}
+NETWORK = {"network": dict.fromkeys(("train", "validation", "test"), SCORES), **BASELINES}
+
+
+def stages(n: int = 600) -> pd.DataFrame:
+    """Stages that follow each other, each ten samples and 0.01 of strain long."""
+    first = np.arange(n)
+    return pd.DataFrame(
+        {"stage": first, "kind": np.resize(["stick", "slip"], n), "start_sample": 10 * first,
+         "end_sample": 10 * first + 10, "start_strain": 0.01 * first, "end_strain": 0.01 * first + 0.01,
+         "strain_increment": 0.01, "fluctuation": 1e-3}
+    )  # fmt: skip
+
+
+def of_kinds(**columns: object) -> pd.DataFrame:
+    return pd.DataFrame({"kind": ["stick", "slip"], "by": "kind", **columns})
+
+
+def claim(**ratios: tuple[float, float, float]) -> pd.DataFrame:
+    rows = [
+        {"network": network, "field": "signed", "n": 90, "n_stages": 100, "ratio": value[0], "low": value[1],
+         "high": value[2]}
+        for network, value in ratios.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def good() -> Parts:
+    """A run that passes every check."""
+    n = 6001
+    one = np.ones(n)
+    layers = pd.DataFrame({"n_layers": [1, 2], "spearman": [0.7, 0.1]})
+    fraction = np.linspace(0, 1, 5)
+    curves = {"attribution": (1 - fraction) ** 3, "size of attribution": (1 - fraction) ** 4, "random": 1 - fraction}
+    deletion = pd.concat(
+        pd.DataFrame({"mode": "deletion", "order": order, "fraction": fraction, "median": curve})
+        for order, curve in curves.items()
+    )
+    ablations = pd.DataFrame(
+        {"family": "input", "value": ["full", "shuffled"], "rule": "blocked", "r2": [0.7, 0.2], "r2_low": [0.6, 0.1],
+         "r2_high": [0.8, 0.3]}
+    )  # fmt: skip
+    grains = np.zeros((5, 3))
+    grains[:, 2] = [-0.5, 1.0, 2.0, 3.0, 10.5]
+    verbs = ("simulate", "stages", "fields", "train")
+    return Parts(
+        run=Run(Path("runs/good")),
+        config={"loading": {"strain": 6.0, "warm_up": 1.0}, "recording": {"strain_step": 1e-3}},
+        config_text="",
+        attributes={"box": [20.0, 8.0, 12.0], "inertial_number": 1e-4, "stiffness_number": 364.0,
+                    "timestep_over_rayleigh_time": 0.25},
+        steps={verb: {"versions": {"microslip": "0.1.0", "torch": "2"}} for verb in verbs},
+        states={verb: StepState(verb, verb, "current") for verb in verbs},
+        series={"strain": 1e-3 * np.arange(n), "stress": 0.3 * one, "stress_bottom": 0.3 * one,
+                "stress_top": 0.3 * one, "normal_stress": 1.001 * one, "solid_fraction": 0.6 * one},
+        kind=np.array([1, 0, 0, 0, 2]),
+        last_frame=grains,
+        stages=stages(),
+        fields_attributes={"position_resolution": 1e-15},
+        below_floor=np.zeros(600),
+        metrics={"random": NETWORK, "blocked": NETWORK},
+        completeness=np.full(100, 0.005),
+        tables={
+            "statistics/stages": pd.DataFrame({"stage": range(600), "d2min_all": 1e-6}),
+            "statistics/correlation_length": of_kinds(xi=[2.0, 3.0], r_max=6.9),
+            "statistics/correlation_sensitivity": of_kinds(xi=[2.0, 3.0]),
+            "statistics/power_law": of_kinds(
+                x_min_rule="fixed", lognormal_ratio=-1.0, lognormal_p_value=0.4, truncated_ratio=-2.0,
+                truncated_p_value=0.3
+            ),
+            "interpretation/claim": claim(
+                trained=(1.0, 0.9, 1.1), untrained=(0.2, 0.1, 0.3), shuffled=(2.0, 1.9, 2.1), input=(1.5, 1.4, 1.6)
+            ),
+            "interpretation/layers": layers,
+            "interpretation/deletion": deletion,
+            "ablations/summary": ablations,
+        },
+    )  # fmt: skip
+
+
+def verdicts(parts: Parts) -> dict[str, str]:
+    return {check.name: check.verdict for check in check_run(parts)}
+
+
+def test_a_good_run_passes_every_check(good):
+    checks = check_run(good)
+    assert {check.verdict for check in checks} == {"passed"}, [check for check in checks if check.verdict != "passed"]
+    assert len(checks) == 36
+    assert {check.group for check in checks} == set(GROUPS)
+    assert len({check.name for check in checks}) == len(checks)
+    assert all(check.value and check.limit and check.why.endswith(".") for check in checks)
+    assert checks_table(checks).shape == (36, 7)
+
+
+def with_attribute(name, value):
+    return lambda parts: replace(parts, attributes={**parts.attributes, name: value})
+
+
+def with_series(name, change):
+    return lambda parts: replace(parts, series={**parts.series, name: change(parts.series[name])})
+
+
+def with_table(name, table):
+    return lambda parts: replace(parts, tables={**parts.tables, name: table})
+
+
+def with_score(rule, model, **scores):
+    def change(parts):
+        methods = parts.metrics[rule]
+        test = {**methods[model]["test"], **scores}
+        return replace(parts, metrics={**parts.metrics, rule: {**methods, model: {**methods[model], "test": test}}})
+
+    return change
+
+
+def with_grain(grain, height):
+    def change(parts):
+        frame = parts.last_frame.copy()
+        frame[grain, 2] = height
+        return replace(parts, last_frame=frame)
+
+    return change
+
+
+def without_stages(*numbers):
+    return lambda parts: replace(parts, stages=parts.stages.drop(index=list(numbers)))
+
+
+def with_step(verb, state, why=""):
+    return lambda parts: replace(parts, states={**parts.states, verb: StepState(verb, verb, state, why)})
+
+
+NEARER = {"trained": (1.0, 0.9, 1.1), "untrained": (0.95, 0.85, 1.05)}
+
+BAD = [
+    ("Size of the cell", with_attribute("box", [0.015, 0.009, 0.012]), "failed"),
+    ("Quasi-static shear", with_attribute("inertial_number", 2e-3), "failed"),
+    ("Stiffness of the grains", with_attribute("stiffness_number", 20.0), "failed"),
+    ("Time step", with_attribute("timestep_over_rayleigh_time", 0.5), "failed"),
+    ("Strain reached", with_series("strain", lambda x: 0.9 * x), "failed"),
+    ("Normal stress", with_series("normal_stress", lambda x: 1.03 * x), "failed"),
+    ("Balance of the walls", with_series("stress_top", lambda x: 0.9 * x), "failed"),
+    ("Steady stress", with_series("stress", lambda x: x * np.linspace(1, 2, len(x))), "failed"),
+    ("Steady solid fraction", with_series("solid_fraction", lambda x: x - np.linspace(0, 0.1, len(x))), "failed"),
+    ("Missing grains", with_grain(1, np.nan), "failed"),
+    ("Missing grains", with_series("stress", lambda x: np.where(x.cumsum() < 1, np.nan, x)), "failed"),
+    ("Leaks through the walls", with_grain(2, 10.6), "failed"),
+    ("Leaks through the walls", with_grain(2, -0.6), "failed"),
+    ("Number of stages", lambda parts: replace(parts, stages=stages(499)), "failed"),
+    ("Lost stages", without_stages(*range(100, 200)), "failed"),
+    ("Lost stages", without_stages(*range(100, 110)), "passed"),
+    ("Frames at the turning points",
+     lambda parts: replace(parts, stages=parts.stages.assign(start_mismatch=-0.002, end_mismatch=0.002)), "failed"),
+    ("Precision of the positions", lambda parts: replace(parts, below_floor=np.resize([0, 1], 600)), "failed"),
+    ("Stages without D²min",
+     with_table("statistics/stages", pd.DataFrame({"stage": range(4), "d2min_all": [1, 1, np.nan, 1]})), "failed"),
+    ("Reach of C(r)", with_table("statistics/correlation_length", of_kinds(xi=[2.0, 6.0], r_max=6.9)), "failed"),
+    ("Reach of C(r)", with_table("statistics/correlation_length", of_kinds(reason="no fit")), "open"),
+    ("ξ under other fits", with_table("statistics/correlation_sensitivity",
+     pd.concat([of_kinds(xi=[2.0, 3.0]), of_kinds(xi=[5.0, 3.0])])), "failed"),
+    ("Power law of the cluster sizes", with_table("statistics/power_law", of_kinds(
+        x_min_rule="fixed", lognormal_ratio=-50.0, lognormal_p_value=1e-9, truncated_ratio=0.0, truncated_p_value=1.0
+     )), "failed"),
+    ("Splits that leak", with_score("random", "network", r2=0.85), "failed"),
+    ("Network against no pattern", with_score("blocked", "mean_d2min", r2=0.75), "failed"),
+    ("Network against no pattern", with_score("blocked", "mean_d2min", r2=0.65), "open"),
+    ("Sign of the stress change", with_score("blocked", "network", sign_accuracy_low=0.45), "failed"),
+    ("Coverage of the intervals", with_score("blocked", "network", coverage=0.7), "failed"),
+    ("Calibration", with_score("blocked", "network", slope=0.5), "failed"),
+    ("Overfitting", with_score("random", "network", r2=0.5), "failed"),
+    ("Nodes shuffled", with_table("ablations/summary", pd.DataFrame(
+        {"family": "input", "value": ["full", "shuffled"], "rule": "blocked", "r2": [0.7, 0.8], "r2_low": [0.6, 0.7],
+         "r2_high": [0.8, 0.9]})), "failed"),
+    ("Nodes shuffled", with_table("ablations/summary", pd.DataFrame(
+        {"family": "input", "value": ["full", "shuffled"], "rule": "blocked", "r2": [0.7, 0.6], "r2_low": [0.6, 0.5],
+         "r2_high": [0.8, 0.7]})), "open"),
+    ("Completeness", lambda parts: replace(parts, completeness=np.resize([0.005, 0.05], 100)), "failed"),
+    ("Lengths that can be fitted", with_table("interpretation/claim", claim(trained=(1.0, 0.9, 1.1)).assign(n=20)),
+     "failed"),
+    ("Null: an untrained network", with_table("interpretation/claim", claim(**NEARER)), "failed"),
+    ("Null: an untrained network",
+     with_table("interpretation/claim", claim(trained=(1.0, 0.9, 1.1), untrained=(0.9, np.nan, np.nan))), "open"),
+    ("Random layers", with_table("interpretation/layers", pd.DataFrame({"n_layers": [2, 1], "spearman": [0.6, 0.1]})),
+     "failed"),
+    ("Deletion of important nodes", lambda parts: with_table("interpretation/deletion", parts.tables[
+        "interpretation/deletion"].replace({"order": {"random": "size of attribution", "size of attribution": "random"}}
+     ))(parts), "failed"),
+    ("Damaged parts", lambda parts: replace(parts, problems={"series": "it is torn"}), "failed"),
+    ("Steps up to date", with_step("train", "out of date", "training.epochs changed since"), "failed"),
+    ("Steps up to date", with_step("import", "not checked", "files are gone"), "open"),
+    ("Steps up to date", lambda parts: replace(parts, states=None), "open"),
+    ("Steps not run", with_step("explain", "not done"), "open"),
+    ("Versions of the steps",
+     lambda parts: replace(parts, steps={**parts.steps, "train": {"versions": {"torch": "3"}}}), "failed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "change", "verdict"), BAD)
+def test_a_check_that_must_fail_does(good, name, change, verdict):
+    found = verdicts(change(good))
+    assert found[name] == verdict
+    changed = next(check for check in check_run(change(good)) if check.name == name)
+    assert verdict == "passed" or changed.remedy
+
+
+def test_a_failed_check_leaves_the_others(good):
+    found = verdicts(with_attribute("inertial_number", 2e-3)(good))
+    assert [name for name, verdict in found.items() if verdict != "passed"] == ["Quasi-static shear"]
+
+
+def test_an_import_is_judged_by_what_its_files_tell(good):
+    attributes = {"imported": True, "pressure": 1.0, "source": {"files": []}}
+    nothing = np.full(6001, np.nan)
+    series = {
+        **good.series,
+        **dict.fromkeys(("stress_bottom", "stress_top", "normal_stress", "solid_fraction"), nothing),
+    }
+    found = verdicts(replace(good, attributes=attributes, series=series))
+    assert found["Quasi-static shear"] == found["Stiffness of the grains"] == found["Normal stress"] == "open"
+    for name in ("Time step", "Strain reached", "Balance of the walls", "Steady solid fraction"):
+        assert name not in found
+    assert found["Steady stress"] == "passed"
+
+
+def test_a_scanner_may_miss_a_grain_in_fifty(good):
+    frame = np.zeros((50, 3))
+    frame[0] = np.nan
+    parts = replace(good, attributes={"imported": True}, kind=np.zeros(50), last_frame=frame)
+    assert verdicts(parts)["Missing grains"] == "passed"
+    assert verdicts(replace(parts, attributes=good.attributes))["Missing grains"] == "failed"
+
+
+def test_a_prediction_that_grows_while_nodes_go_decides_nothing(good):
+    table = good.tables["interpretation/deletion"]
+    grown = table.assign(median=3 * table["median"])
+    assert verdicts(with_table("interpretation/deletion", grown)(good))["Deletion of important nodes"] == "open"
+
+
+def test_what_follows_from_one_change_is_not_told_as_many(good):
+    late = StepState("stages", "", "out of date", "stages.threshold changed since")
+    after = StepState("fields", "", "out of date", "made from what stages left, which is out of date")
+    parts = replace(good, states={**good.states, "stages": late, "fields": after})
+    check = next(check for check in check_run(parts) if check.name == "Steps up to date")
+    assert check.value == "stages: stages.threshold changed since; and what was made from it: fields"
+
+
+def test_a_run_with_nothing_is_not_checked(good):
+    nothing = dict.fromkeys(("series", "kind", "last_frame", "stages", "below_floor", "completeness"))
+    parts = replace(good, attributes={}, metrics={}, tables={}, steps={}, states={}, **nothing)
+    assert {check.group for check in check_run(parts)} == {"Record"}
+    undone = replace(parts, states={"stages": StepState("stages", "", "not done")})
+    assert verdicts(undone)["Steps up to date"] == "open"
