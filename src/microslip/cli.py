@@ -432,7 +432,7 @@ def report(run: Path, *others: Path, into: Path | None = None, set_: Set = None)
         # what tells which steps are current is damaged: the rest can still be shown
         console.print(f"  warning: {problem}", markup=False)
     if states is None or into is not None:
-        from microslip.views.report import write_report
+        from microslip.views.report.run_report import write_report
 
         folder = into or opened.folder / "report"
         write_report(opened, folder, states)

@@ -9,8 +9,8 @@ import pytest
 
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
-from microslip.views.checks import GROUPS, check_run, checks_table
-from microslip.views.parts import Parts
+from microslip.views.report.checks import GROUPS, check_run, checks_table
+from microslip.views.report.parts import Parts
 
 SCORES = {"r2": 0.7, "r2_low": 0.6, "r2_high": 0.8, "sign_accuracy": 0.7, "sign_accuracy_low": 0.6}
 SCORES |= {"sign_accuracy_high": 0.8, "coverage": 0.9, "slope": 1.0}

@@ -16,10 +16,10 @@ from microslip.core.errors import MicroslipError
 from microslip.data.files import write_json
 from microslip.data.run import Run
 from microslip.study.side_by_side import compare_runs, comparison_target
-from microslip.views.comparison import Compared, compare
-from microslip.views.comparison_figure import draw_comparison
-from microslip.views.parameters import differences
-from microslip.views.parts import read_parts
+from microslip.views.report.comparison import Compared, compare
+from microslip.views.report.comparison_figure import draw_comparison
+from microslip.views.report.parameters import differences
+from microslip.views.report.parts import read_parts
 
 from .page_reader import Page, check_page
 from .test_report import PIXEL, add_claims
@@ -65,7 +65,7 @@ def differ(complete: Run) -> tuple[Path, Path]:
 @pytest.fixture
 def undrawn(monkeypatch):
     """A figure with nothing in it, where another test has looked at it."""
-    monkeypatch.setattr("microslip.views.comparison.draw_comparison", lambda runs, names: Figure((1, 1)))
+    monkeypatch.setattr("microslip.views.report.comparison.draw_comparison", lambda runs, names: Figure((1, 1)))
 
 
 def read_comparison(folders: tuple[Path, ...], target: Path) -> tuple[Page, list[str]]:

@@ -14,10 +14,10 @@ import zarr
 from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
-from microslip.views import repeat
 from microslip.views.captions import ALTERNATIVES, NOT_MADE, SHOWN, TITLES, caption
 from microslip.views.gallery import FIGURES
-from microslip.views.report import write_report
+from microslip.views.report import repeat
+from microslip.views.report.run_report import write_report
 from microslip.views.wording import between, show, with_error
 
 from .page_reader import Page, check_page
@@ -288,7 +288,7 @@ def test_a_figure_that_shows_nothing_is_not_shown(illustrated, tmp_path):
 
 
 def test_large_tables_stay_in_the_run(illustrated, tmp_path, monkeypatch):
-    monkeypatch.setattr("microslip.views.attachments.LARGEST", 2000)
+    monkeypatch.setattr("microslip.views.report.attachments.LARGEST", 2000)
     write_report(illustrated, tmp_path / "report")
     assert not (tmp_path / "report" / "tables" / "model-predictions.csv").exists()
     assert (tmp_path / "report" / "tables" / "statistics-claims.csv").exists()

@@ -40,7 +40,7 @@ def network_layers(run: Run, say: Say) -> pd.DataFrame | None:
 
 def report_step(run: Run, states: Mapping[str, StepState], say: Say) -> None:
     """One page that shows it all, with its figures and tables beside it; the pipeline knows what is current."""
-    from microslip.views.report import write_report
+    from microslip.views.report.run_report import write_report
 
     folder = run.folder / "report"
     checks = write_report(run, folder, states)

@@ -71,8 +71,8 @@ def progress(system: System, steps: Sequence[str], folder: Path) -> str:
 def write_results(study: Study, folder: Path, say: Say) -> None:
     """Sum up the finished systems: tables, figure and page in the study's folder; the others are named.
 
-    Writes `summary.csv`, `drops.csv`, `convergence.csv` where the study is one sequence of systems, `figures/study.png`
-    and `.pdf`, and `report/index.html`.
+    Writes `summary.csv`, `drops.csv`, `convergence.csv` where the study is one sequence of systems, `figures/study` and
+    `figures/families` as PNG and PDF, and `report/index.html`.
     """
     # jobs of one study that end together take turns: the last one sees all
     with only_one(folder, wait=True):
@@ -81,24 +81,31 @@ def write_results(study: Study, folder: Path, say: Say) -> None:
 
 def _write_results(study: Study, folder: Path, say: Say) -> None:
     from microslip.views.compose import Drawing
+    from microslip.views.families import N_POINTS, draw_families
     from microslip.views.gallery import save_drawing
+    from microslip.views.report.study_report import write_study_report
+    from microslip.views.shear import thin_series
     from microslip.views.study import draw_study
-    from microslip.views.study_report import write_study_report
 
-    rows, drops, missing = [], [], {}
+    rows, drops, curves_of, missing = [], [], [], {}
     for number, system in enumerate(study.systems, start=1):
         state = progress(system, study.steps, folder)
         if state != DONE:
             missing[system.name] = state
             continue
         try:
-            row, sizes = read_system(Run(folder / system.name), system.config)
+            run = Run(folder / system.name)
+            row, sizes = read_system(run, system.config)
         except MicroslipError as problem:
             missing[system.name] = str(problem)
             continue
         varied = {key: plain(study.value(system, key)) for key in study.varied}
         rows.append({"number": number, "system": system.name, **varied, **row})
         drops.append(sizes.assign(system=system.name))
+        steady = slice(system.config.first_stage_sample, None)
+        strain, stress = (run.series[name][steady].to_numpy() for name in ("strain", "stress"))
+        thin = thin_series(strain, stress, N_POINTS)
+        curves_of.append(pd.DataFrame({"system": system.name, "strain": thin[0], "stress": thin[1]}))
     for name, state in missing.items():
         say(f"left out: {name}, {state}")
     if not rows:
@@ -118,6 +125,10 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
     else:
         (folder / "convergence.csv").unlink(missing_ok=True)
     save_drawing(Drawing(draw_study(summary, curves, families)), folder / "figures", "study")
+    stresses = pd.concat(curves_of, ignore_index=True)
+    scores = families.merge(summary.filter(regex="^system$|^r2_"), on="system")
+    drawing = Drawing(draw_families(stresses, summary, families), {"curves": stresses, "scores": scores})
+    save_drawing(drawing, folder / "figures", "families")
     target = folder / "report" / "index.html"
     write_study_report(
         target,

@@ -15,8 +15,8 @@ from microslip.core.turning_points import Smoothing
 from microslip.data.run import Run, open_run
 from microslip.pipeline import step_states
 from microslip.study.summary import slip_sizes, summarise_series
-from microslip.views.comparison import MOST_RUNS, Compared, write_comparison
-from microslip.views.parts import Parts, read_parts
+from microslip.views.report.comparison import MOST_RUNS, Compared, write_comparison
+from microslip.views.report.parts import Parts, read_parts
 
 
 def compare_runs(folders: Sequence[Path], target: Path, say: Callable[[str], None]) -> None:

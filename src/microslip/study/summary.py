@@ -192,10 +192,15 @@ def _lengths(run: Run) -> dict[str, float]:
 
 
 def _scores(run: Run) -> dict[str, float]:
-    """R² of the network on the test set of each split rule; none without a network."""
+    """R² of the network on the test set of each split rule, with its interval; none without a network."""
     if not (run.folder / "model" / "metrics.json").exists():
         return {}
-    return {f"r2_test_{rule}": float(methods["network"]["test"]["r2"]) for rule, methods in run.metrics.items()}
+    return {
+        f"r2_test_{rule}{end}": float(methods["network"]["test"][f"r2{end}"])
+        for rule, methods in run.metrics.items()
+        for end in ("", "_low", "_high")
+        if f"r2{end}" in methods["network"]["test"]
+    }
 
 
 def convergence(summary: pd.DataFrame) -> pd.DataFrame:

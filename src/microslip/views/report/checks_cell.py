@@ -1,0 +1,245 @@
+"""Checks of the cell and its loading: slow, stiff, finely resolved, in balance, steady, whole."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from microslip.dem.config import STABLE_FRACTION
+from microslip.views.captions import setting
+from microslip.views.report.checks import Check, Verdict, below, judge, share
+from microslip.views.report.parts import Parts
+from microslip.views.wording import show
+
+# Quasi-static flow: GDR MiDi, Eur. Phys. J. E 14 (2004) 341.
+LARGEST_INERTIAL_NUMBER = 1e-3
+# Twice the neighbourhood of D²min [d̄].
+SMALLEST_CELL = 4.0
+# Grains overlap by some d̄/κ: a hundredth of a diameter.
+SMALLEST_STIFFNESS = 100.0
+# Of p: the servo holds the mean much closer.
+NORMAL_STRESS_OFF = 0.02
+# Between the two walls, of the mean stress.
+WALLS_DIFFER = 0.02
+# Between the two halves of the steady state: of the mean stress, and of the solid fraction.
+STRESS_DRIFTS = 0.1
+SOLID_FRACTION_DRIFTS = 0.01
+
+GROUP = "Cell and loading"
+
+
+def check_cell(parts: Parts) -> list[Check]:
+    """What the trajectory says of itself; nothing where there is none."""
+    if not parts.attributes and parts.series is None:
+        return []
+    checks: list[Check | None] = [_size(parts), _inertial_number(parts), _stiffness(parts)]
+    if not parts.imported:
+        checks += [_timestep(parts), _strain_reached(parts)]
+    checks += [_normal_stress(parts), _walls_agree(parts), _steady_stress(parts), _steady_solid_fraction(parts)]
+    checks += [_finite(parts), _leaks(parts)]
+    return [check for check in checks if check is not None]
+
+
+def _size(parts: Parts) -> Check | None:
+    box = parts.attributes.get("box")
+    if not box:
+        return None
+    shortest = float(min(box))
+    return Check(
+        GROUP,
+        "Size of the cell",
+        judge(shortest >= SMALLEST_CELL),
+        f"shortest edge {show(shortest)} d̄",
+        f"at least {show(SMALLEST_CELL)} d̄",
+        "Neighbours within two diameters must not meet themselves. A cell of a few grains, or of less than one, tells "
+        "that d̄ is another.",
+        "Give d̄ in the files' lengths (source.length), and import again."
+        if parts.imported
+        else "Raise cell.length, cell.depth or cell.height.",
+    )
+
+
+def _inertial_number(parts: Parts) -> Check:
+    number = parts.attributes.get("inertial_number")
+    return Check(
+        GROUP,
+        "Quasi-static shear",
+        judge(below(number, LARGEST_INERTIAL_NUMBER)),
+        f"I = {show(number)}" if number is not None else "I is not known",
+        f"I ≤ {show(LARGEST_INERTIAL_NUMBER)}",
+        "Below it the stress no longer depends on how fast the cell is sheared, and stages are those of the packing, "
+        "not of inertia.",
+        "Set source.density and source.shear_rate, and import again."
+        if number is None
+        else "Shear more slowly (loading.shear_rate), or say that the flow is inertial.",
+    )
+
+
+def _stiffness(parts: Parts) -> Check:
+    number = parts.attributes.get("stiffness_number")
+    return Check(
+        GROUP,
+        "Stiffness of the grains",
+        judge(None if number is None else number >= SMALLEST_STIFFNESS),
+        f"κ = {show(number)}" if number is not None else "κ is not known",
+        f"κ ≥ {show(SMALLEST_STIFFNESS)}",
+        "Contacts overlap by about d̄/κ. Softer grains merge their contacts; the rigid limit begins near 10⁴, and the "
+        "paper's grains have 364 at 10 MPa.",
+        "Set source.youngs_modulus, source.poisson_ratio and source.pressure, where the grains have them."
+        if number is None
+        else "Lower loading.pressure or raise grains.youngs_modulus.",
+    )
+
+
+def _timestep(parts: Parts) -> Check:
+    fraction = parts.attributes.get("timestep_over_rayleigh_time")
+    return Check(
+        GROUP,
+        "Time step",
+        judge(below(fraction, STABLE_FRACTION)),
+        f"Δt / T_R = {show(fraction)}",
+        f"Δt / T_R ≤ {show(STABLE_FRACTION)}",
+        "Beyond it a packing without friction gains energy from the integration itself.",
+        "Lower loading.rayleigh_fraction.",
+    )
+
+
+def _strain_reached(parts: Parts) -> Check | None:
+    wanted, step = setting(parts.config, "loading.strain"), setting(parts.config, "recording.strain_step")
+    if wanted is None or parts.series is None:
+        return None
+    reached = float(parts.series["strain"][-1])
+    return Check(
+        GROUP,
+        "Strain reached",
+        judge(reached >= wanted - 2 * (step or 0.0) - 1e-9),
+        f"γ = {show(reached)}",
+        f"γ = {show(wanted)} was asked for",
+        "A run that stopped early has fewer stages than its settings say.",
+        f"microslip simulate {parts.run.folder}",
+    )
+
+
+def _steady(parts: Parts, name: str) -> tuple[float, float] | None:
+    """Means of the first and the second half of the steady state; None where the series is not known."""
+    if parts.series is None or name not in parts.series:
+        return None
+    warm_up = setting(parts.config, "stages.warm_up") or setting(parts.config, "loading.warm_up") or 0.0
+    strain, values = parts.series["strain"], parts.series[name]
+    after = values[(strain >= strain[0] + warm_up) & np.isfinite(values)]
+    if len(after) < 2:
+        return None
+    middle = len(after) // 2
+    return float(after[:middle].mean()), float(after[middle:].mean())
+
+
+def _normal_stress(parts: Parts) -> Check | None:
+    halves = _steady(parts, "normal_stress")
+    if halves is None:
+        said = "not in the files" if parts.imported else "not recorded"
+        if parts.series is None or (not parts.imported and "normal_stress" not in parts.series):
+            return None
+    else:
+        said = f"{show(float(np.mean(halves)), 5)} p"
+    verdict: Verdict = judge(None if halves is None else abs(float(np.mean(halves)) - 1) <= NORMAL_STRESS_OFF)
+    if parts.stress_unit != "p":
+        verdict, said = "open", "no pressure is known, stresses are in the files' unit"
+    return Check(
+        GROUP,
+        "Normal stress",
+        verdict,
+        said,
+        f"1 p within {share(NORMAL_STRESS_OFF)}",
+        "Every stress is given in p. Where the mean normal stress is another one, so is the scale of all fluctuations.",
+        "Give the mean normal stress as source.pressure, and import again: nothing else changes."
+        if parts.imported
+        else "Look at normal_stress in the series: the servo has not held its load.",
+    )
+
+
+def _walls_agree(parts: Parts) -> Check | None:
+    bottom, top = _steady(parts, "stress_bottom"), _steady(parts, "stress_top")
+    if bottom is None or top is None:
+        return None
+    means = float(np.mean(bottom)), float(np.mean(top))
+    apart = abs(means[0] - means[1]) / max(abs(sum(means)) / 2, 1e-12)
+    return Check(
+        GROUP,
+        "Balance of the walls",
+        judge(apart <= WALLS_DIFFER),
+        f"{show(means[0])} p below, {show(means[1])} p above",
+        f"apart by at most {share(WALLS_DIFFER)}",
+        "In slow shear both walls carry the same mean shear stress. A difference is momentum that does not arrive.",
+        "Shear more slowly, or longer.",
+    )
+
+
+def _steady_stress(parts: Parts) -> Check | None:
+    halves = _steady(parts, "stress")
+    if halves is None:
+        return None
+    drift = abs(halves[1] - halves[0]) / max(abs(halves[0] + halves[1]) / 2, 1e-12)
+    return Check(
+        GROUP,
+        "Steady stress",
+        judge(drift <= STRESS_DRIFTS),
+        f"⟨s⟩ = {show(halves[0])}, then {show(halves[1])} {parts.stress_unit}",
+        f"halves apart by at most {share(STRESS_DRIFTS)}",
+        "Stages of a packing that still evolves are not samples of one state.",
+        "Raise the warm-up, or shear longer.",
+    )
+
+
+def _steady_solid_fraction(parts: Parts) -> Check | None:
+    halves = _steady(parts, "solid_fraction")
+    if halves is None:
+        return None
+    drift = abs(halves[1] - halves[0]) / halves[0]
+    return Check(
+        GROUP,
+        "Steady solid fraction",
+        judge(drift <= SOLID_FRACTION_DRIFTS),
+        f"{show(halves[0], 4)}, then {show(halves[1], 4)}",
+        f"halves apart by at most {share(SOLID_FRACTION_DRIFTS)}",
+        "A packing that still dilates has not reached its critical state, and its stresses drift with it.",
+        "Raise loading.warm_up, or shear longer.",
+    )
+
+
+def _finite(parts: Parts) -> Check | None:
+    if parts.last_frame is None:
+        return None
+    missing = float((~np.isfinite(parts.last_frame)).any(axis=-1).mean())
+    unknown = 0
+    if parts.series is not None and not parts.imported:
+        names = [name for name in ("strain", "stress") if name in parts.series]
+        unknown = sum(int((~np.isfinite(parts.series[name])).sum()) for name in names)
+    # grains of other programs may come and go: a scanner finds 98 of a hundred
+    allowed = 0.05 if parts.imported else 0.0
+    said = f"{share(missing)} missing in the last frame"
+    return Check(
+        GROUP,
+        "Missing grains",
+        judge(missing <= allowed and unknown == 0),
+        f"{said}, {unknown} samples of the stress are NaN" if unknown else said,
+        f"at most {share(allowed)}" if allowed else "none",
+        "A grain without a position has no motion, and its neighbours have one neighbour less.",
+        "Look for frames that were cut off, or grains that left the cell; import or simulate again.",
+    )
+
+
+def _leaks(parts: Parts) -> Check | None:
+    if parts.last_frame is None or parts.kind is None or not ((parts.kind == 1).any() and (parts.kind == 2).any()):
+        return None
+    height = parts.last_frame[:, 2]
+    low, high = np.nanmin(height[parts.kind == 1]), np.nanmax(height[parts.kind == 2])
+    bulk = height[parts.kind == 0]
+    outside = int(((bulk < low) | (bulk > high)).sum())
+    return Check(
+        GROUP,
+        "Leaks through the walls",
+        judge(outside == 0),
+        f"{show(outside)} bulk grains beyond them in the last frame" if outside else "no bulk grain beyond them",
+        "none",
+        "A grain that has left carries no stress, and the cell is no longer the one that was prepared.",
+        "Lower cell.wall_spacing or loading.rayleigh_fraction, and simulate again.",
+    )

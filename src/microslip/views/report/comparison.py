@@ -1,0 +1,295 @@
+"""Runs side by side: settings that differ, numbers with their differences, checks, figures, time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from microslip.views.captions import TITLES
+from microslip.views.learning import RULES, score
+from microslip.views.report import repeat, results, summary
+from microslip.views.report.checks import Check, check_run
+from microslip.views.report.checks_record import COMPARED as PACKAGES
+from microslip.views.report.comparison_figure import draw_comparison
+from microslip.views.report.illustrations import NARROW, illustrations
+from microslip.views.report.page import embedded, embedded_figure, write_page
+from microslip.views.report.parameters import differences
+from microslip.views.report.parts import Parts
+from microslip.views.wording import between, show, with_error
+
+MOST_RUNS = 4
+
+# A normal interval of 90 and of 95 % is this many standard errors to either side.
+NORMAL_90 = 1.645
+NORMAL_95 = 1.96
+
+# More than this many combined standard errors apart is said in bold.
+FAR = 2.0
+
+# Quantities of the steady state [unit], with errors from blocks of strain.
+_STEADY = {
+    "stress": ("mean stress ⟨s⟩", "p"),
+    "stress_deviation": ("deviation of s", "p"),
+    "normal_stress": ("normal stress", "p"),
+    "solid_fraction": ("solid fraction", "1"),
+    "stages_per_strain_1e-4": ("stages per strain, threshold 10⁻⁴", "1"),
+    "stages_per_strain_1e-3": ("stages per strain, threshold 10⁻³", "1"),
+    "mean_slip_1e-4": ("mean slip, threshold 10⁻⁴", "p"),
+    "slip_99_1e-4": ("99th percentile of slips, threshold 10⁻⁴", "p"),
+}
+_FOLLOWED = (
+    "xi",
+    "eta",
+    "fractal_dimension",
+    "moran_i",
+    "efficiency",
+    "abs_delta_sigma1_ratio",
+    "abs_delta_energy_ratio",
+)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run as it is compared: its parts, its steady state by column of a study's summary, and sizes of its slips."""
+
+    parts: Parts
+    steady: dict[str, Any]
+    slips: pd.DataFrame | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value with its standard error, NaN where that is not known, and the text that shows it."""
+
+    value: float
+    error: float
+    text: str
+
+
+def write_comparison(runs: Sequence[Compared], target: Path) -> None:
+    """Write the page of two to four runs, side by side, with a figure of all of them, also beside it as PDF."""
+    letters = "ABCD"[: len(runs)]
+    parts = [run.parts for run in runs]
+    checks = [check_run(each) for each in parts]
+    differing, same = differences([each.config for each in parts])
+    figure = draw_comparison(runs, [f"{letter}  {each.name}" for letter, each in zip(letters, parts, strict=True)])
+    numbers = compare(runs)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(target.with_suffix(".pdf"), metadata={"CreationDate": None})
+    content = {
+        "letters": letters,
+        "title": " and ".join([", ".join(each.name for each in parts[:-1]), parts[-1].name]),
+        "runs": [_header(each, found) for each, found in zip(parts, checks, strict=True)],
+        "remarks": _remarks(letters, parts),
+        "differing": differing,
+        "same": same,
+        "numbers": numbers,
+        "numbers_file": repeat.download(_numbers_table(letters, numbers).to_csv(index=False), "text/csv"),
+        "checks": _checks(checks),
+        "overlay": embedded_figure(figure),
+        "overlay_pdf": target.with_suffix(".pdf").name,
+        "figures": _figures(parts),
+        "timings": _timings(parts),
+        "versions": _versions(parts),
+        "command": "microslip report " + " ".join(str(each.run.folder) for each in parts),
+        "show": show,
+    }
+    write_page("comparison.html.jinja", content, target)
+
+
+def _header(parts: Parts, checks: list[Check]) -> dict[str, Any]:
+    counted = {verdict: sum(check.verdict == verdict for check in checks) for verdict in ("passed", "failed", "open")}
+    return {"name": parts.name, "folder": str(parts.run.folder), "lead": summary.lead(parts), **counted}
+
+
+def _remarks(letters: str, parts: Sequence[Parts]) -> list[tuple[str, str]]:
+    """What cannot be read, is missing, out of date, or in another unit in one of the runs."""
+    found = []
+    for letter, each in zip(letters, parts, strict=True):
+        found += [(letter, text) for text in dict.fromkeys(each.problems.values())]
+        late = [state.verb for state in (each.states or {}).values() if state.state == "out of date"]
+        undone = [state.verb for state in (each.states or {}).values() if state.state == "not done"]
+        if late:
+            found.append(
+                (letter, f"out of date, made with other settings or inputs than those shown: {', '.join(late)}.")
+            )
+        if undone:
+            found.append((letter, f"not done: {', '.join(undone)}. microslip run {each.run.folder} does them."))
+        if each.stress_unit != "p":
+            text = (
+                "no pressure is known, stresses are in the unit of the files: do not compare them with another run's."
+            )
+            found.append((letter, text))
+    return found
+
+
+def compare(runs: Sequence[Compared]) -> list[dict[str, Any]]:
+    """Numbers of every run, and by how much each differs from the first, in combined standard errors where known."""
+    rows = []
+    in_p = [run.parts.stress_unit == "p" for run in runs]
+    for name, unit, values in _quantities(runs):
+        if all(value is None for value in values):
+            continue
+        first = values[0]
+        # stresses of a run without a pressure are in another unit, thresholds too
+        comparable = unit != "p" and "threshold 10" not in name
+        cells = [
+            {"text": value.text if value else "–", "value": value.value if value else float("nan")}
+            | (_apart(first, value) if number and (comparable or (in_p[0] and in_p[number])) else _NOT_APART)
+            for number, value in enumerate(values)
+        ]
+        rows.append({"name": name, "unit": unit, "cells": cells})
+    return rows
+
+
+_NOT_APART = {"difference": "", "sigmas": "", "far": False}
+
+
+def _apart(first: Measured | None, other: Measured | None) -> dict[str, Any]:
+    if first is None or other is None:
+        return dict(_NOT_APART)
+    difference = other.value - first.value
+    if difference == 0:
+        return {"difference": "equal", "sigmas": "", "far": False}
+    error = float(np.hypot(first.error, other.error))
+    text = "+" + show(difference) if difference > 0 else show(difference)
+    if not np.isfinite(error) or error <= 0:
+        return {"difference": text, "sigmas": "", "far": False}
+    return {
+        "difference": text,
+        "sigmas": f"{difference / error:+.1f} σ".replace("-", "−"),
+        "far": abs(difference / error) > FAR,
+    }
+
+
+def _quantities(runs: Sequence[Compared]) -> list[tuple[str, str, list[Measured | None]]]:
+    parts = [run.parts for run in runs]
+    rows: list[tuple[str, str, list[Measured | None]]] = []
+
+    def add(name: str, unit: str, values: list[Measured | None]) -> None:
+        rows.append((name, unit, values))
+
+    add("grains, walls included", "1", [_plain(None if one.kind is None else len(one.kind)) for one in parts])
+    add("inertial number I", "1", [_plain(one.attributes.get("inertial_number")) for one in parts])
+    add("stiffness number κ", "1", [_plain(one.attributes.get("stiffness_number")) for one in parts])
+    add(
+        "stages, at the run's own threshold",
+        "1",
+        [_plain(None if one.stages is None else len(one.stages)) for one in parts],
+    )
+    for key, (name, unit) in _STEADY.items():
+        add(name, unit, [_steady(run.steady, key) for run in runs])
+    for kind in ("stick", "slip", "window"):
+        lengths = [results.length_of(one, kind) for one in parts]
+        add(f"ξ of the mean C(r), {kind}", "d̄", [_interval(length, NORMAL_95) for length in lengths])
+    for quantity in _FOLLOWED:
+        name, unit = results.QUANTITIES[quantity]
+        for kind in ("stick", "slip", "window"):
+            add(f"{name}, {kind}", unit, [_followed(one, quantity, kind) for one in parts])
+    for rule in reversed(RULES):
+        add(f"R², test set, {rule} split", "1", [_score(one, rule, "r2") for one in parts])
+    add("sign right, test set, blocked split", "1", [_score(one, "blocked", "sign_accuracy") for one in parts])
+    add("R², mean D²min alone, blocked split", "1", [_score(one, "blocked", "r2", "mean_d2min") for one in parts])
+    add("ξ_Attr/ξ_D, median of stages", "1", [_ratio(one) for one in parts])
+    return rows
+
+
+def _plain(value: Any) -> Measured | None:
+    return None if value is None else Measured(float(value), float("nan"), show(value))
+
+
+def _steady(row: dict[str, Any], key: str) -> Measured | None:
+    value, error = row.get(key, float("nan")), row.get(f"{key}_error", float("nan"))
+    if not np.isfinite(value):
+        return None
+    return Measured(value, error, with_error(value, error) if np.isfinite(error) else show(float(value)))
+
+
+def _interval(values: tuple[float, float, float] | None, deviations: float) -> Measured | None:
+    if values is None or not np.isfinite(values[0]):
+        return None
+    return Measured(values[0], (values[2] - values[1]) / (2 * deviations), between(*values))
+
+
+def _followed(parts: Parts, quantity: str, kind: str) -> Measured | None:
+    table = parts.tables.get("statistics/evolution")
+    if table is None:
+        return None
+    rows = table[(table["by"] == "kind") & (table["kind"] == kind) & (table["quantity"] == quantity)]
+    if rows.empty:
+        return None
+    return _interval(tuple(float(rows[f"value{end}"].iloc[0]) for end in ("", "_low", "_high")), NORMAL_95)  # type: ignore[arg-type]
+
+
+def _score(parts: Parts, rule: str, name: str, model: str = "network") -> Measured | None:
+    values = tuple(score(parts.metrics, rule, model, "test", f"{name}{end}") for end in ("", "_low", "_high"))
+    return _interval(values, NORMAL_90)  # type: ignore[arg-type]
+
+
+def _ratio(parts: Parts) -> Measured | None:
+    table = parts.tables.get("interpretation/claim")
+    if table is None:
+        return None
+    rows = table[(table["network"] == "trained") & (table["field"] == "signed")]
+    if rows.empty:
+        return None
+    return _interval(tuple(float(rows[name].iloc[0]) for name in ("ratio", "low", "high")), NORMAL_90)  # type: ignore[arg-type]
+
+
+def _numbers_table(letters: str, numbers: list[dict[str, Any]]) -> pd.DataFrame:
+    """The numbers as a table for other programs."""
+    return pd.DataFrame(
+        [
+            {"quantity": row["name"], "unit": row["unit"]}
+            | {letter: cell["value"] for letter, cell in zip(letters, row["cells"], strict=True)}
+            | {f"{letter}_said": cell["text"] for letter, cell in zip(letters, row["cells"], strict=True)}
+            for row in numbers
+        ]
+    )
+
+
+def _checks(checks: list[list[Check]]) -> list[dict[str, Any]]:
+    """One row per check that any run has, with that of each run or None."""
+    by_name = [{(check.group, check.name): check for check in each} for each in checks]
+    keys = list(dict.fromkeys(key for each in by_name for key in each))
+    order = list(dict.fromkeys(check.group for each in checks for check in each))
+    keys.sort(key=lambda key: order.index(key[0]))
+    return [
+        {"group": group, "name": name, "checks": [each.get((group, name)) for each in by_name]} for group, name in keys
+    ]
+
+
+def _figures(parts: Sequence[Parts]) -> list[dict[str, Any]]:
+    """Figures that at least one run has, with the picture of each or None."""
+    by_name = [{figure.name: figure for figure in illustrations(each)[0]} for each in parts]
+    rows = []
+    for name, title in TITLES.items():
+        found = [each.get(name) for each in by_name]
+        if any(found):
+            pictures = [embedded(figure.picture) if figure else None for figure in found]
+            text = next(figure.alternative for figure in found if figure)
+            rows.append({"name": name, "title": title, "pictures": pictures, "text": text, "narrow": name in NARROW})
+    return rows
+
+
+def _timings(parts: Sequence[Parts]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Verb, and time and state in each run."""
+    rows = [{row["verb"]: row for row in repeat.timings(each)} for each in parts]
+    verbs = list(dict.fromkeys(verb for each in rows for verb in each))
+    nothing = {"seconds": None, "state": "not done"}
+    return [
+        (verb, [(repeat.duration(row["seconds"]), row["state"]) for row in (each.get(verb, nothing) for each in rows)])
+        for verb in verbs
+    ]
+
+
+def _versions(parts: Sequence[Parts]) -> list[tuple[str, list[str]]]:
+    """Packages whose version differs between the runs."""
+    found = [repeat.versions(each) for each in parts]
+    rows = [(name, [each.get(name, "–") for each in found]) for name in PACKAGES]
+    return [(name, each) for name, each in rows if len(set(each)) > 1]

@@ -1,0 +1,108 @@
+"""Figures of a run as a page shows them: embedded, with the words to them, and links to their files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from microslip.core.errors import MicroslipError
+from microslip.data.files import read_json
+from microslip.views.captions import ALTERNATIVES, NOT_MADE, TITLES, About, caption
+from microslip.views.report.attachments import LARGEST
+from microslip.views.report.page import embedded
+from microslip.views.report.parts import Parts
+
+# The step without which all panels of a figure are empty, and what it leaves; the others show something of any run.
+NEEDS = {
+    "d2min_snapshots": ("fields", "fields.zarr"),
+    "correlation": ("statistics", "statistics/correlation.csv"),
+    "training": ("train", "model/history.csv"),
+    "scores": ("train", "model/metrics.json"),
+    "reliability": ("train", "model/predictions.csv"),
+    "ablations": ("ablate", "ablations/summary.csv"),
+    "attributions": ("explain", "attributions.zarr"),
+    "completeness": ("explain", "attributions.zarr"),
+    "lengths": ("explain", "interpretation/claim.csv"),
+    "nulls": ("explain", "interpretation/layers.csv"),
+    "coarse_graining": ("voxels", "voxels.zarr"),
+    "network": ("train", "model/checkpoint.pt"),
+    "volumes": ("explain", "attributions.zarr"),
+    "clusters": ("statistics", "statistics/clusters.zarr"),
+    "mechanisms": ("statistics", "statistics/evolution.csv"),
+}
+
+# Half as wide as the page: one panel.
+NARROW = ("scores", "completeness")
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """A figure that shows something: its picture and the words to it, as they were when it was drawn."""
+
+    name: str
+    title: str
+    caption: str
+    alternative: str
+    picture: Path
+
+
+def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str]]]:
+    """Figures that show something, in order, and titles of those that do not, with the command that makes them."""
+    folder = parts.run.folder
+    told = _words(folder / "figures" / "captions.json")
+    walls = parts.kind is None or bool((parts.kind != 0).any())
+    stress = parts.series is None or "stress" not in parts.series or bool(np.isfinite(parts.series["stress"]).any())
+    about = About(walls=walls, stress=stress, pressure_known=parts.stress_unit == "p")
+    shown: list[Illustration] = []
+    lacking: list[tuple[str, str]] = []
+    for name, title in TITLES.items():
+        verb, result = NEEDS.get(name, ("figures", ""))
+        words = told.get(name, {})
+        said = words.get("caption") or caption(name, parts.config, about)
+        path = folder / "figures" / f"{name}.png"
+        if not (folder / result).exists():
+            lacking.append((title, f"microslip {verb} {folder}"))
+        elif not path.is_file():
+            lacking.append((title, f"microslip figures {folder}"))
+        elif said == NOT_MADE:
+            lacking.append((title, f"microslip run {folder}"))
+        else:
+            alternative = words.get("alternative") or ALTERNATIVES.get(name, title)
+            shown.append(Illustration(name, words.get("title") or title, said, alternative, path))
+    return shown, lacking
+
+
+def _words(path: Path) -> dict[str, dict[str, str]]:
+    """Words to the figures as they were drawn; none where the figures are older than that, or the file is damaged."""
+    try:
+        return dict(read_json(path))
+    except (MicroslipError, ValueError, TypeError):
+        return {}
+
+
+def figure_rows(shown: list[Illustration]) -> list[dict[str, Any]]:
+    """Figures for a page: embedded, numbered, with the addresses of their files beside the page."""
+    rows = []
+    for number, figure in enumerate(shown, start=1):
+        folder = figure.picture.parent
+        tables = [path for path in sorted(folder.glob(f"{figure.name}-*.csv")) if path.stat().st_size <= LARGEST]
+        rows.append(
+            {
+                "name": figure.name,
+                "number": number,
+                "title": figure.title,
+                "source": embedded(figure.picture),
+                "caption": figure.caption,
+                "alternative": figure.alternative,
+                "narrow": figure.name in NARROW,
+                "pdf": f"figures/{figure.name}.pdf" if (folder / f"{figure.name}.pdf").is_file() else "",
+                "tables": [
+                    (table.stem.removeprefix(f"{figure.name}-").replace("_", " "), f"figures/{table.name}")
+                    for table in tables
+                ],
+            }
+        )
+    return rows

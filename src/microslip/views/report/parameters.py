@@ -1,0 +1,112 @@
+"""Parameters of a run: its settings with their meanings, the numbers that follow from them, and how two runs differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from microslip.data.source import Source
+from microslip.dem.config import ShearCell
+from microslip.events.config import Stages
+from microslip.fields.config import Nonaffine
+from microslip.grids.config import Split, Voxels
+from microslip.learn.config import Ablation, Attribution, Network, Search, Training
+from microslip.statistics.config import ActiveClusters, Bootstrap, Correlation, Distributions
+from microslip.views.wording import show
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "source": Source,
+    "stages": Stages,
+    "nonaffine": Nonaffine,
+    "voxels": Voxels,
+    "split": Split,
+    "network": Network,
+    "training": Training,
+    "ablation": Ablation,
+    "search": Search,
+    "attribution": Attribution,
+    "correlation": Correlation,
+    "clusters": ActiveClusters,
+    "distributions": Distributions,
+    "bootstrap": Bootstrap,
+}
+
+# Where the run was made, not what it is.
+_NOT_COMPARED = ("launch", "batches", "parallel")
+
+
+def sections(config: dict[str, Any]) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """Sections of the configuration that say something: name, and rows of key, value and meaning."""
+    whole = {key: value for key, value in config.items() if not isinstance(value, dict)}
+    parts = [("run", whole)] if whole else []
+    parts += [(name, section) for name, section in config.items() if isinstance(section, dict) and section]
+    return [
+        (name, [(key, show(value, 6), meaning(name, key)) for key, value in section.items()]) for name, section in parts
+    ]
+
+
+def meaning(section: str, key: str) -> str:
+    """What a setting is, as its model says; empty where that says nothing."""
+    if section == "run":
+        model: Any = ShearCell
+    else:
+        field = ShearCell.model_fields.get(section)
+        model = field.annotation if field is not None else _SECTIONS.get(section)
+    fields = getattr(model, "model_fields", {})
+    return (fields[key].description or "") if key in fields else ""
+
+
+def numbers(attributes: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Symbol, meaning and value of the numbers that state how slow, stiff and finely resolved the run is."""
+    rows = [
+        ("I", "inertial number γ̇ d̄ √(ρ/p); quasi-static below about 10⁻³", "inertial_number"),
+        ("κ", "stiffness number (E / ((1 − ν²) p))^(2/3); rigid above about 10⁴", "stiffness_number"),
+        ("Δt", "time step [s]", "timestep"),
+        ("Δt / T_R", "over the Rayleigh time of the smallest grain", "timestep_over_rayleigh_time"),
+    ]
+    found = [(name, said, show(attributes[key])) for name, said, key in rows if key in attributes]
+    preparation = attributes.get("preparation")
+    if isinstance(preparation, dict):
+        prepared = [
+            ("μ, prepared", "friction while compacting", "friction"),
+            ("H₀", "height after compaction [d̄]", "height"),
+            ("φ, prepared", "solid fraction after compaction", "solid_fraction"),
+            ("F, at rest", "largest net force on a grain before shear [p d̄²]", "largest_net_force"),
+            ("E, at rest", "mean kinetic energy of a grain before shear [p d̄³]", "mean_kinetic_energy"),
+        ]
+        found += [(name, said, show(preparation[key])) for name, said, key in prepared if key in preparation]
+    return found
+
+
+def flat(config: dict[str, Any]) -> dict[str, Any]:
+    """Settings by their dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{key}": inner for key, inner in value.items()}
+        else:
+            found[name] = value
+    return found
+
+
+def differences(
+    configs: list[dict[str, Any]],
+) -> tuple[list[tuple[str, list[str], str]], list[tuple[str, str, str]]]:
+    """Settings of several runs: those that differ, as key, values and meaning, and those that are the same.
+
+    Where a run has no such setting its value is a dash.
+    """
+    every = [flat(config) for config in configs]
+    differing, same = [], []
+    for key in dict.fromkeys(key for one in every for key in one):
+        section, _, name = key.rpartition(".")
+        if section.partition(".")[0] in _NOT_COMPARED:
+            continue
+        values = [one.get(key) for one in every]
+        said = meaning(section or "run", name)
+        if all(value == values[0] for value in values):
+            same.append((key, show(values[0], 6), said))
+        else:
+            differing.append((key, [show(value, 6) for value in values], said))
+    return differing, same

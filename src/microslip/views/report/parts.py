@@ -1,0 +1,153 @@
+"""What a run folder holds for a report, each part read on its own: one that is missing or damaged leaves the others."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from microslip.core.errors import MicroslipError
+from microslip.data.files import read_table
+from microslip.data.run import Run
+from microslip.data.step_state import StepState
+from microslip.data.store import open_dataset
+
+# Columns without which a table cannot be shown.
+TABLES = {
+    "statistics/correlation_length": ["kind", "by"],
+    "statistics/correlation_sensitivity": ["kind", "by", "xi"],
+    "statistics/correlation": ["kind", "by", "r", "correlation", "standard_error"],
+    "statistics/evolution": ["kind", "by", "quantity", "value", "value_low", "value_high"],
+    "statistics/claims": ["section", "quantity", "kind", "claim", "verdict"],
+    "statistics/contrasts": ["section", "quantity", "claim", "verdict"],
+    "statistics/power_law": ["kind", "by", "x_min_rule"],
+    "statistics/stages": ["stage", "d2min_all"],
+    "interpretation/claim": ["network", "field", "n", "n_stages", "ratio", "low", "high"],
+    "interpretation/layers": ["n_layers", "spearman"],
+    "interpretation/deletion": ["mode", "order", "fraction", "median"],
+    "ablations/summary": ["family", "value", "rule", "r2", "r2_low", "r2_high"],
+}
+
+# Of the samples of the stress.
+SERIES = ("strain", "stress", "stress_bottom", "stress_top", "normal_stress", "solid_fraction")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts of a run, None or empty where the run has not made them; `problems` says which are damaged, and how.
+
+    `series` holds arrays by name, shape (sample,); `last_frame` the positions at the end, shape (grain, axis) [d̄];
+    `states` what the pipeline knows of the steps, None where it was not asked.
+    """
+
+    run: Run
+    config: dict[str, Any]
+    config_text: str
+    attributes: dict[str, Any]
+    steps: dict[str, dict[str, Any]]
+    states: Mapping[str, StepState] | None
+    series: dict[str, np.ndarray] | None
+    kind: np.ndarray | None
+    last_frame: np.ndarray | None
+    stages: pd.DataFrame | None
+    fields_attributes: dict[str, Any]
+    below_floor: np.ndarray | None
+    metrics: dict[str, Any]
+    completeness: np.ndarray | None
+    tables: dict[str, pd.DataFrame]
+    problems: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The run's own name."""
+        return self.run.folder.resolve().name
+
+    @property
+    def imported(self) -> bool:
+        """Whether another program made the grains move."""
+        return bool(self.attributes.get("imported")) or "source" in self.config
+
+    @property
+    def stress_unit(self) -> str:
+        """What stresses are in: p, or the files' own unit where no pressure is known."""
+        return "unit of the files" if self.imported and self.attributes.get("pressure") == 1.0 else "p"
+
+
+def read_parts(run: Run, states: Mapping[str, StepState] | None = None) -> Parts:
+    """Read every part of a run that a report shows."""
+    folder, problems = run.folder, dict[str, str]()
+
+    def read(part: str, path: Path, reader: Callable[[], Any], otherwise: Any = None) -> Any:
+        if not path.exists():
+            return otherwise
+        try:
+            return reader()
+        except MicroslipError as problem:
+            problems[part] = str(problem)
+        except Exception as problem:
+            # a damaged chunk raises whatever its codec raises
+            problems[part] = f"{path} cannot be read ({type(problem).__name__}: {problem}): run its step again"
+        return otherwise
+
+    trajectory, fields = folder / "trajectory.zarr", folder / "fields.zarr"
+    attributes = read("trajectory", trajectory, lambda: run.attributes, {})
+    text = read("config.toml", folder / "config.toml", (folder / "config.toml").read_text, "")
+    steps = read("provenance.json", folder / "provenance.json", lambda: dict(run.provenance["steps"]), {})
+    config = read("config.toml", folder / "config.toml", lambda: tomllib.loads(text), {})
+    if not config and isinstance(attributes.get("config"), dict):
+        config = dict(attributes["config"])
+    if "source" in config and steps.get("stages", {}).get("threshold"):
+        # chosen by what the frames support, where the settings leave it open
+        config["stages"] = {**config.get("stages", {}), "threshold": steps["stages"]["threshold"]}
+    tables = {
+        name: read(f"{name}.csv", folder / f"{name}.csv", lambda name=name, columns=columns: read_table(  # type: ignore[misc]
+            folder / f"{name}.csv", columns
+        ))
+        for name, columns in TABLES.items()
+    }  # fmt: skip
+    return Parts(
+        run=run,
+        config=config,
+        config_text=text,
+        attributes=attributes,
+        steps=steps,
+        states=states,
+        series=read("series", trajectory, lambda: _series(run)),
+        kind=read("grains", trajectory, lambda: run.grains["kind"].to_numpy()),
+        last_frame=read("frames", trajectory, lambda: _last_frame(run)),
+        stages=read("stages.csv", folder / "stages.csv", lambda: run.stages),
+        fields_attributes=read("fields", fields, lambda: dict(run.fields.attrs), {}),
+        below_floor=read("fields", fields, lambda: _if_there(fields, "below_floor")),
+        metrics=read("metrics.json", folder / "model" / "metrics.json", lambda: run.metrics, {}),
+        completeness=read(
+            "attributions",
+            folder / "attributions.zarr",
+            lambda: _if_there(folder / "attributions.zarr", "completeness_error"),
+        ),
+        tables={name: table for name, table in tables.items() if table is not None},
+        problems=problems,
+    )
+
+
+def _series(run: Run) -> dict[str, np.ndarray] | None:
+    found = run.series
+    series = {name: found[name].to_numpy() for name in SERIES if name in found}
+    return series if len(series.get("strain", ())) else None
+
+
+def _last_frame(run: Run) -> np.ndarray | None:
+    frames = run.frames
+    if "position" not in frames or not frames.sizes["frame"]:
+        return None
+    last: np.ndarray = frames["position"][-1].to_numpy()
+    return last
+
+
+def _if_there(store: Path, name: str) -> np.ndarray | None:
+    found = open_dataset(store)
+    return found[name].to_numpy() if name in found else None

@@ -1,0 +1,117 @@
+"""What to know of a run before its report is read: what is damaged, out of date, imported, or lost."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from microslip.views.captions import setting
+from microslip.views.report.checks_stages import lost_stages
+from microslip.views.report.parts import Parts
+from microslip.views.report.repeat import warnings
+from microslip.views.report.summary import PAPER
+from microslip.views.wording import count, show
+
+
+def remarks(parts: Parts) -> list[tuple[str, str]]:
+    """Remarks as heading and text, the gravest first."""
+    found = [("Cannot be read", text) for text in dict.fromkeys(parts.problems.values())]
+    found += _late(parts)
+    if parts.imported:
+        found += _imported(parts)
+    found += [("A step warned", warning) for warning in warnings(parts)]
+    found += _lost(parts)
+    if parts.metrics:
+        found.append(
+            (
+                "The random split leaks",
+                "Stages that follow each other share most of their packing, and the random split puts neighbours into"
+                " training and test. The blocked split keeps them apart, with stages left out between the blocks; where"
+                " the two differ, believe the blocked one.",
+            )
+        )
+    number = parts.attributes.get("inertial_number")
+    if not parts.imported and number is not None:
+        ratio = show(number / float(PAPER["inertial_number"]), 2)
+        found.append(
+            (
+                "Scaled against the paper",
+                f"The paper shears at I = {show(PAPER['inertial_number'])}; this run has {ratio} times that. Split rule"
+                " and seed of the paper's scores are not given.",
+            )
+        )
+    if parts.metrics and setting(parts.config, "network.batch_normalisation"):
+        found.append(
+            (
+                "Batch normalisation",
+                "After each convolution, which the paper's network has not: set network.batch_normalisation to false"
+                " for it.",
+            )
+        )
+    unit = "normal stress p" if parts.stress_unit == "p" else parts.stress_unit
+    found.append(
+        (
+            "Units",
+            f"Lengths in mean diameters d̄, stresses in the {unit}, D²min in d̄². A fluctuation is"
+            " s(start) − s(end): positive for slip, negative for stick. Brackets hold an interval.",
+        )
+    )
+    return found
+
+
+def _late(parts: Parts) -> list[tuple[str, str]]:
+    late = [state.verb for state in (parts.states or {}).values() if state.state == "out of date"]
+    if not late:
+        return []
+    return [
+        (
+            "Results out of date",
+            f"{', '.join(late)}: made with other settings or inputs than those shown here, and marked where they are"
+            f" shown; microslip run {parts.run.folder} renews them.",
+        )
+    ]
+
+
+def _imported(parts: Parts) -> list[tuple[str, str]]:
+    said = parts.attributes
+    text = (
+        f"From {', '.join(said.get('source', {}).get('files', []))}. One d̄ is {show(said.get('length'), 5)} in the"
+        f" files' lengths; strain by {said.get('strain_from', 'unknown means')}; positions are known to"
+        f" {show(said.get('position_resolution'), 2)} d̄."
+    )
+    stages = parts.stages
+    if stages is not None and "start_mismatch" in stages and len(stages):
+        off = float(np.nanmedian(stages[["start_mismatch", "end_mismatch"]].abs().to_numpy()))
+        text += (
+            f" Frames were taken where they stood: they miss the ends of the stages by a strain of {show(off, 2)} in"
+            f" the median, of stages {show(float(stages['strain_increment'].median()), 2)} long."
+        )
+    if parts.stress_unit == "p":
+        scale = ("Pressure", f"One p is {show(said.get('pressure'), 5)} in the files' stresses.")
+    else:
+        scale = (
+            "Stresses",
+            "No pressure sets the scale: p is 1, and stresses are in the unit of the files. Read p as that unit"
+            " wherever it stands.",
+        )
+    paper = (
+        "Not compared with the paper",
+        "Its values are those of frictional grains under a constant pressure, at another size and rate; they are left"
+        " out of this page.",
+    )
+    return [("Imported", text), scale, paper]
+
+
+def _lost(parts: Parts) -> list[tuple[str, str]]:
+    """Stages between frames, where the step has not said so itself."""
+    if parts.stages is None or parts.stages.empty or any("lie between frames" in text for text in warnings(parts)):
+        return []
+    gaps, covered = lost_stages(parts.stages)
+    if not gaps:
+        return []
+    return [
+        (
+            "Stages are lost",
+            f"{count(gaps, 'gap')} between stages, which cover {show(100 * covered)} % of the strain: stages that lie"
+            " between two frames, or too far from one, are left out.",
+        )
+    ]

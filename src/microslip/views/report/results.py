@@ -1,0 +1,247 @@
+"""Results of a run as rows of text for the report's tables: scores, statistics, claims, ablations, nulls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from microslip.views.captions import setting
+from microslip.views.learning import RULES, score
+from microslip.views.report.parts import Parts
+from microslip.views.wording import between, show
+
+MODELS = {
+    "network": "network",
+    "ridge_voxels": "ridge on voxels",
+    "d2min_quantiles": "quantiles of D²min",
+    "mean_d2min": "mean D²min",
+    "strain_increment": "length of the stage",
+}
+SPLITS = ("train", "validation", "test")
+
+# Name and unit of what the statistics follow.
+QUANTITIES = {
+    "xi": ("ξ of D²min, mean over stages", "d̄"),
+    "eta": ("η, exponent of the sizes of active clusters", "1"),
+    "fractal_dimension": ("D, fractal dimension of active clusters", "1"),
+    "moran_i": ("Moran's I of being active", "1"),
+    "efficiency": ("global efficiency of the graph of clusters", "1/d̄"),
+    "largest_cluster": ("grains in the largest cluster", "1"),
+    "n_clusters": ("clusters, single grains among them", "1"),
+    "d2min_all": ("D²min of all grains", "d̄²"),
+    "d2min_active": ("D²min of active grains", "d̄²"),
+    "shear_strain_active": ("local shear strain of active grains", "1"),
+    "abs_delta_sigma1_ratio": ("|Δσ₁| of active over that of all grains", "1"),
+    "abs_delta_energy_ratio": ("|ΔE| of active over that of all grains", "1"),
+    "packing_fraction_active": ("φ_local of active grains", "1"),
+    "packing_fraction_excess": ("φ_local of active less that of all grains", "1"),
+}
+
+FAMILIES = {
+    "input": "input",
+    "cell share": "share of the cell",
+    "training share": "share of the training stages",
+    "spacing": "spacing of the nodes [d₅₀]",
+    "radius": "averaging radius [d₅₀]",
+    "boosting": "boosted trees on",
+}
+INPUTS = {
+    "full": "as it is",
+    "shuffled": "nodes shuffled",
+    "phases": "phases random: amplitudes of the Fourier modes alone",
+    "pattern": "pattern alone, amplitude taken out",
+    "amplitude": "amplitude alone, pattern taken out",
+    "mask": "active or not",
+}
+NETWORKS = {
+    "trained": "trained network",
+    "untrained": "untrained network",
+    "shuffled": "trained on noise",
+    "input": "no network: the input",
+}
+
+
+def scores(metrics: dict[str, Any]) -> list[dict[str, str]]:
+    """R² and sign accuracy of every predictor on the test sets, with intervals where they are known."""
+    rows = []
+    for model, name in MODELS.items():
+        if not any(isinstance(setting(metrics, f"{rule}.{model}.test"), dict) for rule in RULES):
+            continue
+        row = {"model": name}
+        for rule in RULES:
+            row[f"r2_{rule}"] = between(
+                *(score(metrics, rule, model, "test", f"r2{end}") for end in ("", "_low", "_high"))
+            )
+        for name_of, key in (("sign", "sign_accuracy"), ("rmse", "rmse")):
+            row[name_of] = show(score(metrics, "blocked", model, "test", key))
+        rows.append(row)
+    return rows
+
+
+def every_score(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row per rule, predictor and set."""
+    return [
+        {"rule": rule, "model": MODELS[model], "split": split, **metrics[rule][model][split]}
+        for rule in RULES
+        for model in MODELS
+        for split in SPLITS
+        if isinstance(setting(metrics, f"{rule}.{model}.{split}"), dict)
+    ]
+
+
+def length_of(parts: Parts, kind: str) -> tuple[float, float, float] | None:
+    """ξ of all stages of a kind with its interval [d̄], of the fit to their mean C(r); None where there is none."""
+    table = parts.tables.get("statistics/correlation_length")
+    if table is None or "xi" not in table:
+        return None
+    rows = table[(table["kind"] == kind) & (table["by"] == "kind")]
+    if rows.empty or not np.isfinite(rows["xi"].iloc[0]):
+        return None
+    return tuple(float(rows[name].iloc[0]) for name in ("xi", "xi_low", "xi_high"))  # type: ignore[return-value]
+
+
+def by_kind(parts: Parts) -> tuple[list[str], list[dict[str, Any]]]:
+    """Kinds of stages, and per quantity its value with interval over all stages of each kind."""
+    table = parts.tables.get("statistics/evolution")
+    if table is None:
+        return [], []
+    table = table[table["by"] == "kind"]
+    kinds = [str(kind) for kind in dict.fromkeys(table["kind"])]
+    rows = []
+    for quantity, (name, unit) in QUANTITIES.items():
+        of = table[table["quantity"] == quantity].set_index("kind")
+        found = {kind: of.loc[kind] for kind in kinds if kind in of.index}
+        cells = [
+            between(found[kind]["value"], found[kind]["value_low"], found[kind]["value_high"]) if kind in found else "–"
+            for kind in kinds
+        ]
+        if any(cell != "–" for cell in cells):
+            rows.append({"name": name, "unit": unit, "cells": cells})
+    return kinds, rows
+
+
+def claims(parts: Parts) -> list[dict[str, str]]:
+    """The paper's claims about growth with the stress fluctuation and about slips against sticks, with verdicts."""
+    rows = []
+    for row in _records(parts, "statistics/claims"):
+        slope = between(*(_number(row, f"slope{end}") for end in ("", "_low", "_high")))
+        change = between(*(100 * _number(row, f"change{end}") for end in ("", "_low", "_high")))
+        rows.append(
+            {
+                "section": str(row["section"]),
+                "claim": f"{_name(row['quantity'])}: {row['claim']} with the size of {row['kind']}s",
+                "verdict": str(row["verdict"]),
+                "measured": f"{slope} a decade" if slope != "–" else "",
+                "also": f"largest against smallest bin: {change} %" if change != "–" else "",
+            }
+        )
+    for row in _records(parts, "statistics/contrasts"):
+        difference = between(*(_number(row, f"difference{end}") for end in ("", "_low", "_high")))
+        known = difference != "–"
+        rows.append(
+            {
+                "section": str(row["section"]),
+                "claim": f"{_name(row['quantity'])}: {row['claim']} than in sticks",
+                "verdict": str(row["verdict"]),
+                "measured": f"slip less stick {difference}" if known else "",
+                "also": f"{show(_number(row, 'stick'))} in sticks, {show(_number(row, 'slip'))} in slips"
+                if known
+                else "",
+            }
+        )
+    return rows
+
+
+def verdicts(rows: list[dict[str, str]]) -> str:
+    """How many claims hold, in words; empty where none was tested."""
+    counts = Counter(row["verdict"] for row in rows)
+    order = ("yes", "not contradicted", "no", "not decided", "not measured")
+    one = {"yes": "holds", "no": "does not hold"}
+    many = {"yes": "hold", "no": "do not hold"}
+    if counts["not measured"] == len(rows):
+        return "none can be measured in this run"
+    return ", ".join(
+        f"{counts[name]} {one.get(name, f'is {name}') if counts[name] == 1 else many.get(name, f'are {name}')}"
+        for name in order
+        if counts[name]
+    )
+
+
+def power_laws(parts: Parts) -> list[dict[str, str]]:
+    """η of the cluster sizes of all sticks and all slips, under each rule for x_min."""
+    rows = []
+    for row in _records(parts, "statistics/power_law"):
+        if row["by"] != "kind" or not np.isfinite(_number(row, "eta")):
+            continue
+        rows.append(
+            {
+                "kind": str(row["kind"]),
+                "rule": str(row["x_min_rule"]),
+                "eta": f"{show(_number(row, 'eta'), 4)} ± {show(_number(row, 'standard_error'), 2)}",
+                "x_min": show(_number(row, "x_min")),
+                "n": show(_number(row, "n_tail"), 9),
+                "log_log": show(_number(row, "log_log_eta")),
+                "lognormal": _preferred(row, "lognormal", "log-normal"),
+                "truncated": _preferred(row, "truncated", "cut off"),
+            }
+        )
+    return rows
+
+
+def _preferred(row: dict[str, Any], rival: str, name: str) -> str:
+    ratio, p = _number(row, f"{rival}_ratio"), _number(row, f"{rival}_p_value")
+    if not np.isfinite(ratio):
+        return "–"
+    if not p < 0.05:
+        return "neither"
+    return name if ratio < 0 else "power law"
+
+
+def ablations(parts: Parts) -> list[dict[str, str]]:
+    """R² of changed inputs, cells, training sets and grids on the test set of each split rule."""
+    table = parts.tables.get("ablations/summary")
+    if table is None:
+        return []
+    rows = []
+    for (family, value), group in table.groupby(["family", "value"], sort=False):
+        cells = {
+            str(row["rule"]): between(row["r2"], row["r2_low"], row["r2_high"]) for row in group.to_dict("records")
+        }
+        name = INPUTS.get(str(value), str(value)) if family == "input" else str(value).replace("_", " ")
+        rows.append(
+            {"family": FAMILIES.get(str(family), str(family)), "value": name}
+            | {rule: cells.get(rule, "–") for rule in RULES}
+        )
+    return rows
+
+
+def nulls(parts: Parts) -> list[dict[str, str]]:
+    """ξ_Attr/ξ_D of the trained network and of its nulls."""
+    return [
+        {
+            "network": NETWORKS.get(str(row["network"]), str(row["network"])),
+            "field": "signed" if row["field"] == "signed" else "its size",
+            "ratio": between(_number(row, "ratio"), _number(row, "low"), _number(row, "high")),
+            "n": f"{show(int(row['n']))} of {show(int(row['n_stages']))}",
+            "spearman": show(_number(row, "spearman"), 2),
+            "active": show(_number(row, "ratio_active")),
+        }
+        for row in _records(parts, "interpretation/claim")
+    ]
+
+
+def _records(parts: Parts, name: str) -> list[dict[str, Any]]:
+    table = parts.tables.get(name)
+    return [] if table is None else table.to_dict("records")
+
+
+def _number(row: dict[str, Any], name: str) -> float:
+    value = row.get(name)
+    return float("nan") if value is None or pd.isna(value) else float(value)
+
+
+def _name(quantity: Any) -> str:
+    return QUANTITIES.get(str(quantity), (str(quantity).replace("_", " "), ""))[0]

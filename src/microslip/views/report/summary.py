@@ -1,0 +1,177 @@
+"""The top of a report: what was sheared, and what was found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from microslip.views.captions import setting, threshold
+from microslip.views.learning import score
+from microslip.views.report import results
+from microslip.views.report.checks import Check
+from microslip.views.report.parts import Parts
+from microslip.views.wording import between, count, show
+
+# What the report is scaled against: Mei et al., Int. J. Plasticity 163 (2023) 103570.
+PAPER: dict[str, Any] = {
+    "inertial_number": 1.7e-6,
+    "cell": "50 × 15 × 20 d̄",
+    "n_cycles": 4232,
+    "r2_train": 0.956,
+    "r2_test": 0.85,
+}
+
+
+def lead(parts: Parts) -> str:
+    """One sentence on the cell and how it was sheared."""
+    box, config = parts.attributes.get("box"), parts.config
+    if parts.kind is None or not box:
+        return "The run holds no trajectory that can be read."
+    walls = int((parts.kind != 0).sum())
+    of_walls = f"{show(walls)} of them in the walls" if walls else "none of them in a wall"
+    text = f"{show(len(parts.kind))} grains ({of_walls}) in a cell of {' × '.join(show(float(edge)) for edge in box)} d̄"
+    strain, rate, pressure = (setting(config, f"loading.{name}") for name in ("strain", "shear_rate", "pressure"))
+    if parts.imported:
+        text += f", imported from {_engine(parts)}"
+        if parts.series is not None:
+            text += f", sheared by {show(float(np.nanmax(parts.series['strain']) - np.nanmin(parts.series['strain'])))}"
+    elif None not in (strain, rate, pressure):
+        text += f", sheared to a strain of {show(strain)} at {show(rate)} /s under {show(pressure / 1e6)} MPa"
+    number = parts.attributes.get("inertial_number")
+    return text + (f"; inertial number {show(number)}." if number is not None else ".")
+
+
+def _engine(parts: Parts) -> str:
+    kinds = {"lammps": "a text dump", "vtk": "VTK files", "table": "a table", "xyz": "XYZ files"}
+    engine = str(parts.attributes.get("engine", "files"))
+    return kinds.get(engine, engine)
+
+
+def findings(parts: Parts) -> list[tuple[str, str]]:
+    """What was found, as topic and sentence; a step that has not run says which command would tell."""
+    folder = parts.run.folder
+    found = [("Stages", _stages(parts) or f"Not found yet: microslip stages {folder}.")]
+    found.append(("Motion", _lengths(parts) or f"ξ is not known yet: microslip statistics {folder}."))
+    found.append(("Prediction", _prediction(parts) or f"No network has been trained yet: microslip train {folder}."))
+    claims = results.claims(parts)
+    if claims:
+        found.append(("The paper's claims", f"Of {len(claims)}, {results.verdicts(claims)}."))
+    attribution = _attribution(parts)
+    if attribution:
+        found.append(("Attributions", attribution))
+    return found
+
+
+def _stages(parts: Parts) -> str:
+    stages = parts.stages
+    if stages is None or stages.empty:
+        return ""
+    unit, kinds = parts.stress_unit, stages["kind"].value_counts()
+    if kinds.get("window", 0):
+        return f"The files hold no stress: {show(len(stages))} windows of strain take the place of stages."
+    sizes = stages.loc[stages["kind"] == "slip", "fluctuation"]
+    limit = threshold(parts.config)
+    window = setting(parts.config, "stages.window")
+    if window is not None:
+        text = f"{show(len(stages))} windows, each a strain of {show(window)}: the stress rises in "
+        text += f"{show(int(kinds.get('stick', 0)))} (sticks) and falls in {show(len(sizes))} (slips)"
+    else:
+        text = f"{show(len(stages))}: {count(kinds.get('stick', 0), 'stick')} and {count(len(sizes), 'slip')}"
+        text += f" at a threshold of {show(limit)} {unit}" if limit is not None else ""
+    if len(sizes):
+        text += f"; the median slip takes {show(float(sizes.median()))} {unit},"
+        text += f" the largest {show(float(sizes.max()))} {unit}"
+    return text + "."
+
+
+def _lengths(parts: Parts) -> str:
+    known = {kind: results.length_of(parts, kind) for kind in ("stick", "slip", "window")}
+    said = [
+        f"ξ = {between(*value)} d̄ in {'all' if kind == 'window' else ''} {kind}s".replace("in  ", "in ")
+        for kind, value in known.items()
+        if value
+    ]
+    if not said:
+        return ""
+    return "D²min is correlated in space: " + ", ".join(said) + "; intervals of the fit to the mean C(r)."
+
+
+def _r2(parts: Parts, rule: str, model: str = "network") -> str:
+    return between(*(score(parts.metrics, rule, model, "test", f"r2{end}") for end in ("", "_low", "_high")))
+
+
+def _prediction(parts: Parts) -> str:
+    if not parts.metrics:
+        return ""
+    names = ("mean_d2min", "d2min_quantiles", "strain_increment")
+    rivals = {name: score(parts.metrics, "blocked", name, "test") for name in names}
+    best = max(rivals, key=lambda name: np.nan_to_num(rivals[name], nan=-np.inf))
+    text = "From the pattern of non-affine motion alone the network predicts the stress change of unseen stages with "
+    text += f"R² = {_r2(parts, 'blocked')} under the blocked split and {_r2(parts, 'random')} under the random one"
+    if np.isfinite(rivals[best]):
+        text += (
+            f"; the best baseline without pattern, {results.MODELS[best]}, has {_r2(parts, 'blocked', best)} (blocked)"
+        )
+    return text + "."
+
+
+def _attribution(parts: Parts) -> str:
+    table = parts.tables.get("interpretation/claim")
+    if table is None:
+        return ""
+    rows = table[(table["field"] == "signed")].drop_duplicates("network").set_index("network")
+    if "trained" not in rows.index or not np.isfinite(rows.loc["trained", "ratio"]):
+        return "No length of an attribution could be fitted."
+    own = rows.loc["trained"]
+    apart = [
+        name
+        for name in rows.index
+        if name != "trained" and (own["low"] > rows.loc[name, "high"] or own["high"] < rows.loc[name, "low"])
+    ]
+    text = (
+        f"ξ_Attr/ξ_D = {between(own['ratio'], own['low'], own['high'])} in the median of {show(int(own['n']))} stages; "
+    )
+    return text + f"{len(apart)} of {len(rows) - 1} nulls are told apart from it."
+
+
+def tiles(parts: Parts, checks: list[Check]) -> list[tuple[str, str, str]]:
+    """The few numbers that stand for the run: what, value, and a word on it."""
+    stages = parts.stages
+    windows = stages is not None and bool((stages["kind"] == "window").any())
+    length = results.length_of(parts, "window" if windows else "slip")
+    number = parts.attributes.get("inertial_number")
+    blocked = score(parts.metrics, "blocked", "network", "test")
+    passed, failed = (sum(check.verdict == verdict for check in checks) for verdict in ("passed", "failed"))
+    found = [
+        ("grains", show(len(parts.kind)) if parts.kind is not None else "–", "walls included"),
+        ("inertial number I", show(number), "quasi-static below 10⁻³"),
+        (
+            "stages",
+            show(len(stages)) if stages is not None else "–",
+            "windows of strain" if windows else "sticks and slips",
+        ),
+        ("ξ of D²min", f"{show(length[0])} d̄" if length else "–", "windows" if windows else "slips"),
+        ("R² of unseen stages", show(blocked), "blocked split"),
+        ("checks passed", f"{passed} of {passed + failed}", f"{failed} failed" if failed else "none failed"),
+    ]
+    return [(what, value, word if value != "–" else "not known yet") for what, value, word in found]
+
+
+def against_paper(parts: Parts) -> list[tuple[str, str, str]]:
+    """What, this run's value, the paper's value; nothing of an import, whose grains and loading are other ones."""
+    if parts.imported:
+        return []
+    lengths = {kind: results.length_of(parts, kind) for kind in ("stick", "slip")}
+    stages = show(len(parts.stages)) if parts.stages is not None else "–"
+    box, train = parts.attributes.get("box"), score(parts.metrics, "random", "network", "train")
+    return [
+        ("grains, walls included", show(len(parts.kind)) if parts.kind is not None else "–", show(20215)),
+        ("cell", " × ".join(show(float(edge)) for edge in box) + " d̄" if box else "–", PAPER["cell"]),
+        ("inertial number I", show(parts.attributes.get("inertial_number")), show(PAPER["inertial_number"])),
+        ("stages", stages, show(2 * PAPER["n_cycles"])),
+        *((f"ξ of D²min, {kind} [d̄]", between(*value) if value else "–", "–") for kind, value in lengths.items()),
+        ("R², training set, random split", show(train), show(PAPER["r2_train"])),
+        ("R², test set, random split", _r2(parts, "random"), f"{PAPER['r2_test']} (split not given)"),
+        ("R², test set, blocked split", _r2(parts, "blocked"), "–"),
+    ]  # fmt: skip
