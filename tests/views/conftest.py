@@ -76,6 +76,9 @@ def write_fields(folder: Path, rng: np.random.Generator) -> None:
     d2min[:, -20:] = np.nan
     fields = create_store(folder / "fields.zarr", {})
     add_array(fields, "d2min", ("stage", "grain"), d2min.shape, "f8", "d̄²", "")[:] = d2min
+    change = rng.normal(0, 0.1, (N_STAGES, N_GRAINS))
+    change[:, -20:] = np.nan
+    add_array(fields, "delta_sigma1", ("stage", "grain"), change.shape, "f4", "p", "")[:] = change
     voxels = create_store(folder / "voxels.zarr", {})
     nodes = np.exp(rng.normal(-12, 1, (N_STAGES, *SHAPE)))
     nodes[:, 0, 0, 0] = 0.0
@@ -99,6 +102,61 @@ def write_statistics(folder: Path) -> None:
             lengths.append({**same, **fit, "r_min": 1.0, "r_max": 2.75})
     write_table(folder / "statistics" / "correlation.csv", pd.concat(curves))
     write_table(folder / "statistics" / "correlation_length.csv", pd.DataFrame(lengths))
+
+
+ETA, DIMENSION, DECAY = 2.0, 1.7, 1.25
+EVOLVING = {"eta": ETA, "fractal_dimension": DIMENSION, "moran_i": 0.4, "efficiency": 0.1, "xi": 2.0}
+
+
+def groups() -> list[dict[str, object]]:
+    """All sticks, all slips, and two bins of each."""
+    return [
+        {"group": kind if by == "kind" else f"{kind} {size:g}", "kind": kind, "by": by, "low": size / 2,
+         "high": size * 2, "n_stages": 20, "mean_fluctuation": sign * size}
+        for kind, sign in (("stick", -1), ("slip", 1))
+        for by, size in (("kind", 1e-3), ("bin", 5e-4), ("bin", 5e-3))
+    ]  # fmt: skip
+
+
+def write_clusters(folder: Path) -> None:
+    """Power laws, radii and tails of known exponents; labels of three clusters of 5, 3 and 1 grains in every stage."""
+    target = folder / "statistics"
+    root = create_store(target / "clusters.zarr", {"smallest": 3, "fraction": 0.1})
+    label = np.zeros((N_STAGES, N_GRAINS), dtype="i4")
+    label[:, :9] = [1, 1, 1, 1, 1, 2, 2, 2, 3]
+    add_array(root, "label", ("stage", "grain"), label.shape, "i4", "", "")[:] = label
+    sizes_of = np.tile([5, 3, 1, 0], (N_STAGES, 1))
+    add_array(root, "size", ("stage", "cluster"), sizes_of.shape, "i4", "", "")[:] = sizes_of
+    size = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64])
+    count = np.round(1e6 * size**-ETA).astype(int)
+    x, rows = np.linspace(-11.5, 11.5, 24), []
+    sizes, evolution, laws, tails = [], [], [], []
+    for group in groups():
+        radius = {"radius": 0.4 * size ** (1 / DIMENSION), "n_shaped": np.where(size > 1, count, 0)}
+        sizes.append(pd.DataFrame({**group, "size": size, "n_clusters": count, **radius}))
+        law = {"x_min_rule": "fixed", "reason": "", "eta": ETA, "x_min": 3}
+        laws += [group | law, group | law | {"x_min_rule": "searched", "eta": 3.0}]
+        for name, value in EVOLVING.items():
+            evolution.append(
+                group | {"quantity": name, "value": value, "value_low": 0.9 * value, "value_high": 1.2 * value}
+            )
+        for grains in ("all", "active"):
+            both = {**group, "grains": grains, "x": x, "n": 50}
+            rows.append(pd.DataFrame({**both, "density": np.exp(-np.abs(x) / DECAY) / (2 * DECAY)}))
+            for side in ("gain", "loss"):
+                tails.append(group | {"grains": grains, "side": side, "decay": DECAY, "share": 0.2})
+    write_table(target / "cluster_sizes.csv", pd.concat(sizes))
+    write_table(target / "power_law.csv", pd.DataFrame(laws))
+    write_table(target / "evolution.csv", pd.DataFrame(evolution))
+    write_table(target / "energy_density.csv", pd.concat(rows))
+    write_table(target / "energy_tails.csv", pd.DataFrame(tails))
+    packing = pd.concat(rows).assign(x=lambda table: 0.6 + 0.01 * table["x"])
+    write_table(target / "packing_density.csv", packing)
+    r = np.arange(0.01, 4.0, 0.02)
+    g = np.where(r < 0.9, 0.0, 1 + np.cos(2 * np.pi * (r - 1.0)) * np.exp(-(r - 1.0)))
+    write_table(target / "pair_correlation.csv", pd.DataFrame({"r": r, "g": g}))
+    about = {"frames": 3, "bin_width": 0.02, "peak": 1.0, "first_minimum": 1.45, "second_minimum": 2.45}
+    write_json(target / "pair_correlation.json", about)
 
 
 def write_model(folder: Path, rng: np.random.Generator) -> None:
@@ -223,6 +281,7 @@ def complete(simulated: Run) -> Run:
     rng = np.random.default_rng(2)
     write_fields(simulated.folder, rng)
     write_statistics(simulated.folder)
+    write_clusters(simulated.folder)
     write_model(simulated.folder, rng)
     write_attributions(simulated.folder, rng)
     write_ablations(simulated.folder)

@@ -173,7 +173,7 @@ def test_ratios_stand_at_their_network_with_the_number_of_stages(tables):
     for place, (name, colour) in enumerate(NETWORK_COLOUR.items()):
         drawn = np.concatenate(curves(axes, colour, 1))
         rows = tables["claim"][tables["claim"]["network"] == name]
-        np.testing.assert_allclose(drawn[:, 0], [place - 0.12, place + 0.12])
+        np.testing.assert_allclose(drawn[:, 0], [place - 0.2, place + 0.2])
         np.testing.assert_allclose(drawn[:, 1], rows["ratio"])
     said = [text.get_text() for text in axes.texts]
     assert said.count("5/8") == said.count("8/8") == 2

@@ -7,8 +7,22 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from microslip.views import figures_shear, gallery
+from microslip.data.files import read_json
+from microslip.views import figures_grid, figures_shear, gallery
+from microslip.views.captions import ALTERNATIVES, COUNTERPARTS, SHOWN, TITLES
 from microslip.views.gallery import FIGURES, draw_figures
+
+LAYERS = pd.DataFrame(
+    [
+        ("input", "Input", "1 × 6 × 4 × 5", 0),
+        ("convolutions.0", "Conv3d", "16 × 6 × 4 × 5", 448),
+        ("convolutions.1", "MaxPool3d", "16 × 3 × 2 × 3", 0),
+        ("convolutions.2", "ReLU", "16 × 3 × 2 × 3", 0),
+        ("head.0", "Flatten", "288", 0),
+        ("head.1", "Linear", "1", 289),
+    ],
+    columns=["layer", "kind", "shape", "parameters"],
+)
 
 
 def sentences(figure: Figure) -> str:
@@ -17,23 +31,38 @@ def sentences(figure: Figure) -> str:
     return " ".join(" ".join(texts).split())
 
 
-def test_every_figure_becomes_png_pdf_and_tables(complete, tmp_path):
+def test_figures_become_png_pdf_tables_and_captions(complete, tmp_path, monkeypatch):
+    some = ("correlation", "network", "scores", "nulls")
+    monkeypatch.setattr(gallery, "FIGURES", {name: FIGURES[name] for name in some})
     calls = []
-    written = draw_figures(complete, tmp_path / "figures", lambda done, total: calls.append((done, total)))
-    assert calls[0] == (0, len(FIGURES))
-    assert calls[-1] == (len(FIGURES), len(FIGURES))
-    for name in FIGURES:
-        assert (tmp_path / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-        assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
-    assert set(written) == set((tmp_path / "figures").iterdir()), "nothing half-written stays behind"
-    lengths = pd.read_csv(tmp_path / "figures" / "correlation-lengths.csv")
-    assert set(lengths["xi"]) == {1.5, 2.5}
+    target = tmp_path / "figures"
+    written = draw_figures(complete, target, lambda done, total: calls.append((done, total)), LAYERS)
+    assert calls[0] == (0, len(some))
+    assert calls[-1] == (len(some), len(some))
+    for name in some:
+        assert (target / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (target / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert set(written) == set(target.iterdir()), "nothing half-written stays behind"
+    assert set(pd.read_csv(target / "correlation-lengths.csv")["xi"]) == {1.5, 2.5}
+    assert pd.read_csv(target / "network-layers.csv")["shape"].tolist() == LAYERS["shape"].tolist()
+    words = read_json(target / "captions.json")
+    assert list(words) == list(some)
+    assert "Counterpart of fig. 4" in words["network"]["caption"]
     assert plt.get_fignums() == []
 
 
-def test_a_complete_run_has_no_sentences(complete):
-    for draw in FIGURES.values():
-        assert "microslip" not in sentences(draw(complete).figure)
+def test_every_figure_has_words():
+    assert set(FIGURES) == set(TITLES) == set(SHOWN) == set(ALTERNATIVES)
+    assert list(TITLES) == list(FIGURES), "pages show them in this order"
+    assert {text[0] for text in COUNTERPARTS.values()} == set("12345789"), "fig. 6 is that of a study"
+
+
+def test_a_complete_run_has_no_sentences_and_every_figure_its_numbers(complete):
+    for name, draw in FIGURES.items():
+        drawing = figures_grid.network(complete, LAYERS) if name == "network" else draw(complete)
+        assert "microslip" not in sentences(drawing.figure)
+        assert drawing.tables, name
+        assert all(0 < len(table) <= gallery.ROWS_AT_MOST for table in drawing.tables.values())
 
 
 @pytest.mark.parametrize(
@@ -49,6 +78,14 @@ def test_a_complete_run_has_no_sentences(complete):
         ("ablations", "ablate"),
         ("lengths", "explain"),
         ("nulls", "explain"),
+        ("coarse_graining", "voxels"),
+        ("coarse_graining", "statistics"),
+        ("coarse_graining", "ablate"),
+        ("network", "train"),
+        ("volumes", "explain"),
+        ("clusters", "statistics"),
+        ("mechanisms", "fields"),
+        ("mechanisms", "statistics"),
     ],
 )
 def test_a_missing_store_gives_the_command_that_makes_it(simulated, name, verb):
@@ -66,7 +103,7 @@ def test_a_run_without_stages_still_shows_its_stress(simulated):
     (simulated.folder / "stages.csv").unlink()
     drawing = figures_shear.cell_and_stress(simulated)
     assert "`microslip stages" in sentences(drawing.figure)
-    assert list(drawing.tables) == ["curve"]
+    assert list(drawing.tables) == ["cell", "curve"]
 
 
 def test_too_few_stages_say_so(simulated):

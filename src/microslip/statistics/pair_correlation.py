@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import argrelextrema
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
@@ -100,7 +99,8 @@ def find_minima(r: Float[np.ndarray, "bin"], g: Float[np.ndarray, "bin"]) -> tup
     smooth = gaussian_filter1d(g, SMOOTHING / (r[1] - r[0]))
     peak = int(np.argmax(smooth))
     found = []
-    for at in argrelextrema(smooth, np.less)[0]:
+    inner = smooth[1:-1]
+    for at in np.flatnonzero((inner < smooth[:-2]) & (inner < smooth[2:])) + 1:
         following = smooth[at : at + max(2, int(1.0 / (r[1] - r[0])))]
         if at > peak and following.max() - smooth[at] > PROMINENCE:
             left, middle, right = smooth[at - 1 : at + 2]

@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int, Int64
 from scipy.integrate import quad
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import erfc, zeta
-from scipy.stats import norm
+from scipy.special import erfc, log_ndtr, zeta
 
 from microslip.core.errors import MicroslipError
 
@@ -229,9 +228,9 @@ def _fit_lognormal(x: np.ndarray, n: np.ndarray, smallest: int) -> np.ndarray:
     def log_probability(mean: float, width: float) -> np.ndarray:
         low, high = (np.log(x - 0.5) - mean) / width, (np.log(x + 0.5) - mean) / width
         # from the upper tail, where the difference of two survivals keeps its digits
-        log_low, log_high = norm.logsf(low), norm.logsf(high)
+        log_low, log_high = log_ndtr(-low), log_ndtr(-high)
         inside = log_low + np.log1p(-np.exp(np.minimum(log_high - log_low, -1e-300)))
-        return np.asarray(inside - norm.logsf((np.log(smallest - 0.5) - mean) / width))
+        return np.asarray(inside - log_ndtr((mean - np.log(smallest - 0.5)) / width))
 
     def loss(parameters: np.ndarray) -> float:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -16,9 +16,6 @@ from microslip.data.provenance import digest_output, fingerprint
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
 from microslip.steps.learning import describe_cell, fit_to_cell, keep_only
-from microslip.views.compose import Drawing
-from microslip.views.controls import transfer_map
-from microslip.views.gallery import save_drawing
 
 # What makes a checkpoint's cell another one, in the order in which it is told.
 _PARTS = ("grains", "cell", "loading", "stages", "voxels")
@@ -72,6 +69,10 @@ def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: A
     Columns trained_on, tested_on, rule, n, r2 with interval, sign_accuracy, spearman, rescaled_r2: R² after the best
     straight line, which forgives a wrong scale of the stress; written to transfer.csv.
     """
+    from microslip.views.compose import Drawing
+    from microslip.views.controls import transfer_map
+    from microslip.views.gallery import save_drawing
+
     names = [run.folder.resolve().name for run in runs]
     if len(runs) < 2 or len(set(names)) < len(names):
         raise MicroslipError(f"a transfer needs two runs or more with different names, given are: {', '.join(names)}")

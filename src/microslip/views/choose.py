@@ -7,6 +7,9 @@ import pandas as pd
 
 from microslip.core.errors import MicroslipError
 
+# The cycle that stands for the others has this quantile of their sizes: well above the wiggles at the threshold.
+TYPICAL = 0.97
+
 
 class TooFewStages(MicroslipError):
     """A figure asks for a stick or a slip that the table does not hold."""
@@ -37,6 +40,22 @@ def choose_cycle(stages: pd.DataFrame, quantile: float) -> tuple[int, int]:
     wanted = pairs["size"].quantile(quantile)
     row = pairs.loc[(pairs["size"] - wanted).abs().idxmin()]
     return int(row["stick"]), int(row["slip"])
+
+
+def typical_stages(stages: pd.DataFrame, quantile: float) -> tuple[int, int]:
+    """Row numbers of two stages to be looked at side by side: those of `choose_cycle`, or two windows of strain.
+
+    Where no stress is known there are windows alone: one after a quarter of the run, and one after three quarters.
+
+    Raises
+    ------
+    TooFewStages
+        There is no stick with a slip after it, and there are no two windows.
+    """
+    windows = np.flatnonzero(stages["kind"] == "window")
+    if len(windows) < 2:
+        return choose_cycle(stages, quantile)
+    return int(windows[len(windows) // 4]), int(windows[(3 * len(windows)) // 4])
 
 
 def largest_slip(stages: pd.DataFrame) -> tuple[int, int]:

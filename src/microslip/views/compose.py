@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.views.choose import TooFewStages
-from microslip.views.style import say_missing
+from microslip.views.style import say_missing, scientific
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,15 @@ class Drawing:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
-class NoStress(MicroslipError):
+class NotMeasured(MicroslipError):
+    """No command would make what a panel needs, for the run's frames do not hold it; the message says so."""
+
+
+class NoStress(NotMeasured):
     """An imported run whose files hold no stress."""
+
+    def __init__(self) -> None:
+        super().__init__("The imported files hold no stress.")
 
 
 @contextmanager
@@ -42,16 +53,19 @@ def panel(axes: Axes, run: Run, verb: str, title: str) -> Iterator[None]:
     """
     try:
         yield
-    except NoStress:
+    except NotMeasured as unknown:
         axes.set_title(title, loc="left")
-        say_missing(axes, "The imported files hold no stress.")
+        say_missing(axes, str(unknown))
     except IndexError:
         # results that name frames or stages of another import
         axes.set_title(title, loc="left")
         say_missing(axes, f"Of another import. Run `microslip {verb} {run.folder}`")
     except MicroslipError as missing:
         axes.set_title(title, loc="left")
-        say_missing(axes, f"{_why(missing)} `microslip {verb} {run.folder}`")
+        if verb in ("train", "explain", "ablate") and not knows_stress(run):
+            say_missing(axes, f"{NoStress()} There is nothing to learn.")
+        else:
+            say_missing(axes, f"{_why(missing)} `microslip {verb} {run.folder}`")
 
 
 def _why(missing: MicroslipError) -> str:
@@ -59,6 +73,36 @@ def _why(missing: MicroslipError) -> str:
     if isinstance(missing, TooFewStages):
         return "Too few stages for this panel. Shear further or lower stages.threshold, then run"
     return "Not made yet. Run"
+
+
+def knows_stress(run: Run) -> bool:
+    """Whether there is a stress, or may be one once there is a trajectory; False for an import without one."""
+    try:
+        series = run.series
+    except MicroslipError:
+        return True
+    return not run.attributes.get("imported") or bool(np.isfinite(series["stress"].to_numpy()).any())
+
+
+def grain_table(
+    position: np.ndarray, diameter: np.ndarray, box: Box, chosen: np.ndarray, **columns: np.ndarray
+) -> pd.DataFrame:
+    """Wrapped centres and diameters [d̄] of the chosen grains, in single precision, and more of each grain."""
+    wrapped = box.wrap(position)
+    table = pd.DataFrame(dict(zip("xyz", wrapped.T, strict=True)) | {"diameter": diameter}).astype("float32")
+    return table.assign(**columns)[chosen]
+
+
+def stage_title(stage: pd.Series, length: bool = True) -> str:
+    """Kind, Δs [p] and, where asked for, length in strain of a row of stages.csv, for the top of a picture."""
+    parts = []
+    if np.isfinite(stage["fluctuation"]):
+        parts.append(rf"$\Delta s$ = {scientific(float(stage['fluctuation']))} $p$")
+    else:
+        parts.append(rf"$\gamma$ = {float(stage['start_strain']):.3g}")
+    if length:
+        parts.append(rf"$\Delta\gamma$ = {scientific(float(stage['strain_increment']))}")
+    return f"{str(stage['kind']).capitalize()}: " + ", ".join(parts)
 
 
 def read_correlation(run: Run) -> pd.DataFrame:
@@ -74,6 +118,12 @@ def read_lengths(run: Run) -> pd.DataFrame:
     return read_table(run.folder / "statistics" / "correlation_length.csv", columns)
 
 
+def read_per_stage(run: Run) -> pd.DataFrame:
+    """Table of statistics/stages.csv with the strains at both ends of each stage."""
+    table = read_table(run.folder / "statistics" / "stages.csv", ["stage", "kind", "xi", "d2min_all"])
+    return table.merge(run.stages[["stage", "start_strain", "end_strain"]], on="stage")
+
+
 def read_history(run: Run) -> pd.DataFrame:
     """Table of model/history.csv."""
     return read_table(run.folder / "model" / "history.csv", ["rule", "epoch", "train_loss", "validation_loss"])
@@ -83,3 +133,21 @@ def read_predictions(run: Run) -> pd.DataFrame:
     """Table of model/predictions.csv, whose rows name their split rule."""
     table = run.predictions
     return table if "rule" in table else table.assign(rule="random")
+
+
+def read_config(run: Run) -> dict[str, Any]:
+    """The resolved configuration: config.toml of the run, else what the trajectory carries; empty without either."""
+    try:
+        return tomllib.loads((run.folder / "config.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        pass
+    try:
+        return dict(run.attributes.get("config", {}))
+    except MicroslipError:
+        return {}
+
+
+def own_voxels(run: Run) -> tuple[float, float]:
+    """L_grid and δ of the run [d₅₀]; the paper's where its configuration does not say."""
+    voxels = read_config(run).get("voxels", {})
+    return float(voxels.get("spacing", 1.0)), float(voxels.get("radius", 1.3))

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from microslip.views.learning import R2_FLOOR
 from microslip.views.style import (
@@ -88,6 +88,11 @@ def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes | None = Non
     linear = 0.01 * largest or 1.0
     axes.set_xscale("symlog", linthresh=linear)
     axes.set_yscale("symlog", linthresh=linear)
+    # powers of ten beyond the linear part alone: those within it lie on top of each other
+    powers = 10.0 ** np.arange(np.ceil(np.log10(linear) - 1e-9), np.floor(np.log10(largest or 1.0)) + 1)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(FixedLocator([*(-powers[::-1]), 0.0, *powers]))
+        axis.set_minor_locator(NullLocator())
     axes.set_xlabel(r"mean predicted $\Delta s$ [$p$]")
     axes.set_ylabel(r"mean true $\Delta s$ [$p$]")
     axes.set_title(title, loc="left")
@@ -165,7 +170,9 @@ def sweep(
     axes.set_xlabel(label)
     axes.set_ylabel(r"$R^2$ on the test set [1]")
     if len(both):
-        axes.legend()
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.28 * (high - low))
+        axes.legend(loc="upper right", fontsize=7, borderaxespad=0.1)
     axes.set_title(title, loc="left")
     return figure
 
@@ -250,7 +257,7 @@ def ratio_bars(claim: pd.DataFrame, *, title: str = "", axes: Axes | None = None
     """Median ξ_Attr/ξ_D of every network with its 90 % interval: 1 is the paper's claim; interpretation/claim.csv."""
     figure, axes = axes_or_new(axes)
     names = [name for name in NETWORK_COLOUR if name in set(claim["network"])]
-    for shift, (field, marker) in zip((-0.12, 0.12), (("signed", "o"), ("size", "s")), strict=True):
+    for shift, (field, marker) in zip((-0.2, 0.2), (("signed", "o"), ("size", "s")), strict=True):
         for place, name in enumerate(names):
             for row in claim[(claim["network"] == name) & (claim["field"] == field)].itertuples():
                 spread = [[max(row.ratio - row.low, 0)], [max(row.high - row.ratio, 0)]]

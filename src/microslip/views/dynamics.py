@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from microslip.views.style import KIND_COLOUR, KIND_MARKER, ORDER_MAP, axes_or_new, journal_style
+from microslip.views.groups import FLUCTUATION_LABEL, binned, each_group, fluctuation_limits, size_bar
+from microslip.views.shear import STRAIN_LABEL
+from microslip.views.style import KIND_COLOUR, KIND_MARKER, axes_or_new, few_log_labels, journal_style
 
 D2MIN_LABEL = r"$D^2_\mathrm{min}$ [$\bar d^2$]"
 LOG_D2MIN_LABEL = r"$\log_{10}(D^2_\mathrm{min}\,/\,\bar d^2)$"
-FLUCTUATION_LABEL = r"mean $|\Delta s|$ [$p$]"
+LENGTH_LABEL = r"correlation length $\xi$ [$\bar d$]"
 
 
 @journal_style()
@@ -45,14 +44,10 @@ def correlation_curves(
         Whether the scale is drawn; the panel's title; the reader's own axes.
     """
     figure, axes = axes_or_new(axes)
-    bins = correlation[(correlation["kind"] == kind) & (correlation["by"] == "bin")]
-    if bins.empty:
-        bins = correlation[correlation["kind"] == kind]
-    low, high = limits or fluctuation_limits(bins)
-    norm = LogNorm(low, high)
-    for number, (group, curve) in enumerate(bins.groupby("group", sort=False)):
+    bins = binned(correlation[correlation["kind"] == kind])
+    limits = limits or fluctuation_limits(bins)
+    for number, (group, _, colour, curve) in enumerate(each_group(bins, limits)):
         factor = shift**number
-        colour = colormaps[ORDER_MAP](norm(np.clip(abs(float(curve["mean_fluctuation"].iloc[0])), low, high)) * 0.92)
         positive = curve[curve["correlation"] > 0]
         value, error = positive["correlation"] * factor, positive["standard_error"] * factor
         # an error bar to below 0 has no place on a logarithmic axis
@@ -73,23 +68,13 @@ def correlation_curves(
     clear = bins[bins["correlation"] > bins["standard_error"].clip(lower=0)]
     if len(clear):
         axes.set_ylim(0.6 * float(clear["correlation"].min()), None)
+    few_log_labels(axes.yaxis)
     axes.set_xlabel(r"distance $r$ [$\bar d$]")
     axes.set_ylabel(r"$C(r)$ of $D^2_\mathrm{min}$ [1]" + ("" if shift == 1 else ", shifted"))
     axes.set_title(title, loc="left")
     if colour_bar:
-        bar = figure.colorbar(ScalarMappable(norm, ORDER_MAP), ax=axes, fraction=0.06, pad=0.02)
-        bar.set_label(FLUCTUATION_LABEL)
+        size_bar(figure, axes, limits, fraction=0.06, pad=0.02)
     return figure
-
-
-def fluctuation_limits(table: pd.DataFrame) -> tuple[float, float]:
-    """Smallest and largest mean |Δs| of the groups [p], at least a factor of 2 apart."""
-    sizes = table["mean_fluctuation"].abs()
-    sizes = sizes[sizes > 0]
-    if sizes.empty:
-        return 1e-5, 1.0
-    low, high = float(sizes.min()), float(sizes.max())
-    return low, max(high, 2 * low)
 
 
 @journal_style()
@@ -114,9 +99,41 @@ def correlation_length(lengths: pd.DataFrame, *, title: str = "", axes: Axes | N
             linewidth=0.9, elinewidth=0.9, capsize=2, label=kind,
         )  # fmt: skip
     axes.set_xscale("log")
+    few_log_labels(axes.xaxis)
     axes.set_xlabel(FLUCTUATION_LABEL)
-    axes.set_ylabel(r"correlation length $\xi$ [$\bar d$]")
+    axes.set_ylabel(LENGTH_LABEL)
     if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best")
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def along_the_strain(
+    per_stage: pd.DataFrame, quantity: str, label: str, *, log: bool = False, title: str = "", axes: Axes | None = None
+) -> Figure:
+    """A quantity of every stage where it was, a bar as long as the stage: for windows, which have no size to stand at.
+
+    Parameters
+    ----------
+    per_stage
+        Columns kind, start_strain, end_strain and the quantity, as in statistics/stages.csv and stages.csv.
+    quantity, label, log
+        The column, its axis with the unit, and whether that is logarithmic.
+    title, axes
+        The panel's title; the reader's own axes.
+    """
+    figure, axes = axes_or_new(axes)
+    known = per_stage[np.isfinite(per_stage[quantity])]
+    for kind, part in known.groupby("kind", sort=False):
+        colour = KIND_COLOUR[str(kind)]
+        axes.hlines(part[quantity], part["start_strain"], part["end_strain"], color=colour, linewidth=1.6, label=kind)
+    if log:
+        axes.set_yscale("log")
+        few_log_labels(axes.yaxis)
+    axes.set_xlabel(STRAIN_LABEL)
+    axes.set_ylabel(label)
+    if len(known):
         axes.legend(loc="best")
     axes.set_title(title, loc="left")
     return figure

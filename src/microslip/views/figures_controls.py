@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,7 +10,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.views import controls
-from microslip.views.compose import Drawing, panel
+from microslip.views.compose import Drawing, own_voxels, panel
 from microslip.views.style import TWO_COLUMNS, journal_style, letter, new_figure, say_missing
 
 FAMILIES = ("input", "boosting")
@@ -46,7 +44,7 @@ def ablations(run: Run) -> Drawing:
     figure = new_figure(TWO_COLUMNS, 5.0)
     left, right = np.asarray(figure.subfigures(1, 2, width_ratios=[1.05, 1.0]), dtype=object)
     bars, four = left.subplots(), right.subplots(2, 2).ravel()
-    spacing, radius = _own_voxels(run)
+    spacing, radius = own_voxels(run)
     controls.ablation_bars(summary, FAMILIES, title=title, axes=bars)
     sweeps = [
         ("Grid", "spacing", spacing, r"$L_\mathrm{grid}$ [$d_{50}$]"),
@@ -113,15 +111,6 @@ def nulls(run: Run) -> Drawing:
 
 def _table(run: Run, name: str, columns: list[str]) -> pd.DataFrame:
     return read_table(run.folder / name, columns)
-
-
-def _own_voxels(run: Run) -> tuple[float, float]:
-    """L_grid and δ of the run [d₅₀]; the paper's where its configuration cannot be read."""
-    try:
-        voxels = tomllib.loads((run.folder / "config.toml").read_text(encoding="utf-8"))["voxels"]
-        return float(voxels["spacing"]), float(voxels["radius"])
-    except (OSError, KeyError, ValueError, MicroslipError):
-        return 1.0, 1.3
 
 
 def _missing(run: Run, verb: str, title: str) -> Figure:

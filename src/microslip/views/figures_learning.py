@@ -15,9 +15,15 @@ from microslip.views.style import GREY, ONE_COLUMN, TWO_COLUMNS, journal_style, 
 @journal_style()
 def training(run: Run) -> Drawing:
     """Loss, predicted against true, and errors, under the random split (above) and the blocked split (below)."""
-    figure = new_figure(TWO_COLUMNS, 5.0)
-    grid = figure.subplots(2, 3, width_ratios=[1.0, 1.15, 1.0])
+    figure = new_figure(TWO_COLUMNS, 6.0)
+    top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1.0, 4.9]), dtype=object)
+    sets = top.subplots()
+    grid = bottom.subplots(2, 3, width_ratios=[1.0, 1.15, 1.0])
     tables: dict[str, pd.DataFrame] = {}
+    with panel(sets, run, "train", "Sets"):
+        predictions = read_predictions(run)
+        learning.split_stripes(predictions, run.stages, title="Sets", axes=sets)
+        tables["sets"] = learning.split_table(predictions, run.stages)
     for row, rule in zip(grid, learning.RULES, strict=True):
         with panel(row[0], run, "train", f"Loss, {rule} split"):
             tables["history"] = read_history(run)
@@ -27,7 +33,7 @@ def training(run: Run) -> Drawing:
             learning.predicted_against_true(tables["predictions"], rule, title=f"Prediction, {rule} split", axes=row[1])
         with panel(row[2], run, "train", f"Errors, {rule} split"):
             learning.error_histogram(read_predictions(run), rule, title=f"Errors, {rule} split", axes=row[2])
-    for axes, name in zip(grid.flat, "abcdef", strict=True):
+    for axes, name in zip([sets, *grid.flat], "abcdefg", strict=True):
         letter(axes, name)
     return Drawing(figure, tables)
 

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.views import dynamics, learning, shear
-from microslip.views.choose import choose_cycle, largest_slip
-from microslip.views.compose import Drawing, NoStress, panel, read_correlation, read_lengths, read_predictions
+from microslip.views.choose import TYPICAL, choose_cycle, largest_slip, typical_stages
+from microslip.views.compose import (
+    Drawing,
+    NoStress,
+    grain_table,
+    knows_stress,
+    panel,
+    read_correlation,
+    read_lengths,
+    read_per_stage,
+    read_predictions,
+    stage_title,
+)
+from microslip.views.groups import binned, fluctuation_limits, kinds_in
 from microslip.views.snapshot import draw_snapshot, log_limits
-from microslip.views.style import SIZE_MAP, TWO_COLUMNS, journal_style, letter, new_figure, scientific
-
-# The cycle that stands for the others has this quantile of their sizes: well above the wiggles at the threshold.
-TYPICAL = 0.97
+from microslip.views.style import SIZE_MAP, TWO_COLUMNS, journal_style, letter, new_figure
 
 
 def _series(run: Run) -> tuple[np.ndarray, np.ndarray]:
     series = run.series
     strain, stress = series["strain"].to_numpy(), series["stress"].to_numpy()
     if len(stress) and not np.isfinite(stress).any():
-        raise NoStress("no stress is known")
+        raise NoStress
     return strain, stress
 
 
@@ -41,20 +49,32 @@ def _grains(run: Run) -> tuple[np.ndarray, np.ndarray]:
 @journal_style()
 def overview(run: Run) -> Drawing:
     """The run at a glance: grains in a large slip, the stress around it, predicted against true stress changes."""
-    figure = new_figure(12.0, 3.6)
+    stressed = knows_stress(run)
+    figure = new_figure(12.0 if stressed else 8.6, 3.6)
     # parts of their own, so that the colour bar of one does not shorten the others
-    parts = figure.subfigures(1, 3, width_ratios=[1.36, 1.12, 1.12])
-    left, middle, right = (part.subplots() for part in np.asarray(parts, dtype=object))
+    ratios = [1.36, 1.12, 1.12] if stressed else [1.36, 1.2]
+    parts = np.asarray(figure.subfigures(1, len(ratios), width_ratios=ratios), dtype=object)
+    left, middle, *others = (part.subplots() for part in parts)
     tables: dict[str, pd.DataFrame] = {}
     with panel(left, run, "fields", "Non-affine motion in a large slip"):
         stages, (diameter, kind) = run.stages, _grains(run)
-        _, slip = largest_slip(stages)
-        frame = int(stages["start_frame"].iloc[slip])
+        row = largest_slip(stages)[1] if stressed else typical_stages(stages, TYPICAL)[1]
+        frame = int(stages["start_frame"].iloc[row])
+        moment = "a large slip" if stressed else "a window of strain"
         draw_snapshot(
             run.frames["position"][frame].to_numpy(), diameter, kind, run.box_at(frame),
-            values=run.fields["d2min"][slip].to_numpy(), label=f"non-affine motion {dynamics.D2MIN_LABEL}",
-            pixels=1100, title="Non-affine motion of every grain in a large slip", axes=left,
+            values=run.fields["d2min"][row].to_numpy(), label=f"non-affine motion {dynamics.D2MIN_LABEL}",
+            pixels=1100, title=f"Non-affine motion of every grain in {moment}", axes=left,
         )  # fmt: skip
+    if not stressed:
+        with panel(middle, run, "statistics", "Motion along the strain"):
+            per_stage = read_per_stage(run)
+            dynamics.along_the_strain(
+                per_stage, "d2min_all", f"mean {dynamics.D2MIN_LABEL}", log=True, title="Motion along the strain",
+                axes=middle,
+            )  # fmt: skip
+            tables["motion"] = per_stage[["stage", "start_strain", "end_strain", "d2min_all"]]
+        return Drawing(figure, tables)
     with panel(middle, run, "stages", "Stick and slip"):
         stages, (strain, stress) = run.stages, _series(run)
         cycle = largest_slip(stages)
@@ -62,21 +82,24 @@ def overview(run: Run) -> Drawing:
         shear.stress_window(
             strain, stress, stages, window, cycle=cycle, title="The shear stress sticks and slips", axes=middle
         )
-    with panel(right, run, "train", "Predicted stress change"):
+        inside = (strain >= window[0]) & (strain <= window[1])
+        tables["stress"] = pd.DataFrame({"strain": strain[inside], "stress": stress[inside]})
+    with panel(others[0], run, "train", "Predicted stress change"):
         table = read_predictions(run)
-        learning.both_test_sets(table, title="Stress change predicted from it", axes=right)
-        tables["test_predictions"] = table[table["split"] == "test"]
-    for axes, name in zip((left, middle, right), "abc", strict=True):
-        letter(axes, name)
+        learning.both_test_sets(table, title="Stress change from the pattern of motion", axes=others[0])
+        tables["predictions"] = table[table["split"] == "test"]
     return Drawing(figure, tables)
 
 
 @journal_style()
 def cell_and_stress(run: Run) -> Drawing:
-    """The cell, one typical cycle, and the whole stress-strain curve."""
-    figure = new_figure(TWO_COLUMNS, 4.6)
+    """The cell, one typical cycle, and the whole stress-strain curve; the cell alone where no stress is known."""
+    stressed = knows_stress(run)
+    figure = new_figure(TWO_COLUMNS, 4.6) if stressed else new_figure(4.2, 3.0)
     axes = figure.subplot_mosaic(
-        [["cell", "cycle"], ["curve", "curve"]], height_ratios=[1.4, 1.0], width_ratios=[1.05, 1.0]
+        [["cell", "cycle"], ["curve", "curve"]] if stressed else [["cell"]],
+        height_ratios=[1.4, 1.0] if stressed else None,
+        width_ratios=[1.05, 1.0] if stressed else None,
     )
     tables: dict[str, pd.DataFrame] = {}
     with panel(axes["cell"], run, "simulate", "Shear cell"):
@@ -84,15 +107,14 @@ def cell_and_stress(run: Run) -> Drawing:
         frames = run.frames["position"]
         if not len(frames):
             raise MicroslipError("no frame has been kept")
+        first, box = frames[0].to_numpy(), run.box_at(0)
         draw_snapshot(
-            frames[0].to_numpy(),
-            diameter,
-            kind,
-            run.box_at(0),
-            annotate=bool((kind > 0).any()),
-            title="Shear cell",
-            axes=axes["cell"],
+            first, diameter, kind, box, annotate=bool((kind > 0).any()), title="Shear cell", axes=axes["cell"]
         )
+        tables["cell"] = grain_table(first, diameter, box, np.isfinite(first).all(axis=1), kind=kind)
+    if not stressed:
+        return Drawing(figure, tables)
+    marked = None
     with panel(axes["cycle"], run, "stages", "One stick-slip cycle"):
         stages, (strain, stress) = run.stages, _series(run)
         cycle = choose_cycle(stages, TYPICAL)
@@ -102,11 +124,10 @@ def cell_and_stress(run: Run) -> Drawing:
         )
         inside = (strain >= window[0]) & (strain <= window[1])
         tables["cycle"] = pd.DataFrame({"strain": strain[inside], "stress": stress[inside]})
+        if inside.any():
+            marked = (float(strain[inside][0]), float(strain[inside][-1]))
     with panel(axes["curve"], run, "simulate", "Stress and strain"):
         strain, stress = _series(run)
-        marked = None
-        if len(tables.get("cycle", ())):
-            marked = (float(tables["cycle"]["strain"].iloc[0]), float(tables["cycle"]["strain"].iloc[-1]))
         shear.stress_strain(
             strain, stress, warm_up=_warm_up(run), window=marked,
             title="Stress-strain curve" + (", the cycle of panel b marked" if marked else ""), axes=axes["curve"],
@@ -124,30 +145,23 @@ def d2min_snapshots(run: Run) -> Drawing:
     figure = new_figure(TWO_COLUMNS, 3.3)
     both = figure.subplots(1, 2)
     tables: dict[str, pd.DataFrame] = {}
-    cycle: list[tuple[Axes, str, int]] = []
-    for which, (axes, kind_of_stage) in enumerate(zip(both, ("stick", "slip"), strict=True)):
-        with panel(axes, run, "fields", f"D²min in a {kind_of_stage}"):
+    for which, (axes, title) in enumerate(zip(both, ("D²min in a stick", "D²min in a slip"), strict=True)):
+        with panel(axes, run, "fields", title):
             stages = run.stages
-            pair = choose_cycle(stages, TYPICAL)
+            pair = typical_stages(stages, TYPICAL)
             d2min = run.fields["d2min"][list(pair)].to_numpy()
             limits = log_limits(d2min)
-            row = pair[which]
-            cycle.append((axes, kind_of_stage, row))
-            diameter, kind = _grains(run)
-            values, name = d2min[which], kind_of_stage.capitalize()
-            frame = int(stages["start_frame"].iloc[row])
+            stage, (diameter, kind), values = stages.iloc[pair[which]], _grains(run), d2min[which]
+            frame = int(stage["start_frame"])
             position, box = run.frames["position"][frame].to_numpy(), run.box_at(frame)
-            change, length = stages["fluctuation"].iloc[row], stages["strain_increment"].iloc[row]
             draw_snapshot(
                 position, diameter, kind, box, values=values, limits=limits, colour_bar=False,
-                title=name
-                + rf": $\Delta s$ = {scientific(change)} $p$, $\Delta\gamma$ = {scientific(length)}", axes=axes,
+                title=stage_title(stage), axes=axes,
             )  # fmt: skip
-            wrapped = box.wrap(position)
-            tables[kind_of_stage] = pd.DataFrame(
-                {"x": wrapped[:, 0], "y": wrapped[:, 1], "z": wrapped[:, 2], "diameter": diameter, "d2min": values}
-            )[kind == 0]
-    if len(cycle) == len(both):
+            name = str(stage["kind"]) if str(stage["kind"]) not in tables else f"{stage['kind']}_2"
+            known = (kind == 0) & np.isfinite(position).all(axis=1)
+            tables[name] = grain_table(position, diameter, box, known, d2min=values)
+    if len(tables) == len(both):
         bar = figure.colorbar(
             ScalarMappable(LogNorm(*limits), SIZE_MAP),
             ax=list(both),
@@ -157,6 +171,7 @@ def d2min_snapshots(run: Run) -> Drawing:
             shrink=0.6,
         )
         bar.set_label(dynamics.D2MIN_LABEL)
+        bar.outline.set_linewidth(0.5)
     for axes, name in zip(both, "ab", strict=True):
         letter(axes, name)
     return Drawing(figure, tables)
@@ -165,25 +180,36 @@ def d2min_snapshots(run: Run) -> Drawing:
 @journal_style()
 def correlation(run: Run) -> Drawing:
     """C(r) of D²min by size of the fluctuation, for sticks and for slips, and the correlation length ξ."""
+    try:
+        kinds = kinds_in(read_correlation(run))
+    except MicroslipError:
+        kinds = ["stick", "slip"]
+    sized = kinds != ["window"]
     figure = new_figure(TWO_COLUMNS, 2.7)
-    three = figure.subplots(1, 3, width_ratios=[1.0, 1.18, 1.05])
+    *of_kinds, last = figure.subplots(1, len(kinds) + 1, width_ratios=[1.0, 1.18, 1.05][3 - len(kinds) - 1 :])
     tables: dict[str, pd.DataFrame] = {}
-    for axes, kind in zip(three, ("stick", "slip"), strict=False):
+    for number, (axes, kind) in enumerate(zip(of_kinds, kinds, strict=True)):
         with panel(axes, run, "statistics", f"C(r), {kind}"):
             curves, lengths = read_correlation(run), read_lengths(run)
-            binned = curves[curves["by"] == "bin"]
             dynamics.correlation_curves(
-                curves, lengths, kind, limits=dynamics.fluctuation_limits(binned if len(binned) else curves),
-                colour_bar=kind == "slip", title=kind.capitalize(), axes=axes,
+                curves, lengths, kind, limits=fluctuation_limits(binned(curves)),
+                colour_bar=sized and number == len(kinds) - 1, title=kind.capitalize(), axes=axes,
             )  # fmt: skip
             tables["curves"] = curves
-    if "curves" in tables:
-        three[1].sharey(three[0])
-        three[1].set_ylabel("")
-        three[1].tick_params(labelleft=False)
-    with panel(three[2], run, "statistics", "Correlation length"):
+    if "curves" in tables and len(of_kinds) > 1:
+        of_kinds[1].sharey(of_kinds[0])
+        of_kinds[1].set_ylabel("")
+        of_kinds[1].tick_params(labelleft=False)
+    with panel(last, run, "statistics", "Correlation length"):
         tables["lengths"] = read_lengths(run)
-        dynamics.correlation_length(tables["lengths"], title="Correlation length", axes=three[2])
-    for axes, name in zip(three, "abc", strict=True):
+        if sized:
+            dynamics.correlation_length(tables["lengths"], title="Correlation length", axes=last)
+        else:
+            per_stage = read_per_stage(run)
+            dynamics.along_the_strain(
+                per_stage, "xi", dynamics.LENGTH_LABEL, title="Correlation length of each window", axes=last
+            )
+            tables["windows"] = per_stage[["stage", "start_strain", "end_strain", "xi"]]
+    for axes, name in zip([*of_kinds, last], "abc", strict=False):
         letter(axes, name)
     return Drawing(figure, tables)

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from microslip.data.files import replacing, write_table
+import pandas as pd
+from matplotlib.figure import Figure
+
+from microslip.data.files import replacing, write_json, write_table
 from microslip.data.run import Run
-from microslip.views import figures_controls, figures_learning, figures_shear
-from microslip.views.compose import Drawing
+from microslip.views import figures_controls, figures_grid, figures_learning, figures_shear, figures_statistics
+from microslip.views.captions import ALTERNATIVES, TITLES, About, caption
+from microslip.views.compose import Drawing, read_config
+from microslip.views.source_units import in_source_units
 from microslip.views.style import journal_style
 
 # In the order of the pipeline; the names are those of the files.
@@ -17,23 +22,33 @@ FIGURES: dict[str, Callable[[Run], Drawing]] = {
     "cell_and_stress": figures_shear.cell_and_stress,
     "d2min_snapshots": figures_shear.d2min_snapshots,
     "correlation": figures_shear.correlation,
+    "coarse_graining": figures_grid.coarse_graining,
+    "network": figures_grid.network,
     "training": figures_learning.training,
     "scores": figures_learning.scores,
     "reliability": figures_controls.reliability,
     "ablations": figures_controls.ablations,
+    "volumes": figures_grid.volumes,
     "attributions": figures_learning.attributions,
     "completeness": figures_learning.completeness,
     "lengths": figures_controls.lengths,
     "nulls": figures_controls.nulls,
+    "clusters": figures_statistics.clusters,
+    "mechanisms": figures_statistics.mechanisms,
 }
 
 DOTS_PER_INCH = 200
 
-# Longer tables lie in the run's own stores already.
-ROWS_AT_MOST = 5000
+# A table of that many rows has some 10 MB as text; what is longer lies in the run's own stores.
+ROWS_AT_MOST = 200_000
 
 
-def draw_figures(run: Run, folder: Path, advance: Callable[[int, int], None] | None = None) -> list[Path]:
+def draw_figures(
+    run: Run,
+    folder: Path,
+    advance: Callable[[int, int], None] | None = None,
+    layers: pd.DataFrame | None = None,
+) -> list[Path]:
     """Draw every figure into a folder; panels without data say which command makes them.
 
     Parameters
@@ -41,9 +56,11 @@ def draw_figures(run: Run, folder: Path, advance: Callable[[int, int], None] | N
     run
         The run drawn.
     folder
-        Where NAME.png, NAME.pdf and NAME-TABLE.csv are written.
+        Where NAME.png, NAME.pdf and NAME-TABLE.csv are written, and captions.json, the words to each.
     advance
         Called with the number of figures done and their total.
+    layers
+        The trained network's layers, as in `microslip.learn.layers.describe_layers`; None where there is no network.
 
     Returns
     -------
@@ -51,11 +68,19 @@ def draw_figures(run: Run, folder: Path, advance: Callable[[int, int], None] | N
         The files written.
     """
     written: list[Path] = []
+    words, about = {}, About.of(run)
+    config = read_config(run)
     for done, (name, draw) in enumerate(FIGURES.items()):
         if advance is not None:
             advance(done, len(FIGURES))
-        drawing = draw(run)
+        drawing = figures_grid.network(run, layers) if name == "network" else draw(run)
+        if not about.pressure_known:
+            in_source_units(drawing.figure)
         written += save_drawing(drawing, folder, name)
+        said = caption(name, config, about.with_data(bool(drawing.tables)))
+        words[name] = {"title": TITLES[name], "caption": said, "alternative": ALTERNATIVES[name]}
+    write_json(folder / "captions.json", words)
+    written.append(folder / "captions.json")
     if advance is not None:
         advance(len(FIGURES), len(FIGURES))
     return written
@@ -65,6 +90,7 @@ def save_drawing(drawing: Drawing, folder: Path, name: str) -> list[Path]:
     """Write one figure as PNG and PDF, and its tables as CSV; the paths written."""
     written = []
     with journal_style():
+        settle_layout(drawing.figure)
         for ending in ("png", "pdf"):
             path = folder / f"{name}.{ending}"
             with replacing(path) as beside:
@@ -78,3 +104,17 @@ def save_drawing(drawing: Drawing, folder: Path, name: str) -> list[Path]:
             write_table(path, table)
             written.append(path)
     return written
+
+
+def settle_layout(figure: Figure) -> None:
+    """Lay a figure out once for all its files.
+
+    Pictures keep the shape of the cell, so that their axes shrink: the layout is right at the second look.
+    """
+    engine = figure.get_layout_engine()
+    # letters are a little wider or narrower at another resolution
+    figure.set_dpi(DOTS_PER_INCH)
+    if engine is not None:
+        for _ in range(2):
+            engine.execute(figure)
+        figure.set_layout_engine("none")

@@ -9,9 +9,22 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from microslip.views.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, journal_style
+from microslip.views.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    axes_or_new,
+    few_log_labels,
+    journal_style,
+)
 
 RULES = ("random", "blocked")
 SPLIT_COLOUR = {"train": GREY, "validation": ORANGE, "test": VERMILLION}
@@ -41,6 +54,58 @@ def coefficient_of_determination(target: Float[np.ndarray, "stage"], prediction:
 
 
 @journal_style()
+def split_stripes(
+    predictions: pd.DataFrame,
+    stages: pd.DataFrame,
+    *,
+    title: str = "",
+    axes: Axes | None = None,
+) -> Figure:
+    """Which set each stage belongs to, as stripes along the strain, one row per split rule; stages left out are white.
+
+    Parameters
+    ----------
+    predictions
+        Columns stage, rule and split; predictions.csv.
+    stages
+        Columns stage, start_strain and end_strain; stages.csv.
+    title, axes
+        The panel's title; the reader's own axes.
+    """
+    figure, axes = axes_or_new(axes, height=1.2)
+    table = split_table(predictions, stages)
+    for row, rule in enumerate(RULES):
+        of_rule = table[table["rule"] == rule]
+        for split, colour in SPLIT_COLOUR.items():
+            part = of_rule[of_rule["split"] == split]
+            spans = list(zip(part["start_strain"], part["end_strain"] - part["start_strain"], strict=True))
+            axes.broken_barh(
+                spans, (-row - 0.4, 0.8), facecolors=colour, linewidth=0, rasterized=len(part) > 1000,
+                label=split if row == 0 else None,
+            )  # fmt: skip
+    if len(table):
+        axes.set_xlim(float(table["start_strain"].min()), float(table["end_strain"].max()))
+    axes.set_ylim(-1.45, 0.45)
+    axes.set_yticks([0, -1], RULES)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel(r"shear strain $\gamma$ [1]")
+    sizes = table[table["rule"] == RULES[0]].groupby("split").size()
+    handles = [Patch(facecolor=SPLIT_COLOUR[name], label=f"{name}, {sizes.get(name, 0)}") for name in SPLIT_COLOUR]
+    axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, handlelength=1.0,
+                columnspacing=1.2, borderaxespad=0.1)  # fmt: skip
+    axes.set_title(title, loc="left")
+    return figure
+
+
+def split_table(predictions: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
+    """rule, stage, split and the strains at both ends, in order."""
+    strains = stages[["stage", "start_strain", "end_strain"]]
+    table = predictions[["rule", "stage", "split"]].merge(strains, on="stage", how="inner")
+    return table.sort_values(["rule", "stage"], ascending=[False, True], ignore_index=True)
+
+
+@journal_style()
 def loss_curves(history: pd.DataFrame, rule: str, *, title: str = "", axes: Axes | None = None) -> Figure:
     """Training and validation loss against epoch under one split rule; table of history.csv."""
     figure, axes = axes_or_new(axes)
@@ -53,6 +118,7 @@ def loss_curves(history: pd.DataFrame, rule: str, *, title: str = "", axes: Axes
             best["epoch"], best["validation_loss"], "o", color=SPLIT_COLOUR["validation"], markersize=4, label="best"
         )
     axes.set_yscale("log")
+    few_log_labels(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.set_xlabel("epoch [1]")
     axes.set_ylabel(r"loss [target variances]")
@@ -146,7 +212,7 @@ def error_histogram(predictions: pd.DataFrame, rule: str, *, title: str = "", ax
         )  # fmt: skip
     axes.set_ylim(0, axes.get_ylim()[1] * 1.5)
     axes.axvline(0, ymax=0.66, color=INK, linewidth=0.7)
-    axes.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
+    axes.xaxis.set_major_locator(MaxNLocator(2, symmetric=True))
     axes.set_xlabel(r"predicted − true [$p$]")
     axes.set_ylabel(r"density [$1/p$]")
     if axes.get_legend_handles_labels()[0]:
@@ -180,7 +246,7 @@ def score_bars(metrics: dict[str, Any], *, split: str = "test", title: str = "",
             axes.bar(x, height, 0.9 * width, color=MODEL_COLOUR[model], label=MODEL_NAME[model] if i == 0 else None)
             axes.annotate(
                 f"{r2:.2f}".replace("-", "−"), (x, max(height, 0.0)), xytext=(0, 2),
-                textcoords="offset points", ha="center", fontsize=6,
+                textcoords="offset points", ha="center", fontsize=5,
             )  # fmt: skip
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.set_xticks(range(len(RULES)), [f"{rule} split" for rule in RULES])

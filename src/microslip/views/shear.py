@@ -54,7 +54,7 @@ def shade_stages(axes: Axes, stages: pd.DataFrame, low: float, high: float, alph
 
 def stage_handles(alpha: float = 0.35) -> list[Patch]:
     """Legend entries of the bands."""
-    return [Patch(facecolor=colour, alpha=alpha, label=kind) for kind, colour in KIND_COLOUR.items()]
+    return [Patch(facecolor=KIND_COLOUR[kind], alpha=alpha, label=kind) for kind in ("stick", "slip")]
 
 
 @journal_style()

@@ -63,6 +63,15 @@ def camera_axes(azimuth: float, elevation: float) -> Float[np.ndarray, "3 3"]:
     return np.stack([right, np.cross(towards, right), towards])
 
 
+def picture_limits(
+    projected: Float[np.ndarray, "point 2"],
+) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
+    """Lower left and upper right of a picture that holds points of the camera's plane, with a margin."""
+    lower, upper = projected.min(axis=0), projected.max(axis=0)
+    margin = 0.01 * float((upper - lower).max())
+    return lower - margin, upper + margin
+
+
 @njit(cache=True)
 def _rasterise(u, v, w, radius, n_rows, n_columns):  # type: ignore[no-untyped-def]
     """Depth and index of the nearest sphere in every pixel; u and v in pixels from the upper left corner."""
@@ -109,6 +118,7 @@ def render_spheres(
     *,
     azimuth: float = -66.0,
     elevation: float = 17.0,
+    view: Float[np.ndarray, "point 3"] | None = None,
     pixels: int = 1000,
     supersampling: int = 2,
 ) -> SphereImage:
@@ -122,6 +132,9 @@ def render_spheres(
         Red, green, blue in [0, 1], shape (grain, 3).
     azimuth, elevation
         Direction of the camera [degrees], as in `camera_axes`.
+    view
+        Points that the picture just holds, shape (point, 3), such as a cell's corners, so that pictures of different
+        spheres have one frame; without them it holds the spheres.
     pixels
         Width of the image; its height follows from what is seen.
     supersampling
@@ -133,10 +146,10 @@ def render_spheres(
     axes = camera_axes(azimuth, elevation)
     seen = positions @ axes.T
     radius = diameters / 2
-    lower = (seen[:, :2] - radius[:, None]).min(axis=0)
-    upper = (seen[:, :2] + radius[:, None]).max(axis=0)
-    margin = 0.01 * float((upper - lower).max())
-    lower, upper = lower - margin, upper + margin
+    if view is None:
+        lower, upper = picture_limits(np.concatenate([seen[:, :2] - radius[:, None], seen[:, :2] + radius[:, None]]))
+    else:
+        lower, upper = picture_limits(np.asarray(view, dtype=float) @ axes[:2].T)
     n_rows = max(1, round(pixels * (upper[1] - lower[1]) / (upper[0] - lower[0])))
     scale = pixels * supersampling / (upper[0] - lower[0])
     top = lower[1] + n_rows * supersampling / scale
@@ -165,30 +178,42 @@ def _shade(
 ) -> np.ndarray:
     """Light every pixel: diffuse, a little gloss, darker in gaps, paler far away; (row, column, 4) times coverage."""
     hit = grain >= 0
-    image = np.zeros((*grain.shape, 4), dtype=np.float32)
     if not hit.any():
-        return image
-    light = _occlusion(depth, hit, 2 * float(np.median(radius)))[hit]
-    row, column = np.nonzero(hit)
-    index = grain[hit]
-    r = radius[index]
-    normal = np.stack(
-        [
-            (column + 0.5 - centres[index, 0]) / r,
-            (centres[index, 1] - row - 0.5) / r,
-            (depth[hit] - centres[index, 2]) / r,
-        ],
-        axis=1,
-    ).astype(np.float32)
-    facing = np.clip(normal @ (_LIGHT / np.linalg.norm(_LIGHT)).astype(np.float32), 0.0, 1.0)
+        return np.zeros((*grain.shape, 4), dtype=np.float32)
+    light = _occlusion(depth, hit, 2 * float(np.median(radius)))
+    towards_light = _LIGHT / np.linalg.norm(_LIGHT)
     # Blinn: halfway between the light and the camera
-    half = _LIGHT / np.linalg.norm(_LIGHT) + np.array([0.0, 0.0, 1.0])
-    gloss = np.clip(normal @ (half / np.linalg.norm(half)).astype(np.float32), 0.0, 1.0) ** 40
-    # light scatters inside coloured grains: the occlusion dims without turning to black
-    dim = (_AMBIENT + _DIFFUSE * facing) * (0.25 + 0.75 * light)
-    shaded = colours[index] * dim[:, None] + (_GLOSS * gloss * light)[:, None]
-    near, far = depth[hit].max(), depth[hit].min()
-    haze = 0.22 * (near - depth[hit]) / max(near - far, 1e-9)
-    image[hit, :3] = np.clip(shaded, 0, 1) * (1 - haze[:, None]) + haze[:, None]
-    image[hit, 3] = 1.0
+    half = towards_light + np.array([0.0, 0.0, 1.0])
+    near, far = float(depth[hit].max()), float(depth[hit].min())
+    return np.asarray(
+        _shade_pixels(
+            depth, grain, light, centres, radius, colours, towards_light, half / np.linalg.norm(half), near, far
+        )
+    )
+
+
+@njit(cache=True)
+def _shade_pixels(depth, grain, light, centres, radius, colours, towards_light, half, near, far):  # type: ignore[no-untyped-def]
+    """The loop over pixels."""
+    n_rows, n_columns = grain.shape
+    image = np.zeros((n_rows, n_columns, 4), dtype=np.float32)
+    span = max(near - far, 1e-9)
+    for row in range(n_rows):
+        for column in range(n_columns):
+            i = grain[row, column]
+            if i < 0:
+                continue
+            x = (column + 0.5 - centres[i, 0]) / radius[i]
+            y = (centres[i, 1] - row - 0.5) / radius[i]
+            z = (depth[row, column] - centres[i, 2]) / radius[i]
+            facing = max(x * towards_light[0] + y * towards_light[1] + z * towards_light[2], 0.0)
+            gloss = max(x * half[0] + y * half[1] + z * half[2], 0.0) ** 40
+            # light scatters inside coloured grains: the occlusion dims without turning to black
+            dim = (_AMBIENT + _DIFFUSE * min(facing, 1.0)) * (0.25 + 0.75 * light[row, column])
+            bright = _GLOSS * min(gloss, 1.0) * light[row, column]
+            haze = 0.22 * (near - depth[row, column]) / span
+            for channel in range(3):
+                shaded = min(max(colours[i, channel] * dim + bright, 0.0), 1.0)
+                image[row, column, channel] = shaded * (1.0 - haze) + haze
+            image[row, column, 3] = 1.0
     return image

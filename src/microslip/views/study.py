@@ -58,12 +58,8 @@ def draw_study(summary: pd.DataFrame, drops: pd.DataFrame, families: pd.DataFram
         number (of the family), family (the setting that varies), system, value (NaN where it is no number) and label.
     """
     panels: list[Callable[[pd.DataFrame, Axes], None]] = [stress_panel, stages_panel]
-    rows = summary.drop(columns="number")
     known_xi = np.isfinite(summary[["xi_stick", "xi_slip"]].to_numpy(dtype=float)).any()
-    parts = [part.merge(rows, on="system", how="left") for _, part in families.groupby("number", sort=True)]
-    for part in parts:
-        if part["family"].iloc[0] == "loading.shear_rate":
-            part["value"] = part["inertial_number"]
+    parts = family_parts(summary, families)
     panels += [lambda part, axes: slips_panel(part, drops, axes)] + ([length_panel] if known_xi else [])
     if len(parts) == 1:
         figure = new_figure(TWO_COLUMNS, 5.0 if known_xi else 2.5)
@@ -84,16 +80,26 @@ def draw_study(summary: pd.DataFrame, drops: pd.DataFrame, families: pd.DataFram
     return figure
 
 
+def family_parts(summary: pd.DataFrame, families: pd.DataFrame) -> list[pd.DataFrame]:
+    """Rows of the summary of each family's systems, with family, value and label; I in place of the shear rate."""
+    rows = summary.drop(columns="number")
+    parts = [part.merge(rows, on="system", how="left") for _, part in families.groupby("number", sort=True)]
+    for part in parts:
+        if part["family"].iloc[0] == "loading.shear_rate":
+            part["value"] = part["inertial_number"]
+    return parts
+
+
 def stress_panel(part: pd.DataFrame, axes: Axes) -> None:
     """Mean stress with its standard error."""
-    x = _place(part, axes)
+    x = place_systems(part, axes)
     axes.errorbar(x, part["stress"], yerr=part["stress_error"], fmt="o-", color=INK, capsize=2, **_THIN)
     axes.set_ylabel(r"mean stress $\langle s\rangle$ [$p$]")
 
 
 def stages_panel(part: pd.DataFrame, axes: Axes) -> None:
     """Stages per unit of strain at each threshold [p], with their standard errors."""
-    x = _place(part, axes)
+    x = place_systems(part, axes)
     for name, (marker, colour) in _THRESHOLDS.items():
         rate = part[f"stages_per_strain_{name}"].where(part[f"stages_per_strain_{name}"] > 0)
         error = part[f"stages_per_strain_{name}_error"]
@@ -123,11 +129,13 @@ def slips_panel(part: pd.DataFrame, drops: pd.DataFrame, axes: Axes) -> None:
 
 def length_panel(part: pd.DataFrame, axes: Axes) -> None:
     """ξ of sticks and of slips with the interval of the fit."""
-    x = _place(part, axes)
-    for kind, colour in KIND_COLOUR.items():
+    x = place_systems(part, axes)
+    for kind in ("stick", "slip"):
         xi = part[f"xi_{kind}"].astype(float)
         bars = [(xi - part[f"xi_{kind}_low"]).clip(lower=0), (part[f"xi_{kind}_high"] - xi).clip(lower=0)]
-        axes.errorbar(x, xi, yerr=bars, fmt=KIND_MARKER[kind] + "-", color=colour, capsize=2, label=kind, **_THIN)
+        axes.errorbar(
+            x, xi, yerr=bars, fmt=KIND_MARKER[kind] + "-", color=KIND_COLOUR[kind], capsize=2, label=kind, **_THIN
+        )
     axes.set_ylabel(r"correlation length $\xi$ [$\bar d$]")
 
 
@@ -146,7 +154,7 @@ def _legend_on_top(axes: Axes, n_columns: int) -> None:
     )  # fmt: skip
 
 
-def _place(part: pd.DataFrame, axes: Axes) -> np.ndarray:
+def place_systems(part: pd.DataFrame, axes: Axes) -> np.ndarray:
     """Where each system stands on the axis of what varies; systems without a number stand side by side."""
     key = str(part["family"].iloc[0])
     x: np.ndarray = part["value"].to_numpy(dtype=float)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
 # Widths of one and of two columns of a journal page [in].
 ONE_COLUMN = 3.5
@@ -28,53 +32,29 @@ GREY = "#7B8794"
 WALL = "#5B6675"
 BULK = "#E3CFA4"
 
-KIND_COLOUR = {"stick": BLUE, "slip": VERMILLION}
-KIND_MARKER = {"stick": "o", "slip": "s"}
+# Windows of strain stand in for stages where no stress is known.
+KIND_COLOUR = {"stick": BLUE, "slip": VERMILLION, "window": GREEN}
+KIND_MARKER = {"stick": "o", "slip": "s", "window": "^"}
 
 # Perceptually uniform: one for sizes, one for order, one for signed values.
 SIZE_MAP = "plasma"
 ORDER_MAP = "viridis"
 SIGNED_MAP = "RdBu_r"
 
-_SETTINGS: dict[str, Any] = {
-    "figure.dpi": 100,
-    "savefig.dpi": 200,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 8,
-    "axes.titlesize": 8.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 8,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "legend.fontsize": 7.5,
-    "legend.frameon": False,
-    "lines.linewidth": 1.2,
-    "mathtext.fontset": "dejavusans",
-    # text stays text in the PDF, so that a journal can set it again
-    "pdf.fonttype": 42,
-    "svg.fonttype": "none",
-    "axes.unicode_minus": True,
-}
+# Fonts, sizes and lines: a style sheet of matplotlib's, so that `plt.style.use(STYLE)` gives a notebook the same look.
+STYLE = "microslip.views.microslip"
+STYLE_FILE = Path(__file__).with_name("microslip.mplstyle")
+
+
+@cache
+def _settings() -> Any:
+    return matplotlib.rc_params_from_file(STYLE_FILE, use_default_template=False)
 
 
 @contextmanager
 def journal_style() -> Iterator[None]:
     """The settings of all figures, in a `with` block or as a decorator; the reader's own settings return afterwards."""
-    with matplotlib.rc_context(_SETTINGS):  # type: ignore[arg-type]
+    with matplotlib.rc_context(_settings()):
         yield
 
 
@@ -128,9 +108,29 @@ def scientific(value: float, digits: int = 1) -> str:
     if value == 0 or not np.isfinite(value):
         return f"${value:g}$"
     exponent = int(np.floor(np.log10(abs(value))))
+    # 9.96 with one digit is 10.0, and that is the next power
+    if round(abs(value) / 10.0**exponent, digits) >= 10:
+        exponent += 1
     if -3 < exponent < 3:
         return f"${value:.{max(0, digits - exponent)}f}$"
     return rf"${value / 10.0**exponent:.{digits}f}\times 10^{{{exponent}}}$"
+
+
+def few_log_labels(axis: Axis) -> None:
+    """Labels on a logarithmic axis that a narrow panel has room for: powers of ten, a few between them within a decade.
+
+    Labels stand beside each other on a horizontal axis, and one above the other, where more have room, on a vertical
+    one.
+    """
+    low, high = sorted(abs(float(end)) for end in axis.get_view_interval())
+    axis.set_minor_formatter(NullFormatter())
+    across = isinstance(axis, XAxis)
+    if low <= 0 or high / low >= (10 if across else 60):
+        return
+    beside = (1.0, 3.0) if across else (1.0, 2.0, 5.0)
+    between = beside if high / low >= 3 else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+    axis.set_major_locator(LogLocator(subs=between))
+    axis.set_major_formatter(LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(np.inf, np.inf)))
 
 
 def symmetric_limit(values: np.ndarray, quantile: float = 0.995) -> float:

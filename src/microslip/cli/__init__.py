@@ -1,0 +1,42 @@
+"""`microslip`: one verb per step, each an ordinary function whose docstring is its help."""
+
+from __future__ import annotations
+
+import sys
+
+import cyclopts
+
+# imported so that their verbs are known
+from microslip.cli import exchange, learning, running, showing, studying
+from microslip.cli.common import STOPPED, app
+from microslip.core.errors import MicroslipError
+
+__all__ = ["app", "exchange", "learning", "main", "running", "showing", "studying"]
+
+
+def main() -> None:
+    """Entry point: a failure that the user can mend ends in one sentence and exit code 2."""
+    try:
+        app(exit_on_error=False, print_error=False)
+    except MicroslipError as problem:
+        _fail(str(problem), 2)
+    except cyclopts.CycloptsError as problem:
+        _fail(f"{' '.join(str(problem).split())}; see microslip --help", 2)
+    except KeyboardInterrupt:
+        _fail(STOPPED, 130)
+    except SystemError as problem:
+        # a Ctrl-C inside a compiled kernel surfaces as this
+        if not isinstance(problem.__cause__, KeyboardInterrupt):
+            raise
+        _fail(STOPPED, 130)
+    except OSError as problem:
+        _fail(
+            f"{problem.strerror or problem} ({problem.filename or 'no file named'}): free space or rights, then repeat",
+            2,
+        )
+
+
+def _fail(text: str, code: int) -> None:
+    sys.stdout.flush()
+    print(f"microslip: {text}", file=sys.stderr)
+    sys.exit(code)

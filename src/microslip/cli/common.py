@@ -1,0 +1,99 @@
+"""What the verbs share: the application, its progress, and how a step of a run folder is performed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from microslip import __version__
+from microslip.config import Config, load_config
+from microslip.core.errors import MicroslipError
+from microslip.data.run import open_run
+from microslip.pipeline import STEPS, check_overrides, only_one, perform
+
+app = App(
+    name="microslip",
+    version=__version__,
+    help="From the motion of single grains to the stick-slip of a sheared packing.",
+    help_on_error=False,
+    # a Ctrl-C is answered in main, with a sentence
+    suppress_keyboard_interrupt=False,
+)
+
+Set = Annotated[
+    list[str] | None,
+    Parameter(name="--set", negative="", help="Override, as section.key=value; may be repeated."),
+]
+
+Workers = Annotated[
+    int | None,
+    Parameter(name="--workers", help="Processes of a local Dask cluster for the batches; this one alone if left out."),
+]
+Scheduler = Annotated[
+    str | None,
+    Parameter(name="--scheduler", help="A running Dask scheduler for the batches instead, such as tcp://host:8786."),
+]
+
+STOPPED = "stopped; the same command goes on from here"
+
+# long lines are left to the terminal, so that a log keeps each sentence whole
+console = Console(highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def bar(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[str], None]]]:
+    """A bar with time left on a terminal, a line every tenth of the way elsewhere."""
+    if not console.is_terminal:
+        last = [-1]
+
+        def advance_lines(done: int, total: int) -> None:
+            tenth = 10 * done // max(total, 1)
+            if tenth > last[0] and done:
+                last[0] = tenth
+                console.print(f"  {title}: {done} of {total}")
+
+        yield advance_lines, lambda text: console.print(f"  {text}")
+        return
+    columns = TextColumn("  {task.description}"), BarColumn(), TaskProgressColumn()
+    times = TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
+    with Progress(*columns, *times, console=console, transient=True) as progress:
+        task = progress.add_task(title, total=None)
+
+        def advance(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield advance, lambda text: progress.console.print(f"  {text}")
+
+
+def perform_step(verb: str, folder: Path, config: Config, number: str = "") -> None:
+    step = STEPS[verb]
+    console.print(f"[bold]{number}{verb}[/bold]: {step.title}")
+    with bar(step.title) as (advance, say):
+        ran = perform(verb, folder, config, advance, say)
+    console.print("  done" if ran else "  skipped: done before with these settings and inputs")
+
+
+def one_step(verb: str, run: Path, overrides: list[str] | None) -> None:
+    folder = open_run(run).folder
+    check_overrides(verb, overrides or [])
+    settings = load_config(folder / "config.toml", overrides or [])
+    with only_one(folder):
+        perform_step(verb, folder, settings)
+
+
+def batch_overrides(workers: int | None, scheduler: str | None) -> list[str]:
+    if workers is not None and scheduler is not None:
+        raise MicroslipError("--workers starts a cluster here, --scheduler asks one that runs: give one of them")
+    given = {"batches.workers": workers, "batches.scheduler": scheduler}
+    return [f"{key}={value}" for key, value in given.items() if value is not None]
+
+
+def launch_overrides(ranks: int | None, launcher: str | None, hosts: Path | None) -> list[str]:
+    given = {"parallel.ranks": ranks, "launch.command": launcher, "launch.hosts": hosts}
+    return [f"{key}={value}" for key, value in given.items() if value is not None]

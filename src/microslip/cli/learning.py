@@ -1,0 +1,79 @@
+"""Verbs that train networks, ask what they rest on, and test them elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from microslip.cli.common import (
+    Set,
+    app,
+    bar,
+    console,
+    one_step,
+)
+from microslip.data.run import open_run
+from microslip.steps.transferring import predict_elsewhere, transfer_matrix
+
+
+@app.command
+def train(run: Path, *, set_: Set = None) -> None:
+    """Train the network on RUN under the random and the blocked split, with baselines → model/."""
+    one_step("train", run, set_)
+
+
+@app.command
+def explain(run: Path, *, set_: Set = None) -> None:
+    """Integrated Gradients for stages of RUN, with nulls and other methods → attributions.zarr, interpretation/."""
+    one_step("explain", run, set_)
+
+
+@app.command
+def ablate(run: Path, *, set_: Set = None) -> None:
+    """Train RUN's network on less: places, amplitude, nodes, cell or stages taken away → ablations/."""
+    one_step("ablate", run, set_)
+
+
+@app.command
+def search(run: Path, *, trials: int | None = None, set_: Set = None) -> None:
+    """Search settings of RUN's training by validation loss alone; the best are said, not applied → search/.
+
+    Parameters
+    ----------
+    trials
+        Trainings; short for --set search.trials=N.
+    """
+    one_step("search", run, [*(set_ or []), *([f"search.trials={trials}"] if trials is not None else [])])
+
+
+@app.command
+def predict(run: Path, *, model: Path, into: Path | None = None, allow_transfer: bool = False) -> None:
+    """Predict the fluctuations of RUN's stages with a network that was trained elsewhere.
+
+    Parameters
+    ----------
+    model
+        The run folder that the network was trained on, or one of its checkpoints.
+    into
+        Table of predictions; RUN/transfer/NAME.csv for a network of the run NAME where left out.
+    allow_transfer
+        Also where the network learnt from another cell, other grains or other stages; what differs is said.
+    """
+    predict_elsewhere(open_run(run), model, into, allow_transfer, lambda text: console.print(f"  {text}", markup=False))
+
+
+@app.command
+def transfer(*runs: Path, into: Path, leave_one_out: bool = False) -> None:
+    """Test the network of every run on every other run → a matrix of R².
+
+    Parameters
+    ----------
+    runs
+        Run folders with a trained network each; their voxels have the same number of nodes.
+    into
+        Folder of the tables and the figure.
+    leave_one_out
+        Train on all runs but one as well, and test on that one.
+    """
+    opened = [open_run(run) for run in runs]
+    with bar("testing networks elsewhere") as (advance, say):
+        transfer_matrix(opened, into, leave_one_out, advance, say)

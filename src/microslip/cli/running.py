@@ -1,0 +1,123 @@
+"""Verbs that make a run: all its steps, or the simulation and the measurements one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from microslip.cli.common import (
+    Scheduler,
+    Set,
+    Workers,
+    app,
+    batch_overrides,
+    launch_overrides,
+    one_step,
+    perform_step,
+)
+from microslip.config import load_config
+from microslip.core.errors import MicroslipError
+from microslip.data.run import open_run
+from microslip.pipeline import only_one, run_folder, run_steps
+
+
+@app.command
+def run(
+    config: Path,
+    *,
+    into: Path | None = None,
+    ranks: int | None = None,
+    launcher: str | None = None,
+    hosts: Path | None = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    set_: Set = None,
+) -> None:
+    """Run every step: shear the cell, find stages, measure, learn, explain, draw, report.
+
+    What is done and current is skipped; an interrupted run goes on where it stopped with the same command.
+
+    Parameters
+    ----------
+    config
+        TOML file with the settings that differ from the defaults, or a run folder to go on with.
+    into
+        Run folder; runs/NAME for NAME.toml where left out.
+    ranks
+        MPI processes for the simulation; short for --set parallel.ranks=N.
+    launcher
+        What starts them in place of mpiexec, such as srun; short for --set launch.command=….
+    hosts
+        File of host names for the launcher; short for --set launch.hosts=….
+    """
+    overrides = [*(set_ or []), *launch_overrides(ranks, launcher, hosts), *batch_overrides(workers, scheduler)]
+    if config.is_dir():
+        folder, settings = config, load_config(open_run(config).folder / "config.toml", overrides)
+        if into is not None and into.resolve() != config.resolve():
+            raise MicroslipError(f"--into {into} differs from the run folder {config}: give its config.toml instead")
+    else:
+        settings = load_config(config, overrides)
+        folder = into or Path("runs") / config.stem
+    run_folder(folder, settings)
+    with only_one(folder):
+        steps = run_steps(settings)
+        for number, verb in enumerate(steps, start=1):
+            perform_step(verb, folder, settings, f"{number}/{len(steps)} ")
+
+
+@app.command
+def simulate(
+    config: Path,
+    *,
+    into: Path | None = None,
+    ranks: int | None = None,
+    launcher: str | None = None,
+    hosts: Path | None = None,
+    set_: Set = None,
+) -> None:
+    """Shear the cell alone: LAMMPS from loose grains to the last strain, resuming from the last checkpoint.
+
+    Parameters
+    ----------
+    config
+        TOML file, or a run folder to go on with.
+    into
+        Run folder; runs/NAME for NAME.toml where left out.
+    ranks
+        MPI processes; short for --set parallel.ranks=N.
+    launcher
+        What starts them in place of mpiexec, such as srun; short for --set launch.command=….
+    hosts
+        File of host names for the launcher; short for --set launch.hosts=….
+    """
+    overrides = [*(set_ or []), *launch_overrides(ranks, launcher, hosts)]
+    if config.is_dir():
+        one_step("simulate", config, overrides)
+        return
+    settings = load_config(config, overrides)
+    folder = run_folder(into or Path("runs") / config.stem, settings)
+    with only_one(folder):
+        perform_step("simulate", folder, settings)
+
+
+@app.command
+def stages(run: Path, *, set_: Set = None) -> None:
+    """Find stick and slip stages in the stress of RUN → stages.csv."""
+    one_step("stages", run, set_)
+
+
+@app.command
+def fields(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:
+    """D²min, local strain, and changes of stress, energy and free volume of every grain of RUN → fields.zarr."""
+    one_step("fields", run, [*(set_ or []), *batch_overrides(workers, scheduler)])
+
+
+@app.command
+def voxels(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:
+    """D²min of RUN, and what else --set voxels.fields=[…] names, on a regular grid → voxels.zarr."""
+    one_step("voxels", run, [*(set_ or []), *batch_overrides(workers, scheduler)])
+
+
+@app.command
+def statistics(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:
+    """Correlations, clusters, distributions of RUN by size of the fluctuation, and the paper's claims → statistics/."""
+    one_step("statistics", run, [*(set_ or []), *batch_overrides(workers, scheduler)])

@@ -1,0 +1,244 @@
+"""From grains to nodes as one sees it in a slice, and the distances that the grid is measured against."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Rectangle
+
+from microslip.views.style import BLUE, GREEN, GREY, INK, SIZE_MAP, VERMILLION, axes_or_new, journal_style
+
+# Nodes across and up in the part of a slice that is shown.
+_ACROSS, _UP = 10, 7
+
+Patch = tuple[float, float, float, float]
+
+
+def norm(limits: tuple[float, float]) -> LogNorm:
+    """The colour scale of D²min, for grains and nodes alike."""
+    return LogNorm(*limits)
+
+
+def choose_patch(nodes: Float[np.ndarray, "x y z"], x: Float[np.ndarray, "x"], z: Float[np.ndarray, "z"]) -> Patch:
+    """Part of the slice in the middle of the depth about its strongest node: left, right, bottom, top [d̄]."""
+    plane = nodes[:, nodes.shape[1] // 2, :]
+    i, k = np.unravel_index(int(np.argmax(plane)), plane.shape)
+    ends = []
+    for at, axis, n in ((int(i), x, _ACROSS), (int(k), z, _UP)):
+        n = min(n, len(axis))
+        first = int(np.clip(at - n // 2, 0, len(axis) - n))
+        half = (axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5
+        ends.append((float(axis[first] - half), float(axis[first + n - 1] + half)))
+    return (*ends[0], *ends[1])
+
+
+def slab_of_grains(
+    positions: Float[np.ndarray, "grain 3"],
+    diameters: Float[np.ndarray, "grain"],
+    values: Float[np.ndarray, "grain"],
+    y: float,
+    patch: Patch,
+) -> pd.DataFrame:
+    """Grains that the plane at depth y cuts within a part of it.
+
+    Parameters
+    ----------
+    positions, diameters, values
+        Centres, wrapped, (grain, 3) [d̄], diameters (grain,) [d̄] and D²min (grain,) [d̄²], NaN for none.
+    y
+        Depth of the plane [d̄].
+    patch
+        Left, right, bottom, top [d̄].
+
+    Returns
+    -------
+    DataFrame
+        x, z, radius of the circle in which the plane cuts the grain [d̄], d2min [d̄²].
+    """
+    aside = positions[:, 1] - y
+    reach = (diameters / 2) ** 2 - aside**2
+    near = (positions[:, 0] > patch[0] - 1) & (positions[:, 0] < patch[1] + 1)
+    near &= (positions[:, 2] > patch[2] - 1) & (positions[:, 2] < patch[3] + 1)
+    cut = (reach > 0) & near
+    return pd.DataFrame(
+        {"x": positions[cut, 0], "z": positions[cut, 2], "radius": np.sqrt(reach[cut]), "d2min": values[cut]}
+    )
+
+
+def node_table(plane: Float[np.ndarray, "x z"], x: Float[np.ndarray, "x"], z: Float[np.ndarray, "z"]) -> pd.DataFrame:
+    """x, z [d̄] and d2min [d̄²] of every node of a slice."""
+    return pd.DataFrame({"x": np.repeat(x, len(z)), "z": np.tile(z, len(x)), "d2min": plane.ravel()})
+
+
+@journal_style()
+def draw_grains(
+    slab: pd.DataFrame,
+    x: Float[np.ndarray, "x"],
+    z: Float[np.ndarray, "z"],
+    patch: Patch,
+    *,
+    radius: float,
+    limits: tuple[float, float],
+    title: str = "",
+    axes: Axes | None = None,
+) -> Figure:
+    """Grains of a slice coloured by D²min, the nodes as crosses, and one node with the grains that it averages.
+
+    Parameters
+    ----------
+    slab
+        As from `slab_of_grains`.
+    x, z
+        Coordinates of the nodes [d̄].
+    patch, radius, limits
+        What is shown [d̄], δ [d̄], and the ends of the colour scale [d̄²].
+    title, axes
+        The panel's title; the reader's own axes.
+    """
+    figure, axes = axes_or_new(axes, 3.5, 2.6)
+    known = slab["d2min"].notna() & (slab["d2min"] > 0)
+    colours = np.tile([0.82, 0.85, 0.88, 1.0], (len(slab), 1))
+    colours[known] = colormaps[SIZE_MAP](norm(limits)(np.clip(slab.loc[known, "d2min"], *limits)))
+    width = 2 * slab["radius"].to_numpy()
+    axes.add_collection(
+        EllipseCollection(
+            width, width, np.zeros(len(slab)), units="x", offsets=slab[["x", "z"]].to_numpy(),
+            transOffset=axes.transData, facecolors=colours, edgecolors="white", linewidths=0.4,
+        )
+    )  # fmt: skip
+    xs, zs = np.meshgrid(_inside(x, patch[:2]), _inside(z, patch[2:]), indexing="ij")
+    axes.plot(xs.ravel(), zs.ravel(), "+", color=INK, markersize=3.5, markeredgewidth=0.7)
+    centre = _marked_node(x, z, patch)
+    axes.add_patch(Circle(centre, radius, facecolor="none", edgecolor="white", linewidth=2.6, zorder=4))
+    axes.add_patch(Circle(centre, radius, facecolor="none", edgecolor=INK, linewidth=1.3, zorder=4))
+    step = float(x[1] - x[0]) if len(x) > 1 else 1.0
+    text: dict[str, Any] = {"fontsize": 8, "color": INK, "zorder": 6, "ha": "center", "va": "center"}
+    behind: dict[str, Any] = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+    arrow: dict[str, Any] = {
+        "arrowstyle": "<|-|>",
+        "color": INK,
+        "linewidth": 0.9,
+        "shrinkA": 0,
+        "shrinkB": 0,
+        "mutation_scale": 6,
+    }
+    up = 0.72 * radius
+    axes.annotate("", centre, (centre[0] + up, centre[1] + up), arrowprops={**arrow, "arrowstyle": "<|-"}, zorder=5)
+    axes.text(centre[0] + up + 0.45, centre[1] + up + 0.35, r"$\delta$", bbox=behind, **text)
+    low = (xs[1, 0], zs[0, 0]) if len(xs) > 1 else centre
+    axes.annotate("", (low[0] + step, low[1]), low, arrowprops=arrow, zorder=5)
+    axes.text(low[0] + 0.5 * step, low[1] + 0.75, r"$L_\mathrm{grid}$", bbox=behind, **text)
+    _frame(axes, patch, title)
+    return figure
+
+
+@journal_style()
+def draw_nodes(
+    plane: Float[np.ndarray, "x z"],
+    x: Float[np.ndarray, "x"],
+    z: Float[np.ndarray, "z"],
+    patch: Patch,
+    *,
+    radius: float,
+    limits: tuple[float, float],
+    title: str = "",
+    axes: Axes | None = None,
+) -> Figure:
+    """The same part of the slice as nodes, each with the mean D²min of the grains within δ; parameters as above."""
+    figure, axes = axes_or_new(axes, 3.5, 2.6)
+    shown = np.ma.masked_less_equal(plane, 0.0)
+    half = [(axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5 for axis in (x, z)]
+    axes.imshow(
+        shown.T,
+        origin="lower",
+        extent=(x[0] - half[0], x[-1] + half[0], z[0] - half[1], z[-1] + half[1]),
+        cmap=colormaps[SIZE_MAP].with_extremes(bad="#E4E7EB"),
+        norm=norm(limits),
+        interpolation="nearest",
+    )
+    centre = _marked_node(x, z, patch)
+    for colour, wide in (("white", 2.6), (INK, 1.3)):
+        corner = (centre[0] - half[0], centre[1] - half[1])
+        axes.add_patch(
+            Rectangle(corner, 2 * half[0], 2 * half[1], facecolor="none", edgecolor=colour, linewidth=wide, zorder=4)
+        )
+    _frame(axes, patch, title)
+    return figure
+
+
+@journal_style()
+def pair_correlation_curve(
+    curve: pd.DataFrame,
+    minima: tuple[float, float],
+    *,
+    spacing: float,
+    radius: float,
+    title: str = "",
+    axes: Axes | None = None,
+) -> Figure:
+    """g(r) with its first two minima, and where L_grid and δ lie.
+
+    Parameters
+    ----------
+    curve
+        Columns r [d̄] and g [1], statistics/pair_correlation.csv.
+    minima
+        First and second minimum [d̄], NaN where not found.
+    spacing, radius
+        L_grid and δ [d̄].
+    title, axes
+        The panel's title; the reader's own axes.
+    """
+    figure, axes = axes_or_new(axes)
+    farthest = min(5.0, float(curve["r"].max())) if len(curve) else 5.0
+    near = curve[curve["r"] <= farthest]
+    axes.plot(near["r"], near["g"], color=INK, linewidth=1.0)
+    axes.axhline(1, color=GREY, linewidth=0.6, linestyle=(0, (1, 2)))
+    top = float(near["g"].max()) if len(near) else 1.0
+    found = [place for place in minima if place is not None and np.isfinite(place)]
+    if found:
+        heights = np.interp(found, near["r"], near["g"])
+        said = " and ".join(f"{place:.2f}" for place in found)
+        axes.plot(found, heights, "v", color=VERMILLION, markersize=4.5, zorder=4, label=f"minima, {said}")
+    for place, name, colour, line in (
+        (spacing, r"$L_\mathrm{grid}$", BLUE, (0, (4, 2))),
+        (radius, r"$\delta$", GREEN, (0, (1, 1))),
+    ):
+        axes.axvline(place, color=colour, linewidth=1.0, linestyle=line, label=f"{name}, {place:g}", zorder=0)
+    axes.set_xlim(0, farthest)
+    axes.set_ylim(0, 1.1 * top)
+    axes.set_xlabel(r"distance $r$ [$\bar d$]")
+    axes.set_ylabel(r"$g(r)$ [1]")
+    axes.legend(loc="upper right", fontsize=6.5, handlelength=1.6, borderaxespad=0.1)
+    axes.set_title(title, loc="left")
+    return figure
+
+
+def _inside(axis: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
+    inside: np.ndarray = axis[(axis > ends[0]) & (axis < ends[1])]
+    return inside
+
+
+def _marked_node(x: np.ndarray, z: np.ndarray, patch: Patch) -> tuple[float, float]:
+    """The node in the middle of what is shown."""
+    columns, rows = _inside(x, patch[:2]), _inside(z, patch[2:])
+    return float(columns[len(columns) // 2]), float(rows[len(rows) // 2])
+
+
+def _frame(axes: Axes, patch: Patch, title: str) -> None:
+    axes.set_xlim(*patch[:2])
+    axes.set_ylim(*patch[2:])
+    axes.set_aspect("equal", anchor="N")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(True)
+    axes.set_xlabel(r"$x$ [$\bar d$]")
+    axes.set_ylabel(r"$z$ [$\bar d$]")
+    axes.set_title(title, loc="left")

@@ -1,0 +1,143 @@
+"""Families of systems side by side: their stress curves, and how well the network of each predicts its stages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from microslip.views.controls import RULE_COLOUR
+from microslip.views.learning import R2_FLOOR
+from microslip.views.shear import STRAIN_LABEL
+from microslip.views.study import family_parts, place_systems
+from microslip.views.style import (
+    GREY,
+    INK,
+    KIND_MARKER,
+    ORDER_MAP,
+    TWO_COLUMNS,
+    axes_or_new,
+    journal_style,
+    letter,
+    new_figure,
+    say_missing,
+)
+
+# Points of a stress curve: more than a column has dots.
+N_POINTS = 1500
+
+_MARKER = dict(zip(RULE_COLOUR, KIND_MARKER.values(), strict=False))
+
+
+@journal_style()
+def draw_families(curves: pd.DataFrame, summary: pd.DataFrame, families: pd.DataFrame) -> Figure:
+    """Stress curves (above) and R² (below) of each family of systems; beside each other where there is one family.
+
+    Parameters
+    ----------
+    curves
+        system, strain, stress [p]: the steady state of every system, thinned.
+    summary
+        Table of summary.csv: one row per system.
+    families
+        number (of the family), family (the setting that varies), system, value (NaN where it is no number) and label.
+    """
+    parts = family_parts(summary, families)
+    if len(parts) == 1:
+        figure = new_figure(TWO_COLUMNS, 3.0)
+        grid = figure.subplots(1, 2, width_ratios=[1.5, 1.0]).reshape(2, 1)
+    else:
+        figure = new_figure(max(TWO_COLUMNS, 2.4 * len(parts)), 5.0)
+        grid = figure.subplots(2, len(parts), squeeze=False, height_ratios=[1.5, 1.0], sharey="row")
+    step = step_between(curves)
+    for column, part in enumerate(parts):
+        title = str(part["family"].iloc[0]).split(".")[-1].replace("_", " ").capitalize()
+        stacked_curves(part, curves, step=step, title=title, axes=grid[0, column])
+        scores_of_family(part, legend=column == 0, axes=grid[1, column])
+        for row in (0, 1):
+            letter(grid[row, column], "abcdefghijklmnopqrstuvwxyz"[(row * len(parts) + column) % 26])
+            if column:
+                grid[row, column].set_ylabel("")
+    return figure
+
+
+def step_between(curves: pd.DataFrame) -> float:
+    """How far curves must be shifted to stand clear of each other [p]: a little more than the widest of them."""
+    spreads = [float(np.ptp(rows["stress"].quantile([0.005, 0.995]))) for _, rows in curves.groupby("system")]
+    return 1.15 * max(spreads, default=0.0) or 1.0
+
+
+@journal_style()
+def stacked_curves(
+    part: pd.DataFrame, curves: pd.DataFrame, *, step: float | None = None, title: str = "", axes: Axes | None = None
+) -> Figure:
+    """Stress less its mean [p] against strain, one curve per system of a family, shifted upwards (figs 6a to c).
+
+    Parameters
+    ----------
+    part, curves
+        The systems, columns system and label, in order; stresses as in `draw_families`.
+    step
+        Shift between one system and the next [p]; chosen by `step_between` where left out.
+    title, axes
+        The panel's title; the reader's own axes.
+    """
+    figure, axes = axes_or_new(axes)
+    by_system = {str(name): rows for name, rows in curves.groupby("system", sort=False)}
+    present = [(str(s), str(label)) for s, label in zip(part["system"], part["label"], strict=True) if s in by_system]
+    step = step or step_between(curves)
+    end = max((float(by_system[name]["strain"].max()) for name, _ in present), default=1.0)
+    for number, (name, label) in enumerate(present):
+        rows, colour = by_system[name], colormaps[ORDER_MAP](0.92 * number / max(1, len(present) - 1))
+        shifted = rows["stress"] - rows["stress"].mean() + number * step
+        axes.plot(rows["strain"], shifted, color=colour, linewidth=0.6)
+        axes.annotate(
+            label, (end, number * step), xytext=(3, 0), textcoords="offset points", fontsize=6.5, color=INK,
+            va="center", annotation_clip=False,
+        )  # fmt: skip
+    axes.set_ylim(-0.75 * step, (max(len(present), 1) - 0.25) * step)
+    axes.set_xlabel(STRAIN_LABEL)
+    axes.set_ylabel(r"$s - \langle s\rangle$ [$p$], shifted by " + f"{step:.2g}")
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def scores_of_family(part: pd.DataFrame, *, legend: bool = True, title: str = "", axes: Axes | None = None) -> Figure:
+    """R² on the test set of the network of every system under both splits, with 90 % intervals (figs 6d to f).
+
+    Parameters
+    ----------
+    part
+        Rows of the summary with `r2_test_random`, `r2_test_blocked` and, where known, their `_low` and `_high`; with
+        family, value and label of each system.
+    legend, title, axes
+        Whether splits are named; the panel's title; the reader's own axes.
+    """
+    figure, axes = axes_or_new(axes)
+    known = [rule for rule in RULE_COLOUR if part.get(f"r2_test_{rule}", pd.Series(dtype=float)).notna().any()]
+    if not known:
+        say_missing(axes, "No network has been trained: add train to the steps of the study.", 30)
+        return figure
+    x = place_systems(part, axes)
+    for rule in known:
+        r2 = part[f"r2_test_{rule}"].astype(float)
+        low, high = (part.get(f"r2_test_{rule}_{end}", r2).astype(float).fillna(r2) for end in ("low", "high"))
+        shown = r2.clip(lower=R2_FLOOR)
+        bars = [(shown - low.clip(lower=R2_FLOOR)).clip(lower=0), (high - shown).clip(lower=0)]
+        axes.errorbar(
+            x, shown, yerr=bars, fmt=_MARKER[rule] + "-", color=RULE_COLOUR[rule], capsize=2, markersize=4,
+            linewidth=0.9, elinewidth=0.9, label=f"{rule} split",
+        )  # fmt: skip
+    axes.axhline(1, color=GREY, linewidth=0.6, linestyle=(0, (1, 2)))
+    low, high = axes.get_ylim()
+    # room for the legend, where no R² can be
+    axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= 1.001])
+    axes.set_ylim(low, high + (0.3 if legend else 0.05) * (high - low))
+    axes.set_ylabel(r"$R^2$ on the test set [1]")
+    if legend:
+        axes.legend(loc="upper left", ncols=2, fontsize=6.5, handlelength=1.4, columnspacing=0.9, borderaxespad=0.1)
+    axes.set_title(title, loc="left")
+    return figure

@@ -1,0 +1,125 @@
+"""Groups of stages as figures show them: bins of |Δs| by colour, kinds by marker, values with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import ListedColormap, LogNorm
+from matplotlib.figure import Figure
+
+from microslip.views.style import KIND_COLOUR, KIND_MARKER, ORDER_MAP, axes_or_new, few_log_labels, journal_style
+
+FLUCTUATION_LABEL = r"mean $|\Delta s|$ [$p$]"
+
+# The light end of the scale is too pale for points and lines on white.
+_PALEST = 0.92
+
+
+def kinds_in(table: pd.DataFrame) -> list[str]:
+    """The kinds of stages that a table of groups holds: stick and slip, or window where no stress is known."""
+    return [kind for kind in KIND_COLOUR if (table["kind"] == kind).any()]
+
+
+def binned(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of bins of |Δs|; those of whole kinds where there are no bins."""
+    bins = table[table["by"] == "bin"]
+    return bins if len(bins) else table
+
+
+def fluctuation_limits(table: pd.DataFrame) -> tuple[float, float]:
+    """Smallest and largest mean |Δs| of the groups [p], at least a factor of 2 apart."""
+    sizes = table["mean_fluctuation"].abs()
+    sizes = sizes[sizes > 0]
+    if sizes.empty:
+        return 1e-5, 1.0
+    low, high = float(sizes.min()), float(sizes.max())
+    return low, max(high, 2 * low)
+
+
+def size_colour(mean_fluctuation: float, limits: tuple[float, float]) -> tuple[float, ...]:
+    """Colour of a group by its mean |Δs| [p] between limits [p]; the darkest where no stress is known."""
+    size = abs(mean_fluctuation)
+    place = float(LogNorm(*limits)(np.clip(size, *limits))) if size > 0 else 0.0
+    return tuple(colormaps[ORDER_MAP](place * _PALEST))
+
+
+def each_group(
+    table: pd.DataFrame, limits: tuple[float, float] | None = None
+) -> Iterator[tuple[str, str, tuple[float, ...], pd.DataFrame]]:
+    """Name, kind, colour and rows of every group, in the order of the table."""
+    limits = limits or fluctuation_limits(table)
+    for name, rows in table.groupby("group", sort=False):
+        colour = size_colour(float(rows["mean_fluctuation"].iloc[0]), limits)
+        yield str(name), str(rows["kind"].iloc[0]), colour, rows
+
+
+def said_shifted(table: pd.DataFrame, shift: float) -> str:
+    """What an axis adds to its label where the curves of several groups stand apart by a factor."""
+    return "" if shift == 1 or table["group"].nunique() < 2 else ", shifted"
+
+
+def size_bar(figure: Figure, axes: Axes | list[Axes], limits: tuple[float, float], **options: Any) -> Colorbar:
+    """The colour scale of `size_colour`; options are those of matplotlib's `colorbar`."""
+    shown = ListedColormap(colormaps[ORDER_MAP](np.linspace(0.0, _PALEST, 256)))
+    bar = figure.colorbar(ScalarMappable(LogNorm(*limits), shown), ax=axes, **options)
+    bar.set_label(FLUCTUATION_LABEL)
+    bar.outline.set_linewidth(0.5)
+    few_log_labels(bar.ax.yaxis if bar.orientation == "vertical" else bar.ax.xaxis)
+    return bar
+
+
+@journal_style()
+def evolution_curve(
+    evolution: pd.DataFrame,
+    quantity: str,
+    label: str,
+    *,
+    legend: bool = False,
+    title: str = "",
+    axes: Axes | None = None,
+) -> Figure:
+    """A quantity against mean |Δs| [p] of the bins, one band per kind of stage; table of statistics/evolution.csv.
+
+    Parameters
+    ----------
+    evolution
+        Columns group, kind, by, mean_fluctuation, quantity, value, value_low, value_high.
+    quantity, label
+        Which rows, and the axis with its unit.
+    legend, title, axes
+        Whether kinds are named; the panel's title; the reader's own axes.
+    """
+    figure, axes = axes_or_new(axes)
+    chosen = evolution[(evolution["quantity"] == quantity) & np.isfinite(evolution["value"])]
+    for kind in kinds_in(chosen):
+        of_kind = chosen[chosen["kind"] == kind]
+        bins = of_kind[of_kind["by"] == "bin"].assign(at=lambda table: table["mean_fluctuation"].abs())
+        bins = bins.sort_values("at")
+        colour, marker = KIND_COLOUR[kind], KIND_MARKER[kind]
+        if bins.empty:
+            # windows without a stress have no size to stand at
+            for row in of_kind.itertuples():
+                axes.axhspan(row.value_low, row.value_high, color=colour, alpha=0.16, linewidth=0)
+                axes.axhline(row.value, color=colour, label=f"all {kind}s")
+            continue
+        axes.fill_between(bins["at"], bins["value_low"], bins["value_high"], color=colour, alpha=0.18, linewidth=0)
+        axes.plot(bins["at"], bins["value"], marker + "-", color=colour, markersize=3.6, linewidth=1.0, label=kind)
+        axes.set_xscale("log")
+    axes.set_xlabel(FLUCTUATION_LABEL)
+    if axes.get_xscale() == "linear":
+        axes.set_xticks([])
+        axes.set_xlabel("of any size")
+    else:
+        few_log_labels(axes.xaxis)
+    axes.set_ylabel(label)
+    if legend and axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best", handlelength=1.4, borderaxespad=0.2)
+    axes.set_title(title, loc="left")
+    return figure

@@ -1,0 +1,146 @@
+"""The network as it is: a box for the features that each layer hands on, with their number and shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Polygon
+
+from microslip.core.errors import MicroslipError
+from microslip.views.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, axes_or_new, journal_style
+
+# Layers that get no box of their own: they change no shape.
+_UNSEEN = {"ReLU": "ReLU", "BatchNorm3d": "batch normalisation"}
+
+_NAMES = {
+    "Input": "input",
+    "Conv3d": "convolution 3×3×3",
+    "PeriodicConvolution": "convolution 3×3×3, periodic",
+    "MaxPool3d": "max pool 2×2×2",
+    "ResidualBlock": "residual block",
+    "Mean and largest over the plane": "mean and largest over the plane",
+    "Flatten": "flattened",
+    "Linear": "fully connected",
+}
+
+_COLOURS = {
+    "Input": GREY,
+    "Conv3d": BLUE,
+    "PeriodicConvolution": BLUE,
+    "MaxPool3d": ORANGE,
+    "ResidualBlock": GREEN,
+    "Flatten": SKY,
+    "Mean and largest over the plane": SKY,
+    "Linear": PURPLE,
+}
+
+
+class NoNetwork(MicroslipError):
+    """No network has been trained."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Features in a row: the kind of layer that made them, their shape, and what follows without changing it."""
+
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    then: list[str] = field(default_factory=list)
+
+
+def blocks_of(layers: pd.DataFrame) -> list[Block]:
+    """Layers in groups that share a shape, as they are drawn; columns kind, shape and parameters as in `layers.csv`."""
+    blocks: list[Block] = []
+    for layer in layers.itertuples():
+        if layer.kind in _UNSEEN and blocks:
+            blocks[-1].then.append(_UNSEEN[layer.kind])
+            continue
+        shape = tuple(int(n) for n in str(layer.shape).split("×"))
+        blocks.append(Block(str(layer.kind), shape, int(layer.parameters)))
+    return blocks
+
+
+@journal_style()
+def draw_network(layers: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """Draw a network from the table of its layers.
+
+    Parameters
+    ----------
+    layers
+        layer, kind (of the class), shape ("channels × x × y × z", or "units"), parameters: one row per layer in order.
+    title, axes
+        The panel's title; the reader's own axes.
+    """
+    figure, axes = axes_or_new(axes, 7.2, 2.25)
+    blocks = blocks_of(layers)
+    largest = np.array([block.shape[1:] for block in blocks if len(block.shape) == 4], dtype=float).max(axis=0)
+    at = 0.0
+    names: dict[str, str] = {}
+    for number, block in enumerate(blocks):
+        colour = _COLOURS.get(block.kind, GREY)
+        spatial = len(block.shape) == 4
+        if spatial:
+            # roots: the last features are a single node high, and must still be seen
+            shares = (np.array(block.shape[1:]) / largest) ** 0.5
+            far, high = 1.15 * shares[0], 1.9 * shares[2]
+            thick = 0.07 * (1 + np.log2(block.shape[0]))
+        else:
+            far, high, thick = 0.0, 0.22 * (1 + np.log2(block.shape[0])), 0.16
+        _box(axes, at, thick, high, far, colour)
+        middle = at + thick / 2
+        count = str(block.shape[0])
+        axes.text(middle, -high / 2 - 0.12, count, ha="center", va="top", fontsize=7, fontweight="bold")
+        if spatial:
+            axes.text(
+                middle, -high / 2 - 0.40, "×".join(map(str, block.shape[1:])), ha="center", va="top", fontsize=5.8
+            )
+        name = ", ".join([_NAMES.get(block.kind, block.kind), *dict.fromkeys(block.then)])
+        # the last layer of a kind may have nothing behind it: the longest name says most
+        names[block.kind] = max(names.get(block.kind, ""), name, key=len)
+        step = thick + 0.6 * far + (0.52 if spatial else 0.5)
+        if number + 1 < len(blocks):
+            axes.annotate(
+                "", (at + step - 0.06, 0.0), (at + thick + 0.3 * far + 0.06, 0.0), zorder=0,
+                arrowprops={"arrowstyle": "-|>", "color": GREY, "linewidth": 0.7, "mutation_scale": 6},
+            )  # fmt: skip
+        at += step
+    axes.text(at - 0.25, 0.0, r"$\Delta s$", ha="left", va="center", fontsize=9)
+    total = int(layers["parameters"].sum())
+    axes.set_title(title, loc="left")
+    axes.set_title(
+        f"{total:,} parameters".replace(",", "\u2009"), loc="right", fontsize=7.5, fontweight="normal", color=GREY
+    )
+    handles = [
+        Patch(facecolor=_COLOURS.get(kind, GREY), edgecolor=INK, linewidth=0.5, label=name)
+        for kind, name in names.items()
+    ]
+    axes.legend(
+        handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=3, fontsize=6.8,
+        handlelength=1.0, columnspacing=1.4,
+    )  # fmt: skip
+    axes.set_xlim(-0.45, at + 0.3)
+    axes.set_ylim(-1.65, 1.5)
+    axes.set_aspect("equal", anchor="N")
+    axes.set_axis_off()
+    return figure
+
+
+def _box(axes: Axes, left: float, thick: float, high: float, far: float, colour: str) -> None:
+    """A box seen from the front left: front face, top and side, the far edges up and to the right."""
+    low, top, right = -high / 2, high / 2, left + thick
+    aside, up = 0.6 * far, 0.35 * far
+    front = [(left, low), (right, low), (right, top), (left, top)]
+    faces = [(front, 0.0)]
+    if far > 0:
+        faces.append(([(left, top), (right, top), (right + aside, top + up), (left + aside, top + up)], 0.35))
+        faces.append(([(right, low), (right + aside, low + up), (right + aside, top + up), (right, top)], -0.2))
+    base = np.array(to_rgb(colour))
+    for corners, lighter in faces:
+        shade = base + lighter * (1 - base) if lighter > 0 else base * (1 + lighter)
+        axes.add_patch(Polygon(corners, closed=True, facecolor=shade, edgecolor=INK, linewidth=0.5, zorder=2))
