@@ -1,11 +1,14 @@
 """Shapes in the types are checked while the tests run; kernels compiled by numba are left alone."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+from threadpoolctl import threadpool_limits
 
 CHECKED = [
     "microslip.data.trajectory",
@@ -23,6 +26,15 @@ CHECKED = [
     "microslip.study.summary",
 ]
 
+# Matrices and networks as small as those here wait for a second thread longer than they compute, and on a busy machine
+# a hundred times longer. The variables are for what is loaded later and for commands; numpy is here already.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+threadpool_limits(1)
+
+# how long an example takes tells of the machine, and nothing of what is tested
+settings.register_profile("microslip", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("microslip")
+
 _hook = install_import_hook(CHECKED, "beartype.beartype")
 _hook.__enter__()
 
@@ -30,6 +42,15 @@ import numpy as np  # noqa: E402
 
 from microslip.core.box import Box  # noqa: E402
 from microslip.dem.engine import environment, find_launcher  # noqa: E402
+
+# Under `make test` each of two processes takes a file at a time: the longest file first, and the other one that starts
+# two ranks last, so that ranks seldom wait for each other's cores.
+FIRST, LAST = Path(__file__).with_name("test_cli.py"), Path(__file__).parent / "study" / "test_command.py"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: (item.path == LAST) - (item.path == FIRST))
 
 
 @pytest.fixture

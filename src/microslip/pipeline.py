@@ -132,7 +132,7 @@ STEPS = {
             search_step,
             in_run=False,
         ),
-        Step("figures", "drawing figures", (), _RESULTS, ("figures",), figures_step),
+        Step("figures", "drawing figures", (), _RESULTS, ("figures",), figures_step, edition=2),
         Step(
             "report",
             "writing the report",

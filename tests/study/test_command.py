@@ -110,7 +110,15 @@ def test_a_study_is_listed_interrupted_resumed_skipped_and_summed_up(file, tmp_p
     assert (folder / "figures" / "study.pdf").exists()
     page = (folder / "report" / "index.html").read_text()
     assert "friction-0.3" in page
-    assert "data:image/png" in page
+    assert page.count("data:image/png") == 2
+    # figures alone, from the study's folder
+    (folder / "figures" / "families.pdf").unlink()
+    drawn = subprocess.run(
+        [COMMAND[0], "figures", str(folder)], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert drawn.returncode == 0, drawn.stderr
+    assert (folder / "figures" / "families.pdf").stat().st_size > 5000
+    assert set(pd.read_csv(folder / "figures" / "families-curves.csv")["system"]) == set(summary["system"])
 
     runs = [folder / name for name in summary["system"]]
     before = {path: path.stat().st_mtime_ns for run in runs for path in run.rglob("*") if path.is_file()}

@@ -12,8 +12,8 @@ from microslip.study.plan import StudyFile, plan_study
 from microslip.study.summary import convergence, exceedance
 from microslip.views.compose import Drawing
 from microslip.views.gallery import save_drawing
+from microslip.views.report.study_report import with_error, write_study_report
 from microslip.views.study import draw_study
-from microslip.views.study_report import with_error, write_study_report
 
 QUANTITIES = ["stress", "stress_deviation", "solid_fraction", "normal_stress"]
 QUANTITIES += [f"stages_per_strain_{name}" for name in ("1e-4", "3e-4", "1e-3", "3e-3")]
@@ -89,7 +89,8 @@ def test_the_page_names_every_system(tmp_path):
     study = planned({"loading.shear_rate": [20, 2, 0.6]})
     summary, drops = tables(study)
     summary, missing = summary.iloc[:-1], {"shear_rate-0.6": "simulate 43 %"}
-    save_drawing(Drawing(draw_study(summary, drops, family_table(study, summary))), tmp_path / "figures", "study")
+    for name in ("study", "families"):
+        save_drawing(Drawing(draw_study(summary, drops, family_table(study, summary))), tmp_path / "figures", name)
     write_study_report(
         tmp_path / "report" / "index.html",
         folder=tmp_path,

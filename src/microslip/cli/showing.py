@@ -18,6 +18,8 @@ from microslip.data.step_state import StepState
 from microslip.info import describe_run
 from microslip.pipeline import check_overrides, step_states
 from microslip.steps.viewing import export_view
+from microslip.study.folder import write_results
+from microslip.study.plan import STUDY_FILE, load_study
 
 
 @app.command
@@ -29,7 +31,12 @@ def info(run: Path) -> None:
 
 @app.command
 def figures(run: Path, *, set_: Set = None) -> None:
-    """Draw the figures of RUN → figures/."""
+    """Draw the figures of RUN → figures/; given a study's folder, those of its systems together."""
+    if (run / STUDY_FILE).is_file():
+        if set_:
+            raise MicroslipError(f"{run} is a study's folder: its settings are those of {run / STUDY_FILE}")
+        write_results(load_study(run), run, lambda text: console.print(f"  {text}", markup=False))
+        return
     one_step("figures", run, set_)
 
 

@@ -81,7 +81,7 @@ DUMP = b"ITEM: TIMESTEP\n3\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp ff\
     [
         ("dump.shear", DUMP, "lammps"),
         ("dump.1200", DUMP, "lammps"),
-        ("dump.1200.gz", gzip.compress(DUMP), "lammps"),
+        ("dump.1200.gz", gzip.compress(DUMP, mtime=0), "lammps"),
         ("nothing", b"\n  " + DUMP, "lammps"),
         ("with_units", b"ITEM: UNITS\nlj\n" + DUMP, "lammps"),
         ("a.lammpstrj", DUMP, "lammps"),

@@ -50,7 +50,7 @@ def write_study_report(
     target
         The file written.
     folder
-        The study's folder; the figure is read from its folder `figures`.
+        The study's folder; the figures are read from its folder `figures`.
     settings
         Content of the study's file: `steps`, and `settings` of the base.
     differences
@@ -81,6 +81,7 @@ def write_study_report(
         "convergence": _convergence(convergence),
         "missing": missing,
         "figure": embedded(folder / "figures" / "study.png"),
+        "families": embedded(folder / "figures" / "families.png"),
         "sections": sections(settings["settings"]),
         "show": show,
     }
