@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
+import xarray as xr
 from matplotlib import colormaps
 
 from microslip.core.errors import MicroslipError
@@ -188,13 +189,19 @@ def _why_missing(run: Run, name: str, n_stages: int) -> str | None:
             return f"not stored: {command}"
         if store.sizes["stage"] != n_stages:
             return f"made for {store.sizes['stage']} stages where there are {n_stages}: {command}"
-        if name.startswith("delta_") or name == "packing_fraction":
-            # an import without contacts has the array, and nothing in it
-            middle = store[array][n_stages // 2].to_numpy()
-            if not np.isfinite(middle).any():
-                return "the run's files do not tell it"
+        if (name.startswith("delta_") or name == "packing_fraction") and _is_empty(store[array], n_stages // 2):
+            return "the run's files do not tell it"
     except MicroslipError as problem:
         return str(problem)
     except (ValueError, RuntimeError, KeyError, OSError):
         return f"not readable: {command}"
     return None
+
+
+def _is_empty(values: xr.DataArray, stage: int) -> bool:
+    """Whether no grain has a value in a stage: an import without contacts has the array, and nothing in it."""
+    try:
+        return not np.isfinite(values[stage].to_numpy()).any()
+    except (ValueError, RuntimeError, OSError):
+        # one damaged chunk is no reason to take the field from every other stage
+        return False

@@ -1,6 +1,7 @@
 // The stages as a table: sortable by size or error, a page at a time; and predicted against true as points.
 
 import { ink, prepare } from "./canvas.js";
+import { disable } from "./focus.js";
 import { change, number, whole } from "./format.js";
 
 const ROWS = 15;
@@ -121,8 +122,8 @@ export class StageList {
     }));
     const from = this.order.length ? this.page * ROWS + 1 : 0;
     this.of.textContent = `${whole(from)}–${whole(this.page * ROWS + shown.length)} of ${whole(this.order.length)}`;
-    this.back.disabled = this.page === 0;
-    this.on.disabled = this.page === pages - 1;
+    disable(this.back, this.page === 0, this.on);
+    disable(this.on, this.page === pages - 1, this.back);
   }
 
   turn(by) {
@@ -140,7 +141,7 @@ export class StageList {
 
   #frame() {
     const { context, width, height } = prepare(this.scatter);
-    const [left, right, top, bottom] = [58, 10, 8, 38];
+    const [left, right, top, bottom] = [70, 10, 8, 38];
     const { fluctuation: truth, n } = this.stages;
     const predicted = this.stages[`prediction_${this.rule}`];
     let most = 1e-12;

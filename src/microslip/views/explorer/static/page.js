@@ -5,6 +5,7 @@ import { displacements, grains as readGrains, json, part, places, ranks, stageCo
 import { change, number, whole } from "./format.js";
 import { StageList } from "./list.js";
 import { Grains } from "./scene.js";
+import { disable } from "./focus.js";
 import { showScale } from "./scale.js";
 import { readLink, writeLink } from "./link.js";
 import { View } from "./view.js";
@@ -59,7 +60,7 @@ async function start() {
 function sentence() {
   const parts = [`${whole(run.grains.n)} grains`];
   if (run.grains.n_walls) parts[0] += `, ${whole(run.grains.n_walls)} of them in the walls`;
-  parts.push(`${whole(stages.n)} stages`);
+  parts.push(`${whole(stages.n)} stage${stages.n === 1 ? "" : "s"}`);
   if (run.inertial_number) parts.push(`I = ${number(run.inertial_number, 2)}`);
   for (const [rule, r2] of Object.entries(run.r2)) parts.push(`test R² ${number(r2, 3)} (${rule} split)`);
   return parts.join(" · ");
@@ -86,7 +87,7 @@ function fillChoices() {
     option.disabled = field.missing !== null;
     return option;
   }));
-  $("kind-legend").replaceChildren(...run.kinds.filter((_, kind) => !stages.n || stages.kind.includes(kind)).map((kind) => {
+  $("kind-legend").replaceChildren(...run.kinds.filter((_, kind) => stages.n && stages.kind.includes(kind)).map((kind) => {
     const entry = document.createElement("span");
     entry.className = `swatch ${kind}`;
     entry.textContent = kind;
@@ -157,8 +158,8 @@ function showState() {
   $("flip").setAttribute("aria-pressed", String(state.end));
   $("top-value").textContent = state.top >= 1000 ? "all" : `${number(100 * share(), 2)} %`;
   $("at").disabled = state.cut === "none";
-  $("previous").disabled = state.stage <= 0 || !stages.n;
-  $("next").disabled = state.stage >= stages.n - 1;
+  disable($("previous"), state.stage <= 0 || !stages.n, $("next"));
+  disable($("next"), state.stage >= stages.n - 1, $("previous"));
   writeLink(state, list?.rules[0] ?? "random");
   showFacts();
   curve.select(stages.n ? state.stage : -1, state.rule);
@@ -411,7 +412,8 @@ function showPicked(grain) {
 const TURN = Math.PI / 24;
 
 function onKey(event) {
-  const within = event.target.closest("input, select, textarea, dialog");
+  // a checkbox has no use for keys but the space bar
+  const within = event.target.closest("input:not([type=checkbox]), select, textarea, dialog");
   if (event.ctrlKey || event.metaKey || event.altKey || within) return;
   const scrolls = event.target.closest(".scroll");
   const keys = {
