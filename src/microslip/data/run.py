@@ -143,6 +143,10 @@ def open_run(path: str | Path) -> Run:
     folder = Path(path)
     if not folder.is_dir():
         raise MicroslipError(f"{folder} is not a folder: give the folder that `microslip run` made, such as runs/quick")
+    if (folder / "study.toml").is_file():
+        systems = sorted(path.parent.name for path in folder.glob("*/config.toml"))
+        named = f", such as {folder / systems[0]}" if systems else ""
+        raise MicroslipError(f"{folder} is a study's folder: give one of its systems{named}")
     if not any((folder / name).exists() for name in ("config.toml", "provenance.json", "trajectory.zarr")):
         raise MicroslipError(
             f"{folder} is not a run folder (it has no config.toml, provenance.json or trajectory.zarr):"

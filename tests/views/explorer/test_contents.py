@@ -15,6 +15,8 @@ from microslip.data.step_state import StepState
 from microslip.views.explorer.contents import colours, describe_contents, describe_states
 from microslip.views.explorer.parts import as_json, read_part
 
+LATE = "out of date: what fields left; fields: nonaffine.cutoff changed since. `microslip run` on this folder renews it"
+
 
 def missing(contents):
     """Why each field is missing, by name; those that are there left out."""
@@ -179,14 +181,14 @@ def test_fields_of_other_stages_are_said(copied, unpack):
 def test_an_imported_run_without_stress_has_windows(no_stress, unpack):
     contents = unpack.strict(as_json(describe_contents(no_stress)))
     assert contents["imported"] is True
-    assert contents["stress_unit"] == "stress of the source"
+    assert contents["stress_unit"] == "source units"
     assert contents["curve"]["told"] is False
     columns = unpack.columns(read_part(no_stress, "stages.bin"), contents["stages"]["columns"], 6)
     assert {contents["kinds"][kind] for kind in columns["kind"]} == {"window"}
     assert np.isnan(columns["fluctuation"]).all()
     units = {field["name"]: field["unit"] for field in contents["fields"]}
-    assert units["delta_sigma1"] == "stress of the source"
-    assert units["delta_energy"] == "stress of the source d̄³"
+    assert units["delta_sigma1"] == "source units"
+    assert units["delta_energy"] == "source units d̄³"
     assert units["d2min"] == "d̄²"
     assert missing(contents).keys() == {"attribution"}
     strain, stress = unpack.points(read_part(no_stress, "curve.bin"))
@@ -211,4 +213,4 @@ def test_results_that_are_out_of_date_are_told():
         StepState("voxels", "gridding", "current"),
         StepState("train", "training", "not done"),
     ]
-    assert describe_states(states) == ["what `microslip fields` left is out of date: nonaffine.cutoff changed since"]
+    assert describe_states(states) == [LATE]

@@ -13,14 +13,16 @@ from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
+from microslip.grids.splits import FEWEST_STAGES
 from microslip.views.explorer.packing import pack_columns
 from microslip.views.explorer.parts import CURVE_PIECE, KINDS, SPLITS, stage_columns
 from microslip.views.explorer.shown_fields import FIELDS
 from microslip.views.learning import RULES, score
+from microslip.views.source_units import UNIT
 from microslip.views.style import BLUE, BULK, GREEN, KIND_COLOUR, ORANGE, PURPLE, SKY, VERMILLION, WALL
 
-# Colours of clusters, the largest first, and again from the start after the last.
-CLUSTER_COLOURS = (VERMILLION, BLUE, GREEN, ORANGE, PURPLE, SKY, "#F0E442", "#8C564B")
+# Colours of clusters, the largest first; all from the last on are grey, so that none can be taken for a larger one.
+CLUSTER_COLOURS = (VERMILLION, BLUE, GREEN, ORANGE, PURPLE, SKY, "#F0E442", "#8C564B", "#9AA5B1")
 
 T = TypeVar("T")
 
@@ -71,6 +73,7 @@ def describe_contents(run: Run, exported: Iterable[int] | None = None) -> dict[s
         "rules": list(RULES),
         "r2": _scores(run) if n_stages else {},
         "fields": _fields(run, n_stages, stress_unit(attributes)),
+        "attribution_rule": _attribution_rule(run),
         "displacements": known(lambda: "displacement" in run.fields, False) if n_stages else False,
         "active_fraction": _active_fraction(run),
         "exported": None if exported is None else sorted(int(stage) for stage in exported),
@@ -78,18 +81,23 @@ def describe_contents(run: Run, exported: Iterable[int] | None = None) -> dict[s
         "notes": notes,
     }
     if stages and not any(column["name"].startswith("prediction") for column in stages["columns"]):
-        notes.append(f"no network has been trained: `microslip train {run.folder}`")
+        enough = stages["n"] >= FEWEST_STAGES
+        remedy = f"`microslip train {run.folder}`" if enough else f"it takes {FEWEST_STAGES} stages"
+        notes.append(f"no network has been trained: {remedy}")
     return contents
 
 
 def describe_states(states: Iterable[StepState]) -> list[str]:
-    """A sentence for each step whose results were made of other settings or inputs than the run's present ones.
+    """A sentence on the steps whose results were made of other settings or inputs than the run's present ones, or none.
 
     The page asks for it last, as `states.json`: to look through the stores of a large run takes a second.
     """
     # figures are not on the page
     late = [state for state in states if state.state == "out of date" and state.verb != "figures"]
-    return [f"what `microslip {state.verb}` left is out of date: {state.why}" for state in late]
+    if not late:
+        return []
+    verbs = ", ".join(state.verb for state in late)
+    return [f"out of date: what {verbs} left; {late[0].verb}: {late[0].why}. `microslip run` on this folder renews it"]
 
 
 def _active_fraction(run: Run) -> float:
@@ -100,11 +108,17 @@ def _active_fraction(run: Run) -> float:
         return 0.1
 
 
+def _attribution_rule(run: Run) -> str | None:
+    """The split rule of the network that was explained, None where none is known."""
+    try:
+        return str(run.attributions.attrs["rule"])
+    except (MicroslipError, KeyError):
+        return None
+
+
 def stress_unit(attributes: dict[str, Any]) -> str:
-    """p, or the source's own unit where an import was told no pressure."""
-    if attributes.get("imported") and attributes.get("pressure") == 1:
-        return "stress of the source"
-    return "p"
+    """p, or that of the source where an import was told no pressure."""
+    return UNIT if attributes.get("imported") and attributes.get("pressure") == 1 else "p"
 
 
 def colours() -> dict[str, Any]:

@@ -97,7 +97,20 @@ def stage_columns(run: Run) -> dict[str, np.ndarray]:
     except MicroslipError:
         explained = np.zeros(len(numbers), dtype=bool)
     columns["explained"] = explained.astype("uint8")
+    columns["below_floor"] = _below_floor(run, len(numbers))
     return columns
+
+
+def _below_floor(run: Run, n_stages: int) -> np.ndarray:
+    """1 for each stage whose D²min drowns in what the digits of the positions leave, 0 also where that is not known."""
+    none = np.zeros(n_stages, dtype="uint8")
+    try:
+        fields = run.fields
+        if "below_floor" not in fields or fields.sizes["stage"] != n_stages:
+            return none
+        return fields["below_floor"].to_numpy().astype("uint8")
+    except (MicroslipError, ValueError, RuntimeError, OSError):
+        return none
 
 
 def _stages(run: Run) -> bytes:

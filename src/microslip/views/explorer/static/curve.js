@@ -217,7 +217,7 @@ export class Curve {
     context.rotate(-Math.PI / 2);
     context.textAlign = "center";
     context.textBaseline = "top";
-    context.fillText(this.unit === "p" ? "shear stress s [p]" : "shear stress [source]", 0, 0);
+    context.fillText(this.unit === "p" ? "shear stress s [p]" : "shear stress [source units]", 0, 0);
     context.restore();
   }
 

@@ -12,7 +12,8 @@ export function whole(value) {
 
 export function number(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  const size = Math.abs(value);
+  // what is rounded up to a thousandth is one
+  const size = Math.abs(Number(value.toPrecision(digits)));
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) {
     const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
     return `${mantissa}\u00a0×\u00a0${power(Number(exponent))}`.replace(/^-/, "−");

@@ -17,6 +17,8 @@ export class StageList {
     this.selected = -1;
     this.ruleChoice.replaceChildren(...this.rules.map((rule) => new Option(rule, rule)));
     this.ruleChoice.closest("label").hidden = this.rules.length < 1;
+    this.exported = new Set(contents.exported ?? []);
+    this.filter.querySelector("[value=exported]").hidden = contents.exported === null;
     this.filter.querySelector("[value=test]").disabled = !this.rules.length;
     this.filter.addEventListener("change", () => { this.page = 0; this.fill(); });
     this.back.addEventListener("click", () => this.turn(-1));
@@ -66,6 +68,7 @@ export class StageList {
       if (wanted === "all") return true;
       if (wanted === "test") return splits[stages[`split_${rule}`]?.[i]] === "test";
       if (wanted === "explained") return stages.explained[i] === 1;
+      if (wanted === "exported") return this.exported.has(i);
       return kinds[stages.kind[i]] === wanted;
     };
     this.order = Array.from({ length: stages.n }, (_, i) => i).filter(keep);
@@ -173,7 +176,7 @@ export class StageList {
       context.moveTo(left, y(one));
       context.lineTo(width - right, y(one));
       context.stroke();
-      if (Math.abs(one) === decade / 100) continue;
+      if (Math.abs(one) === decade / 100 || (width < 380 && Math.abs(one) === decade / 10)) continue;
       context.textAlign = "center";
       context.textBaseline = "top";
       context.fillText(number(one, 1), x(one), height - bottom + 4);
@@ -183,11 +186,11 @@ export class StageList {
     }
     context.textAlign = "center";
     context.textBaseline = "top";
-    context.fillText("true Δs", (left + width - right) / 2, height - bottom + 20);
+    context.fillText(`true Δs [${this.contents.stress_unit}]`, (left + width - right) / 2, height - bottom + 20);
     context.save();
     context.translate(2, (top + height - bottom) / 2);
     context.rotate(-Math.PI / 2);
-    context.fillText("predicted", 0, 0);
+    context.fillText(`predicted [${this.contents.stress_unit}]`, 0, 0);
     context.restore();
     context.strokeStyle = ink("--quiet");
     context.beginPath();

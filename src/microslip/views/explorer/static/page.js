@@ -22,6 +22,7 @@ let asked = 0;
 let reach = 0;
 // Why something of the stage's grains cannot be shown, whatever their colour.
 let trouble = "";
+let linkNote = null;
 
 async function start() {
   try {
@@ -32,9 +33,11 @@ async function start() {
     stages = await stageColumns(run.stages);
   } catch (problem) {
     note(problem.message);
+    $("slow").remove();
     $("sentence").textContent = "The run could not be loaded.";
     return;
   }
+  $("slow").remove();
   document.title = `${run.name} · microslip`;
   $("name").textContent = run.name;
   $("sentence").textContent = sentence();
@@ -71,6 +74,7 @@ function note(text) {
   line.className = "note";
   line.textContent = text;
   $("notes").append(line);
+  return line;
 }
 
 // The largest slip whose grains are here, or else the largest stage.
@@ -101,6 +105,7 @@ function fillChoices() {
 
 // What a link asks for and this run does not have gives way to what it has.
 function tidy() {
+  const wanted = { ...state };
   state.stage = Math.min(Math.max(0, Math.round(Number(state.stage)) || 0), Math.max(0, stages.n - 1));
   const field = run.fields.find((one) => one.name === state.colour);
   if (!field || field.missing) state.colour = run.fields.find((one) => !one.missing)?.name ?? "";
@@ -110,6 +115,9 @@ function tidy() {
   if (!list.rules.includes(state.rule)) state.rule = list.rules[0] ?? "random";
   if (!["fade", "hide"].includes(state.rest)) state.rest = "fade";
   if (![...$("cut").options].some((option) => option.value === state.cut)) state.cut = "none";
+  const changed = [...new URLSearchParams(location.hash.slice(1)).keys()].filter((name) => name in state && state[name] !== wanted[name]);
+  linkNote?.remove();
+  linkNote = changed.length ? note(`The link asks for what this run does not have: ${changed.join(", ")}.`) : null;
 }
 
 async function startGrains() {
@@ -322,7 +330,9 @@ function showFacts() {
         rows.push([`predicted, ${rule} split`, text]);
       }
     }
-    rows.push(["attribution", stages.explained[stage] ? "made" : "not made for this stage"]);
+    const explained = run.attribution_rule ? `of the network of the ${run.attribution_rule} split` : "made";
+    rows.push(["attribution", stages.explained[stage] ? explained : "not made for this stage"]);
+    if (stages.below_floor[stage]) rows.push(["precision", "D²min lies below the noise of the positions"]);
     $("scene").setAttribute("aria-label", `The grains at the ${state.end ? "end" : "start"} of stage ${stage}, a ${kind}, coloured by ${state.colour}`);
     $("curve").setAttribute("aria-label", `Shear stress against shear strain, stage ${stage} of ${stages.n} marked: a ${kind}`);
   } else $("stage-title").textContent = "First frame";

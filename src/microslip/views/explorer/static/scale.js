@@ -24,11 +24,13 @@ export function showScale(field, run, grains) {
   showScale.field = field?.name;
   if (!field) return;
   grains.palette = palette(field, run);
-  grains.repeating = field.scale === "number";
+  grains.ranked = field.scale === "number";
   const back = (value) => (field.scale === "log" ? 10 ** value : value);
-  const plain = grains.repeating ? ["1", "…"] : [grains.low, grains.high].map((value) => number(back(value), 2));
+  const plain = grains.ranked ? ["1", `${grains.palette.length} and on`] : [grains.low, grains.high].map((value) => number(back(value), 2));
   [$("scale-low").textContent, $("scale-high").textContent] = plain;
-  $("scale-title").textContent = `${field.title}${field.unit ? ` [${field.unit}]` : ""}${field.scale === "log" ? ", logarithmic" : ""}`;
+  const unit = field.unit ? ` [${field.unit}]` : "";
+  const lacking = grains.value.some((value, i) => Number.isNaN(value) && !grains.isWall(i) && !Number.isNaN(grains.place[3 * i]));
+  $("scale-title").textContent = `${field.title}${unit}${field.scale === "log" ? ", logarithmic" : ""}${lacking ? "; pale: no value" : ""}`;
   $("scale-bar").setAttribute("aria-label", `Colours from ${plain[0]} to ${plain[1]}`);
   const { context, width, height } = prepare($("scale-bar"));
   const n = grains.palette.length;

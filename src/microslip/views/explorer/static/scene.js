@@ -13,7 +13,7 @@ export class Grains {
     this.low = 0;
     this.high = 1;
     this.palette = [[200, 200, 200]];
-    this.repeating = false;
+    this.ranked = false;
     this.gain = 0;
     this.top = 1;
     this.hideRest = false;
@@ -59,7 +59,7 @@ export class Grains {
   // Red, green, blue (0 to 255) of a value's place on the scale.
   colourAt(value) {
     const n = this.palette.length;
-    if (this.repeating) return this.palette[(Math.round(value) - 1) % n];
+    if (this.ranked) return this.palette[Math.min(Math.round(value), n) - 1];
     const share = (value - this.low) / (this.high - this.low || 1);
     return this.palette[Math.min(n - 1, Math.max(0, Math.floor(share * n)))];
   }

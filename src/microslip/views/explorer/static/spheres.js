@@ -39,7 +39,7 @@ void main() {
 
 const SPHERE_FRAGMENT = `
 precision highp float; precision highp int;
-uniform sampler2D palette; uniform float low; uniform float high; uniform float repeating; uniform float depthScale;
+uniform sampler2D palette; uniform float low; uniform float high; uniform float ranked; uniform float depthScale;
 uniform vec3 wallColour; uniform vec3 noColour; uniform vec3 paper;
 in vec2 at; in float size; in float shade; flat in vec4 mark;
 out vec4 colour;
@@ -48,7 +48,7 @@ void main() {
   if (r2 > 1.0) discard;
   float h = sqrt(1.0 - r2);
   gl_FragDepth = gl_FragCoord.z - h * size * depthScale;
-  float t = repeating > 0.0 ? (mod(shade - 1.0, repeating) + 0.5) / repeating : clamp((shade - low) / (high - low), 0.002, 0.998);
+  float t = ranked > 0.0 ? (min(shade, ranked) - 0.5) / ranked : clamp((shade - low) / (high - low), 0.002, 0.998);
   vec3 base = mark.z > 0.5 ? noColour : texture(palette, vec2(t, 0.5)).rgb;
   if (mark.x > 0.5) base = wallColour;
   if (mark.y > 0.5) base = mix(base, paper, 0.78);
@@ -177,7 +177,7 @@ export class Spheres {
       glslVersion: GLSL3, vertexShader: SPHERE_VERTEX, fragmentShader: SPHERE_FRAGMENT,
       uniforms: {
         ...this.shared, gain: { value: 0 }, share: { value: 1 }, chosen: { value: -1 }, palette: { value: null }, low: { value: 0 }, high: { value: 1 },
-        repeating: { value: 0 }, depthScale: { value: 0 }, wallColour: { value: new Vector3() }, noColour: { value: new Vector3() },
+        ranked: { value: 0 }, depthScale: { value: 0 }, wallColour: { value: new Vector3() }, noColour: { value: new Vector3() },
         paper: { value: new Vector3() },
       },
     });
@@ -232,8 +232,8 @@ export class Spheres {
   }
 
   #palette() {
-    const { palette, repeating } = this.grains;
-    const key = `${repeating} ${palette.length} ${palette[0]} ${palette.at(-1)}`;
+    const { palette, ranked } = this.grains;
+    const key = `${ranked} ${palette.length} ${palette[0]} ${palette.at(-1)}`;
     if (key === this.paletteKey) return;
     this.paletteKey = key;
     const data = new Uint8Array(palette.flatMap((rgb) => [...rgb, 255]));
@@ -269,7 +269,7 @@ export class Spheres {
     uniforms.chosen.value = grains.chosen;
     uniforms.low.value = grains.low;
     uniforms.high.value = grains.high;
-    uniforms.repeating.value = grains.repeating ? grains.palette.length : 0;
+    uniforms.ranked.value = grains.ranked ? grains.palette.length : 0;
     uniforms.depthScale.value = 1 / (this.camera.view.far - this.camera.view.near);
     this.renderer.render(this.scene, this.camera.view);
   }
