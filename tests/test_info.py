@@ -5,8 +5,10 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 
 from microslip.config import Config, load_config
+from microslip.data.files import write_table
 from microslip.data.run import Run
 from microslip.data.source import Source
 from microslip.info import BARS, DIGITS, WIDTH, describe_run, sparkline
@@ -84,7 +86,7 @@ def test_the_whole_run_and_its_largest_slip_are_drawn(run):
     assert len(lines[whole + 1].strip()) == WIDTH
     slip = next(n for n, line in enumerate(lines) if "about the largest slip, strain 0.1" in line)
     assert " to 0.2" in lines[slip]
-    assert lines[slip].endswith(" p")
+    assert lines[slip].endswith(" source units")
     bars, signs = lines[slip + 1][4:], lines[slip + 2][4:].removesuffix("  / stick, \\ slip")
     assert len(bars) == len(signs) == WIDTH
     # the highest bar ends a stick, and the slip falls from it
@@ -98,7 +100,7 @@ def test_a_normal_stress_that_nobody_knows_is_not_printed(run):
 
 
 def test_a_normal_stress_that_is_known_is_printed(tmp_path):
-    assert ", normal 1.2500 p" in "\n".join(describe_run(imported(tmp_path, normal=True)))
+    assert ", normal 1.2500 source units" in "\n".join(describe_run(imported(tmp_path, normal=True)))
 
 
 def test_only_the_steps_of_the_run_are_listed(run):
@@ -153,7 +155,7 @@ def test_results_that_were_removed_are_missed(run):
 def test_a_terminal_without_bars_gets_digits(run, encoding):
     text = "\n".join(describe_run(run, encoding))
     text.encode(encoding)
-    assert " p as 0 to 9" in text
+    assert " source units as 0 to 9" in text
     assert not set(BARS) & set(text)
 
 
@@ -163,3 +165,18 @@ def test_damage_is_said_and_the_rest_still_told(run, file):
     lines = describe_run(run)
     assert any(file.split("/")[0] in line or "damaged" in line for line in lines[1:])
     assert any(line.startswith("cell: 80 grains") for line in lines)
+
+
+def test_a_pressure_that_is_known_is_the_unit(run):
+    store = zarr.open_group(run.folder / "trajectory.zarr", mode="r+")
+    store.attrs["pressure"] = 2.5
+    text = "\n".join(describe_run(run, "utf-8"))
+    assert "source units" not in text
+    assert "0.3360 p" in text
+
+
+def test_too_few_stages_for_a_network_are_no_reason_to_train(run):
+    write_table(run.folder / "stages.csv", run.stages.iloc[:14])
+    lines = describe_run(run, "utf-8")
+    assert "a network takes at least 20 stages, and this run has 14" in steps_of(lines)["train"]
+    assert not any("microslip run" in line or "microslip train" in line for line in lines[1:])

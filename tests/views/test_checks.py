@@ -24,12 +24,21 @@ def stages(n: int = 600) -> pd.DataFrame:
     return pd.DataFrame(
         {"stage": first, "kind": np.resize(["stick", "slip"], n), "start_sample": 10 * first,
          "end_sample": 10 * first + 10, "start_strain": 0.01 * first, "end_strain": 0.01 * first + 0.01,
-         "strain_increment": 0.01, "fluctuation": 1e-3}
+         "strain_increment": 0.01, "fluctuation": 5e-3}
     )  # fmt: skip
 
 
 def of_kinds(**columns: object) -> pd.DataFrame:
     return pd.DataFrame({"kind": ["stick", "slip"], "by": "kind", **columns})
+
+
+def predictions(inside_of_largest: int, n: int = 200) -> pd.DataFrame:
+    """Test stages of growing size; all have their interval about them but all those of the largest tenth but a few."""
+    target = 1e-3 * np.arange(1, n + 1)
+    shift = np.where(np.arange(n) >= n - n // 10 + inside_of_largest, 1.0, 0.0)
+    guess = target + shift
+    of_test = {"split": "test", "target": target, "low": guess - 1e-4, "high": guess + 1e-4}
+    return pd.concat([pd.DataFrame({"rule": rule, **of_test}) for rule in ("random", "blocked")])
 
 
 def claim(**ratios: tuple[float, float, float]) -> pd.DataFrame:
@@ -91,6 +100,7 @@ def good() -> Parts:
             "interpretation/layers": layers,
             "interpretation/deletion": deletion,
             "ablations/summary": ablations,
+            "model/predictions": predictions(18),
         },
     )  # fmt: skip
 
@@ -147,17 +157,32 @@ def with_step(verb, state, why=""):
     return lambda parts: replace(parts, states={**parts.states, verb: StepState(verb, verb, state, why)})
 
 
+def rough(x: np.ndarray, first: float = 1.0) -> np.ndarray:
+    """A series whose sevenths after the warm-up differ by half a per cent, in turn, and the first by a factor."""
+    block = np.clip((np.arange(len(x)) - 1000) * 7 // 5001, 0, 6)
+    return x * (1 + 0.005 * (-1.0) ** block) * np.where(block == 0, first, 1.0)
+
+
 NEARER = {"trained": (1.0, 0.9, 1.1), "untrained": (0.95, 0.85, 1.05)}
 
 BAD = [
     ("Size of the cell", with_attribute("box", [0.015, 0.009, 0.012]), "failed"),
     ("Quasi-static shear", with_attribute("inertial_number", 2e-3), "failed"),
+    ("Quasi-static shear", lambda parts: replace(parts, stages=stages().assign(fluctuation=1e-3)), "open"),
+    ("Quasi-static shear", lambda parts: replace(parts, stages=stages().assign(fluctuation=-4e-3)), "passed"),
+    ("Quasi-static shear", lambda parts: with_attribute("inertial_number", 1e-6)(
+        replace(parts, stages=stages().assign(fluctuation=1e-3))), "open"),
     ("Stiffness of the grains", with_attribute("stiffness_number", 20.0), "failed"),
     ("Time step", with_attribute("timestep_over_rayleigh_time", 0.5), "failed"),
     ("Strain reached", with_series("strain", lambda x: 0.9 * x), "failed"),
     ("Normal stress", with_series("normal_stress", lambda x: 1.03 * x), "failed"),
     ("Balance of the walls", with_series("stress_top", lambda x: 0.9 * x), "failed"),
     ("Steady stress", with_series("stress", lambda x: x * np.linspace(1, 2, len(x))), "failed"),
+    # halves as good as equal
+    ("Steady stress", with_series("stress", lambda x: rough(x, first=0.9)), "failed"),
+    ("Steady stress", with_series("stress", lambda x: rough(x, first=0.97)), "open"),
+    ("Steady stress", with_series("stress", lambda x: rough(x) * np.linspace(0.96, 1.04, len(x))), "failed"),
+    ("Steady stress", with_series("stress", rough), "passed"),
     ("Steady solid fraction", with_series("solid_fraction", lambda x: x - np.linspace(0, 0.1, len(x))), "failed"),
     ("Missing grains", with_grain(1, np.nan), "failed"),
     ("Missing grains", with_series("stress", lambda x: np.where(x.cumsum() < 1, np.nan, x)), "failed"),
@@ -172,6 +197,9 @@ BAD = [
     ("Stages without D²min",
      with_table("statistics/stages", pd.DataFrame({"stage": range(4), "d2min_all": [1, 1, np.nan, 1]})), "failed"),
     ("Reach of C(r)", with_table("statistics/correlation_length", of_kinds(xi=[2.0, 6.0], r_max=6.9)), "failed"),
+    ("Reach of C(r)", with_table("statistics/correlation_length", pd.concat(
+        [of_kinds(xi=[2.0, 3.0], r_max=6.9), of_kinds(xi=[2.0, 6.0], r_max=6.9).assign(by="bin")],
+        ignore_index=True)), "failed"),
     ("Reach of C(r)", with_table("statistics/correlation_length", of_kinds(reason="no fit")), "open"),
     ("ξ under other fits", with_table("statistics/correlation_sensitivity",
      pd.concat([of_kinds(xi=[2.0, 3.0]), of_kinds(xi=[5.0, 3.0])])), "failed"),
@@ -183,6 +211,8 @@ BAD = [
     ("Network against no pattern", with_score("blocked", "mean_d2min", r2=0.65), "open"),
     ("Sign of the stress change", with_score("blocked", "network", sign_accuracy_low=0.45), "failed"),
     ("Coverage of the intervals", with_score("blocked", "network", coverage=0.7), "failed"),
+    ("Coverage of the intervals", with_table("model/predictions", predictions(10)), "failed"),
+    ("Coverage of the intervals", with_table("model/predictions", predictions(2, n=18)), "open"),
     ("Calibration", with_score("blocked", "network", slope=0.5), "failed"),
     ("Overfitting", with_score("random", "network", r2=0.5), "failed"),
     ("Nodes shuffled", with_table("ablations/summary", pd.DataFrame(
@@ -197,6 +227,10 @@ BAD = [
     ("Null: an untrained network", with_table("interpretation/claim", claim(**NEARER)), "failed"),
     ("Null: an untrained network",
      with_table("interpretation/claim", claim(trained=(1.0, 0.9, 1.1), untrained=(0.9, np.nan, np.nan))), "open"),
+    ("Null: an untrained network",
+     with_table("interpretation/claim", claim(trained=(1.0, 0.9, 1.1), untrained=(0.8, 0.7, 0.95))), "open"),
+    ("Null: an untrained network", with_table("interpretation/claim", pd.concat(
+        [claim(trained=(1.0, 0.9, 1.1), untrained=(0.2, 0.1, 0.3)), claim(**NEARER).assign(field="size")])), "failed"),
     ("Random layers", with_table("interpretation/layers", pd.DataFrame({"n_layers": [2, 1], "spearman": [0.6, 0.1]})),
      "failed"),
     ("Deletion of important nodes", lambda parts: with_table("interpretation/deletion", parts.tables[
@@ -267,3 +301,21 @@ def test_a_run_with_nothing_is_not_checked(good):
     assert {check.group for check in check_run(parts)} == {"Record"}
     undone = replace(parts, states={"stages": StepState("stages", "", "not done")})
     assert verdicts(undone)["Steps up to date"] == "open"
+
+
+def value_of(parts: Parts, name: str) -> str:
+    return next(check.value for check in check_run(parts) if check.name == name)
+
+
+def test_checks_show_both_numbers_and_say_of_what(good):
+    small = replace(good, stages=stages().assign(fluctuation=np.resize([1e-3, 1e-3, 1e-3, 5e-3], 600)))
+    assert "75 % of the stages below 0.003 p" in value_of(small, "Quasi-static shear")
+    covered = value_of(with_table("model/predictions", predictions(10))(good), "Coverage of the intervals")
+    assert covered.startswith("90 % of the test stages")
+    assert "50 % of the 20 largest (|Δs| ≥ 0.18 p)" in covered
+    both = pd.concat([claim(**NEARER), claim(trained=(2.0, 1.9, 2.1), untrained=(3.0, 2.9, 3.1)).assign(field="size")])
+    parts = replace(with_table("interpretation/claim", both)(good), explained="random")
+    said = value_of(parts, "Null: an untrained network")
+    assert "signed attribution: ξ_Attr/ξ_D 1.00" in said
+    assert "size of the attribution: ξ_Attr/ξ_D 2.00" in said
+    assert "network of the random split" in said

@@ -117,7 +117,9 @@ def test_snapshots_are_of_the_stages_and_the_grains_of_the_run(complete):
     for name, row in (("stick_1", stick), ("slip_2", slip)):
         expected = complete.fields["delta_sigma1"][row].to_numpy()[:40]
         assert np.array_equal(drawing.tables[name]["delta_sigma1"], expected)
-    assert figures_statistics.looked_at(complete.stages) == (stick, slip, largest_slip(complete.stages)[1])
+    largest = largest_slip(complete.stages)[1]
+    assert slip == largest
+    assert figures_statistics.looked_at(complete.stages) == (*choose_cycle(complete.stages, 0.97, largest), largest)
 
 
 def test_what_the_files_do_not_hold_no_command_makes(complete):
@@ -126,3 +128,10 @@ def test_what_the_files_do_not_hold_no_command_makes(complete):
     said = " ".join(" ".join(texts).split())
     assert "No elastic energy of grains is known." in said
     assert "microslip" not in said
+
+
+def test_of_few_cycles_the_largest_slip_is_not_shown_twice():
+    kinds = ["stick", "slip"] * 3
+    stages = pd.DataFrame({"kind": kinds, "fluctuation": [-1.0, 1.0, -9.0, 9.0, -4.0, 4.0]})
+    assert figures_statistics.looked_at(stages) == (4, 5, 3)
+    assert figures_statistics.looked_at(stages[:2]) == (0, 1, 1), "there is but one"

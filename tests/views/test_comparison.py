@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +133,32 @@ def test_three_runs_and_stresses_in_other_units(pair, undrawn, tmp_path):
     store.attrs.update({"imported": True, "pressure": 1.0, "source": {"files": []}})
     page, _ = read_comparison((*pair, third), tmp_path / "index.html")
     assert "small, other and glass" in page.text
-    assert "C: no pressure is known" in page.text
+    assert "C: no pressure is known, stresses are in source units" in page.text
+    assert "A: p, B: p, C: source units" in page.text
+    assert "Shear stress over its mean in the steady state, for the units of the runs differ," in page.text
+
+
+def test_stresses_in_other_units_do_not_share_an_axis(simulated):
+    parts = read_parts(simulated)
+    other = replace(parts, attributes={**parts.attributes, "imported": True, "pressure": 1.0})
+    slips = pd.DataFrame({"size": [0.1, 0.2], "fraction": [1.0, 0.5]})
+    runs = [Compared(parts, {"stress": 0.5}, slips), Compared(other, {"stress": 2.0}, slips)]
+    stress, sizes = draw_comparison(runs, ["A", "B"]).axes[:2]
+    assert "units differ" in stress.get_ylabel()
+    assert "$p$" not in sizes.get_xlabel()
+    np.testing.assert_allclose([line.get_xdata() for line in sizes.lines], [[0.2, 0.4], [0.05, 0.1]])
+    own = draw_comparison([runs[0]] * 2, ["A", "B"]).axes
+    assert "$p$" in own[1].get_xlabel()
+    np.testing.assert_allclose(own[1].lines[0].get_xdata(), [0.1, 0.2])
+
+
+def test_counts_differ_by_whole_numbers(complete):
+    parts = read_parts(complete)
+    many = [replace(parts, stages=pd.DataFrame({"stage": range(n)}), below_floor=None) for n in (2621, 4000)]
+    found = next(
+        each for each in compare([Compared(one, {}, None) for one in many]) if each["name"].startswith("stages,")
+    )
+    assert found["cells"][1]["difference"] == "+1\u202f379"
 
 
 def row(error: float, value: float) -> dict[str, float]:

@@ -17,7 +17,7 @@ from matplotlib.patches import Ellipse, Rectangle
 from microslip.data.run import Run
 from microslip.views import controls, figures_controls
 from microslip.views.controls import NETWORK_COLOUR, ORDER_COLOUR, R2_FLOOR, RULE_COLOUR
-from microslip.views.style import BLUE, VERMILLION
+from microslip.views.style import BLUE, KIND_COLOUR, KIND_MARKER, VERMILLION
 
 
 @pytest.fixture
@@ -131,14 +131,13 @@ def test_ellipses_have_the_axes_and_the_angle_of_a_known_covariance(degrees):
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     covariance = turn @ np.diag([0.5**2, 0.2**2]) @ turn.T
-    row = {"network": "trained", "field": "size", "group": "a", "kind": "slip", "mean_xi_d2min": 3.0}
+    row = {"network": "trained", "field": "size", "group": "a", "kind": "slip", "mean_xi_d2min": 3.0, "n": 20}
     row |= {"mean_xi_attribution": 2.0, "var_d2min": covariance[0, 0], "covariance": covariance[0, 1]}
     axes = controls.length_plane(pd.DataFrame([row | {"var_attribution": covariance[1, 1]}]), ("trained",)).axes[0]
-    one, two = (patch for patch in axes.patches if isinstance(patch, Ellipse))
-    for ellipse, n_sigma in ((one, 1), (two, 2)):
-        assert ellipse.get_center() == pytest.approx((3, 2))
-        assert (ellipse.width, ellipse.height) == pytest.approx((2 * n_sigma * 0.5, 2 * n_sigma * 0.2))
-        assert np.sin(np.radians(ellipse.angle - degrees)) == pytest.approx(0, abs=1e-9)
+    (one,) = (patch for patch in axes.patches if isinstance(patch, Ellipse))
+    assert one.get_center() == pytest.approx((3, 2))
+    assert (one.width, one.height) == pytest.approx((2 * 0.5, 2 * 0.2))
+    assert np.sin(np.radians(one.angle - degrees)) == pytest.approx(0, abs=1e-9)
     # a point one deviation away along any direction lies on the first
     on = one.get_path().vertices @ np.diag([one.width / 2, one.height / 2])
     turned = on[::7] @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
@@ -150,24 +149,50 @@ def test_ellipses_have_the_axes_and_the_angle_of_a_known_covariance(degrees):
 def test_only_the_networks_and_the_field_asked_for_are_in_the_plane(tables):
     figure = controls.length_plane(tables["ellipses"], ("untrained", "input"), field="signed")
     axes = figure.axes[0]
-    assert labels(figure) == ["untrained", "no network: the input"]
+    assert labels(figure) == ["untrained", "no network: the input", "stick", "slip"]
     part = tables["ellipses"].query("network == 'input' and field == 'signed'").dropna(subset="mean_xi_d2min")
     drawn = np.concatenate(curves(axes, NETWORK_COLOUR["input"], 1))
     drawn = drawn[np.isfinite(drawn).all(axis=1)]
     np.testing.assert_allclose(drawn, part[["mean_xi_d2min", "mean_xi_attribution"]])
-    assert len([patch for patch in axes.patches if isinstance(patch, Ellipse)]) == 2 * len(part), (
-        "one each: of several networks, 1σ alone"
-    )
+    assert not axes.patches, "ellipses of several networks would be a tangle"
     low, high = axes.get_xlim()
     assert low == 0
     assert high > tables["ellipses"]["mean_xi_d2min"].max()
     assert axes.get_ylim()[1] > tables["ellipses"]["mean_xi_attribution"].max()
 
 
+def test_ellipses_are_whole_and_of_bins_with_stages_enough(tables):
+    ellipses = tables["ellipses"].query("network == 'trained' and field == 'size'")
+    axes = controls.length_plane(ellipses, ("trained",)).axes[0]
+    drawn = [patch for patch in axes.patches if isinstance(patch, Ellipse)]
+    assert len(drawn) == 4
+    view = axes.get_xlim()[1], axes.get_ylim()[1]
+    for ellipse in drawn:
+        assert (axes.transData.inverted().transform(ellipse.get_extents())[1] <= view).all()
+    few = controls.length_plane(ellipses.assign(n=controls.ELLIPSE_FROM - 1), ("trained",)).axes[0]
+    assert not few.patches
+    assert len(curves(few, BLUE, 1)) == len(curves(few, VERMILLION, 1)) == 2
+
+
+def test_no_marker_means_two_things_within_the_figure_of_lengths():
+    assert not set(controls.FIELD_MARKER.values()) & set(KIND_MARKER.values())
+    assert not set(NETWORK_COLOUR.values()) & set(KIND_COLOUR.values()) - {KIND_COLOUR["window"]}
+
+
+def test_split_rules_are_told_apart_without_colour(tables):
+    for figure in (
+        controls.sign_accuracy(tables["sign_by_size"]),
+        controls.sweep(tables["summary"], "spacing", 1, "x"),
+    ):
+        drawn = [line for line in figure.axes[0].lines if line.get_marker() in set(controls.RULE_MARKER.values())]
+        assert len({line.get_marker() for line in drawn}) == 2
+        assert len({line.get_linestyle() for line in drawn}) == 2
+
+
 def test_ratios_stand_at_their_network_with_the_number_of_stages(tables):
     figure = controls.ratio_bars(tables["claim"])
     axes = figure.axes[0]
-    assert labels(figure) == ["as it is", "its size"]
+    assert labels(figure) == ["with its sign", "its size"]
     names = [text.get_text().replace("\n", " ") for text in axes.get_xticklabels()]
     assert names == ["trained", "untrained", "trained on noise", "no network: the input"]
     for place, (name, colour) in enumerate(NETWORK_COLOUR.items()):
@@ -208,6 +233,13 @@ def test_the_curves_of_every_order_are_the_medians_of_their_mode(tables, mode):
     assert low <= 0 < 1 <= high
 
 
+def test_curves_that_overshoot_stay_in_the_picture(tables):
+    wild = tables["deletion"].assign(median=lambda table: 12 * table["median"], low=-40.0, high=60.0)
+    low, high = controls.deletion_curves(wild, "insertion").axes[0].get_ylim()
+    assert low < -40
+    assert high > 60
+
+
 PANELS = {
     "sign_by_size": controls.sign_accuracy,
     "calibration": controls.calibration,
@@ -244,7 +276,7 @@ def test_each_figure_hands_out_the_tables_behind_it(complete, name):
     for table in drawing.tables.values():
         assert len(table)
     letters = [axes.get_title(loc="left").split("  ")[0] for axes in drawing.figure.axes]
-    assert letters == list("abcde")[: len(letters)]
+    assert letters == list("abcdef")[: len(letters)]
 
 
 def boxes(figure: Figure) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from microslip.data.files import read_json
 from microslip.views import figures_grid, figures_shear, gallery
-from microslip.views.captions import ALTERNATIVES, COUNTERPARTS, SHOWN, TITLES
+from microslip.views.captions import ALTERNATIVES, COUNTERPARTS, NOT_MADE, SHOWN, TITLES, About, caption
 from microslip.views.gallery import FIGURES, draw_figures
 
 LAYERS = pd.DataFrame(
@@ -80,7 +80,6 @@ def test_a_complete_run_has_no_sentences_and_every_figure_its_numbers(complete):
         ("nulls", "explain"),
         ("coarse_graining", "voxels"),
         ("coarse_graining", "statistics"),
-        ("coarse_graining", "ablate"),
         ("network", "train"),
         ("volumes", "explain"),
         ("clusters", "statistics"),
@@ -90,6 +89,39 @@ def test_a_complete_run_has_no_sentences_and_every_figure_its_numbers(complete):
 )
 def test_a_missing_store_gives_the_command_that_makes_it(simulated, name, verb):
     assert f"`microslip {verb}" in sentences(FIGURES[name](simulated).figure)
+
+
+def test_a_figure_without_data_leaves_no_file_and_says_so_in_the_captions(simulated, tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "FIGURES", {name: FIGURES[name] for name in ("cell_and_stress", "ablations")})
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    for old in ("ablations.png", "ablations.pdf", "ablations-summary.csv"):
+        (folder / old).write_text("of an older run")
+    written = draw_figures(simulated, folder)
+    assert set(written) == set(folder.iterdir())
+    assert {path.name.split(".")[0].split("-")[0] for path in written} == {"cell_and_stress", "captions"}
+    words = read_json(folder / "captions.json")
+    assert words["ablations"]["caption"] == NOT_MADE
+    assert words["cell_and_stress"]["caption"] != NOT_MADE
+
+
+def test_scores_against_the_grid_are_drawn_where_there_are_any(complete):
+    assert len(figures_grid.coarse_graining(complete).figure.axes) == 6
+    assert "(d, e)" in caption("coarse_graining", {}, About.of(complete))
+    (complete.folder / "ablations" / "summary.csv").unlink()
+    drawing = figures_grid.coarse_graining(complete)
+    assert len(drawing.figure.axes) == 4, "three panels and a colour bar"
+    assert "microslip" not in sentences(drawing.figure)
+    said = caption("coarse_graining", {}, About.of(complete))
+    assert "(d, e)" not in said
+    assert "`microslip ablate`" in said
+
+
+def test_captions_of_attributions_name_the_split_of_their_network():
+    about = About(rule="blocked", n_deleted=7)
+    for name in ("attributions", "volumes", "completeness", "lengths", "nulls"):
+        assert "network of the blocked split" in caption(name, {}, about)
+    assert "7 stages" in caption("nulls", {}, about)
 
 
 def test_what_there_is_is_drawn_beside_what_is_missing(simulated):

@@ -110,6 +110,7 @@ def test_layers_are_those_of_the_network(kind):
     blocks = blocks_of(layers)
     assert all(block.kind not in ("ReLU", "BatchNorm3d") for block in blocks)
     assert blocks[2].then == ["batch normalisation", "ReLU"]
+    assert [block.key for block in blocks if block.kind == "Linear"] == ["Linear", "Output"], "Δs has a sign"
 
 
 def test_stripes_are_the_sets_of_the_stages(complete):

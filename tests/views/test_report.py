@@ -14,6 +14,7 @@ import zarr
 from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
+from microslip.data.store import add_array
 from microslip.views.captions import ALTERNATIVES, NOT_MADE, SHOWN, TITLES, caption
 from microslip.views.gallery import FIGURES
 from microslip.views.report import repeat
@@ -253,8 +254,8 @@ def test_an_import_without_pressure_is_not_held_against_the_paper(illustrated, t
     assert "Mei et al., Int. J. Plasticity" not in page.text
     assert "0.956" not in page.text
     assert "Not compared with the paper" in page.text
-    assert "Read p as that unit" in page.text
-    assert "rmse, blocked [unit of the files]" in page.text
+    assert "Read p as source units" in page.text
+    assert "rmse, blocked [source units]" in page.text
     assert "7 of 40 stages lie between frames" in page.text
     assert "its sign is turned, so that" in page.text
     assert "whose sign is turned" in page.text
@@ -265,7 +266,7 @@ def test_an_import_with_pressure_says_what_p_is(illustrated, tmp_path):
     make_imported(illustrated, 2.5e6)
     page = read_page(illustrated, tmp_path / "report")
     assert "One p is 2.5 × 10⁶ in the files' stresses" in page.text
-    assert "Read p as that unit" not in page.text
+    assert "Read p as source units" not in page.text
 
 
 def test_stages_that_were_lost_are_counted_where_no_step_has_said_so(illustrated, tmp_path):
@@ -285,6 +286,69 @@ def test_a_figure_that_shows_nothing_is_not_shown(illustrated, tmp_path):
     assert len(page.of("img")) == len(FIGURES) - 3
     for text in ("microslip ablate", "microslip figures", "microslip run", "As it was drawn."):
         assert text in page.text
+
+
+def test_an_attribution_is_said_to_be_signed_or_a_size_and_of_which_network(illustrated, tmp_path):
+    zarr.open_group(illustrated.folder / "attributions.zarr", mode="r+").attrs["rule"] = "random"
+    rows = [
+        {"network": "trained", "field": field, "n": n, "n_stages": 8, "ratio": ratio, "low": ratio / 2,
+         "high": 2 * ratio, "spearman": 0.1, "ratio_active": 2.0}
+        for field, n, ratio in (("signed", 2, 0.25), ("size", 7, 1.5))
+    ]  # fmt: skip
+    write_table(illustrated.folder / "interpretation" / "claim.csv", pd.DataFrame(rows))
+    page = read_page(illustrated, tmp_path / "report")
+    for text in (
+        "Of the network of the random split: ξ_Attr/ξ_D = 0.250 [0.125, 0.500] for the signed attribution (median of 2",
+        "1.50 [0.75, 3.00] for the size of the attribution (median of 7 of 8 stages)",
+        "Network of the random split. Median over stages",
+    ):
+        assert text in page.text
+
+
+def test_stages_below_the_noise_and_too_few_for_a_network(illustrated, tmp_path):
+    write_table(illustrated.folder / "stages.csv", illustrated.stages.iloc[:14])
+    for name in ("model", "interpretation", "attributions.zarr", "ablations"):
+        shutil.rmtree(illustrated.folder / name)
+    fields = zarr.open_group(illustrated.folder / "fields.zarr", mode="r+")
+    add_array(fields, "below_floor", ["stage"], (14,), "int8", "", "")[:] = 1
+    page = read_page(illustrated, tmp_path / "report")
+    assert "below the noise of the positions in all 14 stages" in page.text
+    assert "is no finding. ξ = " in page.text
+    assert "a network takes at least 20 stages, and this run has 14" in page.text
+    for verb in ("train", "explain", "ablate"):
+        assert f"microslip {verb}" not in page.text
+
+
+def test_a_claim_says_what_decides_and_is_counted_once(illustrated, tmp_path):
+    claims = pd.read_csv(illustrated.folder / "statistics" / "claims.csv").iloc[:1]
+    write_table(
+        illustrated.folder / "statistics" / "claims.csv",
+        claims.assign(claim="unchanged", verdict="no", change=0.024, change_low=-0.107, change_high=0.145),
+    )
+    contrast = {"section": 4.3, "claim": "larger in slips", "verdict": "yes", "stick": 0.55, "slip": 0.56}
+    contrast |= {"difference": 0.01, "difference_low": 0.005, "difference_high": 0.015}
+    rows = [{"quantity": name, **contrast} for name in ("packing_fraction_active", "packing_fraction_excess")]
+    write_table(illustrated.folder / "statistics" / "contrasts.csv", pd.DataFrame(rows))
+    page = read_page(illustrated, tmp_path / "report")
+    assert "Of 2, 1 holds, 1 does not hold." in page.text
+    assert "0.125 [0.050, 0.200] a decade, which decides" in page.text
+    assert "2.4 [−10.7, 14.5] %, which alone would say otherwise" in page.text
+    assert "not counted" in page.text
+
+
+def test_a_title_that_asks_has_one_stop(illustrated, tmp_path):
+    page = read_page(illustrated, tmp_path / "report")
+    assert "Do the attributions add up?" in page.text
+    assert "?." not in page.text
+
+
+def test_the_way_to_repeat_a_run_exists(illustrated, tmp_path):
+    page = read_page(illustrated, tmp_path / "report")
+    assert "make install" in page.text
+    assert "pip install" not in page.text
+    record = {"steps": {"stages": {"seconds": 1.0, "versions": {"microslip": "0.1.0", "commit": "abc123"}}}}
+    write_json(illustrated.folder / "provenance.json", record)
+    assert "git checkout abc123" in read_page(illustrated, tmp_path / "report").text
 
 
 def test_large_tables_stay_in_the_run(illustrated, tmp_path, monkeypatch):

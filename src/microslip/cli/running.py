@@ -10,6 +10,7 @@ from microslip.cli.common import (
     Workers,
     app,
     batch_overrides,
+    console,
     launch_overrides,
     one_step,
     perform_step,
@@ -62,6 +63,7 @@ def run(
         steps = run_steps(settings)
         for number, verb in enumerate(steps, start=1):
             perform_step(verb, folder, settings, f"{number}/{len(steps)} ")
+    console.print(f"look inside with: microslip view {folder}", markup=False)
 
 
 @app.command

@@ -94,7 +94,12 @@ def node_map(
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.set_title(title, loc="left")
     if colour_bar:
-        bar = figure.colorbar(image, ax=axes, orientation="horizontal", fraction=0.06, pad=0.03, aspect=30)
+        beyond = {
+            (False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"
+        }[bool((plane < limits[0]).any()), bool((plane > limits[1]).any())]  # fmt: skip
+        bar = figure.colorbar(
+            image, ax=axes, orientation="horizontal", fraction=0.06, pad=0.03, aspect=30, extend=beyond
+        )
         bar.set_label(f"{label} [${unit}$]" if unit else label)
         bar.ax.xaxis.set_major_locator(MaxNLocator(4))
         bar.outline.set_linewidth(0.5)

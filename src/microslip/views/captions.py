@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from microslip.core.errors import MicroslipError
+from microslip.data.files import read_table
 from microslip.data.run import Run
-from microslip.views.compose import knows_stress
+from microslip.views.compose import grid_sweeps, knows_stress
 from microslip.views.wording import show
 
 # Where a setting is not in the run's configuration, the sentence about it is left out.
@@ -47,7 +48,7 @@ COUNTERPARTS = {
     "mechanisms": "9",
 }
 
-NOT_MADE = "Nothing to show yet: the panels name the command that makes it, or say why there is none."
+NOT_MADE = "Nothing to show yet: the step that makes its data has not run, or the run does not hold them."
 
 # Of a run that knows no stress, whose stages are windows of strain.
 SHOWN_OF_WINDOWS = {
@@ -79,7 +80,7 @@ SHOWN_OF_IMPORTED = {
 
 SHOWN = {
     "overview": (
-        "Grains coloured by D²min in a large slip; shear stress around it, stick stages blue and slip stages red; "
+        "Grains coloured by D²min in a large slip; shear stress around it, stick stages blue and slip stages orange; "
         "predicted against true change of stress on the test sets of both split rules."
     ),
     "cell_and_stress": (
@@ -98,8 +99,7 @@ SHOWN = {
     "coarse_graining": (
         "(a) Grains that a vertical plane in the middle of the depth cuts, in one stage, coloured by D²min; crosses, "
         "nodes; the circle, what one node averages, in depth too. (b) The nodes of that plane. (c) g(r) of bulk "
-        "grains, the spacing L_grid and the radius δ of the grid. (d, e) R² on the test set with 90 % bootstrap "
-        "intervals for other spacings and radii; dashed, the run itself."
+        "grains, the spacing L_grid and the radius δ of the grid."
     ),
     "network": (
         "Features that each layer hands on, from the trained network itself: number of channels or units, below it "
@@ -127,24 +127,28 @@ SHOWN = {
     "volumes": (
         "D²min on the nodes (left) and attribution (right) for the largest slip (a to d) and the largest stick (e to "
         "h) explained; one camera. Clouds: opaque where D²min is in the upper half of its scale, or the attribution "
-        "beyond a quarter of its. Slices are horizontal, heights in d̄. Scales end at the 5th and the 99.9th "
-        "percentile of log₁₀ D²min, and the 99.8th of |attribution|."
+        "beyond a quarter of its; red, positive. Slices are horizontal, heights in d̄. Scales end at the 5th and the "
+        "99.9th percentile of log₁₀ D²min, and the 99.8th of |attribution|."
     ),
     "attributions": (
         "Integrated Gradients of the predicted change of stress for the largest slip and the largest stick explained: "
-        "positive nodes (red) push towards slip. Grey nodes are empty."
+        "positive nodes (red) push towards slip. Scales end at quantiles, arrows where values lie beyond. Grey "
+        "nodes are empty."
     ),
     "completeness": "|Σ attribution − (prediction − that of the baseline)| over that difference, by stage.",
     "lengths": (
-        "(a) C(r) of D²min (lines) and of the size of the attribution (points) on the same nodes, by bin of the change "
-        "of stress, sticks blue, slips red, large ones dark. (b, c) Correlation lengths of stages: mean by bin, with "
-        "1σ (dotted) and 2σ ellipses; dashed, ratio 1. (d) Median ratio with its 90 % interval, and in how many of the "
-        "stages both lengths can be fitted."
+        "(a, b) C(r) of D²min (lines) and of the trained network's attribution (points) on the same nodes, by bin of "
+        "the change of stress, sticks blue, slips orange, large ones dark: (a) of the attribution with its sign, (b) "
+        "of its size. (c, d) Correlation lengths of stages, mean by bin, of the same two fields; ellipses, 1σ where a "
+        "bin has 8 stages or more; dashed, ratio 1. (e) As d without ellipses, of networks that learned nothing and of "
+        "the input. (f) Median ratio of both fields with its 90 % interval, and in how many of the stages both lengths "
+        "can be fitted."
     ),
     "nulls": (
         "(a) Rank correlation of |attribution| with the trained network's while layers get random weights, from the "
         "output. (b, c) Median of the prediction while nodes are set to the baseline, or put in, the most important "
-        "first; bands hold half of the stages."
+        "first, as a share of the way from the prediction of the baseline to that of the stage; bands, quartiles over "
+        "stages, for the orders by attribution and at random. The scale is linear to ±2, logarithmic beyond."
     ),
     "clusters": (
         "(a, b) Active grains of a stick and of the slip after it, (c) of the largest slip, coloured by the number of "
@@ -155,11 +159,11 @@ SHOWN = {
     ),
     "mechanisms": (
         "(a, b) Change of the major principal stress of every grain over a stick and the slip after it; one camera, "
-        "one scale that ends at the 98th percentile of its size. (c) Change of the elastic energy of all grains over "
-        "its mean size in the bin; sticks dashed, curves shifted by a factor of 4 each. (d) The same for all sticks "
-        "and all slips, of all (dashed) and of active grains (drawn through); dotted, exponential tails beyond one "
-        "mean size by maximum likelihood. (e) Solid fraction in the radical Voronoi cells, mean over the frames of the "
-        "stage."
+        "one scale that ends at the 98th percentile of its size; red, larger. (c) Change of the elastic energy of all "
+        "grains over its mean size in the bin; sticks dashed, curves shifted by a factor of 4 each. (d) The same for "
+        "all sticks and all slips, of all (dashed) and of active grains (drawn through); dotted, exponential tails "
+        "beyond one mean size by maximum likelihood. (e) Solid fraction in the radical Voronoi cells, mean over the "
+        "frames of the stage."
     ),
 }
 
@@ -170,9 +174,7 @@ ALTERNATIVES = {
     "cell_and_stress": "Spheres between two rough walls, an enlarged stick-slip cycle, the whole stress-strain curve.",
     "d2min_snapshots": "Two pictures of the same grains, coloured by non-affine motion in a stick and in a slip.",
     "correlation": "Correlation against distance for sticks and slips, correlation length against stress fluctuation.",
-    "coarse_graining": (
-        "Grains of a slice beside the nodes made of them, the pair correlation, scores against spacing and radius."
-    ),
+    "coarse_graining": "Grains of a slice beside the nodes made of them, and the pair correlation.",
     "network": "A row of boxes, wide and flat at first, then smaller and thicker, then three bars: the layers.",
     "training": (
         "Stripes of training, validation and test stages; loss curves, predicted against true stress change, and "
@@ -184,7 +186,7 @@ ALTERNATIVES = {
     "volumes": "Clouds and slices of non-affine motion beside those of the attribution, for a slip and for a stick.",
     "attributions": "Maps of non-affine motion beside maps of attribution for a slip and for a stick.",
     "completeness": "Histogram of the relative completeness error.",
-    "lengths": "Correlation curves, ellipses of correlation lengths, ratios of lengths for trained and null networks.",
+    "lengths": "Correlation curves, lengths with ellipses, ratios of lengths for trained and null networks.",
     "nulls": "Rank correlation against randomised layers, and deletion and insertion curves.",
     "clusters": (
         "Three pictures of clusters in the cell; cluster sizes and radii on logarithmic axes; four quantities against "
@@ -199,12 +201,17 @@ ALTERNATIVES = {
 
 @dataclass(frozen=True)
 class About:
-    """What of a run the words to its figures depend on: walls, stress, pressure, whether a figure shows any data."""
+    """What of a run the words to its figures depend on: walls, stress, pressure, what has been made of it."""
 
     walls: bool = True
     stress: bool = True
     pressure_known: bool = True
     data: bool = True
+    # R² for other grids
+    sweeps: bool = False
+    # split rule of the network that is explained, and stages of the deletion curves
+    rule: str | None = None
+    n_deleted: int | None = None
 
     @classmethod
     def of(cls, run: Run) -> About:
@@ -215,11 +222,32 @@ class About:
             return cls()
         # without a pressure p is 1 in the unit of the files
         known = not attributes.get("imported") or attributes.get("pressure") != 1
-        return cls(bool((kind != 0).any()), knows_stress(run), known)
+        return cls(
+            bool((kind != 0).any()), knows_stress(run), known, sweeps=grid_sweeps(run) is not None,
+            rule=_explained_rule(run), n_deleted=_deleted_stages(run),
+        )  # fmt: skip
 
     def with_data(self, data: bool) -> About:
         """The same of a figure that shows something, or nothing yet."""
         return replace(self, data=data)
+
+
+def _explained_rule(run: Run) -> str | None:
+    """The split rule whose network the attributions explain; None where there are none."""
+    try:
+        rule = run.attributions.attrs.get("rule")
+    except MicroslipError:
+        return None
+    return str(rule) if rule else None
+
+
+def _deleted_stages(run: Run) -> int | None:
+    """Number of stages in the deletion curves; None where there are none."""
+    try:
+        n = read_table(run.folder / "interpretation" / "deletion.csv", ["n"])["n"]
+    except MicroslipError:
+        return None
+    return int(n.max()) if len(n) else None
 
 
 def setting(config: Config, name: str) -> Any:
@@ -260,11 +288,32 @@ def caption(name: str, config: Config, about: About | None = None) -> str:
         said.append("Wall grains are dark.")
     if about.stress or name not in ("overview", "cell_and_stress"):
         said += _settings(name, config)
+    said += _made(name, about)
     if not about.pressure_known and about.stress and name in _IN_P:
         said.append("Stresses are in the unit of the source, for which p stands in this text.")
     if name in COUNTERPARTS:
         said.append(f"Counterpart of fig. {COUNTERPARTS[name]} of Mei et al. 2023.")
     return " ".join(said).strip()
+
+
+def _made(name: str, about: About) -> list[str]:
+    """Sentences on what has been made of the run."""
+    if name == "coarse_graining" and about.sweeps:
+        return [
+            "(d, e) R² on the test set with 90 % bootstrap intervals for other spacings and radii; dashed, the run "
+            "itself."
+        ]
+    if name == "coarse_graining" and about.stress:
+        return ["`microslip ablate` adds panels of R² for other spacings and radii."]
+    said = []
+    if name == "nulls" and about.n_deleted is not None:
+        said.append(
+            f"(b, c) are of {about.n_deleted} stages: of those explained, the ones whose prediction lies furthest from "
+            "that of the baseline."
+        )
+    if name in {"attributions", "volumes", "completeness", "lengths", "nulls"} and about.rule is not None:
+        said.append(f"Attributions are of the network of the {about.rule} split, stages of its test set.")
+    return said
 
 
 # Figures whose texts give stresses in p.

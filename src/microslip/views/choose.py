@@ -26,8 +26,10 @@ def cycles(stages: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"stick": first, "slip": first + 1, "size": np.minimum(size[first], size[first + 1])})
 
 
-def choose_cycle(stages: pd.DataFrame, quantile: float) -> tuple[int, int]:
+def choose_cycle(stages: pd.DataFrame, quantile: float, without: int | None = None) -> tuple[int, int]:
     """Row numbers of the stick and the slip of the cycle whose size lies nearest that quantile of all cycles.
+
+    The cycle with the slip in row `without` is passed over.
 
     Raises
     ------
@@ -38,6 +40,7 @@ def choose_cycle(stages: pd.DataFrame, quantile: float) -> tuple[int, int]:
     if pairs.empty:
         raise TooFewStages("no stick stage has a slip after it: shear further or lower stages.threshold")
     wanted = pairs["size"].quantile(quantile)
+    pairs = pairs[pairs["slip"] != without]
     row = pairs.loc[(pairs["size"] - wanted).abs().idxmin()]
     return int(row["stick"]), int(row["slip"])
 

@@ -9,13 +9,14 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy.special import zeta
 
 from microslip.core.box import Box
 from microslip.views.cell import cell_corners, draw_cell
-from microslip.views.groups import each_group, fluctuation_limits, said_shifted
+from microslip.views.groups import each_group, fluctuation_limits, kinds_in, said_shifted
 from microslip.views.spheres import render_spheres
-from microslip.views.style import KIND_MARKER, SIZE_MAP, axes_or_new, few_log_labels, journal_style
+from microslip.views.style import INK, KIND_MARKER, SIZE_MAP, axes_or_new, few_log_labels, journal_style
 
 # Bins of the cluster size in an octave: single sizes are too few far out.
 _PER_OCTAVE = 2
@@ -197,6 +198,15 @@ def radius_curves(
         n = np.array([used["size"].min(), used["size"].max()], dtype=float)
         axes.plot(n, factor * np.exp(height + (np.log(n) - at) / dimension), color=colour, linewidth=0.9)
     _logarithmic(axes)
+    kinds = kinds_in(points)
+    if len(kinds) > 1:
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high * (high / low) ** 0.12)
+        handles = [
+            Line2D([], [], color=INK, marker=KIND_MARKER[kind], markersize=3, linestyle="none", label=kind)
+            for kind in kinds
+        ]
+        axes.legend(handles=handles, loc="upper left", ncols=2, fontsize=7, handletextpad=0.1, borderaxespad=0.1)
     axes.set_ylabel(r"$R_g$ [$\bar d$]" + said_shifted(points, shift))
     axes.set_title(title, loc="left")
     return figure

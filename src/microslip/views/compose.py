@@ -135,6 +135,17 @@ def read_predictions(run: Run) -> pd.DataFrame:
     return table if "rule" in table else table.assign(rule="random")
 
 
+def grid_sweeps(run: Run) -> pd.DataFrame | None:
+    """Scores for other spacings and radii of the grid, and those of the run itself; None where there are none."""
+    try:
+        columns = ["family", "value", "rule", "r2", "r2_low", "r2_high"]
+        summary = read_table(run.folder / "ablations" / "summary.csv", columns)
+    except MicroslipError:
+        return None
+    varied = summary["family"].isin(["spacing", "radius"])
+    return summary[varied | (summary["value"] == "full")] if varied.any() else None
+
+
 def read_config(run: Run) -> dict[str, Any]:
     """The resolved configuration: config.toml of the run, else what the trajectory carries; empty without either."""
     try:

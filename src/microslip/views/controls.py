@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from microslip.views.learning import R2_FLOOR
 from microslip.views.style import (
@@ -15,6 +17,7 @@ from microslip.views.style import (
     GREEN,
     GREY,
     INK,
+    KIND_COLOUR,
     KIND_MARKER,
     ORANGE,
     PURPLE,
@@ -25,7 +28,11 @@ from microslip.views.style import (
 )  # fmt: skip
 
 RULE_COLOUR = {"random": BLUE, "blocked": VERMILLION}
-NETWORK_COLOUR = {"trained": BLUE, "untrained": ORANGE, "shuffled": PURPLE, "input": GREEN}
+# The two rules often agree: in grey print they are told apart by marker and line.
+RULE_MARKER = {"random": "o", "blocked": "s"}
+RULE_LINE: dict[str, Any] = {"random": "-", "blocked": (0, (4, 1.5))}
+# Blue and vermilion are sticks and slips.
+NETWORK_COLOUR = {"trained": INK, "untrained": ORANGE, "shuffled": PURPLE, "input": GREEN}
 NETWORK_NAME = {
     "trained": "trained",
     "untrained": "untrained",
@@ -33,6 +40,14 @@ NETWORK_NAME = {
     "input": "no network: the input",
 }
 ORDER_COLOUR = {"attribution": BLUE, "size of attribution": PURPLE, "d2min": GREEN, "random": GREY}
+ORDER_LINE: dict[str, Any] = {
+    "attribution": "-", "size of attribution": (0, (5, 1.5)), "d2min": (0, (5, 1.2, 1, 1.2)), "random": (0, (1, 1))
+}  # fmt: skip
+# Other markers than those of the kinds of stages.
+FIELD_MARKER = {"signed": "D", "size": "v"}
+FIELD_NAME = {"signed": "with its sign", "size": "its size"}
+# A covariance over fewer stages says little of a bin.
+ELLIPSE_FROM = 8
 ORDER_NAME = {
     "attribution": "attribution",
     "size of attribution": "its size",
@@ -52,7 +67,10 @@ def sign_accuracy(table: pd.DataFrame, *, title: str = "", axes: Axes | None = N
             continue
         size = np.sqrt(part["size_low"] * part["size_high"])
         axes.fill_between(size, part["low"], part["high"], color=colour, alpha=0.18, linewidth=0)
-        axes.plot(size, part["sign_accuracy"], "o-", color=colour, markersize=3, label=f"{rule} split")
+        axes.plot(
+            size, part["sign_accuracy"], marker=RULE_MARKER[rule], linestyle=RULE_LINE[rule], color=colour,
+            markersize=3.5, label=f"{rule} split",
+        )  # fmt: skip
     axes.axhline(0.5, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
     axes.annotate("a coin", (0.99, 0.485), xycoords=("axes fraction", "data"), xytext=(0, 2), fontsize=7,
                   textcoords="offset points", ha="right", va="top", color=GREY)  # fmt: skip
@@ -75,8 +93,8 @@ def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes | None = Non
         part = tests[tests["rule"] == rule]
         if len(part):
             axes.errorbar(
-                part["predicted"], part["true"], 1.645 * part["standard_error"], fmt="o", color=colour,
-                markersize=3, linewidth=0.9, label=f"{rule} split",
+                part["predicted"], part["true"], 1.645 * part["standard_error"], fmt=RULE_MARKER[rule], color=colour,
+                markersize=3.5, linewidth=0.9, label=f"{rule} split",
             )  # fmt: skip
     if len(tests):
         low, high = tests[["predicted", "true"]].to_numpy().min(), tests[["predicted", "true"]].to_numpy().max()
@@ -114,7 +132,10 @@ def ablation_bars(
         )
         r2 = part["r2"].to_numpy()
         shown = np.maximum(r2, R2_FLOOR)
-        axes.barh(places + shift, shown, 0.36, color=colour, label=f"{rule} split")
+        axes.barh(
+            places + shift, shown, 0.36, facecolor=colour, edgecolor="white", linewidth=0, label=f"{rule} split",
+            hatch="////" if rule == "blocked" else None,
+        )  # fmt: skip
         low, high = (np.maximum(part[name].to_numpy(), R2_FLOOR) for name in ("r2_low", "r2_high"))
         spread = np.clip([shown - low, high - shown], 0, None)
         axes.errorbar(shown, places + shift, xerr=spread, fmt="none", ecolor=INK, elinewidth=0.7)
@@ -165,7 +186,10 @@ def sweep(
         part = both[both["rule"] == rule]
         if len(part):
             spread = np.clip([part["r2"] - part["r2_low"], part["r2_high"] - part["r2"]], 0, None)
-            axes.errorbar(part["at"], part["r2"], spread, fmt="o-", color=colour, markersize=3, label=f"{rule} split")
+            axes.errorbar(
+                part["at"], part["r2"], spread, marker=RULE_MARKER[rule], linestyle=RULE_LINE[rule], color=colour,
+                markersize=3, label=f"{rule} split",
+            )  # fmt: skip
     axes.axvline(own_value, color=GREY, linewidth=0.7, linestyle=(0, (4, 3)))
     axes.set_xlabel(label)
     axes.set_ylabel(r"$R^2$ on the test set [1]")
@@ -188,12 +212,13 @@ def attribution_correlation(
     for number, group in enumerate(groups):
         curve = part[part["group"] == group]
         kind = curve["kind"].iloc[0]
-        colour = BLUE if kind == "stick" else VERMILLION
+        colour = KIND_COLOUR[kind]
         alpha = 0.35 + 0.65 * (number % max(1, len(groups) // 2)) / max(1, len(groups) // 2)
         axes.plot(curve["r"], curve["c_d2min"], color=colour, alpha=alpha, linewidth=0.9)
         axes.plot(curve["r"], curve["c_attribution"], KIND_MARKER[kind], color=colour, alpha=alpha, markersize=2.6)
     axes.plot([], [], color=INK, linewidth=0.9, label=r"$D^2_\mathrm{min}$")
-    axes.plot([], [], "o", color=INK, markersize=2.6, label="attribution")
+    for kind in dict.fromkeys(part["kind"]):
+        axes.plot([], [], KIND_MARKER[kind], color=KIND_COLOUR[kind], markersize=2.6, label=f"{kind}, attribution")
     axes.legend(fontsize=7)
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.set_xlabel(r"$r$ [$\bar d$]")
@@ -206,7 +231,9 @@ def attribution_correlation(
 def length_plane(
     ellipses: pd.DataFrame, networks: tuple[str, ...], *, field: str = "size", title: str = "", axes: Axes | None = None
 ) -> Figure:
-    """Correlation length of the attribution against that of D²min, by bin, with ellipses over stages (fig. 7c).
+    """Correlation length of the attribution against that of D²min, by bin, with 1σ ellipses over stages (fig. 7c).
+
+    Colours are the kinds of stages of a single network, or the networks, which then have no ellipses.
 
     Parameters
     ----------
@@ -219,35 +246,46 @@ def length_plane(
     """
     figure, axes = axes_or_new(axes, height=3.2)
     of_field = ellipses[ellipses["field"] == field]
-    limits, across = [], []
+    kinds = [kind for kind in KIND_MARKER if (of_field["kind"] == kind).any()]
+    across, up = [], []
     for network in networks:
         part = of_field[of_field["network"] == network]
-        colour = NETWORK_COLOUR[network]
         for row in part.itertuples():
+            colour = KIND_COLOUR[row.kind] if len(networks) == 1 else NETWORK_COLOUR[network]
             centre = (row.mean_xi_d2min, row.mean_xi_attribution)
+            if not np.isfinite(centre).all():
+                continue
+            axes.plot(*centre, KIND_MARKER[row.kind], color=colour, markersize=4, markeredgewidth=0)
+            reach = np.zeros(2)
             covariance = np.array([[row.var_d2min, row.covariance], [row.covariance, row.var_attribution]])
-            if np.isfinite(covariance).all():
+            # those of several networks on top of each other cannot be told apart
+            if len(networks) == 1 and row.n >= ELLIPSE_FROM and np.isfinite(covariance).all():
                 values, vectors = np.linalg.eigh(covariance)
                 angle = float(np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])))
-                for n_sigma, style in ((1, ":"), (2, "-")) if len(networks) == 1 else ((1, "-"),):
-                    axes.add_patch(
-                        Ellipse(
-                            centre, *(2 * n_sigma * np.sqrt(np.maximum(values[::-1], 0))), angle=angle, fill=False,
-                            edgecolor=colour, linewidth=0.6, linestyle=style, alpha=0.55,
-                        )
-                    )  # fmt: skip
-            axes.plot(*centre, KIND_MARKER[row.kind], color=colour, markersize=4)
-            if np.isfinite(centre).all():
-                across.append(float(centre[0]))
-                limits += [float(value) for value in centre]
-        axes.plot([], [], "o", color=colour, markersize=4, label=NETWORK_NAME[network])
-    high = 1.5 * max(limits, default=1.0)
-    axes.plot([0, high], [0, high], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.set_xlim(0, 2 * max(across, default=0.5))
-    axes.set_ylim(0, high)
+                axes.add_patch(
+                    Ellipse(
+                        centre, *(2 * np.sqrt(np.maximum(values[::-1], 0))), angle=angle, fill=False,
+                        edgecolor=colour, linewidth=0.5, alpha=0.7,
+                    )
+                )  # fmt: skip
+                reach = np.sqrt(np.maximum(np.diag(covariance), 0))
+            across.append(float(centre[0] + reach[0]))
+            up.append(float(centre[1] + reach[1]))
+        if len(networks) > 1:
+            axes.plot([], [], "o", color=NETWORK_COLOUR[network], markersize=4, label=NETWORK_NAME[network])
+    for kind in kinds:
+        colour = KIND_COLOUR[kind] if len(networks) == 1 else GREY
+        axes.plot([], [], KIND_MARKER[kind], color=colour, markersize=4, label=kind)
+    wide, high = 1.06 * max(across, default=1.0), 1.06 * max(up, default=1.0)
+    longest = max(wide, high)
+    axes.plot([0, longest], [0, longest], color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    axes.set_xlim(0, wide)
+    # a legend above all ellipses
+    axes.set_ylim(0, (1.22 if len(networks) == 1 else 1.4) * high)
     axes.set_xlabel(r"$\xi$ of $D^2_\mathrm{min}$ [$\bar d$]")
     axes.set_ylabel(r"$\xi$ of the attribution [$\bar d$]")
-    axes.legend(loc="upper left", fontsize=7)
+    if kinds:
+        axes.legend(loc="upper left", fontsize=7, ncols=2, borderaxespad=0.1, columnspacing=1.0, handletextpad=0.2)
     axes.set_title(title, loc="left")
     return figure
 
@@ -257,7 +295,7 @@ def ratio_bars(claim: pd.DataFrame, *, title: str = "", axes: Axes | None = None
     """Median ξ_Attr/ξ_D of every network with its 90 % interval: 1 is the paper's claim; interpretation/claim.csv."""
     figure, axes = axes_or_new(axes)
     names = [name for name in NETWORK_COLOUR if name in set(claim["network"])]
-    for shift, (field, marker) in zip((-0.2, 0.2), (("signed", "o"), ("size", "s")), strict=True):
+    for shift, (field, marker) in zip((-0.2, 0.2), FIELD_MARKER.items(), strict=True):
         for place, name in enumerate(names):
             for row in claim[(claim["network"] == name) & (claim["field"] == field)].itertuples():
                 spread = [[max(row.ratio - row.low, 0)], [max(row.high - row.ratio, 0)]]
@@ -267,10 +305,11 @@ def ratio_bars(claim: pd.DataFrame, *, title: str = "", axes: Axes | None = None
                 top = next((value for value in (row.high, row.ratio) if np.isfinite(value)), 0.0)
                 axes.annotate(
                     f"{row.n}/{row.n_stages}", (place + shift, top), xytext=(0, 3), textcoords="offset points",
-                    ha="center", fontsize=5.5, color=GREY,
+                    ha="center", fontsize=5, color=GREY, zorder=3,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
                 )  # fmt: skip
-        axes.plot([], [], marker, color=INK, markersize=4, label={"signed": "as it is", "size": "its size"}[field])
-    axes.axhline(1, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.plot([], [], marker, color=GREY, markersize=4, label=FIELD_NAME[field])
+    axes.axhline(1, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     axes.set_xticks(
         range(len(names)), [NETWORK_NAME[name].replace(": ", ":\n").replace("on ", "on\n") for name in names]
     )
@@ -299,6 +338,10 @@ def randomised_layers(layers: pd.DataFrame, *, title: str = "", axes: Axes | Non
     return figure
 
 
+# Ticks of shares of a prediction: 0 and 1, and what lies beyond.
+_SHARES = [-100, -50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100]
+
+
 @journal_style()
 def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes: Axes | None = None) -> Figure:
     """Median prediction while nodes are taken out or put in, in several orders, with quartiles; deletion.csv."""
@@ -306,14 +349,26 @@ def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes:
     part = deletion[deletion["mode"] == mode]
     for order, colour in ORDER_COLOUR.items():
         curve = part[part["order"] == order]
-        axes.plot(curve["fraction"], curve["median"], color=colour, label=ORDER_NAME[order])
+        axes.plot(
+            curve["fraction"], curve["median"], color=colour, linestyle=ORDER_LINE[order], label=ORDER_NAME[order]
+        )
         if order in ("attribution", "random"):
-            axes.fill_between(curve["fraction"], curve["low"], curve["high"], color=colour, alpha=0.12, linewidth=0)
+            axes.fill_between(
+                curve["fraction"], curve["low"], curve["high"], facecolor=(colour, 0.07), edgecolor=(colour, 0.6),
+                linewidth=0.5, linestyle=ORDER_LINE[order],
+            )  # fmt: skip
     axes.axhline(0, color=INK, linewidth=0.7)
+    # single stages overshoot by a factor of ten, and 0 and 1 are what counts
+    axes.set_yscale("symlog", linthresh=2.0)
+    axes.yaxis.set_major_locator(FixedLocator(_SHARES))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+    axes.yaxis.set_minor_locator(NullLocator())
+    drawn = part[part["order"].isin(["attribution", "random"])][["low", "high"]].to_numpy()
+    shown = np.concatenate([part["median"].to_numpy(), drawn.ravel(), [0.0, 1.0]])
+    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+    axes.set_ylim(1.15 * low - 0.1, 1.15 * high + 0.1)
     if len(part):
-        low, high = float(part["median"].min()), float(part["median"].max())
-        axes.set_ylim(max(-2.0, low - 0.3), min(3.0, high + 0.6))
-        axes.legend(fontsize=7, ncols=2, loc="upper right" if mode == "deletion" else "lower right")
+        axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.24))
     axes.set_xlabel(f"nodes {'put in' if mode == 'insertion' else 'taken out'} [1]")
     axes.set_ylabel("share of the prediction [1]")
     axes.set_title(title, loc="left")

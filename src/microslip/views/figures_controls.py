@@ -65,26 +65,28 @@ def ablations(run: Run) -> Drawing:
 @journal_style()
 def lengths(run: Run) -> Drawing:
     """Correlation of attributions against that of D²min, for the trained network and for networks that know nothing."""
-    figure = new_figure(TWO_COLUMNS, 5.2)
-    (a, b), (c, d) = figure.subplots(2, 2)
+    figure = new_figure(TWO_COLUMNS, 7.4)
+    (a, b), (c, d), (e, f) = figure.subplots(3, 2)
     tables: dict[str, pd.DataFrame] = {}
     columns = ["network", "field", "group", "kind"]
-    with panel(a, run, "explain", "C(r), trained network"):
-        tables["correlation"] = _table(run, "interpretation/correlation.csv", [*columns, "r", "c_attribution"])
-        controls.attribution_correlation(tables["correlation"], title="C(r), trained network", axes=a)
-    for axes, title, networks in (
-        (b, "Lengths, trained", ("trained",)),
-        (c, "Lengths, nulls", ("untrained", "shuffled", "input")),
+    for axes, title, field in ((a, "C(r), with sign", "signed"), (b, "C(r), size", "size")):
+        with panel(axes, run, "explain", title):
+            tables["correlation"] = _table(run, "interpretation/correlation.csv", [*columns, "r", "c_attribution"])
+            controls.attribution_correlation(tables["correlation"], field=field, title=title, axes=axes)
+    for axes, title, field, networks in (
+        (c, "Lengths, with sign", "signed", ("trained",)),
+        (d, "Lengths, size", "size", ("trained",)),
+        (e, "Lengths of nulls, size", "size", ("untrained", "shuffled", "input")),
     ):
         with panel(axes, run, "explain", title):
             tables["ellipses"] = _table(run, "interpretation/ellipses.csv", [*columns, "mean_xi_attribution"])
-            controls.length_plane(tables["ellipses"], networks, title=title, axes=axes)
-    with panel(d, run, "explain", "What is the ratio worth?"):
+            controls.length_plane(tables["ellipses"], networks, field=field, title=title, axes=axes)
+    with panel(f, run, "explain", "What is the ratio worth?"):
         tables["claim"] = _table(
             run, "interpretation/claim.csv", ["network", "field", "n", "n_stages", "ratio", "low", "high"]
         )
-        controls.ratio_bars(tables["claim"], title="What is the ratio worth?", axes=d)
-    for axes, name in zip((a, b, c, d), "abcd", strict=True):
+        controls.ratio_bars(tables["claim"], title="What is the ratio worth?", axes=f)
+    for axes, name in zip((a, b, c, d, e, f), "abcdef", strict=True):
         letter(axes, name)
     return Drawing(figure, tables)
 
@@ -92,7 +94,7 @@ def lengths(run: Run) -> Drawing:
 @journal_style()
 def nulls(run: Run) -> Drawing:
     """Attributions while the network forgets, and predictions while nodes are taken out or put in."""
-    figure = new_figure(TWO_COLUMNS, 2.5)
+    figure = new_figure(TWO_COLUMNS, 2.8)
     first, second, third = figure.subplots(1, 3)
     tables: dict[str, pd.DataFrame] = {}
     with panel(first, run, "explain", "Random layers"):
@@ -102,8 +104,12 @@ def nulls(run: Run) -> Drawing:
         with panel(axes, run, "explain", mode.capitalize()):
             tables["deletion"] = _table(run, "interpretation/deletion.csv", ["mode", "order", "fraction", "median"])
             controls.deletion_curves(tables["deletion"], mode, title=mode.capitalize(), axes=axes)
-    if (legend := third.get_legend()) is not None:
-        legend.remove()
+    if "deletion" in tables:
+        # one for both panels, beside the lines
+        figure.legend(*second.get_legend_handles_labels(), loc="outside lower right", ncols=4, fontsize=7)
+        for axes in (second, third):
+            if (legend := axes.get_legend()) is not None:
+                legend.remove()
     for axes, name in zip((first, second, third), "abc", strict=True):
         letter(axes, name)
     return Drawing(figure, tables)

@@ -14,7 +14,7 @@ from microslip.views import attribution, controls, dynamics
 from microslip.views import coarse_graining as sketch
 from microslip.views import network as layers_drawn
 from microslip.views.choose import TYPICAL, choose_explained, typical_stages
-from microslip.views.compose import Drawing, NotMeasured, own_voxels, panel, stage_title
+from microslip.views.compose import Drawing, NotMeasured, grid_sweeps, own_voxels, panel, stage_title
 from microslip.views.snapshot import log_limits
 from microslip.views.style import SIZE_MAP, TWO_COLUMNS, journal_style, letter, new_figure, symmetric_limit
 from microslip.views.volumes import Scale, draw_slices, draw_volume
@@ -22,10 +22,11 @@ from microslip.views.volumes import Scale, draw_slices, draw_volume
 
 @journal_style()
 def coarse_graining(run: Run) -> Drawing:
-    """From grains to nodes, g(r) with its minima, and the score against spacing and radius of the grid."""
+    """From grains to nodes, g(r) with its minima, and, where known, the score against spacing and radius."""
     figure = new_figure(TWO_COLUMNS, 4.9)
     top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1.15, 1.0]), dtype=object)
-    above, below = list(top.subplots(1, 2)), list(bottom.subplots(1, 3))
+    sweeps = grid_sweeps(run)
+    above, below = list(top.subplots(1, 2)), list(bottom.subplots(1, 1 if sweeps is None else 3, squeeze=False).flat)
     tables: dict[str, pd.DataFrame] = {}
     spacing, radius = own_voxels(run)
     with panel(above[0], run, "voxels", "Grains"):
@@ -71,14 +72,12 @@ def coarse_graining(run: Run) -> Drawing:
             ("Spacing", "spacing", spacing, r"$L_\mathrm{grid}$ [$d_{50}$]"),
             ("Radius", "radius", radius, r"$\delta$ [$d_{50}$]"),
         ),
-        strict=True,
+        strict=False,
     ):
-        with panel(axes, run, "ablate", title):
-            columns = ["family", "value", "rule", "r2", "r2_low", "r2_high"]
-            summary = read_table(run.folder / "ablations" / "summary.csv", columns)
-            controls.sweep(summary, family, own, label, title=title, axes=axes)
-            tables["sweeps"] = summary[summary["family"].isin(["spacing", "radius"]) | (summary["value"] == "full")]
-    for axes, name in zip([*above, *below], "abcde", strict=True):
+        if sweeps is not None:
+            controls.sweep(sweeps, family, own, label, title=title, axes=axes)
+            tables["sweeps"] = sweeps
+    for axes, name in zip([*above, *below], "abcde", strict=False):
         letter(axes, name)
     return Drawing(figure, tables)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from microslip.data.run import Run
 from microslip.views import attribution, dynamics, learning
@@ -63,6 +64,7 @@ def attributions(run: Run) -> Drawing:
     """D²min beside the attribution, for the largest slip and the largest stick explained."""
     figure = new_figure(TWO_COLUMNS, 4.1)
     tables: dict[str, pd.DataFrame] = {}
+    drawn: list[Axes] = []
     for part, kind in zip(np.asarray(figure.subfigures(2, 1), dtype=object), ("slip", "stick"), strict=True):
         row = part.subplots(1, 4)
         planes: list[tuple[str, np.ndarray, bool]] = []
@@ -91,9 +93,13 @@ def attributions(run: Run) -> Drawing:
                     axes.tick_params(labelleft=False)
             part.suptitle(name, x=0.02, ha="left", fontsize=8.5, fontweight="bold")
             tables[kind] = _plane_table(x, z, [plane for _, plane, _ in planes])
+            drawn += list(row)
         if not planes:
+            drawn.append(row[0])
             for axes in row[1:]:
                 axes.set_axis_off()
+    for axes, name in zip(drawn, "abcdefgh", strict=False):
+        letter(axes, name)
     return Drawing(figure, tables)
 
 

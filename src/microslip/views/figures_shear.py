@@ -25,7 +25,7 @@ from microslip.views.compose import (
 )
 from microslip.views.groups import binned, fluctuation_limits, kinds_in
 from microslip.views.snapshot import draw_snapshot, log_limits
-from microslip.views.style import SIZE_MAP, TWO_COLUMNS, journal_style, letter, new_figure
+from microslip.views.style import SIZE_MAP, TWO_COLUMNS, few_log_labels, journal_style, letter, new_figure
 
 
 def _series(run: Run) -> tuple[np.ndarray, np.ndarray]:
@@ -197,6 +197,10 @@ def correlation(run: Run) -> Drawing:
             )  # fmt: skip
             tables["curves"] = curves
     if "curves" in tables and len(of_kinds) > 1:
+        # both hold the points of either
+        ends = np.array([axes.get_ylim() for axes in of_kinds[:2]])
+        of_kinds[0].set_ylim(ends[:, 0].min(), ends[:, 1].max())
+        few_log_labels(of_kinds[0].yaxis)
         of_kinds[1].sharey(of_kinds[0])
         of_kinds[1].set_ylabel("")
         of_kinds[1].tick_params(labelleft=False)

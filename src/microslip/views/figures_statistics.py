@@ -18,9 +18,9 @@ from microslip.data.run import Run
 from microslip.data.store import open_dataset
 from microslip.views import clusters as draw
 from microslip.views import mechanisms as mechanical
-from microslip.views.choose import TYPICAL, largest_slip, typical_stages
+from microslip.views.choose import TYPICAL, choose_cycle, cycles, largest_slip, typical_stages
 from microslip.views.compose import Drawing, NotMeasured, grain_table, panel, stage_title
-from microslip.views.groups import binned, evolution_curve, fluctuation_limits, kinds_in, size_bar
+from microslip.views.groups import FLUCTUATION_LABEL, binned, evolution_curve, fluctuation_limits, kinds_in, size_bar
 from microslip.views.snapshot import draw_snapshot
 from microslip.views.style import (
     SIGNED_MAP,
@@ -123,6 +123,10 @@ def clusters(run: Run) -> Drawing:
             evolution_curve(evolution, quantity, label, legend=number == 0, title=title, axes=axes)
             followed = [name for name, _, _ in EVOLUTIONS]
             tables["evolution"] = evolution[evolution["quantity"].isin(followed)]
+            if axes.get_xlabel() == FLUCTUATION_LABEL:
+                # once for all four: they are too narrow for a long unit
+                axes.set_xlabel("")
+                bottom.supxlabel(FLUCTUATION_LABEL, fontsize=8)
     for axes, name in zip([*above, *between, *below], "abcdefghij", strict=False):
         letter(axes, name)
     return Drawing(figure, tables)
@@ -162,13 +166,21 @@ def looked_at(stages: pd.DataFrame) -> tuple[int, int, int]:
     """Rows of the stages whose clusters are drawn: a typical stick and slip, and the largest slip; or three windows."""
     first, second = typical_stages(stages, TYPICAL)
     windows = np.flatnonzero(stages["kind"] == "window")
-    return first, second, int(windows[-1]) if len(windows) > 1 else largest_slip(stages)[1]
+    if len(windows) > 1:
+        return first, second, int(windows[-1])
+    largest = largest_slip(stages)[1]
+    if second == largest and len(cycles(stages)) > 1:
+        # of few cycles the typical one may be the largest, and would be seen twice
+        first, second = choose_cycle(stages, TYPICAL, without=largest)
+    return first, second, largest
 
 
 @journal_style()
 def mechanisms(run: Run) -> Drawing:
     """Changes of the principal stress in space, of the elastic energy, and the room that grains have."""
     figure = new_figure(TWO_COLUMNS, 4.9)
+    # a colour bar's label beside the next axis's reads as one
+    figure.set_layout_engine("constrained", w_pad=0.07)
     top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1.15, 1.0]), dtype=object)
     tables: dict[str, pd.DataFrame] = {}
     above = list(top.subplots(1, 2))

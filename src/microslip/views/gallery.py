@@ -49,14 +49,15 @@ def draw_figures(
     advance: Callable[[int, int], None] | None = None,
     layers: pd.DataFrame | None = None,
 ) -> list[Path]:
-    """Draw every figure into a folder; panels without data say which command makes them.
+    """Draw every figure that has data into a folder; panels without data say which command makes them.
 
     Parameters
     ----------
     run
         The run drawn.
     folder
-        Where NAME.png, NAME.pdf and NAME-TABLE.csv are written, and captions.json, the words to each.
+        Where NAME.png, NAME.pdf and NAME-TABLE.csv are written, and captions.json, the words to each. Of a figure that
+        shows nothing, older files go, and its caption is `captions.NOT_MADE`.
     advance
         Called with the number of figures done and their total.
     layers
@@ -74,9 +75,12 @@ def draw_figures(
         if advance is not None:
             advance(done, len(FIGURES))
         drawing = figures_grid.network(run, layers) if name == "network" else draw(run)
-        if not about.pressure_known:
-            in_source_units(drawing.figure)
-        written += save_drawing(drawing, folder, name)
+        if drawing.tables:
+            if not about.pressure_known:
+                in_source_units(drawing.figure)
+            written += save_drawing(drawing, folder, name)
+        else:
+            _remove_drawing(folder, name)
         said = caption(name, config, about.with_data(bool(drawing.tables)))
         words[name] = {"title": TITLES[name], "caption": said, "alternative": ALTERNATIVES[name]}
     write_json(folder / "captions.json", words)
@@ -104,6 +108,12 @@ def save_drawing(drawing: Drawing, folder: Path, name: str) -> list[Path]:
             write_table(path, table)
             written.append(path)
     return written
+
+
+def _remove_drawing(folder: Path, name: str) -> None:
+    """Files of a figure as it was once: a run that lost its data must not show them."""
+    for path in (folder / f"{name}.png", folder / f"{name}.pdf", *folder.glob(f"{name}-*.csv")):
+        path.unlink(missing_ok=True)
 
 
 def settle_layout(figure: Figure) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from microslip.statistics.exponential import CORE
 from microslip.views.groups import each_group, fluctuation_limits, kinds_in, said_shifted
@@ -17,9 +18,9 @@ SIGMA_LABEL = r"$\Delta\sigma_1$ [$p$]"
 ENERGY_LABEL = r"$\Delta E\,/\,\langle|\Delta E|\rangle$ [1]"
 PACKING_LABEL = r"$\phi_\mathrm{local}$ [1]"
 
-_LINES = {"all": "--", "active": "-"}
+_GRAINS = ("all", "active")
 _LEGEND: dict[str, Any] = {
-    "ncols": 2, "fontsize": 6.5, "handlelength": 1.9, "handletextpad": 0.4, "columnspacing": 0.9, "borderaxespad": 0.1
+    "ncols": 2, "fontsize": 6.5, "handlelength": 1.7, "handletextpad": 0.3, "columnspacing": 0.5, "borderaxespad": 0.1
 }  # fmt: skip
 
 
@@ -28,7 +29,8 @@ def _line(kind: str, grains: str) -> dict[str, Any]:
     broad = kind == "stick"
     return {
         "color": KIND_COLOUR[kind],
-        "linestyle": _LINES[grains],
+        # dashes grow with the width: those of the broad line must fit into a legend, too
+        "linestyle": "-" if grains == "active" else (0, (1.1, 0.8) if broad else (3.4, 2.0)),
         "linewidth": 2.6 if broad else 1.0,
         "alpha": 0.5 if broad else 1.0,
     }
@@ -64,6 +66,15 @@ def energy_by_size(
         line = (0, (4, 1.5)) if kind == "stick" else "-"
         axes.plot(rows["x"], shift**number * rows["density"], color=colour, linewidth=0.9, linestyle=line)
     axes.set_yscale("log")
+    drawn = kinds_in(chosen)
+    if len(drawn) > 1:
+        lines = [
+            Line2D([], [], color=INK, linewidth=0.9, linestyle=(0, (4, 1.5)) if kind == "stick" else "-", label=kind)
+            for kind in drawn
+        ]
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high * (high / low) ** 0.12)
+        axes.legend(handles=lines, loc="upper center", **_LEGEND)
     axes.set_xlabel(ENERGY_LABEL)
     axes.set_ylabel("density [1]" + said_shifted(chosen, shift))
     axes.set_title(title, loc="left")
@@ -80,7 +91,7 @@ def energy_tails(density: pd.DataFrame, tails: pd.DataFrame, *, title: str = "",
     figure, axes = axes_or_new(axes)
     whole = density[(density["by"] == "kind") & (density["n"] > 0)]
     for kind in kinds_in(whole):
-        for which in _LINES:
+        for which in _GRAINS:
             rows = whole[(whole["kind"] == kind) & (whole["grains"] == which)]
             axes.plot(rows["x"], rows["density"], label=f"{kind}, {which}", **_line(kind, which))
             fits = tails[(tails["by"] == "kind") & (tails["kind"] == kind) & (tails["grains"] == which)]
@@ -107,7 +118,7 @@ def packing_densities(density: pd.DataFrame, *, title: str = "", axes: Axes | No
     figure, axes = axes_or_new(axes)
     whole = density[density["by"] == "kind"]
     for kind in kinds_in(whole):
-        for which in _LINES:
+        for which in _GRAINS:
             rows = whole[(whole["kind"] == kind) & (whole["grains"] == which)]
             axes.plot(rows["x"], rows["density"], label=f"{kind}, {which}", **_line(kind, which))
     if len(whole):

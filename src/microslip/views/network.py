@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon
 
 from microslip.core.errors import MicroslipError
-from microslip.views.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, axes_or_new, journal_style
+from microslip.views.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, journal_style
 
 # Layers that get no box of their own: they change no shape.
 _UNSEEN = {"ReLU": "ReLU", "BatchNorm3d": "batch normalisation"}
@@ -26,6 +26,7 @@ _NAMES = {
     "Mean and largest over the plane": "mean and largest over the plane",
     "Flatten": "flattened",
     "Linear": "fully connected",
+    "Output": "fully connected, no ReLU",
 }
 
 _COLOURS = {
@@ -37,6 +38,7 @@ _COLOURS = {
     "Flatten": SKY,
     "Mean and largest over the plane": SKY,
     "Linear": PURPLE,
+    "Output": VERMILLION,
 }
 
 
@@ -52,6 +54,11 @@ class Block:
     shape: tuple[int, ...]
     parameters: int
     then: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """Its entry in the legend: the kind, or Output where nothing cuts off the negative values of units."""
+        return "Output" if self.kind == "Linear" and "ReLU" not in self.then else self.kind
 
 
 def blocks_of(layers: pd.DataFrame) -> list[Block]:
@@ -83,7 +90,8 @@ def draw_network(layers: pd.DataFrame, *, title: str = "", axes: Axes | None = N
     at = 0.0
     names: dict[str, str] = {}
     for number, block in enumerate(blocks):
-        colour = _COLOURS.get(block.kind, GREY)
+        kind = block.key
+        colour = _COLOURS.get(kind, GREY)
         spatial = len(block.shape) == 4
         if spatial:
             # roots: the last features are a single node high, and must still be seen
@@ -100,9 +108,9 @@ def draw_network(layers: pd.DataFrame, *, title: str = "", axes: Axes | None = N
             axes.text(
                 middle, -high / 2 - 0.40, "×".join(map(str, block.shape[1:])), ha="center", va="top", fontsize=5.8
             )
-        name = ", ".join([_NAMES.get(block.kind, block.kind), *dict.fromkeys(block.then)])
+        name = ", ".join([_NAMES.get(kind, kind), *dict.fromkeys(block.then)])
         # the last layer of a kind may have nothing behind it: the longest name says most
-        names[block.kind] = max(names.get(block.kind, ""), name, key=len)
+        names[kind] = max(names.get(kind, ""), name, key=len)
         step = thick + 0.6 * far + (0.52 if spatial else 0.5)
         if number + 1 < len(blocks):
             axes.annotate(

@@ -37,7 +37,7 @@ def thin_series(
 
 
 def shade_stages(axes: Axes, stages: pd.DataFrame, low: float, high: float, alpha: float = 0.18) -> None:
-    """Blue bands over stick and red bands over slip stages between two strains."""
+    """Blue bands over stick and orange bands over slip stages between two strains."""
     inside = stages[(stages["end_strain"] > low) & (stages["start_strain"] < high)]
     for kind, of_kind in inside.groupby("kind"):
         spans = list(zip(of_kind["start_strain"], of_kind["end_strain"] - of_kind["start_strain"], strict=True))
@@ -135,9 +135,10 @@ def stress_window(
     handles: list[Artist] = [*stage_handles()]
     if cycle is not None:
         stick, slip = stages.iloc[cycle[0]], stages.iloc[cycle[1]]
+        ends = ((stick, "start"), (slip, "start"), (slip, "end"))
         handles += axes.plot(
-            [stick["start_strain"], slip["start_strain"], slip["end_strain"]],
-            [stick["start_stress"], slip["start_stress"], slip["end_stress"]],
+            [_strain_of_end(strain, stress, stage, end) for stage, end in ends],
+            [stage[f"{end}_stress"] for stage, end in ends],
             "o", markersize=4.5, markerfacecolor="white", markeredgecolor=KIND_COLOUR["slip"], zorder=4,
             label=rf"cycle, $\Delta s$ = {scientific(slip['fluctuation'])} $p$",
         )  # fmt: skip
@@ -148,6 +149,14 @@ def stress_window(
     axes.set_ylabel(STRESS_LABEL)
     axes.set_title(title, loc="left")
     return figure
+
+
+def _strain_of_end(strain: np.ndarray, stress: np.ndarray, stage: pd.Series, end: str) -> float:
+    """Strain of the sample whose stress a stage carries at an end: that of frames lies a little beside it."""
+    at = int(stage.get(f"{end}_sample", -1))
+    if 0 <= at < len(stress) and np.isclose(stress[at], stage[f"{end}_stress"], rtol=1e-6):
+        return float(strain[at])
+    return float(stage[f"{end}_strain"])
 
 
 def _limits(stress: np.ndarray) -> tuple[float, float]:

@@ -7,7 +7,9 @@ import re
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-UNIT = "source units"
+from microslip.data.units import SOURCE_UNITS
+
+UNIT = SOURCE_UNITS
 
 # Mathematics whose only letter is p is the unit; a power of ten may stand before it, and lengths after it.
 _BRACKETED = re.compile(r"\[\$(10\^\{-?\d+\})?(?:\\,)?(1/)?\s*p\s*(\\,\\bar d\^3)?\$\]")

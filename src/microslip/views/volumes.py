@@ -129,8 +129,8 @@ def draw_slices(
         rim = flat[[0, -1, -1, 0, 0], [0, 0, -1, -1, 0]]
         axes.plot(*rim.T, color=INK, linewidth=0.6, zorder=2)
         axes.annotate(
-            rf"$z$ = {z[0, 0]:.0f}", rim[0], xytext=(-2, 0), textcoords="offset points", fontsize=6.5, color=GREY,
-            ha="right", va="center", annotation_clip=False,
+            rf"$z$ = {z[0, 0]:.0f} $\bar d$", rim[0], xytext=(-2, 0), textcoords="offset points", fontsize=6.5,
+            color=GREY, ha="right", va="center", annotation_clip=False,
         )  # fmt: skip
     draw_cell(axes, cell_corners(box), azimuth=azimuth, elevation=elevation)
     axes.set_title(title, loc="left")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from microslip.dem.config import STABLE_FRACTION
@@ -12,6 +14,10 @@ from microslip.views.wording import show
 
 # Quasi-static flow: GDR MiDi, Eur. Phys. J. E 14 (2004) 341.
 LARGEST_INERTIAL_NUMBER = 1e-3
+# Counts of stages above this converge with the rate, those of smaller ones do not: docs/results/rates [p].
+SMALLEST_CONVERGED = 3e-3
+# From this rate on, smaller ones are those of a vibrating packing: docs/results/rates.
+VIBRATING = 1e-4
 # Twice the neighbourhood of D²min [d̄].
 SMALLEST_CELL = 4.0
 # Grains overlap by some d̄/κ: a hundredth of a diameter.
@@ -22,6 +28,12 @@ NORMAL_STRESS_OFF = 0.02
 WALLS_DIFFER = 0.02
 # Between the two halves of the steady state: of the mean stress, and of the solid fraction.
 STRESS_DRIFTS = 0.1
+# Blocks of the steady state, and beyond how many standard errors a trend over them or a first block apart from the rest
+# is more than chance: t of 5 degrees of freedom, 2.5 % for each of the two.
+BLOCKS = 7
+SIGNIFICANT_T = 3.16
+# A significant change of the mean stress that is smaller than this is said and left open.
+STRESS_CHANGES = 0.05
 SOLID_FRACTION_DRIFTS = 0.01
 
 GROUP = "Cell and loading"
@@ -60,18 +72,50 @@ def _size(parts: Parts) -> Check | None:
 
 def _inertial_number(parts: Parts) -> Check:
     number = parts.attributes.get("inertial_number")
+    verdict: Verdict = judge(below(number, LARGEST_INERTIAL_NUMBER))
+    said = f"I = {show(number)}" if number is not None else "I is not known"
+    remedy = "Shear more slowly (loading.shear_rate), or say that the flow is inertial."
+    small = small_stages(parts)
+    if number is None:
+        remedy = "Set source.density and source.shear_rate, and import again."
+    elif small is None:
+        said += "; no stage with a size yet" if parts.stages is None else "; stages have no size of their own"
+        if verdict == "passed" and parts.stages is None:
+            verdict, remedy = "open", f"microslip stages {parts.run.folder}"
+    else:
+        median, share_small = small
+        limit = show(SMALLEST_CONVERGED)
+        said += f"; median |Δs| {show(median)} p, {share(share_small)} of the stages below {limit} p"
+        if verdict == "passed" and median < SMALLEST_CONVERGED:
+            verdict = "open"
+            remedy = (
+                f"Read counts and sizes below {limit} p as those of a vibrating packing, or raise stages.threshold to "
+                f"{limit}."
+                if number >= VIBRATING
+                else f"No rate has been shown to be slow enough for stages below {limit} p: quote counts and sizes "
+                "above it, or shear at another rate and compare."
+            )
     return Check(
         GROUP,
         "Quasi-static shear",
-        judge(below(number, LARGEST_INERTIAL_NUMBER)),
-        f"I = {show(number)}" if number is not None else "I is not known",
-        f"I ≤ {show(LARGEST_INERTIAL_NUMBER)}",
-        "Below it the stress no longer depends on how fast the cell is sheared, and stages are those of the packing, "
-        "not of inertia.",
-        "Set source.density and source.shear_rate, and import again."
-        if number is None
-        else "Shear more slowly (loading.shear_rate), or say that the flow is inertial.",
+        verdict,
+        said,
+        f"I ≤ {show(LARGEST_INERTIAL_NUMBER)}, and median |Δs| at least {show(SMALLEST_CONVERGED)} p",
+        "The first says that the mean stress does not depend on the rate, and no more than that. Numbers and sizes of "
+        f"stages were seen to converge above {show(SMALLEST_CONVERGED)} p alone; smaller ones change with the rate "
+        "(docs/results/rates).",
+        remedy,
     )
+
+
+def small_stages(parts: Parts) -> tuple[float, float] | None:
+    """Median |Δs| [p], and the share of stages below the sizes that converge; None where sizes in p are not known."""
+    if parts.stages is None or parts.stress_unit != "p":
+        return None
+    sizes = parts.stages["fluctuation"].abs().dropna()
+    if sizes.empty:
+        return None
+    return float(sizes.median()), float((sizes < SMALLEST_CONVERGED).mean())
 
 
 def _stiffness(parts: Parts) -> Check:
@@ -119,17 +163,78 @@ def _strain_reached(parts: Parts) -> Check | None:
     )
 
 
-def _steady(parts: Parts, name: str) -> tuple[float, float] | None:
-    """Means of the first and the second half of the steady state; None where the series is not known."""
+def _steady_samples(parts: Parts, name: str) -> np.ndarray | None:
+    """Samples after the warm-up; None where the series is not known."""
     if parts.series is None or name not in parts.series:
         return None
     warm_up = setting(parts.config, "stages.warm_up") or setting(parts.config, "loading.warm_up") or 0.0
     strain, values = parts.series["strain"], parts.series[name]
-    after = values[(strain >= strain[0] + warm_up) & np.isfinite(values)]
-    if len(after) < 2:
+    after: np.ndarray = values[(strain >= strain[0] + warm_up) & np.isfinite(values)]
+    return after if len(after) >= 2 else None
+
+
+def _steady(parts: Parts, name: str) -> tuple[float, float] | None:
+    """Means of the first and the second half of the steady state; None where the series is not known."""
+    after = _steady_samples(parts, name)
+    if after is None:
         return None
     middle = len(after) // 2
     return float(after[:middle].mean()), float(after[middle:].mean())
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Means of equal blocks of the steady state, and how they change over it, as shares of the mean, with t values."""
+
+    blocks: np.ndarray
+    trend: float
+    trend_t: float
+    first: float
+    first_t: float
+
+    @property
+    def largest(self) -> float:
+        """The larger of those changes that are more than chance; 0 where none is."""
+        changes = ((self.trend, self.trend_t), (self.first, self.first_t))
+        return max((abs(change) for change, t in changes if abs(t) > SIGNIFICANT_T), default=0.0)
+
+    @property
+    def said(self) -> str:
+        """Both changes in words."""
+        return (
+            f"trend over {len(self.blocks)} blocks {_per_cent(self.trend)} (t = {show(self.trend_t, 2)}), first block "
+            f"{_per_cent(self.first)} from the rest (t = {show(self.first_t, 2)})"
+        )
+
+
+def _per_cent(value: float) -> str:
+    return f"{100 * value:+.1f} %".replace("-", "−")
+
+
+def drift_of(values: np.ndarray) -> Drift | None:
+    """A straight line through the block means, and the first block against the others; None of too few samples."""
+    if len(values) < 2 * BLOCKS:
+        return None
+    blocks = np.array([block.mean() for block in np.array_split(values, BLOCKS)])
+    mean, place = float(blocks.mean()), np.arange(BLOCKS) - (BLOCKS - 1) / 2
+    squares = float(place @ place)
+    slope = float(place @ blocks) / squares
+    residual = blocks - mean - slope * place
+    rest = blocks[1:]
+    first = float(blocks[0] - rest.mean())
+    # of a series that does not fluctuate at all, rounding is no drift
+    smallest = 1e-9 * max(abs(mean), 1e-12)
+    slope_error = max(float(np.sqrt(residual @ residual / (BLOCKS - 2) / squares)), smallest)
+    first_error = max(float(rest.std(ddof=1) * np.sqrt(1 + 1 / len(rest))), smallest)
+    scale = max(abs(mean), 1e-12)
+    return Drift(blocks, slope * (BLOCKS - 1) / scale, slope / slope_error, first / scale, first / first_error)
+
+
+def _steadiness(halves: tuple[float, float], largest: float, drift: Drift | None, change: float) -> Verdict:
+    apart = abs(halves[1] - halves[0]) / max(abs(halves[0] + halves[1]) / 2, 1e-12)
+    if apart > largest or (drift is not None and drift.largest > change):
+        return "failed"
+    return "open" if drift is None or drift.largest > 0 else "passed"
 
 
 def _normal_stress(parts: Parts) -> Check | None:
@@ -142,7 +247,7 @@ def _normal_stress(parts: Parts) -> Check | None:
         said = f"{show(float(np.mean(halves)), 5)} p"
     verdict: Verdict = judge(None if halves is None else abs(float(np.mean(halves)) - 1) <= NORMAL_STRESS_OFF)
     if parts.stress_unit != "p":
-        verdict, said = "open", "no pressure is known, stresses are in the files' unit"
+        verdict, said = "open", f"no pressure is known, stresses are in {parts.stress_unit}"
     return Check(
         GROUP,
         "Normal stress",
@@ -174,32 +279,35 @@ def _walls_agree(parts: Parts) -> Check | None:
 
 
 def _steady_stress(parts: Parts) -> Check | None:
-    halves = _steady(parts, "stress")
-    if halves is None:
+    halves, samples = _steady(parts, "stress"), _steady_samples(parts, "stress")
+    if halves is None or samples is None:
         return None
-    drift = abs(halves[1] - halves[0]) / max(abs(halves[0] + halves[1]) / 2, 1e-12)
+    drift = drift_of(samples)
+    said = f"⟨s⟩ = {show(halves[0])}, then {show(halves[1])} {parts.stress_unit}"
     return Check(
         GROUP,
         "Steady stress",
-        judge(drift <= STRESS_DRIFTS),
-        f"⟨s⟩ = {show(halves[0])}, then {show(halves[1])} {parts.stress_unit}",
-        f"halves apart by at most {share(STRESS_DRIFTS)}",
+        _steadiness(halves, STRESS_DRIFTS, drift, STRESS_CHANGES),
+        f"{said}; {drift.said if drift else 'too few samples for blocks'}",
+        f"halves apart by at most {share(STRESS_DRIFTS)}; no trend and no first block beyond chance "
+        f"(|t| ≤ {show(SIGNIFICANT_T)}), failed where one exceeds {share(STRESS_CHANGES)} of the mean",
         "Stages of a packing that still evolves are not samples of one state.",
-        "Raise the warm-up, or shear longer.",
+        "Raise the warm-up by at least a block, or shear longer.",
     )
 
 
 def _steady_solid_fraction(parts: Parts) -> Check | None:
-    halves = _steady(parts, "solid_fraction")
-    if halves is None:
+    halves, samples = _steady(parts, "solid_fraction"), _steady_samples(parts, "solid_fraction")
+    if halves is None or samples is None:
         return None
-    drift = abs(halves[1] - halves[0]) / halves[0]
+    drift = drift_of(samples)
     return Check(
         GROUP,
         "Steady solid fraction",
-        judge(drift <= SOLID_FRACTION_DRIFTS),
-        f"{show(halves[0], 4)}, then {show(halves[1], 4)}",
-        f"halves apart by at most {share(SOLID_FRACTION_DRIFTS)}",
+        _steadiness(halves, SOLID_FRACTION_DRIFTS, drift, SOLID_FRACTION_DRIFTS),
+        f"{show(halves[0], 4)}, then {show(halves[1], 4)}; {drift.said if drift else 'too few samples for blocks'}",
+        f"halves apart by at most {share(SOLID_FRACTION_DRIFTS)}; no trend and no first block beyond chance "
+        f"(|t| ≤ {show(SIGNIFICANT_T)}), failed where one exceeds {share(SOLID_FRACTION_DRIFTS)} of the mean",
         "A packing that still dilates has not reached its critical state, and its stresses drift with it.",
         "Raise loading.warm_up, or shear longer.",
     )

@@ -72,7 +72,7 @@ def _steps(parts: Parts) -> list[Check]:
         f"not yet: {', '.join(undone)}" if undone else "all of them",
         "every step",
         "What a missing step would show is left out of this page.",
-        f"microslip run {parts.run.folder}",
+        parts.too_few_to_train or f"microslip run {parts.run.folder}",
     )
     return [current, done]
 

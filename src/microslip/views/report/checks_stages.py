@@ -134,17 +134,24 @@ def _reach(parts: Parts) -> Check | None:
     table = parts.tables.get("statistics/correlation_length")
     if table is None or table.empty:
         return None
-    rows = _of_kinds(table)
-    known = rows[rows["xi"].notna()] if "xi" in rows and "r_max" in rows else rows.iloc[:0]
-    reach = float((known["r_max"] / known["xi"]).min()) if len(known) else None
+    known = table[table["xi"].notna()] if "xi" in table and "r_max" in table else table.iloc[:0]
+    reaches = known["r_max"] / known["xi"] if len(known) else pd.Series(dtype=float)
+    reach = float(reaches.min()) if len(known) else None
+    said = []
+    for by, words in (("kind", "all stages of a kind"), ("bin", "bins by size")):
+        of = reaches[known["by"] == by]
+        if len(of):
+            least = known.loc[of.idxmin()]
+            name = least["group"] if "group" in known else least["kind"]
+            said.append(f"{show(float(of.min()), 5)} ξ at the least in {words} ({name})")
     return Check(
         STATISTICS,
         "Reach of C(r)",
         judge(None if reach is None else reach >= LEAST_REACH),
-        f"C(r) is followed to {show(reach, 2)} ξ" if reach is not None else "no ξ could be fitted",
-        f"at least {show(LEAST_REACH)} ξ",
+        f"C(r) is followed to {'; '.join(said)}" if said else "no ξ could be fitted",
+        f"at least {show(LEAST_REACH)} ξ, in every bin too",
         "Half the smallest period bounds r. A length that is as large as that is the cell's, not the packing's.",
-        "Use a deeper cell; until then call ξ a lower bound.",
+        "Use a deeper cell; until then call ξ a lower bound, in the bins named here and those near them.",
     )
 
 

@@ -14,8 +14,9 @@ from microslip.views.captions import TITLES
 from microslip.views.learning import RULES, score
 from microslip.views.report import repeat, results, summary
 from microslip.views.report.checks import Check, check_run
+from microslip.views.report.checks_network import FIELDS, claims_of, explained
 from microslip.views.report.checks_record import COMPARED as PACKAGES
-from microslip.views.report.comparison_figure import draw_comparison
+from microslip.views.report.comparison_figure import draw_comparison, in_one_unit
 from microslip.views.report.illustrations import NARROW, illustrations
 from microslip.views.report.page import embedded, embedded_figure, write_page
 from microslip.views.report.parameters import differences
@@ -69,6 +70,7 @@ class Measured:
     value: float
     error: float
     text: str
+    exact: bool = False
 
 
 def write_comparison(runs: Sequence[Compared], target: Path) -> None:
@@ -91,6 +93,7 @@ def write_comparison(runs: Sequence[Compared], target: Path) -> None:
         "numbers": numbers,
         "numbers_file": repeat.download(_numbers_table(letters, numbers).to_csv(index=False), "text/csv"),
         "checks": _checks(checks),
+        "relative": not in_one_unit(runs),
         "overlay": embedded_figure(figure),
         "overlay_pdf": target.with_suffix(".pdf").name,
         "figures": _figures(parts),
@@ -119,12 +122,14 @@ def _remarks(letters: str, parts: Sequence[Parts]) -> list[tuple[str, str]]:
                 (letter, f"out of date, made with other settings or inputs than those shown: {', '.join(late)}.")
             )
         if undone:
-            found.append((letter, f"not done: {', '.join(undone)}. microslip run {each.run.folder} does them."))
+            few = each.too_few_to_train
+            remedy = f"{few[:1].upper()}{few[1:]}" if few else f"microslip run {each.run.folder} does them"
+            found.append((letter, f"not done: {', '.join(undone)}. {remedy}."))
         if each.stress_unit != "p":
-            text = (
-                "no pressure is known, stresses are in the unit of the files: do not compare them with another run's."
-            )
+            text = f"no pressure is known, stresses are in {each.stress_unit}: do not compare them with another run's."
             found.append((letter, text))
+        if summary.noise(each):
+            found.append((letter, f"D²min lies {summary.noise(each)}: ξ may be the length of that noise."))
     return found
 
 
@@ -143,8 +148,18 @@ def compare(runs: Sequence[Compared]) -> list[dict[str, Any]]:
             | (_apart(first, value) if number and (comparable or (in_p[0] and in_p[number])) else _NOT_APART)
             for number, value in enumerate(values)
         ]
-        rows.append({"name": name, "unit": unit, "cells": cells})
+        rows.append({"name": name, "unit": _unit(unit, runs), "cells": cells})
     return rows
+
+
+def _unit(unit: str, runs: Sequence[Compared]) -> str:
+    """A unit that holds for all of the runs, else which run has which."""
+    units = [run.parts.stress_unit for run in runs]
+    if unit != "p" or set(units) == {"p"}:
+        return unit
+    if len(set(units)) == 1:
+        return units[0]
+    return ", ".join(f"{letter}: {each}" for letter, each in zip("ABCD", units, strict=False))
 
 
 _NOT_APART = {"difference": "", "sigmas": "", "far": False}
@@ -157,7 +172,9 @@ def _apart(first: Measured | None, other: Measured | None) -> dict[str, Any]:
     if difference == 0:
         return {"difference": "equal", "sigmas": "", "far": False}
     error = float(np.hypot(first.error, other.error))
-    text = "+" + show(difference) if difference > 0 else show(difference)
+    whole = (first.exact and other.exact) or abs(difference) >= 1000
+    text = show(round(difference)) if whole else show(difference)
+    text = "+" + text if difference > 0 else text
     if not np.isfinite(error) or error <= 0:
         return {"difference": text, "sigmas": "", "far": False}
     return {
@@ -186,7 +203,7 @@ def _quantities(runs: Sequence[Compared]) -> list[tuple[str, str, list[Measured 
         add(name, unit, [_steady(run.steady, key) for run in runs])
     for kind in ("stick", "slip", "window"):
         lengths = [results.length_of(one, kind) for one in parts]
-        add(f"ξ of the mean C(r), {kind}", "d̄", [_interval(length, NORMAL_95) for length in lengths])
+        add(f"{results.WEIGHTED_XI}, {kind}", "d̄", [_interval(length, NORMAL_95) for length in lengths])
     for quantity in _FOLLOWED:
         name, unit = results.QUANTITIES[quantity]
         for kind in ("stick", "slip", "window"):
@@ -195,12 +212,16 @@ def _quantities(runs: Sequence[Compared]) -> list[tuple[str, str, list[Measured 
         add(f"R², test set, {rule} split", "1", [_score(one, rule, "r2") for one in parts])
     add("sign right, test set, blocked split", "1", [_score(one, "blocked", "sign_accuracy") for one in parts])
     add("R², mean D²min alone, blocked split", "1", [_score(one, "blocked", "r2", "mean_d2min") for one in parts])
-    add("ξ_Attr/ξ_D, median of stages", "1", [_ratio(one) for one in parts])
+    of = " / ".join(
+        dict.fromkeys(explained(one) for one in parts if one.tables.get("interpretation/claim") is not None)
+    )
+    for field, words in FIELDS.items():
+        add(f"ξ_Attr/ξ_D of the {words}, median of stages, {of}", "1", [_ratio(one, field) for one in parts])
     return rows
 
 
 def _plain(value: Any) -> Measured | None:
-    return None if value is None else Measured(float(value), float("nan"), show(value))
+    return None if value is None else Measured(float(value), float("nan"), show(value), isinstance(value, int))
 
 
 def _steady(row: dict[str, Any], key: str) -> Measured | None:
@@ -231,14 +252,11 @@ def _score(parts: Parts, rule: str, name: str, model: str = "network") -> Measur
     return _interval(values, NORMAL_90)  # type: ignore[arg-type]
 
 
-def _ratio(parts: Parts) -> Measured | None:
-    table = parts.tables.get("interpretation/claim")
-    if table is None:
+def _ratio(parts: Parts, field: str) -> Measured | None:
+    rows = claims_of(parts, field)
+    if rows is None:
         return None
-    rows = table[(table["network"] == "trained") & (table["field"] == "signed")]
-    if rows.empty:
-        return None
-    return _interval(tuple(float(rows[name].iloc[0]) for name in ("ratio", "low", "high")), NORMAL_90)  # type: ignore[arg-type]
+    return _interval(tuple(float(rows.loc["trained", name]) for name in ("ratio", "low", "high")), NORMAL_90)  # type: ignore[arg-type]
 
 
 def _numbers_table(letters: str, numbers: list[dict[str, Any]]) -> pd.DataFrame:

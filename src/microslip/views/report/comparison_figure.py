@@ -57,28 +57,45 @@ def draw_comparison(runs: Sequence[Compared], names: Sequence[str]) -> Figure:
     return figure
 
 
+def in_one_unit(runs: Sequence[Compared]) -> bool:
+    """Whether stresses of the runs can stand on one axis: source units of two runs are two units."""
+    return all(run.parts.stress_unit == "p" for run in runs)
+
+
+def _scale(run: Compared, relative: bool) -> float:
+    """What stresses are divided by: the mean stress of the steady state where units differ."""
+    if not relative:
+        return 1.0
+    mean = float(run.steady.get("stress", np.nan))
+    return mean if np.isfinite(mean) and mean > 0 else float("nan")
+
+
 def _stress(axes: Axes, runs: Sequence[Compared], names: Sequence[str]) -> bool:
+    relative = not in_one_unit(runs)
     for number, (run, name) in enumerate(zip(runs, names, strict=True)):
         series = run.parts.series or {}
         strain, stress = series.get("strain", np.empty(0)), series.get("stress", np.empty(0))
         known = np.isfinite(strain) & np.isfinite(stress) if len(strain) == len(stress) else np.zeros(0, dtype=bool)
         # a run without a stress stays in the legend
         x, y = thin_series(strain[known], stress[known], 1600) if known.any() else (np.empty(0), np.empty(0))
-        axes.plot(x, y, color=COLOURS[number], linewidth=0.6, alpha=0.85, label=name)
+        axes.plot(x, y / _scale(run, relative), color=COLOURS[number], linewidth=0.6, alpha=0.85, label=name)
     axes.set_xlabel(STRAIN_LABEL)
-    axes.set_ylabel(STRESS_LABEL)
+    axes.set_ylabel(r"$s/\langle s\rangle$ [1]; units differ" if relative else STRESS_LABEL)
     return True
 
 
 def _slips(axes: Axes, runs: Sequence[Compared], names: Sequence[str]) -> bool:
-    drawn = False
+    drawn, relative = False, not in_one_unit(runs)
     for number, run in enumerate(runs):
         if run.slips is not None and len(run.slips):
-            axes.plot(run.slips["size"], run.slips["fraction"], color=COLOURS[number], linewidth=1.2)
+            axes.plot(
+                run.slips["size"] / _scale(run, relative), run.slips["fraction"], color=COLOURS[number], linewidth=1.2
+            )
             drawn = True
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel(r"size of the slip $\Delta s$ [$p$], threshold $10^{-4}$")
+    size = r"$\Delta s/\langle s\rangle$ [1]" if relative else r"$\Delta s$ [$p$]"
+    axes.set_xlabel(f"size of the slip {size}, threshold $10^{{-4}}$")
     axes.set_ylabel("share as large or larger [1]")
     return drawn
 

@@ -34,6 +34,9 @@ NEEDS = {
     "mechanisms": ("statistics", "statistics/evolution.csv"),
 }
 
+# What needs a network, which too few stages cannot train.
+UNTRAINED = ("train", "ablate", "explain")
+
 # Half as wide as the page: one panel.
 NARROW = ("scores", "completeness")
 
@@ -50,7 +53,7 @@ class Illustration:
 
 
 def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str]]]:
-    """Figures that show something, in order, and titles of those that do not, with the command that makes them."""
+    """Figures that show something, in order, and titles of those that do not, with the command for them or why not."""
     folder = parts.run.folder
     told = _words(folder / "figures" / "captions.json")
     walls = parts.kind is None or bool((parts.kind != 0).any())
@@ -64,7 +67,8 @@ def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str
         said = words.get("caption") or caption(name, parts.config, about)
         path = folder / "figures" / f"{name}.png"
         if not (folder / result).exists():
-            lacking.append((title, f"microslip {verb} {folder}"))
+            untrained = parts.too_few_to_train if verb in UNTRAINED else ""
+            lacking.append((title, untrained or f"microslip {verb} {folder}"))
         elif not path.is_file():
             lacking.append((title, f"microslip figures {folder}"))
         elif said == NOT_MADE:

@@ -16,6 +16,8 @@ from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
+from microslip.data.units import stress_unit
+from microslip.grids.splits import FEWEST_STAGES
 
 # Columns without which a table cannot be shown.
 TABLES = {
@@ -30,6 +32,7 @@ TABLES = {
     "interpretation/claim": ["network", "field", "n", "n_stages", "ratio", "low", "high"],
     "interpretation/layers": ["n_layers", "spearman"],
     "interpretation/deletion": ["mode", "order", "fraction", "median"],
+    "model/predictions": ["rule", "split", "target"],
     "ablations/summary": ["family", "value", "rule", "r2", "r2_low", "r2_high"],
 }
 
@@ -42,7 +45,8 @@ class Parts:
     """Parts of a run, None or empty where the run has not made them; `problems` says which are damaged, and how.
 
     `series` holds arrays by name, shape (sample,); `last_frame` the positions at the end, shape (grain, axis) [d̄];
-    `states` what the pipeline knows of the steps, None where it was not asked.
+    `states` what the pipeline knows of the steps, None where it was not asked; `explained` the split rule of the
+    network that was explained, empty where that is not known.
     """
 
     run: Run
@@ -61,6 +65,7 @@ class Parts:
     completeness: np.ndarray | None
     tables: dict[str, pd.DataFrame]
     problems: dict[str, str] = field(default_factory=dict)
+    explained: str = ""
 
     @property
     def name(self) -> str:
@@ -74,8 +79,21 @@ class Parts:
 
     @property
     def stress_unit(self) -> str:
-        """What stresses are in: p, or the files' own unit where no pressure is known."""
-        return "unit of the files" if self.imported and self.attributes.get("pressure") == 1.0 else "p"
+        """What stresses are in: p, or source units where no pressure is known."""
+        return stress_unit({**self.attributes, "imported": self.imported})
+
+    @property
+    def n_below_floor(self) -> int:
+        """How many stages move less than the positions are known to."""
+        return 0 if self.below_floor is None else int(np.sum(self.below_floor))
+
+    @property
+    def too_few_to_train(self) -> str:
+        """Why there are no networks where the stages do not suffice for them; empty where they do."""
+        n = None if self.stages is None else len(self.stages)
+        if n is None or n >= FEWEST_STAGES:
+            return ""
+        return f"a network takes at least {FEWEST_STAGES} stages, and this run has {n}"
 
 
 def read_parts(run: Run, states: Mapping[str, StepState] | None = None) -> Parts:
@@ -131,6 +149,9 @@ def read_parts(run: Run, states: Mapping[str, StepState] | None = None) -> Parts
         ),
         tables={name: table for name, table in tables.items() if table is not None},
         problems=problems,
+        explained=str(
+            read("attributions", folder / "attributions.zarr", lambda: _rule(folder / "attributions.zarr"), "")
+        ),
     )
 
 
@@ -151,3 +172,7 @@ def _last_frame(run: Run) -> np.ndarray | None:
 def _if_there(store: Path, name: str) -> np.ndarray | None:
     found = open_dataset(store)
     return found[name].to_numpy() if name in found else None
+
+
+def _rule(store: Path) -> str:
+    return str(open_dataset(store).attrs.get("rule", ""))

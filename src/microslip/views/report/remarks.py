@@ -47,11 +47,11 @@ def remarks(parts: Parts) -> list[tuple[str, str]]:
                 " for it.",
             )
         )
-    unit = "normal stress p" if parts.stress_unit == "p" else parts.stress_unit
+    unit = "the normal stress p" if parts.stress_unit == "p" else parts.stress_unit
     found.append(
         (
             "Units",
-            f"Lengths in mean diameters d̄, stresses in the {unit}, D²min in d̄². A fluctuation is"
+            f"Lengths in mean diameters d̄, stresses in {unit}, D²min in d̄². A fluctuation is"
             " s(start) − s(end): positive for slip, negative for stick. Brackets hold an interval.",
         )
     )
@@ -90,8 +90,8 @@ def _imported(parts: Parts) -> list[tuple[str, str]]:
     else:
         scale = (
             "Stresses",
-            "No pressure sets the scale: p is 1, and stresses are in the unit of the files. Read p as that unit"
-            " wherever it stands.",
+            "No pressure sets the scale: p is 1, and stresses are in source units, those of the files. Read p as"
+            " source units wherever it stands.",
         )
     paper = (
         "Not compared with the paper",

@@ -75,12 +75,19 @@ def commands(parts: Parts) -> list[tuple[str, str]]:
     into = f"runs/{parts.name}"
     quoted = f"'{into}'" if any(not (letter.isalnum() or letter in "/._-") for letter in into) else into
     rows = []
-    version = versions(parts).get("microslip")
-    if version and "/" not in version:
-        rows.append((f"pip install 'microslip[dem,learn,import]=={version}'", "the version that made it"))
+    known = versions(parts)
+    commit, version = known.get("commit"), known.get("microslip")
+    if commit and "/" not in commit:
+        rows.append((f"git checkout {commit}", "in a clone of microslip, at the commit that made it"))
+    of = f" of version {version}" if version and "/" not in version and not rows else ""
+    rows.append(("make install", f"in a clone of microslip{of}: makes .venv, as its README says"))
+    rows.append(("source .venv/bin/activate", ""))
     if parts.imported or "source" in parts.config:
         rows.append((f"microslip import config.toml --into {quoted}", "reads the files of frames named in it"))
-        rows.append((f"microslip run {quoted}", "every later step"))
+        # without a network the chain of all steps ends in an error
+        later = [verb for verb in parts.steps if verb not in ("import", *_BY_NAME)] if parts.too_few_to_train else []
+        rows += [(f"microslip {verb} {quoted}", "") for verb in later]
+        rows += [] if later else [(f"microslip run {quoted}", "every later step")]
     else:
         rows.append((f"microslip run config.toml --into {quoted}", "every step from the simulation on"))
     rows += [(f"microslip {verb} {quoted}", "asked for by name") for verb in _BY_NAME if verb in parts.steps]

@@ -24,7 +24,7 @@ SPLITS = ("train", "validation", "test")
 
 # Name and unit of what the statistics follow.
 QUANTITIES = {
-    "xi": ("ξ of D²min, mean over stages", "d̄"),
+    "xi": ("ξ of D²min, unweighted fit to the mean C(r)", "d̄"),
     "eta": ("η, exponent of the sizes of active clusters", "1"),
     "fractal_dimension": ("D, fractal dimension of active clusters", "1"),
     "moran_i": ("Moran's I of being active", "1"),
@@ -92,6 +92,10 @@ def every_score(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+# What length_of gives, beside the ξ of QUANTITIES: both are of the mean C(r), and differ in the weights of the fit.
+WEIGHTED_XI = "ξ of D²min, weighted fit to the mean C(r)"
+
+
 def length_of(parts: Parts, kind: str) -> tuple[float, float, float] | None:
     """ξ of all stages of a kind with its interval [d̄], of the fit to their mean C(r); None where there is none."""
     table = parts.tables.get("statistics/correlation_length")
@@ -134,11 +138,14 @@ def claims(parts: Parts) -> list[dict[str, str]]:
                 "section": str(row["section"]),
                 "claim": f"{_name(row['quantity'])}: {row['claim']} with the size of {row['kind']}s",
                 "verdict": str(row["verdict"]),
-                "measured": f"{slope} a decade" if slope != "–" else "",
-                "also": f"largest against smallest bin: {change} %" if change != "–" else "",
+                "measured": f"slope {slope} a decade, which decides" if slope != "–" else "",
+                "also": _beside(row, change),
+                "again": "",
             }
         )
-    for row in _records(parts, "statistics/contrasts"):
+    contrasts = _records(parts, "statistics/contrasts")
+    tested = {str(row["quantity"]) for row in contrasts}
+    for row in contrasts:
         difference = between(*(_number(row, f"difference{end}") for end in ("", "_low", "_high")))
         known = difference != "–"
         rows.append(
@@ -150,13 +157,35 @@ def claims(parts: Parts) -> list[dict[str, str]]:
                 "also": f"{show(_number(row, 'stick'))} in sticks, {show(_number(row, 'slip'))} in slips"
                 if known
                 else "",
+                # the mean of all grains is nearly the same in both kinds, so that this is the same number
+                "again": _SAME[str(row["quantity"])] if _SAME.get(str(row["quantity"])) in tested else "",
             }
         )
     return rows
 
 
+# A contrast, and the one that tests the same claim with nearly the same number.
+_SAME = {"packing_fraction_excess": "packing_fraction_active"}
+
+
+def _beside(row: dict[str, Any], change: str) -> str:
+    """The change from the smallest to the largest bin, and whether it says the same as the slope."""
+    if change == "–":
+        return ""
+    text = f"beside it, largest against smallest bin: {change} %"
+    ends = [(_number(row, f"{name}_low"), _number(row, f"{name}_high")) for name in ("slope", "change")]
+    signs = [0 if low <= 0 <= high else 1 if low > 0 else -1 for low, high in ends]
+    return text if signs[0] == signs[1] else text + ", which alone would say otherwise"
+
+
+def counted(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Claims without those that another row has tested with nearly the same number."""
+    return [row for row in rows if not row.get("again")]
+
+
 def verdicts(rows: list[dict[str, str]]) -> str:
-    """How many claims hold, in words; empty where none was tested."""
+    """How many claims hold, in words, each counted once; empty where none was tested."""
+    rows = counted(rows)
     counts = Counter(row["verdict"] for row in rows)
     order = ("yes", "not contradicted", "no", "not decided", "not measured")
     one = {"yes": "holds", "no": "does not hold"}
@@ -223,7 +252,7 @@ def nulls(parts: Parts) -> list[dict[str, str]]:
     return [
         {
             "network": NETWORKS.get(str(row["network"]), str(row["network"])),
-            "field": "signed" if row["field"] == "signed" else "its size",
+            "field": "signed attribution" if row["field"] == "signed" else "size of the attribution",
             "ratio": between(_number(row, "ratio"), _number(row, "low"), _number(row, "high")),
             "n": f"{show(int(row['n']))} of {show(int(row['n_stages']))}",
             "spearman": show(_number(row, "spearman"), 2),

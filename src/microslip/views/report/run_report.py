@@ -12,6 +12,7 @@ from microslip.data.step_state import StepState
 from microslip.views.report import repeat, results, summary
 from microslip.views.report.attachments import attach
 from microslip.views.report.checks import GROUPS, Check, check_run, checks_table
+from microslip.views.report.checks_network import explained
 from microslip.views.report.illustrations import figure_rows, illustrations
 from microslip.views.report.page import write_page
 from microslip.views.report.parameters import numbers, sections
@@ -84,6 +85,9 @@ def gather(parts: Parts, checks: list[Check]) -> dict[str, Any]:
         "by_kind": of_kinds,
         "figures": figure_rows(shown),
         "lacking": lacking,
+        "untrained": parts.too_few_to_train,
+        "explained": explained(parts),
+        "weighted_xi": results.WEIGHTED_XI,
         "late": {verb: state.why for verb, state in (parts.states or {}).items() if state.state == "out of date"},
         "numbers": numbers(parts.attributes),
         "sections": sections(parts.config),

@@ -9,7 +9,9 @@ import numpy as np
 from microslip.views.captions import setting, threshold
 from microslip.views.learning import score
 from microslip.views.report import results
-from microslip.views.report.checks import Check
+from microslip.views.report.checks import Check, share
+from microslip.views.report.checks_cell import SMALLEST_CONVERGED, small_stages
+from microslip.views.report.checks_network import apart, explained, fields_of
 from microslip.views.report.parts import Parts
 from microslip.views.wording import between, count, show
 
@@ -53,10 +55,14 @@ def findings(parts: Parts) -> list[tuple[str, str]]:
     folder = parts.run.folder
     found = [("Stages", _stages(parts) or f"Not found yet: microslip stages {folder}.")]
     found.append(("Motion", _lengths(parts) or f"ξ is not known yet: microslip statistics {folder}."))
-    found.append(("Prediction", _prediction(parts) or f"No network has been trained yet: microslip train {folder}."))
+    untrained = parts.too_few_to_train
+    untrained = (
+        f"Not possible: {untrained}." if untrained else f"No network has been trained yet: microslip train {folder}."
+    )
+    found.append(("Prediction", _prediction(parts) or untrained))
     claims = results.claims(parts)
     if claims:
-        found.append(("The paper's claims", f"Of {len(claims)}, {results.verdicts(claims)}."))
+        found.append(("The paper's claims", f"Of {len(results.counted(claims))}, {results.verdicts(claims)}."))
     attribution = _attribution(parts)
     if attribution:
         found.append(("Attributions", attribution))
@@ -82,6 +88,13 @@ def _stages(parts: Parts) -> str:
     if len(sizes):
         text += f"; the median slip takes {show(float(sizes.median()))} {unit},"
         text += f" the largest {show(float(sizes.max()))} {unit}"
+    small = small_stages(parts)
+    # windows are cut by strain, and none is left out for its size
+    if window is None and small is not None and small[1] > 0:
+        text += (
+            f"; {share(small[1])} are smaller than {show(SMALLEST_CONVERGED)} p, where counts and sizes were seen to"
+        )
+        text += " change with the rate of shear (docs/results/rates)"
     return text + "."
 
 
@@ -94,7 +107,12 @@ def _lengths(parts: Parts) -> str:
     ]
     if not said:
         return ""
-    return "D²min is correlated in space: " + ", ".join(said) + "; intervals of the fit to the mean C(r)."
+    said_all = ", ".join(said) + "; weighted fits to the mean C(r), with the intervals of the fit."
+    below = noise(parts)
+    if not below:
+        return "D²min is correlated in space: " + said_all
+    # a correlated error of the positions has a length, too
+    return f"D²min lies {below}: what is fitted may be the length of that noise and is no finding. " + said_all
 
 
 def _r2(parts: Parts, rule: str, model: str = "network") -> str:
@@ -117,22 +135,35 @@ def _prediction(parts: Parts) -> str:
 
 
 def _attribution(parts: Parts) -> str:
-    table = parts.tables.get("interpretation/claim")
-    if table is None:
+    if parts.tables.get("interpretation/claim") is None:
         return ""
-    rows = table[(table["field"] == "signed")].drop_duplicates("network").set_index("network")
-    if "trained" not in rows.index or not np.isfinite(rows.loc["trained", "ratio"]):
+    said = []
+    told: dict[str, list[bool | None]] = {}
+    for words, rows in fields_of(parts):
+        own = rows.loc["trained"]
+        if not np.isfinite(own["ratio"]):
+            continue
+        ratio = between(own["ratio"], own["low"], own["high"])
+        said.append(f"{ratio} for the {words} (median of {show(int(own['n']))} of {show(int(own['n_stages']))} stages)")
+        for name in rows.index.drop("trained"):
+            told.setdefault(str(name), []).append(apart(own, rows.loc[name]))
+    if not said:
         return "No length of an attribution could be fitted."
-    own = rows.loc["trained"]
-    apart = [
-        name
-        for name in rows.index
-        if name != "trained" and (own["low"] > rows.loc[name, "high"] or own["high"] < rows.loc[name, "low"])
-    ]
-    text = (
-        f"ξ_Attr/ξ_D = {between(own['ratio'], own['low'], own['high'])} in the median of {show(int(own['n']))} stages; "
-    )
-    return text + f"{len(apart)} of {len(rows) - 1} nulls are told apart from it."
+    text = f"Of the {explained(parts).removeprefix('the ')}: ξ_Attr/ξ_D = {', and '.join(said)}"
+    if not told:
+        return text + "."
+    clear = sum(all(each) for each in told.values())
+    return text + f"; {clear} of {len(told)} nulls have intervals apart from it in all of these, which is no test."
+
+
+def noise(parts: Parts) -> str:
+    """How many stages lie below the noise of the positions; empty where none does."""
+    below = parts.n_below_floor
+    if not below or parts.below_floor is None:
+        return ""
+    n = len(parts.below_floor)
+    of = f"all {show(n)}" if below == n else f"{show(below)} of {show(n)}"
+    return f"below the noise of the positions in {of} stages"
 
 
 def tiles(parts: Parts, checks: list[Check]) -> list[tuple[str, str, str]]:
@@ -145,13 +176,13 @@ def tiles(parts: Parts, checks: list[Check]) -> list[tuple[str, str, str]]:
     passed, failed = (sum(check.verdict == verdict for check in checks) for verdict in ("passed", "failed"))
     found = [
         ("grains", show(len(parts.kind)) if parts.kind is not None else "–", "walls included"),
-        ("inertial number I", show(number), "quasi-static below 10⁻³"),
+        ("inertial number I", show(number), "below 10⁻³ ⟨s⟩ is free of the rate"),
         (
             "stages",
             show(len(stages)) if stages is not None else "–",
             "windows of strain" if windows else "sticks and slips",
         ),
-        ("ξ of D²min", f"{show(length[0])} d̄" if length else "–", "windows" if windows else "slips"),
+        ("ξ of D²min", f"{show(length[0])} d̄" if length else "–", noise(parts) or ("windows" if windows else "slips")),
         ("R² of unseen stages", show(blocked), "blocked split"),
         ("checks passed", f"{passed} of {passed + failed}", f"{failed} failed" if failed else "none failed"),
     ]
