@@ -13,6 +13,8 @@ from microslip.config import load_config
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
+from microslip.data.units import stress_unit
+from microslip.grids.splits import FEWEST_STAGES
 from microslip.pipeline import RUN_STEPS, STEPS, is_current, run_steps, step_states
 from microslip.steps.common import describe, metric_lines
 
@@ -120,24 +122,24 @@ def _series(run: Run, marks: str) -> list[str]:
         return ["series: no sample yet"]
     if not np.isfinite(stress).any():
         return [f"series: a strain to {strain[-1]:.4g}, no stress; {n_frames} frames kept"]
-    half = len(stress) // 2
-    values = [f"mean {np.nanmean(stress[half:]):.4f} p"] if np.isfinite(stress[half:]).any() else ["not known"]
+    half, unit = len(stress) // 2, stress_unit(run.attributes)
+    values = [f"mean {np.nanmean(stress[half:]):.4f} {unit}"] if np.isfinite(stress[half:]).any() else ["not known"]
     normal = series["normal_stress"].to_numpy()[half:] if "normal_stress" in series else np.empty(0)
     if np.isfinite(normal).any():
-        values.append(f"normal {np.nanmean(normal):.4f} p")
+        values.append(f"normal {np.nanmean(normal):.4f} {unit}")
     return [
         f"series: {len(stress)} samples to a strain of {strain[-1]:.4g}, {n_frames} frames kept",
         f"  stress in the second half: {', '.join(values)}",
-        *_spark(stress, marks, "whole run"),
+        *_spark(stress, marks, "whole run", unit),
     ]
 
 
-def _spark(stress: Float[np.ndarray, "sample"], marks: str, title: str) -> Iterator[str]:
-    """The title and the smallest and largest mean of a piece [p], and below them the marks."""
+def _spark(stress: Float[np.ndarray, "sample"], marks: str, title: str, unit: str) -> Iterator[str]:
+    """The title and the smallest and largest mean of a piece in its unit, and below them the marks."""
     pieces = pieces_of(stress)
     if np.isfinite(pieces).any():
         scale = " as 0 to 9" if marks == DIGITS else ""
-        yield f"  {title}, {np.nanmin(pieces):.4f} to {np.nanmax(pieces):.4f} p{scale}"
+        yield f"  {title}, {np.nanmin(pieces):.4f} to {np.nanmax(pieces):.4f} {unit}{scale}"
         yield f"    {sparkline(stress, marks=marks)}"
 
 
@@ -148,7 +150,7 @@ def _stages(run: Run, marks: str) -> Iterator[str]:
         yield f"stages: {len(stages)} windows of strain without a stress"
         return
     slips = stages[stages["kind"] == "slip"]
-    largest = f", largest slip {slips['fluctuation'].max():.4f} p" if len(slips) else ""
+    largest = f", largest slip {slips['fluctuation'].max():.4f} {stress_unit(run.attributes)}" if len(slips) else ""
     yield f"stages: {len(stages)}, {len(slips)} of them slips{largest}"
     if len(slips):
         yield from _largest_slip(run, stages, int(slips["fluctuation"].idxmax()), marks)
@@ -163,7 +165,8 @@ def _largest_slip(run: Run, stages: pd.DataFrame, row: int, marks: str) -> Itera
     first, last = max(start - margin, 0), min(end + margin + 1, n_samples)
     series = run.series.isel(sample=slice(first, last))
     strain, stress = series["strain"].to_numpy(), series["stress"].to_numpy()
-    yield from _spark(stress, marks, f"about the largest slip, strain {strain[0]:.6g} to {strain[-1]:.6g}")
+    title = f"about the largest slip, strain {strain[0]:.6g} to {strain[-1]:.6g}"
+    yield from _spark(stress, marks, title, stress_unit(run.attributes))
     signs = np.full(last - first, " ")
     for kind, sign in (("stick", "/"), ("slip", "\\")):
         for stage in stages[stages["kind"] == kind].itertuples():
@@ -191,6 +194,7 @@ def _steps(run: Run, _marks: str) -> Iterator[str]:
         verbs = ("import", *RUN_STEPS[1:]) if "import" in entries else RUN_STEPS
     yield "steps"
     again = []
+    too_few = _too_few_stages(run)
     for verb, step in STEPS.items():
         entry = entries.get(verb)
         if verb not in verbs and entry is None:
@@ -199,6 +203,7 @@ def _steps(run: Run, _marks: str) -> Iterator[str]:
         note = ""
         if entry is None:
             done = f"{'—' if gone else 'begun':>10}{'':<32}"
+            note = f"; {too_few}" if verb == "train" and too_few else ""
         else:
             done = f"{entry['seconds']:8.1f} s  finished {entry['finished']}"
             state = states.get(verb)
@@ -206,12 +211,23 @@ def _steps(run: Run, _marks: str) -> Iterator[str]:
                 note = f"; {gone[0]} is gone"
             elif state is not None and state.state != "current":
                 note = f"; {state.state}: {state.why}"
-            if note and (state is None or state.state != "not checked"):
-                again.append("run" if verb in verbs else verb)
+            asked = not (too_few and verb in ("train", "explain"))
+            if note and asked and (state is None or state.state != "not checked"):
+                # a run whose stages do not suffice for a network ends there
+                again.append("run" if verb in verbs and not too_few else verb)
         yield f"  {verb:<11}{done}  {step.title}{note}"
     if again:
         commands = " and ".join(f"`microslip {verb} {run.folder}`" for verb in dict.fromkeys(again))
         yield f"  {commands} would make again what is gone or out of date"
+
+
+def _too_few_stages(run: Run) -> str:
+    """Why no network can be trained; empty where one can, or where that is not known."""
+    try:
+        n = len(run.stages)
+    except MicroslipError:
+        return ""
+    return f"a network takes at least {FEWEST_STAGES} stages, and this run has {n}" if n < FEWEST_STAGES else ""
 
 
 # What is told of each store that is there.
