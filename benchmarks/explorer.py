@@ -173,11 +173,16 @@ def first_views(browser, address: str, window: tuple[int, int]) -> None:
 def frame_times(page: Page, peer: dict[str, object]) -> None:
     """Frame times of the page and of the peer in turns."""
     page.evaluate("(peer) => { window.peer = peer; }", peer)
-    ours, theirs = [], []
+    ours, turning, theirs = [], [], []
     for _ in range(ROUNDS):
         ours.append(page.evaluate("(frames) => explorer.measure(frames)", FRAMES))
+        turning.append(page.evaluate("(frames) => explorer.measure(frames, true)", FRAMES))
         theirs.append(page.evaluate(PEER, FRAMES))
-    for name, times in (("microslip, a square a grain", ours), ("three.js, a mesh a grain", theirs)):
+    for name, times in (
+        ("microslip, a square a grain", ours),
+        ("microslip, coarse, as it turns", turning),
+        ("three.js, a mesh a grain", theirs),
+    ):
         middle = statistics.median(times)
         print(
             f"{name:<34}{middle:6.1f} ms a frame ({min(times):.1f} to {max(times):.1f}), {1000 / middle:.0f} frames/s"

@@ -290,7 +290,7 @@ def caption(name: str, config: Config, about: About | None = None) -> str:
         said += _settings(name, config)
     said += _made(name, about)
     if not about.pressure_known and about.stress and name in _IN_P:
-        said.append("Stresses are in the unit of the source, for which p stands in this text.")
+        said.append("Stresses are in source units, for which p stands in this text.")
     if name in COUNTERPARTS:
         said.append(f"Counterpart of fig. {COUNTERPARTS[name]} of Mei et al. 2023.")
     return " ".join(said).strip()

@@ -482,6 +482,6 @@ try {
 }
 
 // For measurements from outside: time of a frame [ms], and what draws.
-window.explorer = { measure: (frames) => view.measure(frames), drawer: () => view?.drawer.name, state: () => ({ ...state }) };
+window.explorer = { measure: (frames, coarse) => view.measure(frames, coarse), drawer: () => view?.drawer.name, state: () => ({ ...state }) };
 
 start();

@@ -8,6 +8,8 @@ import { Spheres } from "./spheres.js";
 // A frame that takes longer than this [ms] while the view is turned is drawn more coarsely, and sharply at rest.
 const SLOW = 40;
 const REST = 250;
+// Share of the pixels along an edge while it is turned.
+const COARSE = 0.5;
 
 export class View {
   constructor(canvas, grains) {
@@ -61,7 +63,7 @@ export class View {
     this.slow = took > SLOW && took < 2 * REST ? (this.slow ?? 0) + 1 : 0;
     // one late frame may be anything's fault
     if (this.slow > 2 && this.coarse === 1) {
-      this.coarse = 0.5;
+      this.coarse = COARSE;
       this.#sharpness();
     }
     clearTimeout(this.resting);
@@ -121,15 +123,19 @@ export class View {
     return found;
   }
 
-  // Mean time of a frame [ms] while the grains turn once, each frame waited for.
-  measure(frames = 60) {
+  // Mean time of a frame [ms] while the grains turn once, each frame waited for; sharp, or as coarse as a slow machine's.
+  measure(frames = 60, coarse = false) {
+    this.coarse = coarse ? COARSE : 1;
+    this.#sharpness();
     const start = performance.now();
     for (let i = 0; i < frames; i += 1) {
       this.camera.turn((2 * Math.PI) / frames, 0);
       this.draw();
       this.drawer.finish();
     }
-    return (performance.now() - start) / frames;
+    const mean = (performance.now() - start) / frames;
+    this.#sharpen();
+    return mean;
   }
 
   picture() {
