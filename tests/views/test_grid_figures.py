@@ -193,7 +193,7 @@ def test_captions_know_what_a_run_lacks():
     config = {"source": {}, "stages": {"threshold": 1e-3}}
     assert "wall" not in caption("d2min_snapshots", config, About(walls=False)).lower()
     assert "Wall grains" in caption("d2min_snapshots", config, About())
-    assert "unit of the source" in caption("training", config, About(pressure_known=False))
+    assert "in source units" in caption("training", config, About(pressure_known=False))
     assert "window" in caption("correlation", config, About(stress=False))
     assert caption("nulls", config, About(data=False)) == NOT_MADE
 

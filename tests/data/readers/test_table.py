@@ -1,6 +1,7 @@
 """Tables of tracked grains: comma, semicolon, tab, blank, Parquet; grains that come and go."""
 
 import gzip
+import re
 
 import numpy as np
 import pandas as pd
@@ -272,6 +273,13 @@ def test_a_number_is_quoted_as_it_stands_in_the_table(tmp_path):
     with pytest.raises(MicroslipError) as raised:
         list(read_table_frames(tmp_path / "t.csv", {}))
     assert "np." not in str(raised.value)
+
+
+def test_a_carriage_return_in_the_first_line_ends_in_a_sentence(tmp_path, tracked):
+    path = tmp_path / "damaged.csv"
+    path.write_bytes(b"0\r0" + tracked[:40].to_csv(index=False).encode())
+    with pytest.raises(MicroslipError, match=re.escape(str(path))):
+        list(read_table_frames(path, NAMES))
 
 
 edits = st.lists(

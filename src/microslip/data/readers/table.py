@@ -100,7 +100,8 @@ def _words(line: str, separator: str) -> list[str]:
     """Values of a line; quotation marks hold together what has a separator in it."""
     if len(separator) > 1:
         return re.split(separator, line)
-    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [""])
+    # a carriage return alone ends a row as well
+    return next(csv.reader(line.split("\r"), delimiter=separator, skipinitialspace=True), [""])
 
 
 def _first_lines(path: Path) -> tuple[str, str, str]:
