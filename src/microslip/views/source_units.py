@@ -9,8 +9,6 @@ from matplotlib.text import Text
 
 from microslip.data.units import SOURCE_UNITS
 
-UNIT = SOURCE_UNITS
-
 # Mathematics whose only letter is p is the unit; a power of ten may stand before it, and lengths after it.
 _BRACKETED = re.compile(r"\[\$(10\^\{-?\d+\})?(?:\\,)?(1/)?\s*p\s*(\\,\\bar d\^3)?\$\]")
 
@@ -29,7 +27,7 @@ def reworded(text: str) -> str:
 
     def unit(found: re.Match[str]) -> str:
         power, over, lengths = found.groups()
-        said = f"1/{UNIT}" if over else UNIT
+        said = f"1/{SOURCE_UNITS}" if over else SOURCE_UNITS
         front = f"${power}$ " if power else ""
         back = r" $\bar d^3$" if lengths else ""
         return f"[{front}{said}{back}]"

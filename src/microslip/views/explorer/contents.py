@@ -13,12 +13,12 @@ from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
+from microslip.data.units import stress_unit
 from microslip.grids.splits import FEWEST_STAGES
 from microslip.views.explorer.packing import pack_columns
 from microslip.views.explorer.parts import CURVE_PIECE, KINDS, SPLITS, stage_columns
 from microslip.views.explorer.shown_fields import FIELDS
 from microslip.views.learning import RULES, score
-from microslip.views.source_units import UNIT
 from microslip.views.style import BLUE, BULK, GREEN, KIND_COLOUR, ORANGE, PURPLE, SKY, VERMILLION, WALL
 
 # Colours of clusters, the largest first; all from the last on are grey, so that none can be taken for a larger one.
@@ -114,11 +114,6 @@ def _attribution_rule(run: Run) -> str | None:
         return str(run.attributions.attrs["rule"])
     except (MicroslipError, KeyError):
         return None
-
-
-def stress_unit(attributes: dict[str, Any]) -> str:
-    """p, or that of the source where an import was told no pressure."""
-    return UNIT if attributes.get("imported") and attributes.get("pressure") == 1 else "p"
 
 
 def colours() -> dict[str, Any]:
