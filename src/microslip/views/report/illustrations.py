@@ -69,10 +69,13 @@ def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str
         if not (folder / result).exists():
             untrained = parts.too_few_to_train if verb in UNTRAINED else ""
             lacking.append((title, untrained or f"microslip {verb} {folder}"))
+        elif said == NOT_MADE:
+            # drawing it again helps only where its data came after the other figures
+            lacking.append(
+                (title, f"nothing to show when the figures were drawn; `microslip run {folder}` looks again")
+            )
         elif not path.is_file():
             lacking.append((title, f"microslip figures {folder}"))
-        elif said == NOT_MADE:
-            lacking.append((title, f"microslip run {folder}"))
         else:
             alternative = words.get("alternative") or ALTERNATIVES.get(name, title)
             shown.append(Illustration(name, words.get("title") or title, said, alternative, path))
