@@ -57,6 +57,16 @@ def with_stress(sheared):
     ]
 
 
+def test_a_run_with_too_few_stages_for_a_network_is_measured_and_reported(sheared, tmp_path):
+    run = tmp_path / "run"
+    microslip("import", *with_stress(sheared), "--into", run)
+    said = microslip("run", run, "--set", "stages.threshold=0.1", check=False)
+    assert "stages are too few for a network, 20 are the least" in said[1], said
+    assert said[0] == 0
+    assert not (run / "model").exists()
+    assert (run / "report" / "index.html").stat().st_size > 10_000
+
+
 def contents(folder):
     """Everything in a run's trajectory."""
     store = zarr.open_group(folder / "trajectory.zarr", mode="r")

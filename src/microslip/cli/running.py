@@ -18,7 +18,11 @@ from microslip.cli.common import (
 from microslip.config import load_config
 from microslip.core.errors import MicroslipError
 from microslip.data.run import open_run
+from microslip.grids.splits import FEWEST_STAGES
 from microslip.pipeline import only_one, run_folder, run_steps
+
+# A run with too few stages for these is still measured, drawn and reported.
+LEARNING = ("train", "explain")
 
 
 @app.command
@@ -35,7 +39,8 @@ def run(
 ) -> None:
     """Run every step: shear the cell, find stages, measure, learn, explain, draw, report.
 
-    What is done and current is skipped; an interrupted run goes on where it stopped with the same command.
+    What is done and current is skipped; an interrupted run goes on where it stopped with the same command. With too few
+    stages for a network, train and explain are left out.
 
     Parameters
     ----------
@@ -62,6 +67,10 @@ def run(
     with only_one(folder):
         steps = run_steps(settings)
         for number, verb in enumerate(steps, start=1):
+            if verb in LEARNING and (n_stages := len(open_run(folder).stages)) < FEWEST_STAGES:
+                reason = f"{n_stages} stages are too few for a network, {FEWEST_STAGES} are the least"
+                console.print(f"[bold]{number}/{len(steps)} {verb}[/bold]: left out: {reason}")
+                continue
             perform_step(verb, folder, settings, f"{number}/{len(steps)} ")
     console.print(f"look inside with: microslip view {folder}", markup=False)
 
