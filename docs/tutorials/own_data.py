@@ -108,7 +108,7 @@ print(run)
 # $ microslip run runs/mine
 # ```
 #
-# which stops before the training: that takes twenty stages, and this stress has three slips.
+# which leaves the training out: that takes twenty stages, and this stress has three slips.
 #
 # ## Stages
 #
