@@ -164,10 +164,10 @@ def _scores(run: Run) -> dict[str, float]:
     """R² on the test set of each split rule, where a network was trained."""
     try:
         metrics = run.metrics
-        found = {rule: score(metrics, rule, "network", "test") for rule in RULES}
-    except (MicroslipError, KeyError, TypeError):
+    except MicroslipError:
         return {}
-    return {rule: float(value) for rule, value in found.items() if value is not None and np.isfinite(value)}
+    found = {rule: score(metrics, rule, "network", "test") for rule in RULES}
+    return {rule: value for rule, value in found.items() if np.isfinite(value)}
 
 
 def _fields(run: Run, n_stages: int, stress: str) -> list[dict[str, Any]]:
