@@ -17,7 +17,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.config import Batches
 from microslip.data.files import replacing
 from microslip.data.source import Source
-from microslip.dem.config import Launch, ShearCell
+from microslip.dem.config import ShearCell
 from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
 from microslip.grids.config import Split, Voxels
@@ -29,7 +29,6 @@ class Config(ShearCell):
     """Sections of a run's TOML; what is left out has the default of the section's own model."""
 
     source: Source | None = None
-    launch: Launch = Launch()
     stages: Stages = Stages()
     nonaffine: Nonaffine = Nonaffine()
     voxels: Voxels = Voxels()
@@ -237,6 +236,6 @@ def write_config(config: Config, path: Path) -> None:
 
     Of an imported run the sections of the simulation are left out.
     """
-    left_out = {"batches"} if config.source is None else {"batches", "launch", *ShearCell.model_fields}
+    left_out = {"batches"} if config.source is None else {"batches", *ShearCell.model_fields}
     with replacing(path) as beside:
         beside.write_text(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True, exclude=left_out)))

@@ -13,11 +13,13 @@ from typing import Any
 
 from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
+from microslip.core.settings import Settings
 from microslip.data.provenance import digest_output, fingerprint, read_provenance, record_step, versions
 from microslip.data.readers.sources import find_files
 from microslip.data.run import Run
 from microslip.data.source import Source
 from microslip.data.step_state import StepState
+from microslip.dem.config import Engine
 from microslip.steps.ablating import ablate_step
 from microslip.steps.common import Advance, Say
 from microslip.steps.explaining import explain_step
@@ -51,7 +53,7 @@ def _report(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> 
     report_step(run, step_states(run.folder, config), say)
 
 
-_DEM = ("seed", "grains", "cell", "loading", "recording", "parallel")
+_DEM = ("seed", "grains", "cell", "loading", "recording", "engine")
 _MOTION = ("trajectory.zarr", "stages.csv")
 _RESULTS = (
     *_MOTION,
@@ -298,7 +300,11 @@ def _done(step: Step, folder: Path, mark: str) -> bool:
 
 
 def _section(config: Config, name: str) -> Any:
-    return config.model_dump(mode="json")[name]
+    """A section as it tells results apart."""
+    section = getattr(config, name)
+    if isinstance(section, Engine):
+        return section.identity()
+    return section.told() if isinstance(section, Settings) else section
 
 
 def _mark(step: Step, folder: Path, config: Config, digests: dict[Path, str] | None = None) -> str:
@@ -324,7 +330,11 @@ def _mark(step: Step, folder: Path, config: Config, digests: dict[Path, str] | N
         # it says what is current, which settings and files of frames can change while all results stay
         inputs["states"] = fingerprint([vars(state) for state in step_states(folder, config, known).values()])
     edition = [step.edition] if step.edition > 1 else []
-    return fingerprint([{name: _section(config, name) for name in step.sections}, inputs, *edition])
+    sections = {name: _section(config, name) for name in step.sections}
+    if sections.get("engine", {}).get("kind") == "lammps":
+        # as it was called before there was a choice
+        sections["parallel"] = {key: value for key, value in sections.pop("engine").items() if key != "kind"}
+    return fingerprint([sections, inputs, *edition])
 
 
 def _digest_source(source: Source) -> dict[str, str]:

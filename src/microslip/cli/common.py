@@ -40,6 +40,19 @@ Scheduler = Annotated[
     Parameter(name="--scheduler", help="A running Dask scheduler for the batches instead, such as tcp://host:8786."),
 ]
 
+Engine = Annotated[str | None, Parameter(name="--engine", help="native or lammps; short for --set engine.kind=….")]
+Threads = Annotated[
+    int | None, Parameter(name="--threads", help="Threads of the native engine; short for --set engine.threads=N.")
+]
+Ranks = Annotated[
+    int | None, Parameter(name="--ranks", help="MPI processes of LAMMPS; short for --set engine.ranks=N.")
+]
+Launcher = Annotated[
+    str | None,
+    Parameter(name="--launcher", help="What starts them in place of mpiexec, such as srun: engine.launcher."),
+]
+Hosts = Annotated[Path | None, Parameter(name="--hosts", help="File of host names for the launcher: engine.hosts.")]
+
 STOPPED = "stopped; the same command goes on from here"
 
 # long lines are left to the terminal, so that a log keeps each sentence whole
@@ -94,6 +107,8 @@ def batch_overrides(workers: int | None, scheduler: str | None) -> list[str]:
     return [f"{key}={value}" for key, value in given.items() if value is not None]
 
 
-def launch_overrides(ranks: int | None, launcher: str | None, hosts: Path | None) -> list[str]:
-    given = {"parallel.ranks": ranks, "launch.command": launcher, "launch.hosts": hosts}
-    return [f"{key}={value}" for key, value in given.items() if value is not None]
+def engine_overrides(
+    engine: str | None, threads: int | None, ranks: int | None, launcher: str | None, hosts: Path | None
+) -> list[str]:
+    given = {"kind": engine, "threads": threads, "ranks": ranks, "launcher": launcher, "hosts": hosts}
+    return [f"engine.{key}={value}" for key, value in given.items() if value is not None]

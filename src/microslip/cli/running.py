@@ -5,19 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from microslip.cli.common import (
+    Engine,
+    Hosts,
+    Launcher,
+    Ranks,
     Scheduler,
     Set,
+    Threads,
     Workers,
     app,
     batch_overrides,
     console,
-    launch_overrides,
+    engine_overrides,
     one_step,
     perform_step,
 )
 from microslip.config import load_config
 from microslip.core.errors import MicroslipError
 from microslip.data.run import open_run
+from microslip.dem.continuing import continue_run, continued_defaults
 from microslip.grids.splits import FEWEST_STAGES
 from microslip.pipeline import only_one, run_folder, run_steps
 
@@ -30,9 +36,11 @@ def run(
     config: Path,
     *,
     into: Path | None = None,
-    ranks: int | None = None,
-    launcher: str | None = None,
-    hosts: Path | None = None,
+    engine: Engine = None,
+    threads: Threads = None,
+    ranks: Ranks = None,
+    launcher: Launcher = None,
+    hosts: Hosts = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
     set_: Set = None,
@@ -48,14 +56,12 @@ def run(
         TOML file with the settings that differ from the defaults, or a run folder to go on with.
     into
         Run folder; runs/NAME for NAME.toml where left out.
-    ranks
-        MPI processes for the simulation; short for --set parallel.ranks=N.
-    launcher
-        What starts them in place of mpiexec, such as srun; short for --set launch.command=….
-    hosts
-        File of host names for the launcher; short for --set launch.hosts=….
     """
-    overrides = [*(set_ or []), *launch_overrides(ranks, launcher, hosts), *batch_overrides(workers, scheduler)]
+    overrides = [
+        *(set_ or []),
+        *engine_overrides(engine, threads, ranks, launcher, hosts),
+        *batch_overrides(workers, scheduler),
+    ]
     if config.is_dir():
         folder, settings = config, load_config(open_run(config).folder / "config.toml", overrides)
         if into is not None and into.resolve() != config.resolve():
@@ -80,32 +86,38 @@ def simulate(
     config: Path,
     *,
     into: Path | None = None,
-    ranks: int | None = None,
-    launcher: str | None = None,
-    hosts: Path | None = None,
+    engine: Engine = None,
+    threads: Threads = None,
+    ranks: Ranks = None,
+    launcher: Launcher = None,
+    hosts: Hosts = None,
     set_: Set = None,
 ) -> None:
-    """Shear the cell alone: LAMMPS from loose grains to the last strain, resuming from the last checkpoint.
+    """Shear the cell alone, from loose grains to the last strain, resuming from the last checkpoint.
+
+    `simulate RUN --into OTHER --set loading.shear_rate=…` goes on from the state that RUN has reached, in a new run
+    folder, at another rate; the wall slows down over loading.slow_down.
 
     Parameters
     ----------
     config
         TOML file, or a run folder to go on with.
     into
-        Run folder; runs/NAME for NAME.toml where left out.
-    ranks
-        MPI processes; short for --set parallel.ranks=N.
-    launcher
-        What starts them in place of mpiexec, such as srun; short for --set launch.command=….
-    hosts
-        File of host names for the launcher; short for --set launch.hosts=….
+        Run folder; runs/NAME for NAME.toml where left out. For a run folder: the new one that goes on from it.
     """
-    overrides = [*(set_ or []), *launch_overrides(ranks, launcher, hosts)]
-    if config.is_dir():
+    overrides = [*(set_ or []), *engine_overrides(engine, threads, ranks, launcher, hosts)]
+    if config.is_dir() and (into is None or into.resolve() == config.resolve()):
         one_step("simulate", config, overrides)
         return
-    settings = load_config(config, overrides)
-    folder = run_folder(into or Path("runs") / config.stem, settings)
+    if config.is_dir():
+        before = load_config(open_run(config).folder / "config.toml")
+        settings = load_config(config / "config.toml", [*continued_defaults(config, before, overrides), *overrides])
+        assert into is not None
+        folder = run_folder(into, settings)
+        continue_run(config, folder, before.shear_cell, settings.shear_cell)
+    else:
+        settings = load_config(config, overrides)
+        folder = run_folder(into or Path("runs") / config.stem, settings)
     with only_one(folder):
         perform_step("simulate", folder, settings)
 

@@ -8,10 +8,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from microslip.cli.common import (
+    Engine,
+    Hosts,
+    Launcher,
+    Ranks,
     Set,
+    Threads,
     app,
     console,
-    launch_overrides,
+    engine_overrides,
     perform_step,
 )
 from microslip.core.errors import MicroslipError
@@ -28,9 +33,11 @@ def study(
     only: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
     job: int | None = None,
     list_: Annotated[bool, Parameter(name="--list", negative="")] = False,
-    ranks: int | None = None,
-    launcher: str | None = None,
-    hosts: Path | None = None,
+    engine: Engine = None,
+    threads: Threads = None,
+    ranks: Ranks = None,
+    launcher: Launcher = None,
+    hosts: Hosts = None,
     set_: Set = None,
 ) -> None:
     """Run a family of systems, one after another or each as a job, and sum up what is finished.
@@ -50,14 +57,8 @@ def study(
         Run the system of this number alone, counted from 1, as in a job array: --job $SLURM_ARRAY_TASK_ID.
     list_
         Only list the systems and how far they are.
-    ranks
-        MPI processes for every simulation; short for --set parallel.ranks=N.
-    launcher
-        What starts them in place of mpiexec, such as srun; short for --set launch.command=….
-    hosts
-        File of host names for the launcher; short for --set launch.hosts=….
     """
-    planned = load_study(config, [*(set_ or []), *launch_overrides(ranks, launcher, hosts)])
+    planned = load_study(config, [*(set_ or []), *engine_overrides(engine, threads, ranks, launcher, hosts)])
     chosen = choose_systems(planned, only or [], job)
     if config.is_dir() and into is not None and into.resolve() != config.resolve():
         raise MicroslipError(f"--into {into} differs from the study's folder {config}: give its study.toml instead")

@@ -15,12 +15,13 @@ from microslip.data.store import add_array, append, create_store
 
 SERIES = {
     "strain": ("", "shear strain γ"),
-    "stress": ("p", "shear stress s, the mean of both walls"),
+    "stress": ("p", "shear stress s, the mean of both walls; of the volume where there are none"),
     "stress_bottom": ("p", "shear stress on the bottom wall"),
     "stress_top": ("p", "shear stress on the top wall"),
     "normal_stress": ("p", "normal stress, the mean of both walls, compression positive"),
     "height": ("d", "distance between the walls' inner faces"),
     "solid_fraction": ("", "volume of the bulk grains over the volume between the walls"),
+    "stress_volume": ("p", "shear stress of the volume between the walls, −(1/V) Σ f_x r_z over its contacts"),
 }
 
 # Single precision: seven digits of a stress or a volume are far beyond what they mean; positions are another matter.
@@ -30,6 +31,7 @@ CONTACT_VALUES = {
     "n_contacts": ("uint16", "", "contacts of the grain"),
 }
 KEPT = (*CONTACT_VALUES, "cell_volume")
+CELL = "Lx, Ly, Lz and tilt of the periodic cell"
 COMPONENT_NAMES = ["xx", "yy", "zz", "xy", "xz", "yz"]
 
 SAMPLES_PER_CHUNK = 16_384
@@ -43,10 +45,11 @@ def create_trajectory(
     attributes: Mapping[str, Any],
     ids: Int64[np.ndarray, "grain"] | None = None,
     kept: Collection[str] = KEPT,
+    cell: bool = False,
 ) -> None:
     """An empty trajectory of these grains: diameters [d̄], kind 0 bulk, 1 bottom wall, 2 top wall, ids from 1.
 
-    `kept` names what frames hold besides positions, out of `KEPT`.
+    `kept` names what frames hold besides positions, out of `KEPT`; `cell`: whether each has a cell of its own.
     """
     store = create_store(path, attributes)
     n = len(diameter)
@@ -89,6 +92,8 @@ def create_trajectory(
         )
         if tensor:
             values.attrs["components"] = COMPONENT_NAMES
+    if cell:
+        add_array(frames, "cell", ["frame", "edge"], (0, 4), "float64", "d", CELL, per_chunk=SAMPLES_PER_CHUNK)
     if "cell_volume" in kept:
         add_array(
             frames,
@@ -107,10 +112,12 @@ class TrajectoryWriter:
 
     def __init__(self, path: Path) -> None:
         self.store = zarr.open_group(path, mode="r+")
-        self.series = {name: self._array(f"series/{name}") for name in SERIES}
+        # a run that was begun before a quantity was kept goes on without it
+        self.series = {name: self._array(f"series/{name}") for name in SERIES if f"series/{name}" in self.store}
         self.frame_sample = self._array("frames/sample")
         self.position = self._array("frames/position")
         self.kept = {name: self._array(f"frames/{name}") for name in KEPT if f"frames/{name}" in self.store}
+        self.cell = self._array("frames/cell") if "frames/cell" in self.store else None
 
     def _array(self, name: str) -> zarr.Array:
         array = self.store[name]
@@ -127,6 +134,7 @@ class TrajectoryWriter:
         sample: Int64[np.ndarray, "frame"],
         position: Float64[np.ndarray, "frame grain 3"],
         values: Float64[np.ndarray, "frame grain 8"] | None = None,
+        cell: Float64[np.ndarray, "frame 4"] | None = None,
     ) -> None:
         """Append frames; `values` are the six stress components, the energy and the contacts of every grain.
 
@@ -137,6 +145,8 @@ class TrajectoryWriter:
             for name, columns in (("grain_stress", np.s_[:6]), ("grain_energy", 6), ("n_contacts", 7)):
                 if name in self.kept:
                     append(self.kept[name], values[:, :, columns])
+        if cell is not None and self.cell is not None:
+            append(self.cell, cell)
         self._resize_frames(self.position.shape[0])
         append(self.frame_sample, sample)
 
@@ -155,6 +165,8 @@ class TrajectoryWriter:
         for array in self.series.values():
             array.resize((n_samples,))
         self.frame_sample.resize((n_frames,))
+        if self.cell is not None:
+            self.cell.resize((n_frames, self.cell.shape[1]))
         self._resize_frames(n_frames)
 
     def _resize_frames(self, n_frames: int) -> None:

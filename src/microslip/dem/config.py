@@ -7,13 +7,16 @@ workstation can pay for.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from microslip.core.settings import Settings
+from microslip.core.settings import LATER, Settings
 from microslip.core.turning_points import Smoothing
 from microslip.core.units import Units, contact_time, inertial_number, rayleigh_time, stiffness_number
+from microslip.dem.lammps.config import Lammps
+from microslip.dem.native.config import Native
+from microslip.dem.schedule import Schedule, shear_schedule
 
 # Δt over the critical time beyond which a frictionless packing gains energy, see docs/physics.md.
 STABLE_FRACTION = 0.4
@@ -23,7 +26,9 @@ CHAIN_FORCE = 10.0
 QUASI_STATIC = 1e-3
 REPRESENTATIVE = 8.0
 
-Count = Annotated[int, Field(ge=0)]
+# Every engine: its settings here, itself in the folder of its name, as `dem.engines` says.
+Engine = Native | Lammps
+ENGINE_SETTINGS = {one.model_fields["kind"].default: one for one in get_args(Engine)}
 
 
 class Grains(Settings):
@@ -38,8 +43,20 @@ class Grains(Settings):
     restitution: float = Field(0.87, gt=0, le=1, description="normal restitution e, independent of speed")
     damping: Literal["restitution", "viscous"] = Field(
         "restitution",
-        description="`restitution`: e at any speed; `viscous`: twice as fast, alike for contacts under p only",
+        description="`restitution`: e at any speed; `viscous`: alike for contacts under p only, faster in LAMMPS",
     )
+    tangential: Literal["mindlin", "mindlin_force"] = Field(
+        "mindlin",
+        json_schema_extra=LATER,
+        description="what a contact remembers while its overlap changes: its displacement, or its tangential force,"
+        " which returns no more energy than it was given",
+    )
+
+    @model_validator(mode="after")
+    def _law_exists(self) -> Self:
+        if self.damping == "viscous" and self.tangential == "mindlin_force":
+            raise ValueError("grains.damping = viscous is LAMMPS' older law, which knows tangential = mindlin only")
+        return self
 
 
 class Cell(Settings):
@@ -48,6 +65,22 @@ class Cell(Settings):
     length: float = Field(50.0, ge=4, description="x, along the flow, periodic [d̄]")
     depth: float = Field(15.0, ge=4, description="y, along the vorticity, periodic [d̄]")
     height: float = Field(20.0, ge=4, description="z between the walls, aimed at; the prepared height is H₀ [d̄]")
+    walls: bool = Field(
+        True,
+        json_schema_extra=LATER,
+        description="false: the cell repeats in z too and is sheared by sliding images (Lees–Edwards)",
+    )
+    wall: Literal["lattice", "amorphous"] = Field(
+        "lattice",
+        json_schema_extra=LATER,
+        description="`amorphous`: random grains of the packing, glued to a lattice behind them",
+    )
+    wall_thickness: float = Field(
+        1.5,
+        json_schema_extra=LATER,
+        gt=0,
+        description="of an amorphous wall, from the lattice's inner face to its own [d̄]",
+    )
     wall_spacing: float = Field(
         0.75, gt=0, le=0.8, description="lattice of wall grains [d̄]; wider than 0.8 lets small grains through"
     )
@@ -69,6 +102,21 @@ class Loading(Settings):
     )
     strain: float = Field(1.25, gt=0, description="total shear strain γ")
     warm_up: float = Field(0.2, ge=0, description="strain before the steady state; no stage starts earlier")
+    warm_up_rate: float | None = Field(
+        None,
+        json_schema_extra=LATER,
+        gt=0,
+        description="γ̇ of the warm-up [1/s], where it is another one, such as a faster and cheaper one",
+    )
+    slow_down: float = Field(
+        0.02,
+        json_schema_extra=LATER,
+        ge=0,
+        description="strain at the end of the warm-up over which γ̇ goes from warm_up_rate to shear_rate",
+    )
+    hold: Literal["pressure", "volume"] = Field(
+        "pressure", json_schema_extra=LATER, description="what is constant during shear; `volume` without walls only"
+    )
     rayleigh_fraction: float = Field(
         0.25,
         gt=0,
@@ -81,6 +129,10 @@ class Loading(Settings):
     def _warm_up_ends(self) -> Self:
         if self.warm_up >= self.strain:
             raise ValueError(f"warm_up = {self.warm_up:g} leaves nothing of strain = {self.strain:g}: raise strain")
+        if self.warm_up_rate is not None and self.slow_down > self.warm_up:
+            raise ValueError(
+                f"loading.slow_down = {self.slow_down:g} is more than the whole warm_up = {self.warm_up:g}: lower it"
+            )
         return self
 
 
@@ -104,28 +156,6 @@ class Recording(Settings):
     )
 
 
-class Parallel(Settings):
-    """How the DEM is spread; the same number of ranks gives the same bytes."""
-
-    ranks: int = Field(2, ge=1, description="MPI processes")
-    processors: tuple[Count, Count, Count] = Field(
-        (0, 0, 1), description="ranks along x, y and z; 0 leaves the choice to LAMMPS"
-    )
-    suffix: Literal["none", "omp", "opt", "kk", "gpu", "intel"] = Field(
-        "none", description="LAMMPS' accelerated styles, where its build has them"
-    )
-    threads: int = Field(1, ge=1, description="OpenMP threads of each rank, for the suffixes omp, kk and intel")
-
-
-class Launch(Settings):
-    """How the ranks are started; no result depends on it."""
-
-    command: str = Field(
-        "", description="launcher such as `srun`, `-n RANKS` is added unless it holds {ranks}; empty: mpiexec"
-    )
-    hosts: str = Field("", description="file of host names, handed to the launcher as -hostfile")
-
-
 class ShearCell(Settings):
     """Everything that fixes a simulation: another value anywhere here is another simulation."""
 
@@ -134,21 +164,27 @@ class ShearCell(Settings):
     cell: Cell = Cell()
     loading: Loading = Loading()
     recording: Recording = Recording()
-    parallel: Parallel = Parallel()
+    engine: Engine = Field(Native(), discriminator="kind")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_engine(cls, content: Any) -> Any:
+        return with_engine(content) if isinstance(content, dict) else content
 
     @model_validator(mode="after")
-    def _cell_holds_ranks(self) -> Self:
-        widest = 2 * (1 + self.grains.width)
-        most = max(1, int(self.cell.length // widest)) * max(1, int(self.cell.depth // widest))
-        if self.parallel.ranks > most:
+    def _engine_can_run_it(self) -> Self:
+        largest = 1 + self.grains.width
+        if problem := self.engine.problem(self.cell.length, self.cell.depth, largest, self.cell.walls):
+            raise ValueError(problem)
+        if self.cell.walls and self.loading.hold == "volume":
             raise ValueError(
-                f"parallel.ranks = {self.parallel.ranks} cuts the cell into pieces thinner than two grains:"
-                f" use at most {most}, or a larger cell"
+                "loading.hold = volume is for a cell without walls: set cell.walls = false, or hold pressure"
             )
-        asked = math.prod(n for n in self.parallel.processors if n)
-        if self.parallel.ranks % asked or (all(self.parallel.processors) and self.parallel.ranks != asked):
-            grid = " × ".join(map(str, self.parallel.processors))
-            raise ValueError(f"parallel.processors = {grid} does not hold parallel.ranks = {self.parallel.ranks}")
+        if self.cell.wall == "amorphous" and self.cell.walls and 2 * self.cell.wall_thickness > self.cell.height:
+            raise ValueError(
+                f"cell.wall_thickness = {self.cell.wall_thickness:g} d̄ at both walls is more than the cell's height ="
+                f" {self.cell.height:g} d̄ between them: use thinner walls or a higher cell"
+            )
         return self
 
     @model_validator(mode="after")
@@ -167,15 +203,22 @@ class ShearCell(Settings):
         return Units(length=self.grains.mean_diameter, pressure=self.loading.pressure)
 
     @property
-    def n_bulk(self) -> int:
-        """Number of grains between the walls: φ Lx Ly H / ⟨π d³/6⟩, with ⟨d³⟩ = d̄³ (1 + w²)."""
+    def glued_thickness(self) -> float:
+        """Depth of the random grains of each wall [d̄]; 0 where a wall is its lattice alone."""
+        return self.cell.wall_thickness if self.cell.walls and self.cell.wall == "amorphous" else 0.0
+
+    @property
+    def n_filled(self) -> int:
+        """Number of random grains, those of amorphous walls included: φ Lx Ly H / ⟨π d³/6⟩, ⟨d³⟩ = d̄³ (1 + w²)."""
         mean_volume = math.pi / 6 * (1 + self.grains.width**2)
-        volume = self.cell.length * self.cell.depth * self.cell.height
+        volume = self.cell.length * self.cell.depth * (self.cell.height + 2 * self.glued_thickness)
         return max(1, round(self.cell.solid_fraction * volume / mean_volume))
 
     @property
     def wall_shape(self) -> tuple[int, int]:
-        """Wall grains along x and y; the spacing is adjusted to close on itself."""
+        """Lattice grains of a wall along x and y; the spacing is adjusted to close on itself."""
+        if not self.cell.walls:
+            return 0, 0
         spacing = self.cell.wall_spacing
         return math.ceil(self.cell.length / spacing), math.ceil(self.cell.depth / spacing)
 
@@ -210,14 +253,27 @@ class ShearCell(Settings):
         return self.recording.strain_step / self.loading.shear_rate / self.steps_per_sample
 
     @property
+    def schedule(self) -> Schedule:
+        """Steps, rate and strain of every sample."""
+        loading, fast = self.loading, self.loading.warm_up_rate
+        return shear_schedule(
+            self.timestep,
+            self.steps_per_sample,
+            self.recording.strain_step,
+            loading.shear_rate,
+            loading.strain,
+            *((fast, loading.warm_up - loading.slow_down, loading.slow_down) if fast is not None else ()),
+        )
+
+    @property
     def n_samples(self) -> int:
         """Samples of the whole shear, the one at zero strain included."""
-        return round(self.loading.strain / self.recording.strain_step) + 1
+        return len(self.schedule.strain)
 
     @property
     def first_stage_sample(self) -> int:
         """First sample that the search for stages sees."""
-        return round(self.loading.warm_up / self.recording.strain_step)
+        return max(round(self.loading.warm_up / self.recording.strain_step), self.schedule.first_steady)
 
     @property
     def samples_per_checkpoint(self) -> int:
@@ -241,12 +297,13 @@ class ShearCell(Settings):
         """What makes it this simulation and no other; it may be sheared further, and given cell volumes later."""
         content = self.model_dump(mode="json", include=set(ShearCell.model_fields))
         del content["loading"]["strain"], content["recording"]["cell_volumes"]
+        content["engine"] = self.engine.identity()
         return content
 
     @property
     def n_grains(self) -> int:
         """Grains of bulk and walls."""
-        return self.n_bulk + 2 * math.prod(self.wall_shape)
+        return self.n_filled + 2 * math.prod(self.wall_shape)
 
     def bytes_on_disk(self) -> int:
         """What the trajectory is expected to take, from above.
@@ -263,7 +320,7 @@ class ShearCell(Settings):
 
     def warnings(self) -> list[str]:
         """What a reader should know before trusting the run."""
-        found = []
+        found = self.engine.warnings()
         if (inertia := self.numbers()["inertial_number"]) > QUASI_STATIC:
             found.append(f"I = {inertia:.3g} is above {QUASI_STATIC:g}: not quasi-static; lower loading.shear_rate")
         sides = {"length": self.cell.length, "depth": self.cell.depth, "height": self.cell.height}
@@ -273,3 +330,50 @@ class ShearCell(Settings):
             if side < REPRESENTATIVE
         ]
         return found
+
+
+def with_engine(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of a shear cell with its engine's kind named; sections of runs before there was a choice are moved.
+
+    Raises
+    ------
+    ValueError
+        The kind is unknown, or a setting belongs to another engine.
+    """
+    content = dict(content)
+    older = {name: content.pop(name) for name in ("parallel", "launch") if name in content}
+    engine = content.get("engine", {"kind": "lammps"} if older else {})
+    if not isinstance(engine, dict):
+        return content
+    engine = {**engine}
+    for name, section in older.items():
+        if isinstance(section, dict):
+            engine |= {"launcher" if (name, key) == ("launch", "command") else key: one for key, one in section.items()}
+    kind = engine.setdefault("kind", "native")
+    if kind not in ENGINE_SETTINGS:
+        raise ValueError(f"engine.kind = {kind} is unknown: it is one of {', '.join(ENGINE_SETTINGS)}")
+    for key, value in engine.items():
+        owners = [name for name, settings in ENGINE_SETTINGS.items() if key in settings.model_fields]
+        if owners and kind not in owners:
+            raise ValueError(
+                f"engine.{key} = {value} is a setting of the engine {owners[0]}, and engine.kind = {kind}:"
+                f' leave it out, or set engine.kind = "{owners[0]}"'
+            )
+    content["engine"] = engine
+    return content
+
+
+def damping_ratio(grains: Grains) -> float:
+    """−ln e / √(π² + ln² e): the share of critical damping that gives a restitution e."""
+    return -math.log(grains.restitution) / math.hypot(math.pi, math.log(grains.restitution))
+
+
+def viscous_damping(grains: Grains, stiffness_number: float) -> float:
+    """Damping of LAMMPS' older law [1/(m s)], whose damping grows as √δ where a constant restitution asks for δ^(1/4).
+
+    Both laws damp alike at the overlap d̄/κ, that of a typical contact, between grains of mean size.
+    """
+    normal = 4 / 3 * grains.youngs_modulus / (2 * (1 - grains.poisson_ratio**2))
+    mass = grains.density * math.pi / 12 * grains.mean_diameter**3
+    contact_radius = grains.mean_diameter / (2 * math.sqrt(stiffness_number))
+    return 2 * math.sqrt(5 / 6) * damping_ratio(grains) * math.sqrt(1.5 * normal / (mass * contact_radius))

@@ -1,4 +1,4 @@
-"""Start LAMMPS' ranks, follow them, and stop them in an orderly way."""
+"""Start an engine's processes, follow them, and stop them in an orderly way."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from pydantic import ValidationError
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, write_json
-from microslip.dem.config import Launch, Parallel, ShearCell
-from microslip.dem.engine import check_engine, environment, launch_command
+from microslip.dem.config import ShearCell
+from microslip.dem.engines import engine_module
+from microslip.dem.lammps.config import Lammps
+from microslip.dem.lammps.installed import check_installed, rank_environment, ranks_command
 from microslip.dem.worker_codes import FINISHED, STOPPED
 
 Progress = Callable[[dict[str, Any]], None]
@@ -29,7 +31,6 @@ def simulate(
     run: Path,
     ranks: int | None = None,
     progress: Progress | None = None,
-    launch: Launch | None = None,
 ) -> None:
     """Shear the cell until its strain is reached, resuming from the run's last checkpoint where there is one.
 
@@ -40,80 +41,96 @@ def simulate(
     run
         The run folder; `trajectory.zarr` and `dem/` are written there.
     ranks
-        MPI processes in place of `config.parallel.ranks`.
+        MPI processes in place of `config.engine.ranks`, of LAMMPS.
     progress
         Called with `phase`, `sample`, `n_frames`, `stress`, `n_grains` about once a second.
-    launch
-        What starts the ranks, if not the `mpiexec` of this environment.
 
     Raises
     ------
     MicroslipError
-        No launcher, LAMMPS lacks a package, the disk is too small, the run folder holds another simulation, or the
-        simulation fails.
+        The engine is not there or lacks something, the disk is too small, the run folder holds another simulation, or
+        the simulation fails.
     KeyboardInterrupt
         When interrupted; the next call goes on from the last checkpoint.
     """
     # a whole configuration is a shear cell too; the simulation depends on the cell's sections alone
     content = config.model_dump(mode="json", include=set(ShearCell.model_fields))
     if ranks is not None:
-        content["parallel"]["ranks"] = ranks
+        if not isinstance(config.engine, Lammps):
+            raise MicroslipError(
+                f'ranks are LAMMPS\', and engine.kind = {config.engine.kind}: set engine.kind = "lammps"'
+            )
+        content["engine"]["ranks"] = ranks
     config = ShearCell.model_validate(content)
-    command = launch_command(launch or Launch(), config.parallel.ranks)
-    engine = check_engine(config)
+    launch = engine_module(config.engine.kind, "launch")
+    command, version = launch.command(config), launch.check(config)["version"]
+    if config.recording.cell_volumes:
+        cells = _cells_command(_voronoi_ranks(config), "recording.cell_volumes")
     folder = Path(run) / "dem"
-    refuse_other_simulation(config, folder, engine["version"])
+    refuse_other_simulation(config, folder, version)
     check_disk(config, Path(run))
     folder.mkdir(parents=True, exist_ok=True)
     _wait_for_predecessor(folder)
     write_json(folder / "config.json", config.model_dump(mode="json"))
-    _run_ranks([*command, sys.executable, "-m", "microslip.dem.worker", str(run)], config, folder, progress)
+    _run([*command, str(run)], launch.environment(config), folder, progress)
     if config.recording.cell_volumes:
-        _run_ranks([*command, sys.executable, "-m", "microslip.dem.cells", str(run)], config, folder, progress)
+        _run([*cells, str(run)], rank_environment(), folder, progress)
 
 
 def voronoi_cells(run: Path, ranks: int, progress: Progress | None = None) -> None:
     """Fill in the radical Voronoi cells of every frame of a trajectory, as an imported one; frames that have them stay.
 
-    `ranks`: MPI processes, each with whole chunks of frames. Errors as in `simulate`.
+    `ranks`: MPI processes of LAMMPS, each with whole chunks of frames. Errors as in `simulate`.
     """
     folder = Path(run) / "dem"
     folder.mkdir(parents=True, exist_ok=True)
-    config = ShearCell(parallel=Parallel(ranks=ranks))
-    check_engine(config)
+    engine = Lammps(ranks=ranks)
+    command = _cells_command(engine, "voxels of free volume")
     _wait_for_predecessor(folder)
-    write_json(folder / "config.json", config.model_dump(mode="json"))
-    command = [*launch_command(Launch(), ranks), sys.executable, "-m", "microslip.dem.cells", str(run)]
-    _run_ranks(command, config, folder, progress)
+    write_json(folder / "config.json", ShearCell(engine=engine).model_dump(mode="json"))
+    _run([*command, str(run)], rank_environment(), folder, progress)
 
 
-def _run_ranks(command: list[str], config: ShearCell, folder: Path, progress: Progress | None) -> None:
-    """Start the ranks, follow them to their end, and say what went wrong."""
+def _voronoi_ranks(config: ShearCell) -> Lammps:
+    """The ranks that measure Voronoi cells: the run's own, or as many as the native engine has threads."""
+    if isinstance(config.engine, Lammps):
+        return config.engine
+    return Lammps(ranks=config.engine.n_threads(config.n_grains))
+
+
+def _cells_command(engine: Lammps, purpose: str) -> list[str]:
+    """What starts the ranks that measure Voronoi cells, after a look at LAMMPS and its Voro++."""
+    check_installed(engine, {"VORONOI": purpose})
+    return [*ranks_command(engine), sys.executable, "-m", "microslip.dem.lammps.cells"]
+
+
+def _run(command: list[str], environment: dict[str, str], folder: Path, progress: Progress | None) -> None:
+    """Start the engine's processes, follow them to their end, and say what went wrong."""
     error, mark = folder / "error.json", folder / "driver.pid"
     error.unlink(missing_ok=True)
     mark.write_text(f"{os.getpid()} {socket.gethostname()}")
     with (folder / "stderr.log").open("w") as log:
-        # a session of its own: a Ctrl-C reaches this process alone, which then asks the ranks to stop
-        ranks_running = subprocess.Popen(
+        # a session of its own: a Ctrl-C reaches this process alone, which then asks the others to stop
+        running = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=environment(config.parallel.threads),
+            env=environment,
             start_new_session=True,
         )
         try:
-            _follow(ranks_running, progress)
+            _follow(running, progress)
         except BaseException:
             mark.unlink(missing_ok=True)
-            _follow(ranks_running, None)
+            _follow(running, None)
             raise
         finally:
             mark.unlink(missing_ok=True)
-    if ranks_running.returncode == STOPPED:
+    if running.returncode == STOPPED:
         raise KeyboardInterrupt
-    if ranks_running.returncode != FINISHED:
-        raise MicroslipError(_explain(error, folder, ranks_running.returncode))
+    if running.returncode != FINISHED:
+        raise MicroslipError(_explain(error, folder, running.returncode))
 
 
 def _follow(process: subprocess.Popen[str], progress: Progress | None) -> None:
@@ -130,7 +147,7 @@ def refuse_other_simulation(config: ShearCell, folder: Path, engine_version: int
     Raises
     ------
     MicroslipError
-        The run was made with other settings or by another LAMMPS, or went further than is asked for.
+        The run was made with other settings or by another version of its engine, or went further than is asked for.
     """
     if not (folder / "checkpoint.json").exists():
         return
@@ -143,19 +160,19 @@ def refuse_other_simulation(config: ShearCell, folder: Path, engine_version: int
         raise MicroslipError(f"{folder.parent} was made by another version with other settings: {remedy}") from None
     changed = [
         f"{section}.{key} = {value} where the run has {old_section[key]}".removeprefix(".")
-        for section, new_section in _sections(config).items()
+        for section, new_section in sections_of(config).items()
         for key, value in new_section.items()
-        if (old_section := _sections(before)[section])[key] != value
+        if (old_section := sections_of(before)[section])[key] != value
     ]
     if changed:
         raise MicroslipError(f"{folder.parent} holds a simulation with other settings ({changed[0]}): {remedy}")
     if engine_version is not None and pointer.get("engine_version") != engine_version:
         raise MicroslipError(
-            f"{folder.parent} was begun with LAMMPS {pointer.get('engine_version')}, this one is {engine_version} and"
-            f" would go on differently: install that version, or {remedy}"
+            f"{folder.parent} was begun with {config.engine.title} {pointer.get('engine_version')}, this one is"
+            f" {engine_version} and would go on differently: install that version, or {remedy}"
         )
     if pointer["last_sample"] >= config.n_samples:
-        reached = pointer["last_sample"] * config.recording.strain_step
+        reached = before.schedule.strain[pointer["last_sample"]]
         raise MicroslipError(
             f"{folder.parent} was sheared to a strain of {reached:g}, beyond loading.strain ="
             f" {config.loading.strain:g}: {remedy}"
@@ -186,19 +203,21 @@ def time_spent(run: Path) -> dict[str, float]:
     return seconds
 
 
-def _sections(config: ShearCell) -> dict[str, dict[str, Any]]:
+def sections_of(config: ShearCell) -> dict[str, dict[str, Any]]:
+    """What makes it this simulation, by section; the seed stands in a section without a name."""
     content = config.identity()
     return {"": {"seed": content.pop("seed")}, **content}
 
 
 def _wait_for_predecessor(folder: Path) -> None:
-    """Ranks whose starter was killed may still be writing their last checkpoint."""
+    """Processes whose starter was killed may still be writing their last checkpoint."""
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def _explain(error: Path, folder: Path, code: int) -> str:
-    where = f"see {folder / 'stderr.log'} and {folder / 'lammps.log'}; the run resumes from its last checkpoint"
+    logs = [str(log) for log in (folder / "stderr.log", folder / "lammps.log") if log.exists()]
+    where = f"see {' and '.join(logs)}; the run resumes from its last checkpoint"
     if not error.exists():
         return f"the simulation ended with code {code} and left no reason: {where}"
     content = read_json(error)

@@ -23,7 +23,7 @@ class LoosePacking:
     """Grains in the order of their ids: bulk, bottom wall, top wall.
 
     `position` (grain, 3) [d̄], `diameter` (grain) [d̄], `kind` (grain) 0 bulk, 1 bottom, 2 top; `top_plane` is the
-    height of the top wall's centres [d̄]; z = 0 is the inner face of the bottom wall.
+    height of the top lattice's centres [d̄], without walls that of the cell; z = 0 is the inner face of the bottom wall.
     """
 
     position: Float64[np.ndarray, "grain 3"]
@@ -33,8 +33,11 @@ class LoosePacking:
 
 
 @numba.njit(cache=True)
-def _insert(candidates, lengths, closest, wanted):  # type: ignore[no-untyped-def]
-    """Random sequential addition: keep each candidate that is at least `closest` from all kept before it."""
+def _insert(candidates, lengths, closest, wanted, repeats):  # type: ignore[no-untyped-def]
+    """Random sequential addition: keep each candidate that is at least `closest` from all kept before it.
+
+    `repeats`: whether the cell does so in z, as it does in x and y.
+    """
     n = np.empty(3, dtype=np.int64)
     for axis in range(3):
         n[axis] = max(1, int(lengths[axis] / closest))
@@ -49,14 +52,18 @@ def _insert(candidates, lengths, closest, wanted):  # type: ignore[no-untyped-de
         free = True
         for ix in range(cx - 1, cx + 2):
             for iy in range(cy - 1, cy + 2):
-                for iz in range(max(cz - 1, 0), min(cz + 2, n[2])):
-                    other = head[ix % n[0], iy % n[1], iz]
+                for iz in range(cz - 1, cz + 2):
+                    if not repeats and (iz < 0 or iz >= n[2]):
+                        continue
+                    other = head[ix % n[0], iy % n[1], iz % n[2]]
                     while other >= 0 and free:
                         dx = candidate[0] - kept[other, 0]
                         dy = candidate[1] - kept[other, 1]
                         dx -= lengths[0] * np.round(dx / lengths[0])
                         dy -= lengths[1] * np.round(dy / lengths[1])
                         dz = candidate[2] - kept[other, 2]
+                        if repeats:
+                            dz -= lengths[2] * np.round(dz / lengths[2])
                         free = dx * dx + dy * dy + dz * dz >= closest * closest
                         other = following[other]
                     if not free:
@@ -72,7 +79,7 @@ def _insert(candidates, lengths, closest, wanted):  # type: ignore[no-untyped-de
 
 
 def loose_packing(config: ShearCell) -> LoosePacking:
-    """Bulk grains by random sequential addition between two walls of overlapping grains.
+    """Random grains by sequential addition, between two walls of overlapping grains where the cell has walls.
 
     Raises
     ------
@@ -81,19 +88,23 @@ def loose_packing(config: ShearCell) -> LoosePacking:
     """
     rng = np.random.default_rng(config.seed)
     lx, ly = config.cell.length, config.cell.depth
-    n_bulk = config.n_bulk
-    height = config.cell.height * config.cell.solid_fraction / LOOSE_SOLID_FRACTION
+    n_filled, thickness, walls = config.n_filled, config.glued_thickness, config.cell.walls
+    height = (config.cell.height + 2 * thickness) * config.cell.solid_fraction / LOOSE_SOLID_FRACTION
     # half a grain of room at both walls, and the walls' own roughness
-    margin = 0.5 + config.cell.wall_roughness
+    margin = 0.5 + config.cell.wall_roughness if walls else 0.0
     lengths = np.array([lx, ly, height])
-    diameter = rng.uniform(1 - config.grains.width, 1 + config.grains.width, n_bulk)
-    bulk = _insert(rng.random((200 * n_bulk, 3)) * lengths, lengths, CLOSEST_CENTRES, n_bulk)
-    if len(bulk) < n_bulk:
+    diameter = rng.uniform(1 - config.grains.width, 1 + config.grains.width, n_filled)
+    bulk = _insert(rng.random((200 * n_filled, 3)) * lengths, lengths, CLOSEST_CENTRES, n_filled, not walls)
+    if len(bulk) < n_filled:
         raise MicroslipError(
-            f"only {len(bulk)} of {n_bulk} grains fit the loose filling: lower cell.solid_fraction or enlarge the cell"
+            f"only {len(bulk)} of {n_filled} grains fit the loose filling: lower cell.solid_fraction or enlarge the"
+            " cell"
         )
-    bulk = bulk + np.array([0.0, 0.0, margin])
-    top_plane = height + 2 * margin + 0.5
+    if not walls:
+        return LoosePacking(bulk, diameter, np.full(n_filled, BULK), height)
+    # the inner face of the bottom wall will be that of the grains glued to its lattice
+    bulk = bulk + np.array([0.0, 0.0, margin - thickness])
+    top_plane = height + 2 * margin + 0.5 - thickness
 
     nx, ny = config.wall_shape
     x, y = np.meshgrid((np.arange(nx) + 0.5) * lx / nx, (np.arange(ny) + 0.5) * ly / ny, indexing="ij")
@@ -104,8 +115,16 @@ def loose_packing(config: ShearCell) -> LoosePacking:
         return np.column_stack([x.ravel(), y.ravel(), plane + rough - rough.mean()])
 
     return LoosePacking(
-        position=np.concatenate([bulk, wall(-0.5), wall(top_plane)]),
+        position=np.concatenate([bulk, wall(-0.5 - thickness), wall(top_plane)]),
         diameter=np.concatenate([diameter, np.ones(2 * n_wall)]),
-        kind=np.repeat([BULK, BOTTOM, TOP], [n_bulk, n_wall, n_wall]),
+        kind=np.repeat([BULK, BOTTOM, TOP], [n_filled, n_wall, n_wall]),
         top_plane=top_plane,
     )
+
+
+def glued(
+    position: Float64[np.ndarray, "grain 3"], kind: Int64[np.ndarray, "grain"], height: float
+) -> Int64[np.ndarray, "grain"]:
+    """Kinds after gluing to each wall the bulk grains whose centres lie beyond its inner face, z = 0 and `height`."""
+    z, bulk = position[:, 2], kind == BULK
+    return np.where(bulk & (z < 0), BOTTOM, np.where(bulk & (z > height), TOP, kind))

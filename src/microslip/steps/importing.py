@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from microslip.data.series import StressTable, lean, read_stress, strain_of_fram
 from microslip.data.source import Source
 from microslip.data.store import add_array
 from microslip.data.trajectory import SERIES, TrajectoryWriter
+from microslip.dem.native.config import usable_cores
 from microslip.steps.common import Advance, Say, array
 
 # Progress is counted in megabytes of the files.
@@ -45,7 +45,7 @@ def import_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         from microslip.dem.launch import voronoi_cells
 
         say("Voronoi cells of the frames")
-        n_ranks = min(config.parallel.ranks, os.cpu_count() or 1)
+        n_ranks = usable_cores()
         voronoi_cells(run.folder, n_ranks, lambda message: advance(message["sample"] + 1, message["total"]))
 
 

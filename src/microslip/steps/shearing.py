@@ -14,14 +14,16 @@ def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Sa
     from microslip.dem.launch import simulate, time_spent
 
     cell = config.shear_cell
-    say(f"{cell.n_grains} grains on {cell.parallel.ranks} MPI ranks, {describe(cell.numbers())}")
+    say(f"{cell.n_grains} grains on {cell.engine.describe(cell.n_grains)}, {describe(cell.numbers())}")
     for warning in cell.warnings():
         say(f"warning: {warning}")
     say(f"the frames may take {cell.bytes_on_disk() / 1e9:.2g} GB")
     total = cell.n_samples
 
     def follow(message: dict[str, Any]) -> None:
-        if message["phase"] == "prepare":
+        if message["phase"] == "compile":
+            say("machine code of the engine: compiled once, then read from the cache")
+        elif message["phase"] == "prepare":
             if "prepare" not in phases:
                 say("filling, compacting and resting")
         elif message["phase"] == "cells":
@@ -33,9 +35,9 @@ def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Sa
         phases.add(message["phase"])
 
     phases: set[str] = set()
-    simulate(cell, run.folder, progress=follow, launch=config.launch)
+    simulate(cell, run.folder, progress=follow)
     seconds = time_spent(run.folder)
-    grain_steps = run.grains.sizes["grain"] * (total - 1) * cell.steps_per_sample / seconds["shear"]
+    grain_steps = run.grains.sizes["grain"] * cell.schedule.steps.sum() / seconds["shear"]
     prepared = run.attributes["preparation"]
     say(f"prepared at a solid fraction of {prepared['solid_fraction']:.4f} and a height of {prepared['height']:.2f} d̄")
     say(f"{grain_steps / 1e6:.2f} million grain-steps per second of shear, recording included")

@@ -1,4 +1,5 @@
-"""What every rank does beside its work: hold the run folder, report, stop when asked, say why it failed."""
+"""What every process of a simulation does beside its work: hold the run folder, report, stop when asked, say why it
+failed."""
 
 from __future__ import annotations
 
@@ -10,12 +11,34 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from mpi4py import MPI
+from typing import Any, Protocol
 
 from microslip.core.errors import MicroslipError
 from microslip.dem.config import ShearCell
+
+
+class Company(Protocol):
+    """The processes that work on a run together."""
+
+    first: bool
+
+    def wait(self) -> None:
+        """Until all are here."""
+
+    def abort(self) -> None:
+        """End all of them."""
+
+
+class Alone:
+    """One process."""
+
+    first = True
+
+    def wait(self) -> None:
+        """Nobody else is to come."""
+
+    def abort(self) -> None:
+        """Nobody else is there."""
 
 
 def stop_asked(folder: Path) -> bool:
@@ -43,14 +66,15 @@ def report_failure(folder: Path, problem: BaseException) -> None:
     sys.stderr.flush()
 
 
-def run_rank(work: Callable[[Path, ShearCell], int], folder: Path) -> None:
-    """Do a rank's work on a run folder that no other process holds; the exit code says how it ended."""
+def work_on(folder: Path, company: Company, work: Callable[[Path, ShearCell], int]) -> None:
+    """Do the work on a run folder that no other process holds; the exit code says how it ended."""
     try:
         lock = (folder / "dem" / "lock").open("w")
-        if MPI.COMM_WORLD.rank == 0:
+        if company.first:
             fcntl.flock(lock, fcntl.LOCK_EX)  # a predecessor that is still writing its last checkpoint ends first
-        MPI.COMM_WORLD.Barrier()
+        company.wait()
         sys.exit(work(folder, ShearCell.model_validate_json((folder / "dem" / "config.json").read_text())))
     except Exception as failure:
         report_failure(folder, failure)
-        MPI.COMM_WORLD.Abort(1)
+        company.abort()
+        sys.exit(1)

@@ -36,17 +36,18 @@ carray: Any = numba.carray  # type: ignore[attr-defined]
 
 
 @numba.njit(cache=True)
-def _read_walls(found, like, tag_at, x_at, f_at, n, n_bulk, n_wall, low, high):  # type: ignore[no-untyped-def]
+def _read_walls(found, like, tag_at, x_at, f_at, n, roles, low, high):  # type: ignore[no-untyped-def]
     tag = carray(_pointer(tag_at), n, like.dtype)
     x = carray(_pointer(x_at), (n, 3), np.float64)
     f = carray(_pointer(f_at), (n, 3), np.float64)
     found[7] = n
     for i in range(n):
-        if tag[i] <= n_bulk:
+        role = roles[tag[i] - 1]
+        if role == 0:
             if x[i, 2] < low or x[i, 2] > high:
                 found[8] += 1
             continue
-        first = 0 if tag[i] <= n_bulk + n_wall else 3
+        first = 0 if role == 1 else 3
         for axis in range(3):
             found[first + axis] += f[i, axis]
         if first == 3:
@@ -94,12 +95,17 @@ class Reader:
         self.function = self.engine.FIX_EXTERNAL_CALLBACK_FUNC(take)
         self.engine.lib.lammps_set_fix_external_callback(self.engine.lmp, fix.encode(), self.function, None)
 
-    def walls(self, found: Float64[np.ndarray, "value"], n_bulk: int, n_wall: int, low: float, high: float) -> None:
-        """Fill in the forces on the walls [N], the sum of the top wall's z [m], own grains, and bulk grains beyond."""
+    def walls(
+        self, found: Float64[np.ndarray, "value"], roles: Int64[np.ndarray, "every_grain"], low: float, high: float
+    ) -> None:
+        """Fill in the forces on the walls [N], the sum of the top wall's z [m], own grains, and bulk grains beyond.
+
+        `roles`: 0 bulk, 1 bottom wall, 2 top wall, by id.
+        """
         found[:N_READ] = 0.0
         if self.n:
             f_at = _address(self.engine.extract_atom("f", LAMMPS_DOUBLE_2D)[0])
-            _read_walls(found, self.like, self.tag_at, self.x_at, f_at, self.n, n_bulk, n_wall, low, high)
+            _read_walls(found, self.like, self.tag_at, self.x_at, f_at, self.n, roles, low, high)
 
     def grains(self) -> tuple[Int64[np.ndarray, "grain"], Float64[np.ndarray, "grain 3"]]:
         """Ids and centres of this rank's grains, unwrapped in x and y [m]; copies."""

@@ -1,4 +1,4 @@
-"""Radical Voronoi cells of the kept frames: `mpiexec -n N python -m microslip.dem.cells RUN`, started by `launch`.
+"""Radical Voronoi cells of the kept frames: `mpiexec -n N python -m microslip.dem.lammps.cells RUN`.
 
 Cells follow from centres and diameters alone, so they are made after the shear, each rank with its own LAMMPS and its
 own whole chunks of frames; chunks that are done are not done again.
@@ -20,7 +20,8 @@ from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.data.trajectory import TrajectoryWriter
 from microslip.dem.config import ShearCell
-from microslip.dem.rank import report, run_rank, stop_asked
+from microslip.dem.lammps.company import Ranks
+from microslip.dem.process import report, stop_asked, work_on
 from microslip.dem.worker_codes import FINISHED, STOPPED
 
 
@@ -100,4 +101,4 @@ def main(folder: Path, config: ShearCell) -> int:
 
 
 if __name__ == "__main__":
-    run_rank(main, Path(sys.argv[1]))
+    work_on(Path(sys.argv[1]), Ranks(), main)

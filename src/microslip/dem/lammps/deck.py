@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from microslip.dem.config import ShearCell
+from microslip.dem.config import ShearCell, viscous_damping
 from microslip.dem.packing import LoosePacking
+from microslip.dem.seam import Preparing
+from microslip.dem.servo import Servo
 
-# Grains may move this far in a step while the overlaps of the filling dissolve [d̄].
-RELEASE_DISTANCE = 2e-3
-RELEASE_STEPS = 6_000
-# Steps between two looks at whether the packing has come to rest, and the most that are spent.
-REST_STEPS = 2_000
-REST_STEPS_AT_MOST = 400_000
-# At rest: largest net force on a bulk grain against p d̄², and the wall's speed against d̄ per 1e6 steps.
-REST_FORCE = 1e-3
-REST_WALL_DISTANCE = 1e-2
-# At rest: mean kinetic energy of a bulk grain, rotation left out, against p d̄³.
-REST_ENERGY = 1e-9
+END_PREPARING = "unfix bulk_drag\nunfix bulk_move\nunfix top_move"
+END_SERVO = "unfix bottom_force\nunfix top_force\nunfix top_load\nunfix top_drag"
 
 
 def write_filling(packing: LoosePacking, config: ShearCell, path: Path) -> None:
     """Write the loose packing as a LAMMPS data file (atom style sphere)."""
     d, cell = config.grains.mean_diameter, config.cell
-    top = packing.top_plane + 2
+    bottom, top = -2 - config.glued_thickness, packing.top_plane + 2
     lines = [
         "microslip: loose filling",
         "",
@@ -34,7 +26,7 @@ def write_filling(packing: LoosePacking, config: ShearCell, path: Path) -> None:
         "",
         f"0 {cell.length * d:.17g} xlo xhi",
         f"0 {cell.depth * d:.17g} ylo yhi",
-        f"{-2 * d:.17g} {top * d:.17g} zlo zhi",
+        f"{bottom * d:.17g} {top * d:.17g} zlo zhi",
         "",
         "Atoms # sphere",
         "",
@@ -92,7 +84,7 @@ def _constant_restitution(config: ShearCell, friction: float) -> str:
     g = config.grains
     return f"""pair_style granular
 pair_coeff * * hertz/material {g.youngs_modulus} {g.restitution} {g.poisson_ratio} &
-  tangential mindlin NULL 1.0 {friction} damping coeff_restitution
+  tangential {g.tangential} NULL 1.0 {friction} damping coeff_restitution
 """
 
 
@@ -105,10 +97,7 @@ def _viscous(config: ShearCell, friction: float) -> str:
     g = config.grains
     shear_modulus = g.youngs_modulus / (2 * (1 + g.poisson_ratio))
     normal, tangential = 4 * shear_modulus / (3 * (1 - g.poisson_ratio)), 4 * shear_modulus / (2 - g.poisson_ratio)
-    mass = g.density * math.pi / 12 * g.mean_diameter**3
-    contact_radius = g.mean_diameter / (2 * math.sqrt(config.numbers()["stiffness_number"]))
-    ratio = -math.log(g.restitution) / math.hypot(math.pi, math.log(g.restitution))
-    damping = 2 * math.sqrt(5 / 6) * ratio * math.sqrt(1.5 * normal / (mass * contact_radius))
+    damping = viscous_damping(g, config.numbers()["stiffness_number"])
     return f"""pair_style gran/hertz/history {normal:.17g} {tangential:.17g} {damping:.17g} {damping:.17g} {friction} 1
 pair_coeff * *
 """
@@ -122,58 +111,31 @@ compute contact_forces all pair/local dx dy dz fx fy fz p1 p2 p3 cutoff radius
 """
 
 
-def servo(config: ShearCell) -> str:
-    """Walls that keep their shape: the bottom one moves as its velocity says, the top one only in z, under pressure.
-
-    The drag on the top wall is about the packing's own impedance, √(ρ M) A with the modulus M ≈ E^(2/3) p^(1/3) / 2 of
-    Hertzian packings, so that a wave that reaches the wall leaves the cell. The pressure feels it while the wall moves:
-    little at the speed of dilation, a few per cent for a moment in a large slip; `normal_stress` shows it.
-    """
-    d, p = config.grains.mean_diameter, config.loading.pressure
-    modulus = 0.5 * config.grains.youngs_modulus ** (2 / 3) * p ** (1 / 3)
-    area = config.cell.length * config.cell.depth * d**2
-    n_wall = math.prod(config.wall_shape)
-    drag = math.sqrt(config.cell.solid_fraction * config.grains.density * modulus) * area / n_wall
+def servo(servo: Servo, n_top: int) -> str:
+    """Walls that keep their shape: the bottom one moves as its velocity says, the top one only in z, under its load."""
     return f"""
 fix bottom_force bottom setforce 0 0 0
 fix top_force top setforce 0 0 NULL
-fix top_load top aveforce NULL NULL {-p * area / n_wall:.17g}
-fix top_drag top viscous {drag:.17g}
+fix top_load top aveforce NULL NULL {-servo.load / n_top:.17g}
+fix top_drag top viscous {servo.drag / n_top:.17g}
 """
 
 
-def release(config: ShearCell) -> str:
-    """Dissolve the overlaps of the filling: short steps, strong drag, walls in place or nearly so."""
-    step = RELEASE_DISTANCE * config.grains.mean_diameter
+def preparing(how: Preparing) -> str:
+    """Bulk grains with drag, the bottom wall in place; with a longest step no grain spins."""
+    limit = how.longest_step
+    bulk, top = ("nve/sphere", "nve") if limit is None else (f"nve/limit {limit:.17g}", f"nve/limit {limit:.17g}")
     return f"""
-fix bulk_drag bulk viscous {grain_drag(config):.17g}
-fix bulk_move bulk nve/limit {step:.17g}
-fix top_move top nve/limit {step:.17g}
-run {RELEASE_STEPS} post no
-unfix bulk_move
-unfix top_move
-fix bulk_move bulk nve/sphere
-fix top_move top nve
+fix bulk_drag bulk viscous {how.drag:.17g}
+fix bulk_move bulk {bulk}
+fix top_move top {top}
 """
 
 
-def end_preparation() -> str:
-    """Drop every fix of the preparation and count steps from the start of shear."""
-    fixes = ["bulk_drag", "bulk_move", "top_move", "bottom_force", "top_force", "top_load", "top_drag"]
-    return "\n".join([*(f"unfix {name}" for name in fixes), "reset_timestep 0"])
-
-
-def grain_drag(config: ShearCell) -> float:
-    """Drag while the packing comes to rest [kg/s]: a free grain loses its speed within some 400 steps."""
-    g = config.grains
-    mass = g.density * math.pi / 6 * g.mean_diameter**3
-    return mass / (400 * config.timestep)
-
-
-def shear(config: ShearCell, height: float) -> str:
-    """Bottom wall at γ̇ H₀ along x, the height H₀ in metres; every grain moves by Newton's law alone."""
+def shear(speed: float) -> str:
+    """Bottom wall at a speed along x [m/s]; every grain moves by Newton's law alone."""
     return f"""
-velocity bottom set {config.loading.shear_rate * height:.17g} 0 0 units box
+velocity bottom set {speed:.17g} 0 0 units box
 fix bottom_move bottom nve
 fix top_move top nve
 fix bulk_move bulk nve/sphere

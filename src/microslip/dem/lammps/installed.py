@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from microslip.core.errors import MicroslipError
-from microslip.dem.config import Launch, ShearCell
+from microslip.dem.lammps.config import Lammps
 
 # The package of LAMMPS behind each suffix.
 PACKAGE_OF_SUFFIX = {"omp": "OPENMP", "opt": "OPT", "kk": "KOKKOS", "gpu": "GPU", "intel": "INTEL"}
@@ -46,21 +46,21 @@ def find_launcher() -> str:
     return found
 
 
-def launch_command(launch: Launch, ranks: int) -> list[str]:
+def ranks_command(engine: Lammps) -> list[str]:
     """What starts the ranks, up to the program: the launcher, the number of ranks and the hosts."""
-    words = shlex.split(launch.command) or [find_launcher()]
+    words = shlex.split(engine.launcher) or [find_launcher()]
     if shutil.which(words[0]) is None:
         raise MicroslipError(f"the launcher {words[0]} is not found: give --launcher a command of this machine")
-    if launch.hosts:
-        if not Path(launch.hosts).is_file():
-            raise MicroslipError(f"launch.hosts = {launch.hosts} is not a file: give one host name a line")
-        words += ["-hostfile", launch.hosts]
+    if engine.hosts:
+        if not Path(engine.hosts).is_file():
+            raise MicroslipError(f"engine.hosts = {engine.hosts} is not a file: give one host name a line")
+        words += ["-hostfile", engine.hosts]
     if any("{ranks}" in word for word in words):
-        return [word.replace("{ranks}", str(ranks)) for word in words]
-    return [*words, "-n", str(ranks)]
+        return [word.replace("{ranks}", str(engine.ranks)) for word in words]
+    return [*words, "-n", str(engine.ranks)]
 
 
-def environment(threads: int = 1) -> dict[str, str]:
+def rank_environment(threads: int = 1) -> dict[str, str]:
     """The ranks' environment: a wheel's own libmpi is found, and each rank keeps to its threads."""
     env = dict(os.environ)
     library = Path(sys.prefix) / "lib"
@@ -70,8 +70,8 @@ def environment(threads: int = 1) -> dict[str, str]:
     return env
 
 
-def check_engine(config: ShearCell) -> dict[str, Any]:
-    """What LAMMPS says of itself, after refusing one that cannot run this cell; nothing is written before.
+def check_installed(engine: Lammps, wanted: dict[str, str]) -> dict[str, Any]:
+    """What LAMMPS says of itself, after refusing one that lacks a package; `wanted`: packages, and what needs each.
 
     Raises
     ------
@@ -84,31 +84,28 @@ def check_engine(config: ShearCell) -> dict[str, Any]:
         if find_spec(module) is None:
             raise MicroslipError(f"the Python module {module} is not installed: {INSTALL}")
     asked = subprocess.run(
-        [sys.executable, "-c", _QUESTION], capture_output=True, text=True, env=environment(), check=False
+        [sys.executable, "-c", _QUESTION], capture_output=True, text=True, env=rank_environment(), check=False
     )
     if asked.returncode != 0:
         reason = (asked.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise MicroslipError(f"LAMMPS does not start ({reason}): install it with its MPI, {INSTALL}")
-    engine: dict[str, Any] = json.loads(asked.stdout.strip().splitlines()[-1])
-    wanted = {"GRANULAR": "pair_style granular"}
-    if config.recording.cell_volumes:
-        wanted["VORONOI"] = "recording.cell_volumes"
-    if config.parallel.suffix != "none":
-        wanted[PACKAGE_OF_SUFFIX[config.parallel.suffix]] = f"parallel.suffix = {config.parallel.suffix}"
+    found: dict[str, Any] = json.loads(asked.stdout.strip().splitlines()[-1])
+    if engine.suffix != "none":
+        wanted = {**wanted, PACKAGE_OF_SUFFIX[engine.suffix]: f"engine.suffix = {engine.suffix}"}
     for package, purpose in wanted.items():
-        if package not in engine["packages"]:
+        if package not in found["packages"]:
             raise MicroslipError(
-                f"{engine['module']} is a LAMMPS without the package {package}, which {purpose} needs:"
+                f"{found['module']} is a LAMMPS without the package {package}, which {purpose} needs:"
                 " use a build that has it"
             )
-    if config.parallel.ranks > 1 and not engine["mpi"]:
-        raise MicroslipError(f"{engine['module']} is a LAMMPS without MPI: use one with it, or parallel.ranks = 1")
-    return engine
+    if engine.ranks > 1 and not found["mpi"]:
+        raise MicroslipError(f"{found['module']} is a LAMMPS without MPI: use one with it, or engine.ranks = 1")
+    return found
 
 
-def accelerator(config: ShearCell) -> list[str]:
+def accelerator(engine: Lammps) -> list[str]:
     """LAMMPS' command-line switches for the suffix."""
-    suffix, threads = config.parallel.suffix, str(config.parallel.threads)
+    suffix, threads = engine.suffix, str(engine.threads)
     return {
         "none": [],
         "opt": ["-suffix", "opt"],

@@ -1,0 +1,81 @@
+"""A run that goes on from the state that another one has reached, at another rate, in a folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from microslip.core.errors import MicroslipError
+from microslip.data.files import read_json, write_json
+from microslip.dem.config import ShearCell
+from microslip.dem.launch import sections_of
+
+# Beside the checkpoints: what a run goes on from, and the name of the engine's state there.
+ORIGIN, STATE = "origin.json", "origin"
+# Sections in which the new run may differ: they say how it is sheared and recorded, not what is sheared.
+FREE = ("loading", "recording")
+KEPT_OF_LOADING = ("pressure", "preparation_friction", "hold")
+
+
+def continued_defaults(run: Path, before: ShearCell, overrides: Iterable[str]) -> list[str]:
+    """Settings of a run that goes on from another one, where they are not given.
+
+    It begins at the rate that the other has reached, slows down at once, and looks for stages from then on.
+    """
+    given = {override.partition("=")[0].strip() for override in overrides}
+    rate = before.schedule.rate[max(_pointer(run)["last_sample"], 0)]
+    found = [f"loading.warm_up_rate={rate:.17g}"]
+    if "loading.warm_up" not in given:
+        slow = next((one.partition("=")[2] for one in overrides if one.startswith("loading.slow_down=")), None)
+        found.append(f"loading.warm_up={slow or before.loading.slow_down}")
+    return found
+
+
+def _pointer(run: Path) -> dict[str, Any]:
+    path = run / "dem" / "checkpoint.json"
+    if not path.exists():
+        raise MicroslipError(f"{run} has no checkpoint to go on from: simulate it first")
+    pointer: dict[str, Any] = read_json(path)
+    return pointer
+
+
+def continue_run(run: Path, into: Path, before: ShearCell, config: ShearCell) -> None:
+    """Lay the last state of a run where the new run begins; nothing is done where it lies there already.
+
+    Raises
+    ------
+    MicroslipError
+        The run has no checkpoint, the new one is of other grains, or its folder holds a run of its own.
+    """
+    pointer, folder = _pointer(run), into / "dem"
+    if (folder / ORIGIN).exists():
+        origin = read_json(folder / ORIGIN)
+        if origin["run"] != str(run.resolve()):
+            raise MicroslipError(f"{into} goes on from {origin['run']}: choose another folder with --into")
+        return
+    if (folder / "checkpoint.json").exists():
+        raise MicroslipError(f"{into} holds a simulation of its own: choose another folder with --into")
+    old, new = sections_of(before), sections_of(config)
+    for section, values in new.items():
+        for key, value in values.items():
+            bound = section not in FREE or (section == "loading" and key in KEPT_OF_LOADING)
+            if bound and old[section][key] != value:
+                name = f"{section}.{key}".removeprefix(".")
+                raise MicroslipError(
+                    f"{name} = {value} where {run} has {old[section][key]}: a run goes on with the same grains in the"
+                    " same cell; change loading.shear_rate, loading.strain and the recording only"
+                )
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (run / "dem").glob(f"{pointer['name']}.*"):
+        if file.name != f"{pointer['name']}.npz":  # of the recording, which begins anew
+            shutil.copy2(file, folder / file.name.replace(pointer["name"], STATE, 1))
+    last = max(pointer["last_sample"], 0)
+    origin = {
+        **{key: pointer[key] for key in ("height", "offset", "bulk_volume", "engine_version") if key in pointer},
+        "run": str(run.resolve()),
+        "strain": float(before.schedule.strain[last]),
+        "shear_rate": float(before.schedule.rate[last]),
+    }
+    write_json(folder / ORIGIN, origin)

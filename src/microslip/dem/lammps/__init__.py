@@ -1,0 +1,1 @@
+"""The engine for many machines, and the second opinion: LAMMPS in processes of its own."""

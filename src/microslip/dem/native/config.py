@@ -1,0 +1,70 @@
+"""Settings of the native engine."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+
+from pydantic import Field
+
+from microslip.core.settings import Settings
+
+# Fewer grains than this leave a thread waiting for the others for longer than it works.
+GRAINS_PER_THREAD = 1_000
+# Skin of the list of pairs [d̄]: a thicker one holds longer and has more pairs that do not touch.
+SKIN = 0.05
+
+
+class Native(Settings):
+    """The engine for one machine; any number of threads gives the same bytes."""
+
+    kind: Literal["native"] = "native"
+    threads: int | None = Field(
+        None, ge=1, description="threads of the one process; all cores that its grains can use if left out"
+    )
+
+    @property
+    def title(self) -> str:
+        """What a reader calls it."""
+        return "the native engine"
+
+    def n_threads(self, n_grains: int) -> int:
+        """Threads that are started for so many grains."""
+        return self.threads or max(1, min(usable_cores(), n_grains // GRAINS_PER_THREAD))
+
+    def identity(self) -> dict[str, Any]:
+        """What of it makes another simulation."""
+        return {"kind": self.kind}
+
+    def describe(self, n_grains: int) -> str:
+        """What works, for a reader."""
+        n = self.n_threads(n_grains)
+        return f"{n} thread{'s' if n > 1 else ''} of this process's own engine"
+
+    def problem(self, length: float, depth: float, largest: float, walls: bool) -> str | None:
+        """Why a cell of this length and depth [d̄] and largest diameter [d̄] cannot be run; None where it can.
+
+        Two grains must meet on one side of the cell only.
+        """
+        side, value = min(("cell.length", length), ("cell.depth", depth), key=lambda one: one[1])
+        cell = largest + SKIN
+        if value < 2 * cell:
+            return (
+                f"{side} = {value:g} d̄ is thinner than two neighbour cells of {cell:.3g} d̄ each, so that two grains"
+                f" would meet on both sides of it: give it at least {2 * cell:.3g} d̄"
+            )
+        return None
+
+    def warnings(self) -> list[str]:
+        """What a reader should know before the start."""
+        if self.threads is not None and self.threads > usable_cores():
+            return [
+                f"engine.threads = {self.threads} is more than the {usable_cores()} cores that this process may use:"
+                " threads will wait for each other"
+            ]
+        return []
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, fewer than the machine has where a scheduler or a container says so."""
+    return len(os.sched_getaffinity(0))

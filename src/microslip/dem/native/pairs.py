@@ -1,0 +1,205 @@
+"""Candidate pairs: grains that may touch before any grain has moved by half the skin, with their histories."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from jaxtyping import Float64, Int8, Int64, UInt32
+
+from microslip.core.box import Box
+from microslip.core.neighbours import most_runs, runs_about, sort_into_cells
+from microslip.dem.native.contact_law import N_CONSTANTS, Law
+
+
+class Pairs(NamedTuple):
+    """Pairs of grains nearer than their radii and a skin, each once, the lower index first, sorted by both.
+
+    A bulk grain i is first in pairs `own[i]` to `own[i + 1]`, and second in those that `others` lists, from `start[i]`
+    to `start[i + 1]`. `on_bottom`, `on_top`: pairs whose second grain is of a wall; two wall grains are no pair.
+    `constants` (3, pair), `history` (3, pair): see `contact_forces`.
+    """
+
+    first: UInt32[np.ndarray, "pair"]
+    second: UInt32[np.ndarray, "pair"]
+    own: UInt32[np.ndarray, "bulk_and_one"]
+    start: UInt32[np.ndarray, "bulk_and_one"]
+    others: UInt32[np.ndarray, "other"]
+    on_bottom: UInt32[np.ndarray, "bottom_pair"]
+    on_top: UInt32[np.ndarray, "top_pair"]
+    constants: Float64[np.ndarray, "3 pair"]
+    history: Float64[np.ndarray, "3 pair"]
+
+    @classmethod
+    def none(cls, n_bulk: int) -> Pairs:
+        """No pair at all."""
+        empty, per_grain = np.empty(0, dtype=np.uint32), np.zeros(n_bulk + 1, dtype=np.uint32)
+        return cls(
+            empty, empty, per_grain, per_grain, empty, empty, empty, np.empty((N_CONSTANTS, 0)), np.empty((3, 0))
+        )
+
+
+@numba.njit(cache=True)
+def _list_pairs(cells, radius, kind, skin, low, high):  # type: ignore[no-untyped-def]
+    """Fill in the pairs as they are met; returns how many there are, also beyond the arrays' length."""
+    bounds = np.empty((most_runs(cells), 2), dtype=np.int64)
+    shifts = np.empty((len(bounds), 3))
+    count = 0
+    for s in range(len(cells.x)):
+        i = cells.order[s]
+        for m in range(runs_about(cells, s, True, bounds, shifts)):
+            for k in range(bounds[m, 0], bounds[m, 1]):
+                dx = cells.x[k] + shifts[m, 0] - cells.x[s]
+                dy = cells.y[k] + shifts[m, 1] - cells.y[s]
+                dz = cells.z[k] + shifts[m, 2] - cells.z[s]
+                j = cells.order[k]
+                reach = radius[i] + radius[j] + skin
+                if dx * dx + dy * dy + dz * dz < reach * reach and not (kind[i] > 0 and kind[j] > 0):
+                    if count < len(low):
+                        low[count], high[count] = min(i, j), max(i, j)
+                    count += 1
+    return count
+
+
+@numba.njit(cache=True)
+def _sort_pairs(low, high, n):  # type: ignore[no-untyped-def]
+    """Pairs sorted by both grains, and where each grain's own begin."""
+    own = np.zeros(n + 1, dtype=np.int64)
+    for i in low:
+        own[i + 1] += 1
+    own = np.cumsum(own)
+    fill = own.copy()
+    first, second = np.empty(len(low), dtype=np.uint32), np.empty(len(low), dtype=np.uint32)
+    for q in range(len(low)):
+        i = low[q]
+        at = fill[i]
+        fill[i] += 1
+        while at > own[i] and second[at - 1] > high[q]:
+            second[at] = second[at - 1]
+            at -= 1
+        second[at] = high[q]
+        first[fill[i] - 1] = i
+    return first, second, own
+
+
+@numba.njit(cache=True)
+def _seconds(second, n_bulk):  # type: ignore[no-untyped-def]
+    """The pairs in which each bulk grain is second."""
+    start = np.zeros(n_bulk + 1, dtype=np.int64)
+    for j in second:
+        if j < n_bulk:
+            start[j + 1] += 1
+    start = np.cumsum(start)
+    fill = start.copy()
+    others = np.empty(start[-1], dtype=np.uint32)
+    for q in range(len(second)):
+        j = second[q]
+        if j < n_bulk:
+            others[fill[j]] = q
+            fill[j] += 1
+    return start, others
+
+
+@numba.njit(cache=True)
+def _carry(own, second, history, old_own, old_second, old_history):  # type: ignore[no-untyped-def]
+    """Copy the histories of pairs that both lists hold; both are sorted."""
+    for i in range(len(own) - 1):
+        p = old_own[i]
+        for q in range(own[i], own[i + 1]):
+            while p < old_own[i + 1] and old_second[p] < second[q]:
+                p += 1
+            if p < old_own[i + 1] and old_second[p] == second[q]:
+                for axis in range(3):
+                    history[axis, q] = old_history[axis, p]
+
+
+def find_pairs(
+    place: Float64[np.ndarray, "3 grain"],
+    radius: Float64[np.ndarray, "grain"],
+    mass: Float64[np.ndarray, "grain"],
+    kind: Int8[np.ndarray, "grain"],
+    box: Box,
+    skin: float,
+    law: Law,
+    before: Pairs,
+) -> Pairs:
+    """The candidate pairs of grains at these places [m], with the histories that an older list holds.
+
+    `kind`: 0 bulk, 1 bottom wall, 2 top wall, in this order.
+
+    Raises
+    ------
+    MicroslipError
+        A place is not finite; the cell is thinner than two of its largest grains.
+    """
+    cells = sort_into_cells(place.T, box, float(2 * radius.max() + skin))
+    n, n_bulk = len(radius), int((kind == 0).sum())
+    most = max(5 * len(before.first) // 4, 4 * n) + 64
+    while True:
+        low, high = np.empty(most, dtype=np.uint32), np.empty(most, dtype=np.uint32)
+        count = _list_pairs(cells, radius, kind, skin, low, high)
+        if count <= most:
+            break
+        most = count
+    first, second, own = _sort_pairs(low[:count], high[:count], n)
+    history = np.zeros((3, count))
+    _carry(own[: n_bulk + 1], second, history, before.own, before.second, before.history)
+    return complete_pairs(first, second, radius, mass, kind, law, history)
+
+
+def complete_pairs(
+    first: UInt32[np.ndarray, "pair"],
+    second: UInt32[np.ndarray, "pair"],
+    radius: Float64[np.ndarray, "grain"],
+    mass: Float64[np.ndarray, "grain"],
+    kind: Int8[np.ndarray, "grain"],
+    law: Law,
+    history: Float64[np.ndarray, "3 pair"],
+) -> Pairs:
+    """Sorted pairs and their histories, with what follows from them."""
+    n_bulk = int((kind == 0).sum())
+    start, others = _seconds(second, n_bulk)
+    return Pairs(
+        first,
+        second,
+        np.searchsorted(first, np.arange(n_bulk + 1)).astype(np.uint32),
+        start.astype(np.uint32),
+        others,
+        np.flatnonzero(kind[second] == 1).astype(np.uint32),
+        np.flatnonzero(kind[second] == 2).astype(np.uint32),
+        _constants(first, second, radius, mass, law),
+        history,
+    )
+
+
+def renumbered(pairs: Pairs, order: Int64[np.ndarray, "grain"], n_bulk: int) -> Pairs:
+    """The histories of a list under new numbers, for `find_pairs`: grain `order[k]` becomes grain k."""
+    new = np.empty(len(order), dtype=np.uint32)
+    new[order] = np.arange(len(order), dtype=np.uint32)
+    first, second = new[pairs.first], new[pairs.second]
+    # seen from the other grain, a displacement and a force are the opposite ones
+    turned = first > second
+    first, second = np.where(turned, second, first), np.where(turned, first, second)
+    by_pair = np.lexsort((second, first))
+    history = np.where(turned, -pairs.history, pairs.history)[:, by_pair]
+    own = np.searchsorted(first[by_pair], np.arange(n_bulk + 1)).astype(np.uint32)
+    return Pairs.none(n_bulk)._replace(
+        first=first[by_pair], second=second[by_pair], own=own, history=np.ascontiguousarray(history)
+    )
+
+
+def _constants(
+    first: UInt32[np.ndarray, "pair"],
+    second: UInt32[np.ndarray, "pair"],
+    radius: Float64[np.ndarray, "grain"],
+    mass: Float64[np.ndarray, "grain"],
+    law: Law,
+) -> Float64[np.ndarray, "3 pair"]:
+    one, other = radius[first], radius[second]
+    reduced_mass = mass[first] * mass[second] / (mass[first] + mass[second])
+    constants = np.empty((N_CONSTANTS, len(first)))
+    constants[0] = one + other
+    constants[1] = one * other / (one + other)
+    constants[2] = law.damping * (np.sqrt(reduced_mass) if law.constant_restitution else reduced_mass)
+    return constants
