@@ -1,4 +1,7 @@
-"""Steps per second of the bare deck under other settings, as a ratio to the product's: medians of interleaved runs."""
+"""Steps per second of LAMMPS' bare deck under other settings than the product's, which are the peer in the same run.
+
+Medians of interleaved runs, and of the ratios to the product's settings paired by repeat.
+"""
 
 import statistics
 import tempfile

@@ -6,141 +6,40 @@ from zero. The LAMMPS deck is microslip's own; LIGGGHTS reads its servo and its 
 
 import argparse
 import math
-import os
 import re
-import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from cell.packings import at_rest
+from cell.peers import (
+    LAMMPS,
+    LAWS,
+    LIGGGHTS,
+    NOT_INSTALLED,
+    finished,
+    liggghts_programs,
+    seconds_of_shear,
+    sheared,
+    start,
+)
 
-from microslip import open_run, simulate
-from microslip.dem import deck
 from microslip.dem.config import ShearCell
-from microslip.dem.packing import BOTTOM, BULK, TOP, LoosePacking
+from microslip.dem.packing import BULK, LoosePacking
 
 # Up to the first strain the engines follow the same path; later chaos parts them, and means are compared, from the
 # second strain on. Shorter blocks would give smaller errors: the mean stresses of neighbours are not independent.
 SAME_PATH, STEADY, BLOCK = 0.01, 0.3, 0.1
 UNTIMED_STEPS, TIMED_STEPS, REPEATS = 5_000, 8_000, 3
-ARGUMENTS = ["-in", "deck.in", "-log", "log.txt", "-screen", "none", "-nocite"]
-# Open MPI alone reads OMPI: as with LAMMPS' MPICH, ranks are not bound to cores, may outnumber them, and root may start
-# them.
-VARIABLES = {
-    "OMP_NUM_THREADS": "1",
-    "OMPI_MCA_hwloc_base_binding_policy": "none",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-}
-OURS, THEIRS, OTHER_LAW = "LAMMPS granular", "LIGGGHTS hertz", "LAMMPS gran/hertz/history *"
 
 
 def shear_cell(strain, n_grains):
     """The cell of 10 × 10 d̄ across the flow that holds so many bulk grains."""
     cell = {"length": 12.0, "depth": 10.0, "height": 10.0}
-    cell["length"] *= n_grains / ShearCell(cell=cell).n_bulk
+    cell["length"] *= n_grains / ShearCell(cell=cell).n_filled
     loading = {"shear_rate": 20.0, "strain": strain, "warm_up": 0.0}
-    return ShearCell(cell=cell, loading=loading, recording={"strain_step": 1e-4}, parallel={"ranks": 2})
-
-
-def prepared(config, folder):
-    """The product's packing at rest, one sample into shear: its first turning point is the start itself."""
-    one_sample = {"loading": {"strain": config.recording.strain_step}, "recording": {"threshold": 1e-12}}
-    content = config.model_dump()
-    for section, changes in one_sample.items():
-        content[section].update(changes)
-    simulate(ShearCell.model_validate(content), folder)
-    run = open_run(folder)
-    return LoosePacking(
-        position=run.frames["position"].values[0],
-        diameter=run.grains["diameter"].values,
-        kind=run.grains["kind"].values.astype(np.int64),
-        top_plane=run.box.lengths[2] + 1,
-    )
-
-
-# --- decks -----------------------------------------------------------------------------------------------------------
-
-
-def lammps_law(config):
-    return deck.header(), deck.contacts(config)
-
-
-def lammps_other_law(config):
-    """The product's faster law, whose damping is that of a typical contact alone."""
-    grains = config.grains.model_copy(update={"damping": "viscous"})
-    return deck.header(), deck.contacts(config.model_copy(update={"grains": grains}))
-
-
-def liggghts_law(config):
-    """What `deck.header` and `deck.contacts` say, in LIGGGHTS' words."""
-    g = config.grains
-    header = """
-hard_particles yes
-units si
-atom_style granular
-atom_modify map array
-boundary p p f
-newton off
-communicate single vel yes
-processors * * 1
-"""
-    law = f"""
-pair_style gran model hertz tangential history
-pair_coeff * *
-fix young all property/global youngsModulus peratomtype {f"{g.youngs_modulus} " * 3}
-fix poisson all property/global poissonsRatio peratomtype {f"{g.poisson_ratio} " * 3}
-fix restitution all property/global coefficientRestitution peratomtypepair 3 {f"{g.restitution} " * 9}
-fix friction all property/global coefficientFriction peratomtypepair 3 {f"{g.friction} " * 9}
-"""
-    return header, law + deck.surroundings(config)
-
-
-LAWS = {OURS: lammps_law, THEIRS: liggghts_law, OTHER_LAW: lammps_other_law}
-
-
-def sheared(name, config, packing):
-    """Deck up to the first step of shear."""
-    header, law = LAWS[name](config)
-    z = packing.position[:, 2]
-    height = z[packing.kind == TOP].mean() - z[packing.kind == BOTTOM].mean() - 1
-    motion = deck.servo(config) + deck.shear(config, height * config.grains.mean_diameter)
-    return f"{header}read_data start.data\n{law}{motion}"
-
-
-# --- running ---------------------------------------------------------------------------------------------------------
-
-
-def peer():
-    """LIGGGHTS and the launcher of its own MPI beside it, not the one of this environment."""
-    program = shutil.which("liggghts")
-    launcher = Path(program).with_name("mpirun") if program else None
-    return (program, launcher) if launcher is not None and launcher.exists() else None
-
-
-def start(name, ranks, folder, packing, config, commands):
-    """Start an engine in a folder of its own."""
-    folder.mkdir()
-    deck.write_filling(packing, config, folder / "start.data")
-    (folder / "deck.in").write_text(commands)
-    own = Path(sys.prefix) / "bin"
-    program, launcher = peer() if name == THEIRS else (own / "lmp", own / "mpiexec")
-    command = [str(launcher), "-n", str(ranks), str(program), *ARGUMENTS]
-    with (folder / "output.txt").open("w") as output:
-        return subprocess.Popen(command, cwd=folder, env=os.environ | VARIABLES, stdout=output, stderr=output)
-
-
-def finished(process, folder):
-    """The engine's log once it has ended."""
-    if process.wait() != 0:
-        files = [folder / name for name in ("log.txt", "output.txt") if (folder / name).exists()]
-        said = "".join(file.read_text(errors="replace")[-1000:] for file in files)
-        raise SystemExit(f"{' '.join(process.args)} failed:\n{said}")
-    return (folder / "log.txt").read_text()
+    return ShearCell(cell=cell, loading=loading, recording={"strain_step": 1e-4}, engine={"kind": "lammps", "ranks": 2})
 
 
 # --- two grains ------------------------------------------------------------------------------------------------------
@@ -176,12 +75,12 @@ def compare_collisions(config, folder):
     """Restitution of head-on impacts, and velocities after an oblique one."""
     print(f"two grains, restitution {config.grains.restitution:g} asked for:")
     speeds = (0.01, 0.1, 1.0)
-    for name in (OURS, THEIRS):
+    for name in (LAMMPS, LIGGGHTS):
         after = [collided(name, config, folder / f"{name} head-on {speed}", speed, 0.0) for speed in speeds]
         found = ", ".join(f"{v[1, 0] - v[0, 0]:.4f} at {speed:g} m/s" for v, speed in zip(after, speeds, strict=True))
         print(f"  {name:18}{found}")
     for offset in (0.3, 0.7):
-        ours, theirs = (collided(name, config, folder / f"{name} {offset}", 0.1, offset) for name in (OURS, THEIRS))
+        ours, theirs = (collided(name, config, folder / f"{name} {offset}", 0.1, offset) for name in (LAMMPS, LIGGGHTS))
         print(
             f"  {offset} d̄ off centre: velocities differ by {np.abs(ours - theirs).max():.1e} of the speed of approach"
         )
@@ -202,8 +101,8 @@ thermo 100000
 run {every * (config.n_samples - 1)}
 """
     running = {}
-    for name in (OURS, THEIRS):
-        last = "write_dump all custom end.txt id x y z modify sort id format float %.17g\n" if name == OURS else ""
+    for name in (LAMMPS, LIGGGHTS):
+        last = "write_dump all custom end.txt id x y z modify sort id format float %.17g\n" if name == LAMMPS else ""
         commands = sheared(name, config, packing) + recording + last
         running[name] = start(name, 1, folder / name, packing, config, commands)
     try:
@@ -215,7 +114,8 @@ run {every * (config.n_samples - 1)}
     series = {name: quantities(config, packing, folder / name / "series.txt") for name in running}
     strain = np.arange(config.n_samples) * config.recording.strain_step
     print(
-        f"{config.n_bulk} grains at {config.loading.shear_rate:g} /s from the same start; until strain {SAME_PATH:g}:"
+        f"{config.n_filled} bulk grains at {config.loading.shear_rate:g} /s from the same start;"
+        f" until strain {SAME_PATH:g}:"
     )
     for quantity, (ours, theirs) in paired(series, strain <= SAME_PATH):
         print(f"  {quantity:18}differs by {np.abs(ours - theirs).max():.4f} at most, {ours[-1]:.4f} at the end")
@@ -224,14 +124,14 @@ run {every * (config.n_samples - 1)}
         f"strain {STEADY:g} to {config.loading.strain:g}, means and their standard errors from {n_blocks} blocks of"
         f" strain {(config.loading.strain - STEADY) / n_blocks:g}:"
     )
-    print(f"  {'':18}{OURS:>20}{THEIRS:>20}   difference over its standard error")
+    print(f"  {'':18}{LAMMPS:>20}{LIGGGHTS:>20}   difference over its standard error")
     for quantity, pair in paired(series, strain > STEADY):
         (ours, our_error), (theirs, their_error) = (mean_and_error(values, n_blocks) for values in pair)
         apart = abs(ours - theirs) / math.hypot(our_error, their_error)
         verdict = "agree" if apart <= 2 else "DIFFER"
         texts = (f"{mean:.4f} ± {error:.4f}" for mean, error in ((ours, our_error), (theirs, their_error)))
         print(f"  {quantity:18}{''.join(f'{text:>20}' for text in texts)}   {apart:.1f}, {verdict}")
-    position = np.loadtxt(folder / OURS / "end.txt", skiprows=9)[:, 1:] / config.grains.mean_diameter
+    position = np.loadtxt(folder / LAMMPS / "end.txt", skiprows=9)[:, 1:] / config.grains.mean_diameter
     return LoosePacking(position, packing.diameter, packing.kind, packing.top_plane)
 
 
@@ -250,7 +150,7 @@ def quantities(config, packing, path):
 
 def paired(series, chosen):
     """Each quantity with both engines' values at the chosen samples."""
-    return [(quantity, [series[name][quantity][chosen] for name in (OURS, THEIRS)]) for quantity in series[OURS]]
+    return [(quantity, [series[name][quantity][chosen] for name in (LAMMPS, LIGGGHTS)]) for quantity in series[LAMMPS]]
 
 
 def mean_and_error(values, n_blocks):
@@ -264,19 +164,17 @@ def mean_and_error(values, n_blocks):
 
 def compare_speed(config, packing, folder):
     """Grain-steps per second by each engine's own clock, set-up left out; the engines take turns."""
-    run = f"\nthermo 100000\nrun {UNTIMED_STEPS}\nrun {TIMED_STEPS}\n"
     print(f"{len(packing.diameter)} grains, walls included, {TIMED_STEPS} steps of steady shear:")
-    print(f"  {'million grain-steps/s':36}{'median':>8}{'least':>8}{'most':>8}   {OURS} over it")
+    print(f"  {'million grain-steps/s':36}{'median':>8}{'least':>8}{'most':>8}   {LAMMPS} over it")
     for ranks in (1, 2):
         rates = {name: [] for name in LAWS}
         for repeat in range(REPEATS):
             for name in LAWS:
                 here = folder / f"{ranks} {repeat} {name.replace('/', ' ')}"
-                log = finished(start(name, ranks, here, packing, config, sheared(name, config, packing) + run), here)
-                seconds = float(re.findall(r"^Loop time of (\S+) on", log, re.M)[-1])
+                seconds = seconds_of_shear(name, ranks, here, packing, config, UNTIMED_STEPS, TIMED_STEPS)
                 rates[name].append(1e-6 * len(packing.diameter) * TIMED_STEPS / seconds)
         for name, values in rates.items():
-            ratio = statistics.median(a / b for a, b in zip(rates[OURS], values, strict=True))
+            ratio = statistics.median(a / b for a, b in zip(rates[LAMMPS], values, strict=True))
             label = f"{name}, {ranks} {'core' if ranks == 1 else 'ranks'}"
             print(f"  {label:36}{statistics.median(values):8.2f}{min(values):8.2f}{max(values):8.2f}   {ratio:.2f}")
     print("  * another damping law: restitution varies with the overlap")
@@ -289,13 +187,13 @@ def main():
     options = parser.parse_args()
     if options.strain <= STEADY + 2 * BLOCK:
         parser.error(f"--strain must exceed {STEADY + 2 * BLOCK:g}: the steady state is looked for after {STEADY:g}")
-    if peer() is None:
-        print("liggghts and its mpirun are not installed: on Debian, apt install liggghts openmpi-bin")
+    if liggghts_programs() is None:
+        print(NOT_INSTALLED)
         return
     config = shear_cell(options.strain, options.grains)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        packing = prepared(config, folder / "run")
+        packing = at_rest(config, folder / "run")
         compare_collisions(config, folder)
         flowing = compare_steady_shear(config, packing, folder)
         compare_speed(config, flowing, folder)

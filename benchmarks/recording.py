@@ -1,4 +1,4 @@
-"""What recording costs: the product's stretch of shear against the bare deck over the same steps, in one run.
+"""What recording costs on LAMMPS: the product's stretch of shear against the bare deck over the same steps, in one run.
 
 The product's time holds reading the checkpoint, watching the stress every 1e-5 of strain, keeping frames and writing;
 the bare deck's only its `run`. Medians of interleaved repeats.

@@ -1,4 +1,7 @@
-"""Grain-steps per second from 3,000 to 100,000 grains, on one rank and two: bare deck, medians of interleaved runs."""
+"""Grain-steps per second of LAMMPS' bare deck from 3,000 to 100,000 grains, two ranks against one in the same run.
+
+Medians of interleaved runs; `engines.py --large` does it for the native engine.
+"""
 
 import statistics
 import tempfile

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import microslip
 from microslip.config import Config
+from microslip.dem.native.config import LEAST_MARGIN, MARGIN_STEPS, MOST_MARGIN
 from microslip.dem.packing import CLOSEST_CENTRES, LOOSE_SOLID_FRACTION
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
@@ -90,9 +91,9 @@ def _numbers() -> dict[str, str]:
     n_x, n_y = default.wall_shape
     per_strain = default.steps_per_sample / default.recording.strain_step
     return {
-        "n_bulk": f"{default.n_bulk:,}",
+        "n_bulk": f"{default.n_filled:,}",
         "n_wall": f"{n_wall:,}",
-        "n_grains": f"{default.n_bulk + 2 * n_wall:,}",
+        "n_grains": f"{default.n_grains:,}",
         "wall_x": f"{default.cell.length / n_x:.3f}",
         "wall_y": f"{default.cell.depth / n_y:.3f}",
         "inertial_number": _digits(numbers["inertial_number"]),
@@ -105,6 +106,11 @@ def _numbers() -> dict[str, str]:
         "steps_per_strain_paper": _digits(paper_rate.steps_per_sample / default.recording.strain_step),
         "loose_solid_fraction": f"{LOOSE_SOLID_FRACTION:g}",
         "closest_centres": f"{CLOSEST_CENTRES:g}",
+        "wall_thickness": f"{default.cell.wall_thickness:g}",
+        "slow_down": f"{default.loading.slow_down:g}",
+        "least_margin": f"{LEAST_MARGIN:g}",
+        "most_margin": f"{MOST_MARGIN:g}",
+        "margin_steps": f"{MARGIN_STEPS:,}",
     }
 
 

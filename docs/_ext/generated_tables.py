@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -14,7 +15,11 @@ from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 
 from microslip.config import Config
-from microslip.dem import deck
+from microslip.dem.config import ENGINE_SETTINGS, ShearCell
+from microslip.dem.lammps import deck
+from microslip.dem.protocol import DRAG_STEPS, RELEASE_DISTANCE
+from microslip.dem.seam import Preparing
+from microslip.dem.servo import servo
 from microslip.pipeline import STEPS
 
 # A unit is a bracket without a comma; "[1 − width, 1 + width]" is an interval.
@@ -37,6 +42,7 @@ NOTES = {
     "cell.height": PAPER,
     "loading.pressure": PAPER,
     "recording.strain_step": "steps are whole numbers between samples",
+    "engine.kind": "which engine; the keys of the other one are refused",
     "split.train": "share of the stages that train; Mei et al. 2023, section 3.2",
     "split.validation": "share that validates; the rest tests; Mei et al. 2023, section 3.2",
     "training.epochs": "most epochs per split rule; the paper gives no number",
@@ -100,13 +106,11 @@ def settings_page() -> str:
     alone, sections = [], []
     for name, field in Config.model_fields.items():
         model = field.annotation
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            rows = []
-            for key, entry in model.model_fields.items():
-                seen.add(f"{name}.{key}")
-                rows.append(_row(f"{name}.{key}", key, entry))
-            intro = " ".join((model.__doc__ or "").split())
-            sections.append("\n".join([f"### `[{name}]`", "", intro, "", _HEAD, *rows, ""]))
+        if name == "engine":
+            for kind, one in ENGINE_SETTINGS.items():
+                sections.append(_section(name, one, seen, f' with `kind = "{kind}"`'))
+        elif isinstance(model, type) and issubclass(model, BaseModel):
+            sections.append(_section(name, model, seen))
         else:
             seen.add(name)
             alone.append(_row(name, name, field))
@@ -115,6 +119,16 @@ def settings_page() -> str:
         raise ConfigError(f"generated_tables.py speaks of settings that do not exist: {', '.join(sorted(unknown))}")
     top = "\n".join(["### Before the first section", "", _HEAD, *alone, ""])
     return "\n".join([top, *sections])
+
+
+def _section(name: str, model: type[BaseModel], seen: set[str], which: str = "") -> str:
+    """A section's title, what it is, and a row for each of its keys, which are added to `seen`."""
+    rows = []
+    for key, entry in model.model_fields.items():
+        seen.add(f"{name}.{key}")
+        rows.append(_row(f"{name}.{key}", key, entry))
+    intro = " ".join((model.__doc__ or "").split())
+    return "\n".join([f"### `[{name}]`{which}", "", intro, "", _HEAD, *rows, ""])
 
 
 def steps_page() -> str:
@@ -129,16 +143,20 @@ def steps_page() -> str:
 
 def deck_page() -> str:
     """The commands that LAMMPS is given for the default cell, in their order."""
-    cell = Config().shear_cell
-    height = cell.cell.height * cell.grains.mean_diameter
+    cell = ShearCell.model_validate({"engine": {"kind": "lammps"}})
+    d, n_top = cell.grains.mean_diameter, math.prod(cell.wall_shape)
+    drag = cell.grains.density * math.pi / 6 * d**3 / (DRAG_STEPS * cell.timestep)
+    release = Preparing(cell.grains.friction, drag, RELEASE_DISTANCE * d)
     parts = {
-        "before the grains": deck.header(cell.parallel.processors),
+        "before the grains": deck.header(cell.engine.processors),  # type: ignore[union-attr]
         "contacts, walls that do not feel each other, time step": deck.contacts(cell),
-        "walls and load": deck.servo(cell),
-        "release of the filling": deck.release(cell),
-        "end of the preparation": deck.end_preparation(),
-        "shear; the height is the prepared one": deck.shear(cell, height),
+        "walls and load": deck.servo(servo(cell), n_top),
+        "release of the filling": deck.preparing(release),
+        "end of the preparation": "\n".join([deck.END_PREPARING, deck.END_SERVO, "reset_timestep 0"]),
         "what is read of the contacts at a turning point": deck.contact_output(),
+        "shear, beside the walls and the load; the height is the prepared one": deck.shear(
+            cell.loading.shear_rate * cell.cell.height * d
+        ),
     }
     text = "\n".join(f"# {title}\n{commands.strip()}\n" for title, commands in parts.items())
     return f"```text\n{text}```\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.config import Batches
 from microslip.data.files import replacing
 from microslip.data.source import Source
-from microslip.dem.config import ShearCell
+from microslip.dem.config import ENGINE_SETTINGS, ShearCell
 from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
 from microslip.grids.config import Split, Voxels
@@ -49,7 +50,8 @@ class Config(ShearCell):
         if self.source is not None:
             # the sections of the simulation say nothing of another program's cell, which only the files tell
             return self._inputs_exist()
-        half = min(self.cell.length, self.cell.depth) / 2
+        # a cell without walls repeats in z too; how high it is, its grains decide: near what is aimed at
+        half = min(self.cell.length, self.cell.depth, math.inf if self.cell.walls else self.cell.height) / 2
         for key in ("nonaffine.cutoff", "voxels.radius", "clusters.moran_distance", "clusters.link_distance"):
             section, name = key.split(".")
             value = getattr(getattr(self, section), name)
@@ -200,7 +202,12 @@ def parse_config(content: Mapping[str, Any]) -> Config:
 def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
     """One sentence on what is wrong with the content of a model: key, value and remedy."""
     location = [str(part) for part in error["loc"]]
-    key = ".".join(location)
+    # the settings of each engine are a model of their own, whose kind pydantic puts behind the section's name
+    key = ".".join(
+        part
+        for before, part in zip(["", *location], location, strict=False)
+        if before != "engine" or part not in ENGINE_SETTINGS
+    )
     if error["type"] == "extra_forbidden":
         known = [name.split(".")[-1] for name in _model_at(location, model).model_fields]
         close = difflib.get_close_matches(location[-1], known, n=1)
@@ -216,6 +223,9 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 def _model_at(location: list[str], model: type[BaseModel]) -> type[BaseModel]:
     for name in location[:-1]:
+        if name in ENGINE_SETTINGS:
+            model = ENGINE_SETTINGS[name]
+            continue
         field = model.model_fields.get(name)
         # a section that may be left out is a union of its model and None
         kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]

@@ -103,15 +103,16 @@ def _cell(run: Run, _marks: str) -> list[str]:
     lengths = " × ".join(f"{length:.3g}" for length in attributes["box"])
     n_walls = int((run.grains["kind"] > 0).sum())
     n = run.grains.sizes["grain"]
+    of_walls = f"{n_walls} in the walls" if n_walls or attributes.get("imported") else "no walls"
     if attributes.get("imported"):
         known = f", I = {attributes['inertial_number']:.2g}" if "inertial_number" in attributes else ", I not known"
         files = ", ".join(attributes["source"]["files"])
         return [
-            f"cell: {n} grains ({n_walls} in the walls), {lengths} d̄{known}",
+            f"cell: {n} grains ({of_walls}), {lengths} d̄{known}",
             f"  imported from {files} ({attributes['engine']}), positions known to"
             f" {attributes['position_resolution']:.2g} d̄, strain by {attributes['strain_from']}",
         ]
-    lines = [f"cell: {n} grains ({n_walls} in the walls), {lengths} d̄, seed {attributes['seed']}"]
+    lines = [f"cell: {n} grains ({of_walls}), {lengths} d̄, seed {attributes['seed']}"]
     return [*lines, f"  {describe(attributes)}"] if "inertial_number" in attributes else lines
 
 
@@ -124,9 +125,11 @@ def _series(run: Run, marks: str) -> list[str]:
         return [f"series: a strain to {strain[-1]:.4g}, no stress; {n_frames} frames kept"]
     half, unit = len(stress) // 2, stress_unit(run.attributes)
     values = [f"mean {np.nanmean(stress[half:]):.4f} {unit}"] if np.isfinite(stress[half:]).any() else ["not known"]
-    normal = series["normal_stress"].to_numpy()[half:] if "normal_stress" in series else np.empty(0)
-    if np.isfinite(normal).any():
-        values.append(f"normal {np.nanmean(normal):.4f} {unit}")
+    for name, words in (("stress_volume", "of the volume"), ("normal_stress", "normal")):
+        other = series[name].to_numpy() if name in series else np.empty(0)
+        # without walls the stress is that of the volume itself
+        if np.isfinite(other[half:]).any() and not np.array_equal(other, stress):
+            values.append(f"{words} {np.nanmean(other[half:]):.4f} {unit}")
     return [
         f"series: {len(stress)} samples to a strain of {strain[-1]:.4g}, {n_frames} frames kept",
         f"  stress in the second half: {', '.join(values)}",

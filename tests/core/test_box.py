@@ -27,6 +27,14 @@ def test_tiny_negative_coordinate_does_not_wrap_onto_the_far_face(box):
     assert box.wrap(np.array([[-1e-20, 0.0, 0.0]]))[0, 0] < box.lengths[0]
 
 
+def test_a_cell_that_changed_is_stretched_onto_another_one(rng):
+    box, whole = Box((10.0, 8.0, 6.0), (True, True, True), -12.0), Box((10.0, 8.0, 6.3), (True, True, True))
+    positions = rng.uniform(-20, 20, (100, 3))
+    onto = box.wrapped_onto(whole, positions)
+    np.testing.assert_allclose(onto / whole.lengths, box.wrap(positions) / box.lengths, atol=TOLERANCE)
+    assert ((onto >= 0) & (onto <= whole.lengths)).all()
+
+
 @pytest.mark.parametrize("lengths", [(1, 2), (1, -2, 3), (1, 2, float("nan"))])
 def test_impossible_lengths_are_refused(lengths):
     with pytest.raises(MicroslipError, match="three positive numbers"):

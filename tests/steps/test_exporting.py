@@ -170,6 +170,9 @@ def test_frames_go_into_the_run_folder_where_nothing_else_is_said(copied):
     before = files_in(copied)
     microslip("export", copied)
     assert files_in(copied) - before == {f"export/frames.{end}" for end in ("dump.gz", "series.csv", "toml")}
+    series = pd.read_csv(copied / "export" / "frames.series.csv")
+    for name in ("strain", "stress", "stress_volume", "normal_stress"):
+        np.testing.assert_array_equal(series[name], open_run(copied).series[name])
 
 
 def test_a_dump_holds_the_grains_of_a_frame_with_our_types(own, tmp_path):

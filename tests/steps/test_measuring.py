@@ -27,6 +27,8 @@ KIND = np.repeat([0, 1, 2], [160, 20, 20])
 def artificial(folder, rng, **changes):
     """Frames 0 to 6; stages from 0 to 3 and from 3 to 6."""
     start = rng.random((N, 3)) * BOX
+    start[KIND == 1, 2] *= 0.1
+    start[KIND == 2, 2] = BOX[2] - 0.1 * start[KIND == 2, 2]
     frames = {
         "position": start + np.cumsum(rng.normal(0, 1e-3, (N_FRAMES, N, 3)), axis=0),
         "grain_stress": rng.random((N_FRAMES, N, 6)),

@@ -35,6 +35,15 @@ def test_a_sawtooth_has_its_known_numbers(sawtooth):
     assert row["n_slips_1e-4"] == pytest.approx(800, abs=2)
 
 
+def test_a_warm_up_with_samples_at_other_strains_leaves_the_rate_of_stages(sawtooth):
+    before = summarise_series(sawtooth, 10_000)
+    strain = sawtooth["strain"].copy()
+    strain[:10_000] = 0.5 * strain[:10_000] + 0.5 * strain[10_000]
+    found = summarise_series({**sawtooth, "strain": strain}, 10_000)
+    for name in ("1e-4", "1e-3"):
+        assert found[f"stages_per_strain_{name}"] == pytest.approx(before[f"stages_per_strain_{name}"], rel=1e-9)
+
+
 def test_the_number_of_stages_falls_with_the_threshold(rng):
     n = 40_001
     stress = 0.3 + np.cumsum(rng.normal(0, 2e-4, n))

@@ -273,6 +273,31 @@ def test_an_import_is_judged_by_what_its_files_tell(good):
     assert found["Steady stress"] == "passed"
 
 
+def test_without_walls_the_checks_of_walls_say_so(good):
+    nothing = np.full(6001, np.nan)
+    parts = replace(
+        good, kind=np.zeros(5), attributes={**good.attributes, "periodic": [True, True, True]},
+        series={**good.series, "stress_bottom": nothing, "stress_top": nothing},
+    )  # fmt: skip
+    assert set(verdicts(parts).values()) == {"passed"}
+    assert verdicts(parts).keys() == verdicts(good).keys()
+    for name in ("Balance of the walls", "Leaks through the walls"):
+        assert value_of(parts, name) == "there are no walls: the cell repeats on all sides"
+    # another program's walls may not be named
+    imported = replace(parts, attributes={**parts.attributes, "imported": True})
+    assert "Leaks through the walls" not in verdicts(imported)
+    assert not any("–" in check.value or "nan" in check.value for check in check_run(parts))
+
+
+def test_a_held_volume_has_another_normal_stress_and_another_remedy(good):
+    held = replace(good, config={**good.config, "loading": {**good.config["loading"], "hold": "volume"}})
+    assert verdicts(held)["Normal stress"] == "passed"
+    checks = check_run(with_series("normal_stress", lambda x: 0.5 * x)(held))
+    check = next(check for check in checks if check.name == "Normal stress")
+    assert check.verdict == "failed"
+    assert "volume was held" in check.remedy
+
+
 def test_a_scanner_may_miss_a_grain_in_fifty(good):
     frame = np.zeros((50, 3))
     frame[0] = np.nan

@@ -138,6 +138,13 @@ def test_three_runs_and_stresses_in_other_units(pair, undrawn, tmp_path):
     assert "Shear stress over its mean in the steady state, for the units of the runs differ," in page.text
 
 
+def test_the_stress_of_a_run_without_walls_is_of_another_kind(pair, undrawn, tmp_path):
+    zarr.open_group(pair[1] / "trajectory.zarr", mode="r+")["grains/kind"][:] = 0
+    page, _ = read_comparison(pair, tmp_path / "index.html")
+    assert "B: there are no walls: its stress is that of the volume" in page.text
+    assert "there are no walls: the cell repeats on all sides" in page.text
+
+
 def test_stresses_in_other_units_do_not_share_an_axis(simulated):
     parts = read_parts(simulated)
     other = replace(parts, attributes={**parts.attributes, "imported": True, "pressure": 1.0})

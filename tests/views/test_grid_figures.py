@@ -196,6 +196,13 @@ def test_captions_know_what_a_run_lacks():
     assert "in source units" in caption("training", config, About(pressure_known=False))
     assert "window" in caption("correlation", config, About(stress=False))
     assert caption("nulls", config, About(data=False)) == NOT_MADE
+    own = caption("cell_and_stress", {"cell": {"walls": False}})
+    assert own == caption("cell_and_stress", {}, About(walls=False))
+    assert "of the volume" in own
+    assert "wall" not in own
+    assert "two walls" in caption("cell_and_stress", {"cell": {"walls": True}})
+    rates = {"loading": {"warm_up_rate": 50.0, "shear_rate": 5.0}}
+    assert "Warm-up at 50 /s, the rest at 5 /s." in caption("cell_and_stress", rates)
 
 
 def test_the_style_is_a_style_sheet_for_notebooks():

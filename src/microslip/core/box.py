@@ -91,6 +91,10 @@ class Box:
         # a tiny negative coordinate rounds up to exactly L
         return np.where(np.asarray(self.periodic) & (wrapped >= lengths), 0.0, wrapped)
 
+    def wrapped_onto(self, other: Box, positions: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
+        """Positions wrapped into this cell and stretched with it onto another one, as voxels are, (..., 3) [d̄]."""
+        return np.asarray(self.wrap(positions) * (np.asarray(other.lengths) / np.asarray(self.lengths)))
+
     def _turned(self, positions: np.ndarray, turns: np.ndarray) -> np.ndarray:
         """Positions in x of the copies that lie `turns` cells above; z is left to the caller."""
         if self.nearest_tilt == 0:

@@ -93,8 +93,10 @@ def _tell(part: Callable[..., str], subject: Run | Path) -> str:
 def _cell(run: Run) -> str:
     attributes, kind = run.attributes, run.grains["kind"].to_numpy()
     lengths = " × ".join(f"{float(length):.3g}" for length in attributes["box"])
-    text = f"{len(kind):,} grains ({int((kind > 0).sum()):,} in the walls), {lengths} d̄"
-    return f"{text}, imported ({attributes['engine']})" if attributes.get("imported") else text
+    n_walls, imported = int((kind > 0).sum()), attributes.get("imported")
+    of_walls = f"{n_walls:,} in the walls" if n_walls or imported else "no walls"
+    text = f"{len(kind):,} grains ({of_walls}), {lengths} d̄"
+    return f"{text}, imported ({attributes['engine']})" if imported else text
 
 
 def _series(run: Run) -> str:

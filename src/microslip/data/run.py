@@ -51,12 +51,12 @@ class Run:
 
     @property
     def box(self) -> Box:
-        """Lx, Ly and the undeformed height H₀ [d̄], periodic in x and y, or as an imported run says; not tilted."""
+        """Lx, Ly and the undeformed height H₀ [d̄], periodic in x and y, or as the run says; not tilted."""
         attributes = check_store(self.folder / "trajectory.zarr").attrs
         return Box(tuple(attributes["box"]), tuple(attributes.get("periodic", (True, True, False))))  # type: ignore[arg-type]
 
     def boxes(self) -> Callable[[int], Box]:
-        """The cell in each frame: the run's own, or, where an imported cell deforms, that frame's, with its tilt."""
+        """The cell in each frame: the run's own, or, where it deforms, that frame's, with its tilt."""
         whole, frames = self.box, self.frames
         if "cell" not in frames:
             return lambda frame: whole
@@ -66,6 +66,15 @@ class Run:
     def box_at(self, frame: int) -> Box:
         """The cell in one frame."""
         return self.boxes()(frame)
+
+    @property
+    def half_period(self) -> float:
+        """Half the smallest periodic length of any frame [d̄]: no distance up to it is ambiguous in any of them."""
+        whole, frames = self.box, self.frames
+        if "cell" not in frames or not frames.sizes["frame"]:
+            return whole.half_period
+        smallest = frames["cell"][:, :3].to_numpy().min(axis=0)
+        return Box(tuple(smallest), whole.periodic).half_period
 
     @property
     def attributes(self) -> dict[str, Any]:

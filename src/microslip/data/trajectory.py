@@ -15,13 +15,16 @@ from microslip.data.store import add_array, append, create_store
 
 SERIES = {
     "strain": ("", "shear strain γ"),
-    "stress": ("p", "shear stress s, the mean of both walls; of the volume where there are none"),
+    "stress": ("p", "shear stress s, the mean of both walls or, without any, of the volume"),
     "stress_bottom": ("p", "shear stress on the bottom wall"),
     "stress_top": ("p", "shear stress on the top wall"),
-    "normal_stress": ("p", "normal stress, the mean of both walls, compression positive"),
-    "height": ("d", "distance between the walls' inner faces"),
-    "solid_fraction": ("", "volume of the bulk grains over the volume between the walls"),
-    "stress_volume": ("p", "shear stress of the volume between the walls, −(1/V) Σ f_x r_z over its contacts"),
+    "normal_stress": (
+        "p",
+        "normal stress, compression positive, the mean of both walls or, without walls, of the volume",
+    ),
+    "height": ("d", "distance between the walls' inner faces, or height of the cell without walls"),
+    "solid_fraction": ("", "volume of the bulk grains over that of the cell between the walls"),
+    "stress_volume": ("p", "shear stress of the volume, −(1/V) Σ f_x r_z over all contacts of bulk grains"),
 }
 
 # Single precision: seven digits of a stress or a volume are far beyond what they mean; positions are another matter.
@@ -71,8 +74,9 @@ def create_trajectory(
         (0, n, 3),
         "float64",
         "d",
-        "centres, unwrapped in x and y; z = 0 is the inner face of the bottom wall",
+        "centres, unwrapped where the cell repeats; z = 0 is the bottom wall's inner face, or the cell's lower face",
         per_chunk=max(1, FRAME_CHUNK_BYTES // (n * 24)),
+        packed=False,
     )
     for name, (dtype, unit, description) in CONTACT_VALUES.items():
         if name not in kept:
@@ -89,6 +93,7 @@ def create_trajectory(
             unit,
             description,
             per_chunk=max(1, FRAME_CHUNK_BYTES // entry),
+            packed=np.dtype(dtype).kind != "f",
         )
         if tensor:
             values.attrs["components"] = COMPONENT_NAMES

@@ -159,10 +159,10 @@ def refuse_other_simulation(config: ShearCell, folder: Path, engine_version: int
     except ValidationError:
         raise MicroslipError(f"{folder.parent} was made by another version with other settings: {remedy}") from None
     changed = [
-        f"{section}.{key} = {value} where the run has {old_section[key]}".removeprefix(".")
+        f"{section}.{key} = {value} where the run has {old_section.get(key)}".removeprefix(".")
         for section, new_section in sections_of(config).items()
         for key, value in new_section.items()
-        if (old_section := sections_of(before)[section])[key] != value
+        if (old_section := sections_of(before)[section]).get(key) != value
     ]
     if changed:
         raise MicroslipError(f"{folder.parent} holds a simulation with other settings ({changed[0]}): {remedy}")

@@ -41,7 +41,7 @@ def displacement_without_shear(
     kind: Int[np.ndarray, "grain"],
     of_cell: Float64[np.ndarray, "3 3"] | None = None,
 ) -> Float64[np.ndarray, "grain 3"]:
-    """Displacement less the mean shear: that of the walls, linear in z from the bottom wall to the top wall.
+    """Displacement less the mean shear: that of the walls, linear in z between their innermost centres.
 
     Parameters
     ----------
@@ -60,7 +60,8 @@ def displacement_without_shear(
     Raises
     ------
     MicroslipError
-        Frames of different grains, both walls at one height, or grains without walls that all lie at one.
+        Frames of different grains, walls that leave no room between them, or grains without walls that all lie at one
+        height.
     """
     if reference.shape != current.shape or len(kind) != len(reference):
         raise MicroslipError(
@@ -73,10 +74,12 @@ def displacement_without_shear(
     z = reference[:, 2]
     bottom, top = kind == 1, kind == 2
     if bottom.any() and top.any():
-        low, high = z[bottom].mean(), z[top].mean()
-        if low == high:
+        # a thick wall moves as a whole: the shear begins where it ends
+        low, high = z[bottom].max(), z[top].min()
+        if low >= high:
             raise MicroslipError(
-                f"both walls lie at one height, {low:g} d̄: there is no shear between them to take away"
+                f"the bottom wall reaches up to {low:g} d̄ and the top wall down to {high:g} d̄: there is no height"
+                " between them to shear; check which grains belong to the walls"
             )
         at_low, at_high = moved[bottom].mean(axis=0), moved[top].mean(axis=0)
         slope = (at_high - at_low) / (high - low)

@@ -23,8 +23,8 @@ def phases(fields: Fields, rng: np.random.Generator) -> Fields:
     """Fourier phases drawn at random, amplitudes kept: same mean, variance and two-point correlation, nothing beyond.
 
     The phases are those of the transform of white noise, antisymmetric as those of any real field; all channels turn
-    by the same ones, which keeps the correlation between channels. The transform takes z as periodic, which the
-    cell is not: the step from the top wall to the bottom wall is spread over the field.
+    by the same ones, which keeps the correlation between channels. The transform takes z as periodic and upright, which
+    no cell is: the step from the upper to the lower face is spread over the field.
     """
     noise = np.fft.fftn(rng.normal(size=fields.shape[1:]))
     turn = np.exp(1j * np.angle(noise))

@@ -105,7 +105,7 @@ def spatial_correlation(
     values
         One value per grain, shape (grain,); grains with NaN (walls) are left out.
     box
-        The cell; distances do not wrap in z.
+        The cell; distances wrap along the axes that repeat, which z between walls does not.
     edges
         Equally wide distance bins, shape (bin + 1,) [d̄], up to half the smallest periodic length.
 

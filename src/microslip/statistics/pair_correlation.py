@@ -1,4 +1,4 @@
-"""Pair correlation g(r) of a slab between walls, and its minima."""
+"""Pair correlation g(r) of a slab between walls or of a cell that repeats in z, and its minima."""
 
 from __future__ import annotations
 

@@ -111,7 +111,8 @@ def _frames(run: Run, target: Path, stages: str | None, advance: Advance) -> lis
     step = np.arange(whole.sizes["sample"], dtype=float)
     if "step" in frames:
         step = _steps_at(whole["strain"].to_numpy(), frames["strain"].to_numpy(), number.astype(float))
-    known = [name for name in ("stress", "normal_stress") if np.isfinite(whole[name]).any()]
+    stored = [name for name in ("stress", "stress_volume", "normal_stress") if name in whole]
+    known = [name for name in stored if np.isfinite(whole[name]).any()]
     columns = {name: whole[name].to_numpy() for name in ("strain", *known)}
     write_table(series, pd.DataFrame({"step": step, **columns}))
     source = {

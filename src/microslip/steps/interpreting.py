@@ -57,9 +57,12 @@ class NodeLengths:
 
 def node_lengths(run: Run, config: Config) -> NodeLengths:
     """The nodes of a run, and the distance bins between them; errors as in `node_edges`."""
-    voxels = run.voxels
+    voxels, box = run.voxels, run.box
+    if "cell" in run.frames:
+        # the copies above and below lie aside by a tilt that differs from stage to stage: no pair across those faces
+        box = Box(box.lengths, (*box.periodic[:2], False))
     nodes = np.stack(np.meshgrid(*(voxels[name].to_numpy() for name in "xyz"), indexing="ij"), axis=-1).reshape(-1, 3)
-    return NodeLengths(nodes, run.box, node_edges(run, config), config.correlation.exponent)
+    return NodeLengths(nodes, box, node_edges(run, config), config.correlation.exponent)
 
 
 def measure_event(

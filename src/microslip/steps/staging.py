@@ -36,11 +36,12 @@ def _own_stages(run: Run, config: Config) -> pd.DataFrame:
     from microslip.events.stages import attach_frames, detect_stages
 
     series, recording = run.series, config.recording
-    first = config.first_stage_sample
+    strain, first = series["strain"].to_numpy(), config.first_stage_sample
     if config.stages.warm_up is not None:
-        first = max(first, round(config.stages.warm_up / recording.strain_step))
+        # by strain, for samples are not equally spaced while the rate changes; half a step against its rounding
+        first = max(first, int(np.searchsorted(strain, config.stages.warm_up - recording.strain_step / 2)))
     table = detect_stages(
-        series["strain"].to_numpy(),
+        strain,
         series["stress"].to_numpy(),
         config.stage_threshold,
         _smoothing(config, recording.smoothing, recording.smoothing_span),

@@ -137,9 +137,9 @@ def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: 
 
 
 def correlation_edges(run: Run, config: Config) -> np.ndarray:
-    """Distance bins of C(r), up to half the smallest period [d̄]."""
+    """Distance bins of C(r), up to half the smallest period of any frame [d̄]."""
     settings = config.correlation
-    farthest = min(settings.farthest, run.box.half_period)
+    farthest = min(settings.farthest, run.half_period)
     edges: np.ndarray = np.arange(0, int(farthest / settings.bin_width + 1e-9) + 1) * settings.bin_width
     return edges
 

@@ -24,7 +24,7 @@ def block_edges(strain: Float[np.ndarray, "sample"], first_sample: int = 0) -> I
     Parameters
     ----------
     strain
-        γ of every sample, equally spaced, shape (sample,).
+        γ of every sample, equally spaced from the first one of the steady state, shape (sample,).
     first_sample
         Where the steady state begins.
 

@@ -81,7 +81,8 @@ def summarise_series(
     add("stress_deviation", jackknife(cut(series["stress"], edges), np.std))
     add("solid_fraction", jackknife(cut(series["solid_fraction"], edges), np.mean))
     add("normal_stress", jackknife(cut(series["normal_stress"], edges), np.mean))
-    samples_per_strain = (len(strain) - 1) / float(strain[-1] - strain[0])
+    # of the steady state alone: a warm-up at another rate has its samples at other strains
+    samples_per_strain = (len(strain) - 1 - first_sample) / max(row["steady_strain"], np.finfo(float).tiny)
     widths = np.diff(edges)
     tables = {
         name: detect_stages(strain, series["stress"], threshold, smoothing, first_sample)

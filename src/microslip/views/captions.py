@@ -72,6 +72,15 @@ SHOWN_OF_WINDOWS = {
 
 _WALLS = " Wall grains serve as neighbours and get no value of their own."
 
+# Of a cell that repeats on all sides.
+SHOWN_WITHOUT_WALLS = {
+    "cell_and_stress": (
+        "(a) First kept frame; the cell repeats on all sides, and its copies above and below slide along x. (b) One "
+        "stick-slip cycle, turning points as circles. (c) Shear stress of the volume over the pressure, −(1/Vp) Σ f_x "
+        "r_z over all contacts; grey, the warm-up, in which no stage starts."
+    ),
+}
+
 SHOWN_OF_IMPORTED = {
     "cell_and_stress": (
         "(a) First frame. (b) One stick-slip cycle, turning points as circles. (c) The imported shear stress."
@@ -171,7 +180,7 @@ ALTERNATIVES = {
     "overview": (
         "Three panels: sheared spheres coloured by non-affine motion, a stress curve, a scatter plot of predictions."
     ),
-    "cell_and_stress": "Spheres between two rough walls, an enlarged stick-slip cycle, the whole stress-strain curve.",
+    "cell_and_stress": "Spheres in the shear cell, an enlarged stick-slip cycle, the whole stress-strain curve.",
     "d2min_snapshots": "Two pictures of the same grains, coloured by non-affine motion in a stick and in a slip.",
     "correlation": "Correlation against distance for sticks and slips, correlation length against stress fluctuation.",
     "coarse_graining": "Grains of a slice beside the nodes made of them, and the pair correlation.",
@@ -277,11 +286,13 @@ def caption(name: str, config: Config, about: About | None = None) -> str:
         What the run has; without it an imported run is taken to have no walls.
     """
     imported = "source" in config
-    about = about or About(walls=not imported)
+    about = about or About(walls=not imported and setting(config, "cell.walls") is not False)
     if not about.data:
         return NOT_MADE
     of_windows = SHOWN_OF_WINDOWS.get(name) if not about.stress else None
-    said = [of_windows or (SHOWN_OF_IMPORTED.get(name) if imported else None) or SHOWN.get(name, "")]
+    of_imported = SHOWN_OF_IMPORTED.get(name) if imported else None
+    without_walls = SHOWN_WITHOUT_WALLS.get(name) if not imported and not about.walls else None
+    said = [of_windows or of_imported or without_walls or SHOWN.get(name, "")]
     if about.walls and name in ("d2min_snapshots", "overview"):
         said.append(_WALLS.strip())
     if about.walls and imported and name == "cell_and_stress":
@@ -334,6 +345,7 @@ def _settings(name: str, config: Config) -> list[str]:
         add("D²min: mean over the neighbours within {} d̄ in the frame at the start of the stage.", "nonaffine.cutoff")
     if name == "cell_and_stress":
         add("Warm-up: {} of strain. Stress every {} of strain.", "loading.warm_up", "recording.strain_step")
+        add("Warm-up at {} /s, the rest at {} /s.", "loading.warm_up_rate", "loading.shear_rate")
     if name == "correlation":
         add("Fits start at {} d̄ with m = {}; distances reach {} d̄ or half the smallest period.",
             "correlation.fit_from", "correlation.exponent", "correlation.farthest")  # fmt: skip

@@ -37,9 +37,9 @@ def coarse_graining(run: Run) -> Drawing:
         place = {axis: voxels[axis].to_numpy() for axis in "xyz"}
         nodes = voxels["d2min"][row].to_numpy().astype(float)
         patch = sketch.choose_patch(nodes, place["x"], place["z"])
-        box = run.box_at(frame)
+        position = run.box_at(frame).wrapped_onto(run.box, run.frames["position"][frame].to_numpy())
         slab = sketch.slab_of_grains(
-            box.wrap(run.frames["position"][frame].to_numpy()), grains["diameter"].to_numpy(), values,
+            position, grains["diameter"].to_numpy(), values,
             float(place["y"][len(place["y"]) // 2]), patch,
         )  # fmt: skip
         limits = log_limits(slab["d2min"].to_numpy(), 0.02, 0.98)

@@ -108,9 +108,9 @@ def cell_and_stress(run: Run) -> Drawing:
         if not len(frames):
             raise MicroslipError("no frame has been kept")
         first, box = frames[0].to_numpy(), run.box_at(0)
-        draw_snapshot(
-            first, diameter, kind, box, annotate=bool((kind > 0).any()), title="Shear cell", axes=axes["cell"]
-        )
+        # another program's walls may not be named
+        annotate = bool((kind > 0).any()) or not run.attributes.get("imported")
+        draw_snapshot(first, diameter, kind, box, annotate=annotate, title="Shear cell", axes=axes["cell"])
         tables["cell"] = grain_table(first, diameter, box, np.isfinite(first).all(axis=1), kind=kind)
     if not stressed:
         return Drawing(figure, tables)

@@ -105,7 +105,7 @@ def draw_snapshot(
     colour_map, colour_bar
         Name of the colour scale, and whether it is drawn below.
     annotate
-        Draw the pressure, the wall's motion and the axes.
+        Draw the axes and, where there are walls, the pressure and the lower one's motion.
     title, axes
         The panel's title; the reader's own axes.
     """
@@ -135,7 +135,7 @@ def draw_snapshot(
     axes.set_aspect("equal")
     axes.set_title(title, loc="left")
     if annotate:
-        _annotate(axes, image, positions, box)
+        _annotate(axes, image, positions, box, walls=bool((kind != 0).any()))
     if colour_bar and norm is not None:
         bar = figure.colorbar(
             ScalarMappable(norm, colour_map),
@@ -156,25 +156,14 @@ def _plain_limits(values: np.ndarray) -> tuple[float, float]:
     return (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
 
 
-def _annotate(axes: Axes, image: SphereImage, positions: np.ndarray, box: Box) -> None:
-    """Arrows for the pressure and the moving wall, and the three axes in a corner."""
-    length, depth, _ = box.lengths
-    low, high = positions[:, 2].min(), positions[:, 2].max()
-    size = high - low
+def _annotate(axes: Axes, image: SphereImage, positions: np.ndarray, box: Box, *, walls: bool) -> None:
+    """The three axes in a corner, and arrows for the pressure and the moving wall."""
+    length = box.lengths[0]
+    size = float(np.ptp(positions[:, 2]))
     arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9}
-
-    for x in (0.2, 0.5, 0.8):
-        tip = image.project(np.array([x * length, depth / 2, high + 0.08 * size]))
-        axes.annotate("", tuple(tip), (tip[0], tip[1] + 0.20 * size), arrowprops=arrow)
-    above = image.project(np.array([0.5 * length, depth / 2, high + 0.08 * size]))
-    axes.text(above[0] + 0.02 * length, above[1] + 0.24 * size, "pressure $p$", fontsize=7.5, ha="center", va="bottom")
-
-    under = low - 0.16 * size
-    start, end = image.project(np.array([[0.25 * length, 0.0, under], [0.62 * length, 0.0, under]]))
-    axes.annotate("", tuple(end), tuple(start), arrowprops=arrow)
-    axes.text(end[0] + 0.02 * length, end[1] - 0.02 * size, r"$\dot\gamma H_0$", fontsize=7.5, va="center")
-
     left, right, bottom, top = image.extent
+    if walls:
+        top = max(top + 0.16 * size, _draw_load(axes, image, positions, box, arrow))
     corner = np.array([left + 0.03 * (right - left), bottom - 0.17 * size])
     directions = image.project(np.eye(3)) * 0.2 * size
     for name, direction in zip("xyz", directions, strict=True):
@@ -185,4 +174,23 @@ def _annotate(axes: Axes, image: SphereImage, positions: np.ndarray, box: Box) -
         at = corner + beyond
         axes.text(at[0], at[1], f"${name}$", fontsize=7, color=GREY, ha="center", va="center")
     axes.set_xlim(left - 0.02 * length, right + 0.02 * length)
-    axes.set_ylim(bottom - 0.24 * size, top + 0.16 * size)
+    axes.set_ylim(bottom - 0.24 * size, top)
+
+
+def _draw_load(axes: Axes, image: SphereImage, positions: np.ndarray, box: Box, arrow: dict[str, object]) -> float:
+    """Arrows for the pressure on the upper wall and the motion of the lower one; where their picture ends above."""
+    length, depth, _ = box.lengths
+    low, high = positions[:, 2].min(), positions[:, 2].max()
+    size = high - low
+    for x in (0.2, 0.5, 0.8):
+        tip = image.project(np.array([x * length, depth / 2, high + 0.08 * size]))
+        axes.annotate("", tuple(tip), (tip[0], tip[1] + 0.20 * size), arrowprops=arrow)
+    above = image.project(np.array([0.5 * length, depth / 2, high + 0.08 * size]))
+    axes.text(above[0] + 0.02 * length, above[1] + 0.24 * size, "pressure $p$", fontsize=7.5, ha="center", va="bottom")
+
+    under = low - 0.16 * size
+    start, end = image.project(np.array([[0.25 * length, 0.0, under], [0.62 * length, 0.0, under]]))
+    axes.annotate("", tuple(end), tuple(start), arrowprops=arrow)
+    axes.text(end[0] + 0.02 * length, end[1] - 0.02 * size, r"$\dot\gamma H_0$", fontsize=7.5, va="center")
+    # above the line of text
+    return float(above[1] + 0.31 * size)

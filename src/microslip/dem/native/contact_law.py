@@ -81,7 +81,7 @@ def contact_law(grains: Grains, stiffness_number: float, friction: float) -> Law
 def contact_forces(  # type: ignore[no-untyped-def]
     first, second, place, motion, constants, history, given, images, law, step
 ):
-    """Forces of every pair, and its history one step later; `step` = 0 leaves the histories as they are.
+    """Forces of every pair, and its history one step later; with `step` = 0 it is turned and cut, but does not grow.
 
     Hertz: F_n = 4/3 E* a δ − g v_n with a = √(R* δ). Constant restitution: g = c √a; viscous: g = c a. Mindlin:
     F_t = −8 G* a h − g v_t, cut to μ |F_n|; then h is what makes up for the cut. As a force, h is F_t without damping.

@@ -17,8 +17,8 @@ from microslip.core.errors import MicroslipError
 from microslip.core.neighbours import sort_into_cells
 from microslip.data.files import replacing
 from microslip.dem.config import ShearCell
-from microslip.dem.native.config import SKIN
-from microslip.dem.native.contact_law import N_GIVEN, Images, contact_law
+from microslip.dem.native.config import LEAST_MARGIN, MARGIN_STEPS, MOST_MARGIN
+from microslip.dem.native.contact_law import N_GIVEN, Images, contact_forces, contact_law
 from microslip.dem.native.motion import FRAME, advance, forces
 from microslip.dem.native.pairs import Pairs, complete_pairs, find_pairs, renumbered
 from microslip.dem.native.stress import grain_values, images_of, read_sample
@@ -118,8 +118,7 @@ class NativeEngine:
         self.holders: weakref.WeakSet[Held] = weakref.WeakSet()
         frame = self.frame_record
         frame["load"], frame["drag"], frame["mass"] = self.servo.load, self.servo.drag, self.servo.mass(self.n_top)
-        frame["skin"] = SKIN * self.d
-        frame["reach"] = 2 * radius.max() + frame["skin"]
+        frame["reach"] = 2 * (radius.max() + MOST_MARGIN * self.d)
 
     def _sort(self, place: Float64[np.ndarray, "3 grain"]) -> None:
         """Put the grains at these places, sorted in space; their pairs' histories go along."""
@@ -143,18 +142,27 @@ class NativeEngine:
 
     def _find_pairs(self) -> None:
         """A new list of pairs, in which the histories of the old one live on."""
-        place, frame = self.slot.place, self.frame_record
+        place = self.slot.place
         if not np.isfinite(place).all():
             raise self._not_finite(place)
-        self.pairs = find_pairs(
-            place, self.radius, self.mass, self.kind, self._box(place), float(frame["skin"]), self.law, self.pairs
-        )
         self._begin_list()
+        self.pairs = find_pairs(
+            place, self.radius, self.mass, self.kind, self._box(place), self.margin, self.law, self.pairs
+        )
 
     def _begin_list(self) -> None:
-        """From here on the grains' ways count against the skin of the list."""
-        self.origin = self.slot.place.copy()
-        self.frame_record["moved"] = self.frame_record["stretched"] = 0.0
+        """From here on the grains' ways beside the mean flow count against their margins."""
+        frame, place = self.frame_record, self.slot.place
+        self.origin = place.copy()
+        frame["moved"] = frame["stretched"] = 0.0
+        height = 1 / frame["over_height"]
+        above = frame["middle"] - place[2]
+        if frame["walls"]:
+            above = np.clip(above, 0.0, height)
+        vx = self.motion[0] - frame["bottom_speed"] / height * above
+        speed = np.sqrt(vx**2 + self.motion[1] ** 2 + self.motion[2] ** 2)
+        way = speed * (MARGIN_STEPS * self.timestep)
+        self.margin = np.clip(way, LEAST_MARGIN * self.d, MOST_MARGIN * self.d)
 
     def _box(self, place: Float64[np.ndarray, "3 grain"]) -> Box:
         frame = self.frame_record
@@ -167,8 +175,16 @@ class NativeEngine:
         images: Images = images_of(*self.lengths, self.frame_record)
         return images
 
+    def _pair_forces(self) -> None:
+        """Forces of the pairs at the places that the grains have; nothing else changes."""
+        pairs, given = self.pairs, self.slot.with_room(len(self.pairs.first))
+        contact_forces(
+            pairs.first, pairs.second, self.slot.place, self.motion, pairs.constants, pairs.history.copy(), given,
+            self.images(), self.law, 0.0,
+        )  # fmt: skip
+
     def _evaluate(self) -> None:
-        """Forces at the places that the grains have; histories and motion stay."""
+        """Net forces at the places that the grains have, under a law that is new; motion stays."""
         drag = 0.0 if self.preparing is None else self.preparing.drag
         given = self.slot.with_room(len(self.pairs.first))
         drive = (0.0, 0.0, 0.0, math.inf, True, drag)
@@ -194,7 +210,7 @@ class NativeEngine:
         while True:
             n_pairs = len(self.pairs.first)
             begin = advance(
-                self.frames, *self._arrays(), here, target.place, self.motion, self.net, self.origin,
+                self.frames, *self._arrays(), here, target.place, self.motion, self.net, self.origin, self.margin,
                 self.scratch.with_room(n_pairs), target.with_room(n_pairs), self.pairs, self.law,
                 begin, drifted, n_steps, drive,
             )  # fmt: skip
@@ -260,7 +276,7 @@ class NativeEngine:
     ) -> None:
         """Shear interval by interval; `sampled` ends each."""
         if from_start:
-            self._evaluate()
+            self._pair_forces()
             sampled(self._sample())
         speed = (rate / float(self.frame_record["over_height"])).tolist()
         for number, n_steps in enumerate(steps.tolist()):
@@ -272,7 +288,9 @@ class NativeEngine:
     def _sample(self) -> Sample:
         frame, slot = self.frame_record, self.slot
         walls = bool(frame["walls"])
-        read = read_sample(self.frames, *self._arrays(), slot.place, slot.given, self.pairs, WALL_REACH * self.d)
+        read = read_sample(
+            self.frames, *self._arrays(), slot.place, self.net, slot.given, self.pairs, WALL_REACH * self.d
+        )
         bottom_x, bottom_z, top_x, top_z, shear, normal, level, n_outside = read
         if not math.isfinite(shear + normal + top_x + bottom_x):
             raise self._not_finite(self.net)

@@ -22,6 +22,13 @@ def command(config: ShearCell) -> list[str]:
 
 
 def environment(config: ShearCell) -> dict[str, str]:
-    """Its environment: as many threads as are asked for, also beyond the machine's cores."""
+    """Its environment: as many threads as are asked for, also beyond the machine's cores.
+
+    A thread that waits for the others gives its core away after some 200 µs. It would wait for milliseconds
+    otherwise, and a step take ten times as long wherever another program wants a core. OpenMP goes before TBB, which
+    grew without bound where threads outnumbered the cores.
+    """
     n = str(config.engine.n_threads(config.n_grains))  # type: ignore[union-attr]
-    return {**os.environ, "NUMBA_NUM_THREADS": n, "OMP_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": "1"}
+    counts = {"NUMBA_NUM_THREADS": n, "OMP_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": "1"}
+    waiting = {"GOMP_SPINCOUNT": "5000", "NUMBA_THREADING_LAYER_PRIORITY": "omp tbb workqueue"}
+    return {**waiting, **os.environ, **counts}

@@ -29,7 +29,6 @@ FRAME = np.dtype(
         ("mass", "f8"),  # of the top wall
         ("middle", "f8"),  # height at which the mean flow is at rest
         ("over_height", "f8"),  # 1/H₀
-        ("skin", "f8"),
         ("reach", "f8"),  # of the largest pair
         ("walls", "?"),
         ("servo", "?"),  # whether the height adjusts
@@ -55,9 +54,10 @@ def _kick_and_drift(  # type: ignore[no-untyped-def]
     lowest,
     highest,
     growth,
-    far,
+    margin,
+    slack,
 ):
-    """Half a kick and a drift of the n bulk grains; returns how many have gone farther than `far` since `start`.
+    """Half a kick and a drift of the n bulk grains; returns how many have gone too far since `start`.
 
     The motion that counts is the one beside the mean shear and the mean stretch of the cell.
     """
@@ -82,7 +82,7 @@ def _kick_and_drift(  # type: ignore[no-untyped-def]
     x0 = start[0]
     y0 = start[1]
     z0 = start[2]
-    half, limit2, far2 = step / 2, (longest / step) ** 2, far * far
+    half, limit2 = step / 2, (longest / step) ** 2
     turn = 2.5 * half if spins else 0.0
     n_far = 0
     for i in numba.prange(n):
@@ -100,7 +100,8 @@ def _kick_and_drift(  # type: ignore[no-untyped-def]
         newx[i], newy[i], newz[i] = ax, ay, az
         flow = shear * min(max(middle - z0[i], lowest), highest)
         bx, by, bz = ax - x0[i] - flow, ay - y0[i], az - z0[i] * (1.0 + stretch)
-        n_far += 1 if bx * bx + by * by + bz * bz > far2 else 0
+        room = max(margin[i] - slack, 0.0)
+        n_far += 1 if bx * bx + by * by + bz * bz >= room * room else 0
     return n_far
 
 
@@ -225,7 +226,23 @@ def _move_walls(frame, n_bulk, n_bottom, here, there, motion, step):  # type: ig
 
 @numba.njit(cache=True, error_model="numpy")
 def advance(  # type: ignore[no-untyped-def]
-    frames, sizes, grains, here, there, motion, load, origin, scratch, last, pairs, law, begin, drifted, n_steps, drive
+    frames,
+    sizes,
+    grains,
+    here,
+    there,
+    motion,
+    load,
+    origin,
+    margin,
+    scratch,
+    last,
+    pairs,
+    law,
+    begin,
+    drifted,
+    n_steps,
+    drive,
 ):
     """Take steps `begin` to `n_steps` of an interval; returns the step that waits for new pairs, or `n_steps`.
 
@@ -256,16 +273,17 @@ def advance(  # type: ignore[no-untyped-def]
                 frame.height *= growth
                 frame.lean -= step * frame.bottom_speed
             shear = frame.moved * frame.over_height
-            far = (frame.skin - (abs(shear) + abs(frame.stretched)) * frame.reach) / 2
+            # what the mean shear and stretch alone bring two grains nearer, shared between them
+            slack = (abs(shear) + abs(frame.stretched)) * frame.reach / 2
             _move_walls(frame, n_bulk, n_bottom, from_place, there, motion, step)
             n_far = _kick_and_drift(
                 n_bulk, from_place, there, motion, load, mass, origin, step, longest, spins, shear, frame.stretched,
-                frame.middle, lowest, highest, growth, far,
+                frame.middle, lowest, highest, growth, margin, slack,
             )  # fmt: skip
             from_place = there
-            if n_bulk + n_bottom < there.shape[1] and abs(there[2, -1] - origin[2, -1]) > far:
+            if n_bulk + n_bottom < there.shape[1] and abs(there[2, -1] - origin[2, -1]) > margin[-1] - slack:
                 n_far += 1
-            if n_far > 0 or far <= 0:
+            if n_far > 0:
                 return number
         given = last if number == n_steps - 1 else scratch
         forces(frames, sizes, grains, there, motion, load, given, pairs, law, drive)

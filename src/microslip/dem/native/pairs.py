@@ -1,4 +1,4 @@
-"""Candidate pairs: grains that may touch before any grain has moved by half the skin, with their histories."""
+"""Candidate pairs: grains that may touch before one of them has gone farther than its margin, with their histories."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from microslip.dem.native.contact_law import N_CONSTANTS, Law
 
 
 class Pairs(NamedTuple):
-    """Pairs of grains nearer than their radii and a skin, each once, the lower index first, sorted by both.
+    """Pairs of grains nearer than their radii and margins, each once, the lower index first, sorted by both.
 
     A bulk grain i is first in pairs `own[i]` to `own[i + 1]`, and second in those that `others` lists, from `start[i]`
     to `start[i + 1]`. `on_bottom`, `on_top`: pairs whose second grain is of a wall; two wall grains are no pair.
@@ -41,7 +41,7 @@ class Pairs(NamedTuple):
 
 
 @numba.njit(cache=True)
-def _list_pairs(cells, radius, kind, skin, low, high):  # type: ignore[no-untyped-def]
+def _list_pairs(cells, reach, kind, low, high):  # type: ignore[no-untyped-def]
     """Fill in the pairs as they are met; returns how many there are, also beyond the arrays' length."""
     bounds = np.empty((most_runs(cells), 2), dtype=np.int64)
     shifts = np.empty((len(bounds), 3))
@@ -54,8 +54,8 @@ def _list_pairs(cells, radius, kind, skin, low, high):  # type: ignore[no-untype
                 dy = cells.y[k] + shifts[m, 1] - cells.y[s]
                 dz = cells.z[k] + shifts[m, 2] - cells.z[s]
                 j = cells.order[k]
-                reach = radius[i] + radius[j] + skin
-                if dx * dx + dy * dy + dz * dz < reach * reach and not (kind[i] > 0 and kind[j] > 0):
+                far = reach[i] + reach[j]
+                if dx * dx + dy * dy + dz * dz < far * far and not (kind[i] > 0 and kind[j] > 0):
                     if count < len(low):
                         low[count], high[count] = min(i, j), max(i, j)
                     count += 1
@@ -120,25 +120,26 @@ def find_pairs(
     mass: Float64[np.ndarray, "grain"],
     kind: Int8[np.ndarray, "grain"],
     box: Box,
-    skin: float,
+    margin: Float64[np.ndarray, "grain"],
     law: Law,
     before: Pairs,
 ) -> Pairs:
     """The candidate pairs of grains at these places [m], with the histories that an older list holds.
 
-    `kind`: 0 bulk, 1 bottom wall, 2 top wall, in this order.
+    `kind`: 0 bulk, 1 bottom wall, 2 top wall, in this order. `margin`: how far each may go before the next list [m].
 
     Raises
     ------
     MicroslipError
         A place is not finite; the cell is thinner than two of its largest grains.
     """
-    cells = sort_into_cells(place.T, box, float(2 * radius.max() + skin))
+    reach = radius + margin
+    cells = sort_into_cells(place.T, box, float(2 * reach.max()))
     n, n_bulk = len(radius), int((kind == 0).sum())
     most = max(5 * len(before.first) // 4, 4 * n) + 64
     while True:
         low, high = np.empty(most, dtype=np.uint32), np.empty(most, dtype=np.uint32)
-        count = _list_pairs(cells, radius, kind, skin, low, high)
+        count = _list_pairs(cells, reach, kind, low, high)
         if count <= most:
             break
         most = count

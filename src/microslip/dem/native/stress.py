@@ -33,9 +33,12 @@ def wall_force(pairs, given, axis):  # type: ignore[no-untyped-def]
     return total
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
+@numba.njit(cache=True, parallel=True, error_model="numpy", fastmath={"reassoc", "nsz"})
 def volume_moments(first, second, place, given, images):  # type: ignore[no-untyped-def]
-    """Σ f_x r_z and Σ f_z r_z over the pairs [J], f on the first grain and r from the second's centre to its."""
+    """Σ f_x r_z and Σ f_z r_z over the pairs [J], f on the first grain and r from the second's centre to its.
+
+    Inside a block the compiler orders the sum, or each addition would wait for the one before.
+    """
     n = len(first)
     n_blocks = (n + BLOCK - 1) // BLOCK
     shear, normal = np.zeros(n_blocks), np.zeros(n_blocks)
@@ -58,37 +61,37 @@ def volume_moments(first, second, place, given, images):  # type: ignore[no-unty
     return total_shear, total_normal
 
 
-@numba.njit(cache=True)
-def beyond_the_contact(on_wall, first, second, radius, place, given):  # type: ignore[no-untyped-def]
-    """The part of Σ f_x r_z and Σ f_z r_z that lies inside wall grains, between their centres and the contact [J].
+@numba.njit(cache=True, error_model="numpy")
+def _moments_between_walls(n_bulk, net, radius, place, given, pairs):  # type: ignore[no-untyped-def]
+    """Σ f_x r_z and Σ f_z r_z over the contacts of bulk grains, r up to the middle of the overlap with a wall [J].
 
-    The contact point is the middle of the overlap; Love–Weber stress of the bulk ends there.
+    Summed by grains: Σ F_x z over the net forces on bulk grains, less Σ f_x z at the contacts with walls, is the same.
     """
     shear, normal = 0.0, 0.0
-    for q in on_wall:
-        i, j = first[q], second[q]
-        if given[6, q] > 0:
-            share = (radius[j] - given[6, q] / 2) / (radius[i] + radius[j] - given[6, q])
-            dz = share * (place[2, i] - place[2, j])
-            shear += given[0, q] * dz
-            normal += given[2, q] * dz
+    for i in range(n_bulk):
+        shear += net[0, i] * place[2, i]
+        normal += net[2, i] * place[2, i]
+    for on_wall in (pairs.on_bottom, pairs.on_top):
+        for q in on_wall:
+            i, j = pairs.first[q], pairs.second[q]
+            overlap = given[6, q]
+            share = (radius[i] - overlap / 2) / (radius[i] + radius[j] - overlap)
+            z = place[2, i] + share * (place[2, j] - place[2, i])
+            shear -= given[0, q] * z
+            normal -= given[2, q] * z
     return shear, normal
 
 
 @numba.njit(cache=True, error_model="numpy")
-def read_sample(frames, sizes, grains, place, given, pairs, reach):  # type: ignore[no-untyped-def]
+def read_sample(frames, sizes, grains, place, net, given, pairs, reach):  # type: ignore[no-untyped-def]
     """Forces on the bottom and the top wall along x and z [N], moments of the volume [J], level [m], grains outside."""
     frame = frames[0]
     n_bulk, n_bottom, lx, ly = sizes
     radius = grains[0]
-    images = images_of(lx, ly, frame)
-    shear, normal = volume_moments(pairs.first, pairs.second, place, given, images)
     if not frame.walls:
+        shear, normal = volume_moments(pairs.first, pairs.second, place, given, images_of(lx, ly, frame))
         return 0.0, 0.0, 0.0, 0.0, shear, normal, frame.height, 0
-    for on_wall in (pairs.on_bottom, pairs.on_top):
-        one, other = beyond_the_contact(on_wall, pairs.first, pairs.second, radius, place, given)
-        shear -= one
-        normal -= other
+    shear, normal = _moments_between_walls(n_bulk, net, radius, place, given, pairs)
     level = place[2, n_bulk + n_bottom :].mean()
     n_outside = 0
     for i in range(n_bulk):
@@ -101,7 +104,10 @@ def read_sample(frames, sizes, grains, place, given, pairs, reach):  # type: ign
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")
 def _moments(first, second, place, given, images, constants, law, moment):  # type: ignore[no-untyped-def]
-    """Per pair: the symmetric part of force × unit normal (6) [N] and the stored energy [J]; 0 without contact."""
+    """Per pair: the symmetric part of force × unit normal (6) [N], half the stored energy [J], one contact; else 0.
+
+    A pair's numbers lie side by side (pair, 8), for each grain adds those of a dozen pairs.
+    """
     x = place[0]
     y = place[1]
     z = place[2]
@@ -110,13 +116,6 @@ def _moments(first, second, place, given, images, constants, law, moment):  # ty
     fz = given[2]
     overlap = given[6]
     reduced_radius = constants[1]
-    xx = moment[0]
-    yy = moment[1]
-    zz = moment[2]
-    xy = moment[3]
-    xz = moment[4]
-    yz = moment[5]
-    energy = moment[6]
     lx, inverse_lx, ly, inverse_ly = images.lx, images.inverse_lx, images.ly, images.inverse_ly
     lz, inverse_lz, lean = images.lz, images.inverse_lz, images.lean
     hertz, shear = law.hertz, law.shear
@@ -131,8 +130,6 @@ def _moments(first, second, place, given, images, constants, law, moment):  # ty
         inverse = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
         nx, ny, nz = dx * inverse, dy * inverse, dz * inverse
         ax, ay, az = fx[q], fy[q], fz[q]
-        xx[q], yy[q], zz[q] = ax * nx, ay * ny, az * nz
-        xy[q], xz[q], yz[q] = 0.5 * (ax * ny + ay * nx), 0.5 * (ax * nz + az * nx), 0.5 * (ay * nz + az * ny)
         normal = ax * nx + ay * ny + az * nz
         tx, ty, tz = ax - normal * nx, ay - normal * ny, az - normal * nz
         depth = overlap[q]
@@ -140,29 +137,44 @@ def _moments(first, second, place, given, images, constants, law, moment):  # ty
         # (8/15) E* √R* δ^(5/2) and F_t²/(2 k_t)
         stored = 0.4 * hertz * contact_radius * depth * depth
         sideways = (tx * tx + ty * ty + tz * tz) / (2 * shear * contact_radius)
-        energy[q] = stored + sideways if depth > 0 else 0.0
+        moment[q, 0] = ax * nx
+        moment[q, 1] = ay * ny
+        moment[q, 2] = az * nz
+        moment[q, 3] = 0.5 * (ax * ny + ay * nx)
+        moment[q, 4] = 0.5 * (ax * nz + az * nx)
+        moment[q, 5] = 0.5 * (ay * nz + az * ny)
+        moment[q, 6] = 0.5 * (stored + sideways) if depth > 0 else 0.0
+        moment[q, 7] = 1.0 if depth > 0 else 0.0
 
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")
-def _sum_over_pairs(n_bulk, own, start, others, given, moment, radius, rows, values):  # type: ignore[no-untyped-def]
+def _sum_over_pairs(  # type: ignore[no-untyped-def]
+    n_bulk, own, start, others, given, moment, radius, rows, stress_unit, energy_unit, values
+):
     overlap = given[6]
     for i in numba.prange(n_bulk):
-        row = rows[i]
-        for q in range(own[i], own[i + 1]):
-            _add(values, row, moment, q, radius[i], overlap[q])
-        for k in range(start[i], start[i + 1]):
-            q = others[k]
-            _add(values, row, moment, q, radius[i], overlap[q])
-
-
-@numba.njit(cache=True)
-def _add(values, row, moment, q, radius, overlap):  # type: ignore[no-untyped-def]
-    if overlap > 0:
-        arm = radius - overlap / 2
-        for component in range(6):
-            values[row, component] += arm * moment[component, q]
-        values[row, 6] += moment[6, q] / 2
-        values[row, 7] += 1
+        xx, yy, zz, xy, xz, yz, energy, count = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        n_own = own[i + 1] - own[i]
+        for k in range(n_own + start[i + 1] - start[i]):
+            q = own[i] + k if k < n_own else others[start[i] + k - n_own]
+            arm = radius[i] - overlap[q] / 2
+            xx += arm * moment[q, 0]
+            yy += arm * moment[q, 1]
+            zz += arm * moment[q, 2]
+            xy += arm * moment[q, 3]
+            xz += arm * moment[q, 4]
+            yz += arm * moment[q, 5]
+            energy += moment[q, 6]
+            count += moment[q, 7]
+        row, over = rows[i], 1 / (4 / 3 * math.pi * radius[i] ** 3 * stress_unit)
+        values[row, 0] = xx * over
+        values[row, 1] = yy * over
+        values[row, 2] = zz * over
+        values[row, 3] = xy * over
+        values[row, 4] = xz * over
+        values[row, 5] = yz * over
+        values[row, 6] = energy / energy_unit
+        values[row, 7] = count
 
 
 @numba.njit(cache=True)
@@ -173,17 +185,20 @@ def grain_values(  # type: ignore[no-untyped-def]
 
     As `core.contacts` has them of a list of contacts; compiled, for they are kept while the engine runs.
     """
-    moment = np.empty((7, len(pairs.first)))
+    moment = np.empty((len(pairs.first), 8))
     _moments(pairs.first, pairs.second, place, given, images, pairs.constants, law, moment)
     values = np.zeros((len(radius), 8))
-    _sum_over_pairs(n_bulk, pairs.own, pairs.start, pairs.others, given, moment, radius, rows, values)
+    _sum_over_pairs(
+        n_bulk, pairs.own, pairs.start, pairs.others, given, moment, radius, rows, stress_unit, energy_unit, values
+    )
+    # the grains of the walls, which are second in few pairs
     for on_wall in (pairs.on_bottom, pairs.on_top):
         for q in on_wall:
             j = pairs.second[q]
-            _add(values, rows[j], moment, q, radius[j], given[6, q])
-    for i in range(len(radius)):
-        volume = 4 / 3 * math.pi * radius[i] ** 3 * stress_unit
-        for component in range(6):
-            values[rows[i], component] /= volume
-        values[rows[i], 6] /= energy_unit
+            row, arm = rows[j], radius[j] - given[6, q] / 2
+            over = 1 / (4 / 3 * math.pi * radius[j] ** 3 * stress_unit)
+            for component in range(6):
+                values[row, component] += arm * moment[q, component] * over
+            values[row, 6] += moment[q, 6] / energy_unit
+            values[row, 7] += moment[q, 7]
     return values

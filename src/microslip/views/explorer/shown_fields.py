@@ -69,7 +69,7 @@ def _attribution(run: Run, stage: int) -> Float[np.ndarray, "grain"]:
             f"stage {stage} has not been explained: raise attribution.n_stages and run `microslip explain {run.folder}`"
         )
     frame = int(run.stages["start_frame"].iloc[stage])
-    positions = run.box_at(frame).wrap(run.frames["position"][frame].to_numpy())
+    positions = run.box_at(frame).wrapped_onto(run.box, run.frames["position"][frame].to_numpy())
     there = np.isfinite(positions).all(axis=1)
     nodes = explained["attribution"][int(rows[0])].to_numpy()
     at = []

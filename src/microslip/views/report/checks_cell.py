@@ -255,13 +255,22 @@ def _normal_stress(parts: Parts) -> Check | None:
         said,
         f"1 p within {share(NORMAL_STRESS_OFF)}",
         "Every stress is given in p. Where the mean normal stress is another one, so is the scale of all fluctuations.",
-        "Give the mean normal stress as source.pressure, and import again: nothing else changes."
-        if parts.imported
-        else "Look at normal_stress in the series: the servo has not held its load.",
+        _remedy_of_normal_stress(parts),
     )
 
 
+def _remedy_of_normal_stress(parts: Parts) -> str:
+    if parts.imported:
+        return "Give the mean normal stress as source.pressure, and import again: nothing else changes."
+    if parts.volume_is_held:
+        return "The volume was held, not the pressure: divide stresses by this one to compare them with another run's."
+    return "Look at normal_stress in the series: the servo has not held its load."
+
+
 def _walls_agree(parts: Parts) -> Check | None:
+    name, limit = "Balance of the walls", f"apart by at most {share(WALLS_DIFFER)}"
+    if parts.without_walls:
+        return _no_walls(name, limit, "Momentum that leaves the cell at one face enters it at the other.")
     bottom, top = _steady(parts, "stress_bottom"), _steady(parts, "stress_top")
     if bottom is None or top is None:
         return None
@@ -269,10 +278,10 @@ def _walls_agree(parts: Parts) -> Check | None:
     apart = abs(means[0] - means[1]) / max(abs(sum(means)) / 2, 1e-12)
     return Check(
         GROUP,
-        "Balance of the walls",
+        name,
         judge(apart <= WALLS_DIFFER),
         f"{show(means[0])} p below, {show(means[1])} p above",
-        f"apart by at most {share(WALLS_DIFFER)}",
+        limit,
         "In slow shear both walls carry the same mean shear stress. A difference is momentum that does not arrive.",
         "Shear more slowly, or longer.",
     )
@@ -335,7 +344,14 @@ def _finite(parts: Parts) -> Check | None:
     )
 
 
+def _no_walls(name: str, limit: str, why: str) -> Check:
+    return Check(GROUP, name, "passed", "there are no walls: the cell repeats on all sides", limit, why)
+
+
 def _leaks(parts: Parts) -> Check | None:
+    name, limit = "Leaks through the walls", "none"
+    if parts.without_walls:
+        return _no_walls(name, limit, "A grain that leaves the cell enters it on the other side.")
     if parts.last_frame is None or parts.kind is None or not ((parts.kind == 1).any() and (parts.kind == 2).any()):
         return None
     height = parts.last_frame[:, 2]
@@ -344,10 +360,10 @@ def _leaks(parts: Parts) -> Check | None:
     outside = int(((bulk < low) | (bulk > high)).sum())
     return Check(
         GROUP,
-        "Leaks through the walls",
+        name,
         judge(outside == 0),
         f"{show(outside)} bulk grains beyond them in the last frame" if outside else "no bulk grain beyond them",
-        "none",
+        limit,
         "A grain that has left carries no stress, and the cell is no longer the one that was prepared.",
         "Lower cell.wall_spacing or loading.rayleigh_fraction, and simulate again.",
     )

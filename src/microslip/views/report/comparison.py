@@ -111,9 +111,12 @@ def _header(parts: Parts, checks: list[Check]) -> dict[str, Any]:
 
 
 def _remarks(letters: str, parts: Sequence[Parts]) -> list[tuple[str, str]]:
-    """What cannot be read, is missing, out of date, or in another unit in one of the runs."""
+    """What cannot be read, is missing, out of date, in another unit, or measured otherwise in one of the runs."""
     found = []
+    some_walls = any(not each.without_walls for each in parts)
     for letter, each in zip(letters, parts, strict=True):
+        if each.without_walls and some_walls:
+            found.append((letter, "there are no walls: its stress is that of the volume, not the mean of two walls."))
         found += [(letter, text) for text in dict.fromkeys(each.problems.values())]
         late = [state.verb for state in (each.states or {}).values() if state.state == "out of date"]
         undone = [state.verb for state in (each.states or {}).values() if state.state == "not done"]

@@ -18,6 +18,7 @@ from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
 from microslip.data.units import stress_unit
 from microslip.grids.splits import FEWEST_STAGES
+from microslip.views.captions import setting
 
 # Columns without which a table cannot be shown.
 TABLES = {
@@ -76,6 +77,16 @@ class Parts:
     def imported(self) -> bool:
         """Whether another program made the grains move."""
         return bool(self.attributes.get("imported")) or "source" in self.config
+
+    @property
+    def without_walls(self) -> bool:
+        """Whether it was sheared by sliding images of a cell without walls."""
+        return not self.imported and self.kind is not None and not (self.kind != 0).any()
+
+    @property
+    def volume_is_held(self) -> bool:
+        """Whether the shear kept the volume and not the pressure."""
+        return not self.imported and setting(self.config, "loading.hold") == "volume"
 
     @property
     def stress_unit(self) -> str:

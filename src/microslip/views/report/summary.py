@@ -31,7 +31,8 @@ def lead(parts: Parts) -> str:
     if parts.kind is None or not box:
         return "The run holds no trajectory that can be read."
     walls = int((parts.kind != 0).sum())
-    of_walls = f"{show(walls)} of them in the walls" if walls else "none of them in a wall"
+    none = "none of them in a wall" if parts.imported else "no walls: the cell repeats on all sides"
+    of_walls = f"{show(walls)} of them in the walls" if walls else none
     text = f"{show(len(parts.kind))} grains ({of_walls}) in a cell of {' × '.join(show(float(edge)) for edge in box)} d̄"
     strain, rate, pressure = (setting(config, f"loading.{name}") for name in ("strain", "shear_rate", "pressure"))
     if parts.imported:
@@ -39,7 +40,10 @@ def lead(parts: Parts) -> str:
         if parts.series is not None:
             text += f", sheared by {show(float(np.nanmax(parts.series['strain']) - np.nanmin(parts.series['strain'])))}"
     elif None not in (strain, rate, pressure):
-        text += f", sheared to a strain of {show(strain)} at {show(rate)} /s under {show(pressure / 1e6)} MPa"
+        text += f", sheared to a strain of {show(strain)} at {show(rate)} /s"
+        fast, load = setting(config, "loading.warm_up_rate"), f"under {show(pressure / 1e6)} MPa"
+        text += f" after a warm-up at {show(fast)} /s" if fast is not None else ""
+        text += f", compacted {load} and held at that volume" if parts.volume_is_held else f" {load}"
     number = parts.attributes.get("inertial_number")
     return text + (f"; inertial number {show(number)}." if number is not None else ".")
 
@@ -175,7 +179,11 @@ def tiles(parts: Parts, checks: list[Check]) -> list[tuple[str, str, str]]:
     blocked = score(parts.metrics, "blocked", "network", "test")
     passed, failed = (sum(check.verdict == verdict for check in checks) for verdict in ("passed", "failed"))
     found = [
-        ("grains", show(len(parts.kind)) if parts.kind is not None else "–", "walls included"),
+        (
+            "grains",
+            show(len(parts.kind)) if parts.kind is not None else "–",
+            "no walls" if parts.without_walls else "walls included",
+        ),
         ("inertial number I", show(number), "below 10⁻³ ⟨s⟩ is free of the rate"),
         (
             "stages",
