@@ -110,6 +110,7 @@ def _numbers() -> dict[str, str]:
         "slow_down": f"{default.loading.slow_down:g}",
         "least_margin": f"{LEAST_MARGIN:g}",
         "most_margin": f"{MOST_MARGIN:g}",
+        "two_margins": f"{4 * MOST_MARGIN:g}",
         "margin_steps": f"{MARGIN_STEPS:,}",
     }
 

@@ -48,7 +48,11 @@ def test_a_written_configuration_reads_back_the_same(tmp_path):
         ("cell.depth=abc", r"cell\.depth = abc is not possible"),
         ("nonaffine.cutoff=9", r"nonaffine\.cutoff = 9 exceeds half the smallest periodic length, 7\.5 d̄"),
         ("voxels.radius=9", r"voxels\.radius = 9 exceeds half"),
-        ("parallel.ranks=1000", r"parallel\.ranks = 1000 cuts the cell .* at most 120"),
+        # as the section was called before there was a choice of engines
+        ("parallel.ranks=1000", r"engine\.ranks = 1000 cuts the cell .* at most 120"),
+        ("engine.ranks=2", r"engine\.ranks = 2 is a setting of the engine lammps, and engine\.kind = native"),
+        ("engine.kind=yade", r"engine\.kind = yade is unknown: it is one of native, lammps"),
+        ("engine.threads=0", r"engine\.threads = 0 is not possible"),
         ("stages.threshold=1e-6", r"stages\.threshold = 1e-06 is below recording\.threshold = 1e-05"),
         ("split.train=0.9", r"leaves no test set"),
         ("recording.smoothing=mean", r"recording\.smoothing = mean"),

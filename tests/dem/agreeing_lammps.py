@@ -1,7 +1,8 @@
-"""LAMMPS' side of `test_engines_agree.py`: the same seam calls, in a process of its own.
+"""LAMMPS' side of `test_engines_agree.py`: the same calls of the seam, in a process of its own.
 
 `mpiexec -n 1 python agreeing_lammps.py FOLDER` reads `start.npz` (a packing [d̄], velocities [m/s] and spins [1/s]) and
-`cases.json` (contents of a ShearCell by name) there, and writes what each case came to into NAME.npz.
+`cases.json` (by law: the content of a ShearCell, drags [kg/s], H₀ [m], steps and rates) there, and writes what each law
+comes to into LAW.npz.
 """
 
 import json
@@ -16,9 +17,10 @@ from microslip.dem.lammps.engine import start
 from microslip.dem.packing import LoosePacking
 from microslip.dem.seam import Preparing
 
-HISTORY = """
+SHOWN = """
 compute ids all property/local patom1 patom2 cutoff radius
-compute shown all pair/local dx dy dz p1 p2 p3 cutoff radius
+compute shown all pair/local p1 p2 p3 cutoff radius
+run 0 post no
 """
 
 
@@ -30,46 +32,52 @@ def by_grain(engine, name):
     return values
 
 
-def contacts(engine):
-    """Pairs from 0, centre of the second to that of the first [m], tangential force on the first without damping [N].
+def set_by_grain(engine, name, values):
+    n = engine.n_grains
+    engine._array(name)[:n] = values[engine._array("id")[:n] - 1]
 
-    LAMMPS shows no histories; it shows the force that they give at the velocities of now, which are taken away here.
+
+def springs(engine):
+    """Pairs that touch, from 0, and the tangential force of each on its first grain were nothing to move [N].
+
+    LAMMPS shows no histories, but the force that they give at the velocities of now, which are taken away here. A run
+    of no step sets the computes up, and leaves the histories as they are.
     """
     for name in ("v", "omega"):
         engine._array(name)[:] = 0.0
-    # a run of no step sets the computes up, and leaves the histories as they are
-    engine._commands(HISTORY, "run 0 post no")
-    pairs, shown = (
+    engine._commands(SHOWN)
+    pairs, force = (
         engine.lmp.numpy.extract_compute(name, LMP_STYLE_LOCAL, LMP_TYPE_ARRAY) for name in ("ids", "shown")
     )
-    return {"pairs": pairs.astype(np.int64) - 1, "separation": shown[:, :3], "spring": shown[:, 3:]}
+    return {"pairs": pairs.astype(np.int64) - 1, "spring": force}
 
 
-def one_step(engine, packing, how, velocity, omega):
-    """Forces [N], torques [N m] and contacts one step after a start with these velocities."""
+def kicked(engine, packing, case, velocity, omega):
+    """Forces [N], torques [N m] and springs one step after grains with a history are given these velocities."""
+    first, second = (Preparing(case["friction"], drag) for drag in case["drag"])
     engine.fill(packing)
-    order = engine._array("id")[: engine.n_grains] - 1
-    engine._array("v")[: engine.n_grains] = velocity[order]
-    engine._array("omega")[: engine.n_grains] = omega[order]
-    rest = engine.prepare(how, 1)
+    engine.prepare(first, 1)
+    set_by_grain(engine, "v", velocity)
+    set_by_grain(engine, "omega", omega)
+    rest = engine.prepare(second, 1)
     found = {"force": by_grain(engine, "f"), "torque": by_grain(engine, "torque"), "wall_speed": rest.speed}
-    return {**found, **contacts(engine)}
+    return {**found, **springs(engine)}
 
 
-def sheared(engine, packing, how, case):
-    """Centres [d̄], samples and contacts after a stretch of shear from rest."""
+def sheared(engine, packing, case):
+    """Centres [d̄], samples and springs after a stretch of shear from rest."""
     engine.fill(packing)
-    engine.prepare(how, 1)
+    engine.prepare(Preparing(case["friction"], case["drag"][0]), 1)
     engine.begin(case["height"])
     engine.save(engine.folder / "begun")
     samples = []
-    steps, rate = np.array(case["steps"]), np.array(case["rate"])
-    engine.shear(
-        steps, rate, lambda one: samples.append([*one.bottom, *one.top, one.level, one.n_lost]), from_start=True
-    )
+
+    def read(one):
+        samples.append([*one.bottom, *one.top, one.level, one.n_lost])
+
+    engine.shear(np.array(case["steps"]), np.array(case["rate"]), read, from_start=True)
     frame = engine.frame(engine.hold())
-    found = {"position": frame.position, "samples": np.array(samples)}
-    return {**found, **contacts(engine)}
+    return {"position": frame.position, "samples": np.array(samples), **springs(engine)}
 
 
 def main(folder):
@@ -77,11 +85,11 @@ def main(folder):
     with np.load(folder / "start.npz") as held:
         packing = LoosePacking(held["position"], held["diameter"], held["kind"], float(held["top_plane"]))
         velocity, omega = held["velocity"], held["omega"]
-    for name, case in json.loads((folder / "cases.json").read_text()).items():
-        config, how = ShearCell.model_validate(case["config"]), Preparing(**case["how"])
-        found = one_step(start(folder, config), packing, how, velocity, omega)
-        found |= {f"sheared_{key}": value for key, value in sheared(start(folder, config), packing, how, case).items()}
-        np.savez(folder / f"{name}.npz", **found)
+    for law, case in json.loads((folder / "cases.json").read_text()).items():
+        config = ShearCell.model_validate(case["config"])
+        found = kicked(start(folder, config), packing, case, velocity, omega)
+        later = sheared(start(folder, config), packing, case)
+        np.savez(folder / f"{law}.npz", **found, **{f"sheared_{key}": value for key, value in later.items()})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """Both engines through the seam from the same start: the same forces to rounding, and the same motion until chaos.
 
 LAMMPS works in a process of its own, the native engine in this one. Histories of LAMMPS' contacts are not within reach:
-what is compared is the force of the tangential spring that follows from them, which LAMMPS shows once the velocities
-are taken away.
+what is compared is the tangential force that follows from them once nothing moves, that of the contact's spring.
 """
 
 import json
@@ -24,72 +23,72 @@ from microslip.dem.seam import Preparing
 
 SCRIPT = Path(__file__).with_name("agreeing_lammps.py")
 
-CELL = {
-    "cell": {"length": 8, "depth": 8, "height": 8},
-    "loading": {"shear_rate": 20},
-    "recording": {"contacts": False},
-}
-LAWS = {
-    "mindlin": {},
-    "mindlin_force": {"tangential": "mindlin_force"},
-    "viscous": {"damping": "viscous"},
-}
-# A packing that has all but come to rest, after this many times REST_STEPS.
-REST_PIECES = 4
-# So fast [m/s] that the contacts of grains which move at random are loaded to Coulomb's limit within a step or two.
+CELL = {"cell": {"length": 8, "depth": 8, "height": 8}, "loading": {"shear_rate": 20}, "recording": {"contacts": False}}
+LAWS = {"mindlin": {}, "mindlin_force": {"tangential": "mindlin_force"}, "viscous": {"damping": "viscous"}}
+# Steps of a packing that comes to rest but for a few per cent of p d̄².
+REST = 4 * REST_STEPS
+# So fast [m/s] that grains which move at random load their contacts to Coulomb's limit within a step or two.
 KICK = 3.0
-SHEARED = 2000
+SHEARED, SAMPLES = 2000, 4
 
-# Of the largest force, torque or spring: some ten roundings of places 1e-3 m apart, whose overlaps are 1e-6 m.
+# Of the largest force, torque or spring. Centres are 1e-3 m apart and overlaps some 1e-6 m: three of sixteen digits are
+# lost in the difference.
 SAME_FORCES = 1e-12
-SAME_PLACES = 1e-9  # d̄
+# After 2,000 steps, in which rounding grows by five orders of magnitude: places [d̄], stresses and levels [p, d̄], and
+# springs over the largest.
+SAME_PLACES, SAME_SAMPLES, SAME_SPRINGS = 1e-9, 1e-9, 1e-8
 
 
 def cell(law, **engine):
     return ShearCell.model_validate({**CELL, "grains": LAWS[law], "engine": engine or {"kind": "native", "threads": 1}})
 
 
+def shear_plan(config):
+    return np.full(SAMPLES, SHEARED // SAMPLES), np.full(SAMPLES + 1, config.loading.shear_rate)
+
+
 @pytest.fixture(scope="module")
-def begun():
-    """A packing at rest, and velocities at random for its bulk."""
+def start():
+    """A packing at rest made by the native engine, and velocities at random for its bulk.
+
+    Without friction: it is at rest without histories, which no engine takes over from another one.
+    """
     config = cell("mindlin")
     engine, loose = NativeEngine(config), loose_packing(config)
-    engine.fill(loose)
     d = config.grains.mean_diameter
-    mass = config.grains.density * math.pi / 6 * d**3
-    drag = mass / (DRAG_STEPS * config.timestep)
-    # without friction: centres alone are then the whole state of rest
+    drag = config.grains.density * math.pi / 6 * d**3 / (DRAG_STEPS * config.timestep)
+    engine.fill(loose)
     engine.prepare(Preparing(0.0, drag, RELEASE_DISTANCE * d), RELEASE_STEPS)
-    print(engine.prepare(Preparing(0.0, drag), REST_PIECES * REST_STEPS))
+    engine.prepare(Preparing(0.0, drag), REST)
     packing = LoosePacking(engine.positions(), loose.diameter, loose.kind, engine.level())
-    rng = np.random.default_rng(20270214)
-    bulk = (packing.kind == BULK)[:, None]
+    rng, bulk = np.random.default_rng(20270214), (packing.kind == BULK)[:, None]
     velocity, surface = (KICK * bulk * rng.normal(size=packing.position.shape) for _ in range(2))
     omega = surface / (packing.diameter[:, None] * d / 2)
-    height = (engine.level() - 0.5) * d
     return SimpleNamespace(
-        packing=packing, velocity=velocity, omega=omega, height=height, how=Preparing(config.grains.friction, drag)
+        packing=packing,
+        velocity=velocity,
+        omega=omega,
+        height=(packing.top_plane - 0.5) * d,
+        friction=config.grains.friction,
+        drag=(drag, 2 * drag),
     )
 
 
-def shear_plan(config):
-    steps = np.array([SHEARED // 4] * 4)
-    return steps, np.full(len(steps) + 1, config.loading.shear_rate)
+# --- the two engines --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def lammps(begun, tmp_path_factory):
+def lammps(start, tmp_path_factory):
     """What LAMMPS makes of every law, in one process."""
-    folder = tmp_path_factory.mktemp("lammps")
-    one = begun.packing
+    folder, one = tmp_path_factory.mktemp("lammps"), start.packing
     np.savez(
         folder / "start.npz",
         position=one.position,
         diameter=one.diameter,
         kind=one.kind,
         top_plane=one.top_plane,
-        velocity=begun.velocity,
-        omega=begun.omega,
+        velocity=start.velocity,
+        omega=start.omega,
     )
     cases = {}
     for law in LAWS:
@@ -97,8 +96,9 @@ def lammps(begun, tmp_path_factory):
         steps, rate = shear_plan(config)
         cases[law] = {
             "config": config.model_dump(mode="json"),
-            "how": {"friction": begun.how.friction, "drag": begun.how.drag},
-            "height": begun.height,
+            "friction": start.friction,
+            "drag": start.drag,
+            "height": start.height,
             "steps": steps.tolist(),
             "rate": rate.tolist(),
         }
@@ -106,90 +106,137 @@ def lammps(begun, tmp_path_factory):
     command = [find_launcher(), "-n", "1", sys.executable, str(SCRIPT), str(folder)]
     process = subprocess.run(command, capture_output=True, text=True, env=rank_environment(), check=False)
     assert process.returncode == 0, process.stderr
-    return {law: SimpleNamespace(**np.load(folder / f"{law}.npz")) for law in LAWS}
+    results = {}
+    for law in LAWS:
+        with np.load(folder / f"{law}.npz") as held:
+            content = dict(held)
+        for stretch in ("", "sheared_"):
+            pairs, force = content.pop(f"{stretch}pairs"), content.pop(f"{stretch}spring")
+            content[f"{stretch}springs"] = by_pair(pairs[:, 0], pairs[:, 1], force)
+        results[law] = SimpleNamespace(**content)
+    return results
+
+
+def by_pair(first, second, force):
+    """Force on the lower grain of each pair of the packing."""
+    turned = (first > second)[:, None]
+    low, high = np.minimum(first, second).tolist(), np.maximum(first, second).tolist()
+    return dict(zip(zip(low, high, strict=True), np.where(turned, -force, force), strict=True))
+
+
+def springs(engine):
+    """Tangential force of every touching pair were nothing to move, from the histories [N]."""
+    pairs, law = engine.pairs, engine.law
+    overlap = engine.slot.given[6, : len(pairs.first)]
+    contact_radius = np.sqrt(pairs.constants[1] * overlap)
+    force = pairs.history if law.as_force else -law.shear * contact_radius * pairs.history
+    limit, size = law.friction * law.hertz * contact_radius * overlap, np.linalg.norm(force, axis=0)
+    force = force * np.where(size > limit, limit / np.maximum(size, np.finfo(float).tiny), 1.0)
+    touching = overlap > 0
+    return by_pair(engine.rows[pairs.first][touching], engine.rows[pairs.second][touching], force[:, touching].T)
 
 
 def in_order(engine, values):
     """Values of the engine's grains (axis, grain) in the packing's order."""
-    found = np.empty((len(engine.rows), len(values)))
-    found[engine.rows] = values.T
-    return found
+    ordered = np.empty((len(engine.rows), len(values)))
+    ordered[engine.rows] = values.T
+    return ordered
 
 
-def springs(engine):
-    """Force of every touching pair's tangential spring on the lower grain of the packing [N], by pair."""
-    pairs, law = engine.pairs, engine.law
-    overlap = engine.slot.given[6, : len(pairs.first)]
-    touching = overlap > 0
-    stiffness = law.shear * np.sqrt(pairs.constants[1] * overlap)
-    force = pairs.history if law.as_force else -stiffness * pairs.history
-    return by_pair(engine.rows[pairs.first][touching], engine.rows[pairs.second][touching], force[:, touching].T)
-
-
-def by_pair(first, second, force):
-    turned = first > second
+def kicked(start, law):
+    """As `kicked` in `agreeing_lammps.py`."""
+    engine = NativeEngine(cell(law))
+    first, second = (Preparing(start.friction, drag) for drag in start.drag)
+    engine.fill(start.packing)
+    engine.prepare(first, 1)
+    set_walls_going(engine, 0.0)
+    bulk = engine.kind == BULK
+    engine.motion[:3, bulk] = start.velocity[engine.rows[bulk]].T
+    engine.motion[3:, bulk] = start.omega[engine.rows[bulk]].T * engine.radius[bulk]
+    rest = engine.prepare(second, 1)
+    load, radius = in_order(engine, engine.net), start.packing.diameter * engine.d / 2
     return {
-        (min(i, j), max(i, j)): one
-        for i, j, one in zip(first.tolist(), second.tolist(), np.where(turned[:, None], -force, force), strict=True)
+        "force": load[:, :3],
+        # the engine keeps torques over the radius
+        "torque": load[:, 3:] * radius[:, None],
+        "wall_speed": rest.speed,
+        "springs": springs(engine),
     }
 
 
+def sheared(start, law):
+    """As `sheared` in `agreeing_lammps.py`."""
+    config = cell(law)
+    engine, samples = NativeEngine(config), []
+    engine.fill(start.packing)
+    engine.prepare(Preparing(start.friction, start.drag[0]), 1)
+    set_walls_going(engine, config.loading.shear_rate * start.height)
+    engine.begin(start.height)
+
+    def read(one):
+        samples.append([*one.bottom, *one.top, one.level, one.n_lost])
+
+    engine.shear(*shear_plan(config), read, from_start=True)
+    position = engine.frame(engine.hold()).position
+    return {"position": position, "samples": np.array(samples), "springs": springs(engine)}
+
+
+def set_walls_going(engine, bottom_speed):
+    """LAMMPS works out the forces before the first step of a stretch with the walls at the speeds of that moment; the
+    native engine's walls take up a new speed with the step."""
+    engine.motion[0, engine.kind == BOTTOM] = bottom_speed
+    engine.motion[2, engine.kind == TOP] = float(engine.frame_record["top_speed"])
+
+
 @pytest.fixture(scope="module")
-def native(begun):
+def native(start):
     """What the native engine makes of every law."""
-    found = {}
-    for law in LAWS:
-        config = cell(law)
-        engine = NativeEngine(config)
-        engine.fill(begun.packing)
-        engine.motion[:3] = begun.velocity[engine.rows].T
-        engine.motion[3:] = begun.omega[engine.rows].T * engine.radius
-        rest = engine.prepare(begun.how, 1)
-        load = in_order(engine, engine.net)
-        radius = begun.packing.diameter * engine.d / 2
-        one = {"force": load[:, :3], "torque": load[:, 3:] * radius[:, None], "wall_speed": rest.speed}
-        one["springs"] = springs(engine)
+    return {
+        law: SimpleNamespace(
+            **kicked(start, law), **{f"sheared_{key}": value for key, value in sheared(start, law).items()}
+        )
+        for law in LAWS
+    }
 
-        engine = NativeEngine(config)
-        engine.fill(begun.packing)
-        engine.prepare(begun.how, 1)
-        engine.begin(begun.height)
-        # LAMMPS works out the first forces with the walls at the speeds that they have then; here they take them up with
-        # the first step
-        engine.motion[0, engine.kind == BOTTOM] = config.loading.shear_rate * begun.height
-        engine.motion[2, engine.kind == TOP] = float(engine.frame_record["top_speed"])
-        samples = []
 
-        def read(sample, samples=samples):
-            samples.append([*sample.bottom, *sample.top, sample.level, sample.n_lost])
+# --- what they agree on -----------------------------------------------------------------------------------------------
 
-        engine.shear(*shear_plan(config), read, from_start=True)
-        one |= {"sheared_position": engine.frame(engine.hold()).position, "sheared_samples": np.array(samples)}
-        one["sheared_springs"] = springs(engine)
-        found[law] = SimpleNamespace(**one)
-    return found
+
+def assert_same_springs(one, other, tolerance):
+    assert one.keys() == other.keys()
+    force = np.array([one[pair] for pair in other])
+    np.testing.assert_allclose(np.array(list(other.values())), force, rtol=0, atol=tolerance * np.abs(force).max())
 
 
 @pytest.mark.parametrize("law", LAWS)
-def test_all(begun, lammps, native, law):
-    a, b = lammps[law], native[law]
-    bulk = begun.packing.kind == BULK
-    print(len(bulk), bulk.sum())
+def test_forces_and_torques_are_the_same_after_one_step(start, lammps, native, law):
+    bulk = start.packing.kind == BULK
     for name in ("force", "torque"):
-        x, y = getattr(a, name)[bulk], getattr(b, name)[bulk]
-        print(law, name, np.abs(x - y).max() / np.abs(x).max(), np.abs(x).max(), np.median(np.abs(x)))
-    e=np.abs(a.force-b.force).max(axis=1)[bulk]/np.abs(a.force[bulk]).max(); print(np.sort(e)[::40], begun.packing.position[bulk][np.argsort(e)[-8:]])
-    print("speed", a.wall_speed, b.wall_speed, a.wall_speed / b.wall_speed - 1)
-    for pre in ("", "sheared_"):
-        p = getattr(a, pre + "pairs")
-        la = by_pair(p[:, 0], p[:, 1], getattr(a, pre + "spring"))
-        nb = getattr(b, pre + "springs")
-        print("pairs", len(la), len(nb), la.keys() == nb.keys())
-        x = np.array([la.get(k,[0,0,0]) for k in nb]); y = np.array(list(nb.values()))
-        dd = np.abs(x - y).max(axis=1); big = np.abs(x).max()
-        print("spring", dd.max() / big, np.sort(dd)[-5:] / big, np.median(dd)/big, big, (dd/big > 1e-9).sum())
-    dr = np.abs(a.sheared_position - b.sheared_position)
-    lx = 8
-    dr[:, :2] = np.minimum(dr[:, :2], np.abs(lx - dr[:, :2]))
-    print("moved", dr.max())
-    print(np.abs(a.sheared_samples - b.sheared_samples).max(axis=0), a.sheared_samples)
+        theirs, ours = getattr(lammps[law], name)[bulk], getattr(native[law], name)[bulk]
+        print(law, name, np.abs(theirs - ours).max() / np.abs(theirs).max())
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=SAME_FORCES * np.abs(theirs).max())
+    print(lammps[law].wall_speed/native[law].wall_speed-1)
+    assert native[law].wall_speed == pytest.approx(float(lammps[law].wall_speed), rel=SAME_FORCES)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_histories_are_the_same_after_one_step(start, lammps, native, law):
+    a,b=lammps[law].springs, native[law].springs
+    f=np.array([a[p] for p in b]); g=np.array(list(b.values()))
+    print("springs", np.abs(f-g).max()/np.abs(f).max())
+    assert_same_springs(lammps[law].springs, native[law].springs, SAME_FORCES)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_grains_are_at_the_same_places_after_2000_steps_of_shear(start, lammps, native, law):
+    a,b=lammps[law].sheared_springs, native[law].sheared_springs
+    f=np.array([a[p] for p in b]); g=np.array(list(b.values()))
+    print("springs", np.abs(f-g).max()/np.abs(f).max(), np.abs(lammps[law].sheared_samples-native[law].sheared_samples).max(axis=0))
+    moved = native[law].sheared_position - lammps[law].sheared_position
+    lengths = np.array([CELL["cell"]["length"], CELL["cell"]["depth"]])
+    # each engine unwraps from the place where it took the grain up
+    moved[:, :2] -= lengths * np.round(moved[:, :2] / lengths)
+    print("moved", np.abs(moved).max())
+    np.testing.assert_allclose(moved, 0, atol=SAME_PLACES)
+    np.testing.assert_allclose(native[law].sheared_samples, lammps[law].sheared_samples, rtol=0, atol=SAME_SAMPLES)
+    assert_same_springs(lammps[law].sheared_springs, native[law].sheared_springs, SAME_SPRINGS)

@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as hnp
 
 from microslip import MicroslipError, detect_stages
 from microslip.dem.config import ShearCell
-from microslip.dem.recorder import LocalGrains, TurningPointWatch
+from microslip.dem.recorder import TurningPointWatch
 from microslip.events.stages import attach_frames
 
 # a fall that began before the record, then a stick, a slip, a stick, and a fall whose end is not seen
@@ -44,9 +44,8 @@ def test_finds_the_turning_points_that_the_running_watch_kept(values, kind):
             "recording": {"threshold": 0.05, "smoothing": kind, "smoothing_span": 5},
         }
     )
-    nothing = LocalGrains(np.empty(0, dtype=np.int64), np.empty((0, 3)))
     watch = TurningPointWatch(config)
-    kept = [found[0] for sample, value in enumerate(values) if (found := watch.feed(sample, value, lambda: nothing))]
+    kept = [found[0] for sample, value in enumerate(values) if (found := watch.feed(sample, value, object))]
     smoothing = None if kind == "none" else (kind, 5)
     table = detect_stages(np.arange(len(values), dtype=float), values, 0.2, smoothing, config.first_stage_sample)
     assert set(table["start_sample"]) | set(table["end_sample"]) <= set(kept)

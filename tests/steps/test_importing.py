@@ -344,6 +344,8 @@ def test_a_simulation_does_not_go_over_an_import(stressless, tmp_path):
         Path(__file__).parents[1] / "tiny.toml",
         "--into",
         folder,
+        "--engine",
+        "lammps",
         "--launcher",
         "no-such-launcher",
         check=False,

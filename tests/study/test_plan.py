@@ -102,7 +102,7 @@ def test_settings_of_one_name_in_two_sections_keep_their_section(plan):
 
 def test_a_written_study_is_the_same_study(tmp_path):
     for path in STUDIES:
-        study = load_study(path, ["parallel.ranks=1"])
+        study = load_study(path, ["engine.threads=1"])
         folder = tmp_path / path.stem
         folder.mkdir()
         write_study(study, folder / STUDY_FILE)

@@ -25,7 +25,7 @@ def tables(study, xi=True):
     rng = np.random.default_rng(1)
     rows, drops = [], []
     for number, system in enumerate(study.systems, start=1):
-        row = {"number": number, "system": system.name, "n_grains": system.config.n_bulk, "n_blocks": 15}
+        row = {"number": number, "system": system.name, "n_grains": system.config.n_filled, "n_blocks": 15}
         row["inertial_number"] = system.config.numbers()["inertial_number"]
         row |= dict.fromkeys(QUANTITIES, 0.3 + 0.01 * number) | {f"{name}_error": 0.002 for name in QUANTITIES}
         for kind in ("stick", "slip"):

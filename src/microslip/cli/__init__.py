@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 import cyclopts
 
@@ -16,6 +18,9 @@ __all__ = ["app", "exchange", "learning", "main", "running", "showing", "studyin
 
 def main() -> None:
     """Entry point: a failure that the user can mend ends in one sentence and exit code 2."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        for number in (signal.SIGINT, signal.SIGALRM):
+            signal.signal(number, _interrupt)
     try:
         app(exit_on_error=False, print_error=False)
     except MicroslipError as problem:
@@ -34,6 +39,16 @@ def main() -> None:
             f"{problem.strerror or problem} ({problem.filename or 'no file named'}): free space or rights, then repeat",
             2,
         )
+
+
+def _interrupt(_number: int, frame: FrameType | None) -> None:
+    """Answer a Ctrl-C, but not before a module that loads is loaded: in there Python prints it, and goes on."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def _fail(text: str, code: int) -> None:
