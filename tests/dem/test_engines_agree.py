@@ -25,6 +25,8 @@ SCRIPT = Path(__file__).with_name("agreeing_lammps.py")
 
 CELL = {"cell": {"length": 8, "depth": 8, "height": 8}, "loading": {"shear_rate": 20}, "recording": {"contacts": False}}
 LAWS = {"mindlin": {}, "mindlin_force": {"tangential": "mindlin_force"}, "viscous": {"damping": "viscous"}}
+# LAMMPS' older style, that of `viscous`, loses its histories when a state is read in the process that wrote it.
+SHEARED_LAWS = ("mindlin", "mindlin_force")
 # Steps of a packing that comes to rest but for a few per cent of p d̄².
 REST = 4 * REST_STEPS
 # So fast [m/s] that grains which move at random load their contacts to Coulomb's limit within a step or two.
@@ -33,7 +35,10 @@ SHEARED, SAMPLES = 2000, 4
 
 # Of the largest force, torque or spring. Centres are 1e-3 m apart and overlaps some 1e-6 m: three of sixteen digits are
 # lost in the difference.
-SAME_FORCES = 1e-12
+SAME_FORCES = dict.fromkeys(LAWS, 1e-12)
+# LAMMPS' older style turns a displacement by taking its normal part away, the native engine keeps its length: half the
+# square of an angle, here of KICK Δt / d̄ = 3e-4.
+SAME_FORCES["viscous"] = 1e-9
 # After 2,000 steps, in which rounding grows by five orders of magnitude: places [d̄], stresses and levels [p, d̄], and
 # springs over the largest.
 SAME_PLACES, SAME_SAMPLES, SAME_SPRINGS = 1e-9, 1e-9, 1e-8
@@ -99,9 +104,9 @@ def lammps(start, tmp_path_factory):
             "friction": start.friction,
             "drag": start.drag,
             "height": start.height,
-            "steps": steps.tolist(),
-            "rate": rate.tolist(),
         }
+        if law in SHEARED_LAWS:
+            cases[law] |= {"steps": steps.tolist(), "rate": rate.tolist()}
     (folder / "cases.json").write_text(json.dumps(cases))
     command = [find_launcher(), "-n", "1", sys.executable, str(SCRIPT), str(folder)]
     process = subprocess.run(command, capture_output=True, text=True, env=rank_environment(), check=False)
@@ -110,9 +115,9 @@ def lammps(start, tmp_path_factory):
     for law in LAWS:
         with np.load(folder / f"{law}.npz") as held:
             content = dict(held)
-        for stretch in ("", "sheared_"):
-            pairs, force = content.pop(f"{stretch}pairs"), content.pop(f"{stretch}spring")
-            content[f"{stretch}springs"] = by_pair(pairs[:, 0], pairs[:, 1], force)
+        for key in [key for key in content if key.endswith("pairs")]:
+            pairs, force = content.pop(key), content.pop(key.replace("pairs", "spring"))
+            content[key.replace("pairs", "springs")] = by_pair(pairs[:, 0], pairs[:, 1], force)
         results[law] = SimpleNamespace(**content)
     return results
 
@@ -191,52 +196,52 @@ def set_walls_going(engine, bottom_speed):
 @pytest.fixture(scope="module")
 def native(start):
     """What the native engine makes of every law."""
-    return {
-        law: SimpleNamespace(
-            **kicked(start, law), **{f"sheared_{key}": value for key, value in sheared(start, law).items()}
-        )
-        for law in LAWS
-    }
+    results = {}
+    for law in LAWS:
+        found = kicked(start, law)
+        if law in SHEARED_LAWS:
+            found |= {f"sheared_{key}": value for key, value in sheared(start, law).items()}
+        results[law] = SimpleNamespace(**found)
+    return results
 
 
 # --- what they agree on -----------------------------------------------------------------------------------------------
 
 
-def assert_same_springs(one, other, tolerance):
-    assert one.keys() == other.keys()
-    force = np.array([one[pair] for pair in other])
-    np.testing.assert_allclose(np.array(list(other.values())), force, rtol=0, atol=tolerance * np.abs(force).max())
+def assert_same(ours, theirs, tolerance):
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
+
+
+def assert_same_springs(ours, theirs, tolerance):
+    assert ours.keys() == theirs.keys()
+    assert_same(np.array(list(ours.values())), np.array([theirs[pair] for pair in ours]), tolerance)
 
 
 @pytest.mark.parametrize("law", LAWS)
 def test_forces_and_torques_are_the_same_after_one_step(start, lammps, native, law):
-    bulk = start.packing.kind == BULK
-    for name in ("force", "torque"):
-        theirs, ours = getattr(lammps[law], name)[bulk], getattr(native[law], name)[bulk]
-        print(law, name, np.abs(theirs - ours).max() / np.abs(theirs).max())
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=SAME_FORCES * np.abs(theirs).max())
-    print(lammps[law].wall_speed/native[law].wall_speed-1)
-    assert native[law].wall_speed == pytest.approx(float(lammps[law].wall_speed), rel=SAME_FORCES)
+    bulk, ours, theirs = start.packing.kind == BULK, native[law], lammps[law]
+    assert_same(ours.force[bulk], theirs.force[bulk], SAME_FORCES[law])
+    assert_same(ours.torque[bulk], theirs.torque[bulk], SAME_FORCES[law])
+    assert ours.wall_speed == pytest.approx(float(theirs.wall_speed), rel=SAME_FORCES[law])
 
 
 @pytest.mark.parametrize("law", LAWS)
-def test_histories_are_the_same_after_one_step(start, lammps, native, law):
-    a,b=lammps[law].springs, native[law].springs
-    f=np.array([a[p] for p in b]); g=np.array(list(b.values()))
-    print("springs", np.abs(f-g).max()/np.abs(f).max())
-    assert_same_springs(lammps[law].springs, native[law].springs, SAME_FORCES)
+def test_histories_are_the_same_after_one_step(lammps, native, law):
+    assert_same_springs(native[law].springs, lammps[law].springs, SAME_FORCES[law])
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_grains_are_at_the_same_places_after_2000_steps_of_shear(start, lammps, native, law):
-    a,b=lammps[law].sheared_springs, native[law].sheared_springs
-    f=np.array([a[p] for p in b]); g=np.array(list(b.values()))
-    print("springs", np.abs(f-g).max()/np.abs(f).max(), np.abs(lammps[law].sheared_samples-native[law].sheared_samples).max(axis=0))
+@pytest.mark.parametrize("law", SHEARED_LAWS)
+def test_grains_are_at_the_same_places_after_2000_steps_of_shear(lammps, native, law):
     moved = native[law].sheared_position - lammps[law].sheared_position
-    lengths = np.array([CELL["cell"]["length"], CELL["cell"]["depth"]])
     # each engine unwraps from the place where it took the grain up
+    lengths = np.array([CELL["cell"]["length"], CELL["cell"]["depth"]])
     moved[:, :2] -= lengths * np.round(moved[:, :2] / lengths)
-    print("moved", np.abs(moved).max())
     np.testing.assert_allclose(moved, 0, atol=SAME_PLACES)
     np.testing.assert_allclose(native[law].sheared_samples, lammps[law].sheared_samples, rtol=0, atol=SAME_SAMPLES)
-    assert_same_springs(lammps[law].sheared_springs, native[law].sheared_springs, SAME_SPRINGS)
+    assert_same_springs(native[law].sheared_springs, lammps[law].sheared_springs, SAME_SPRINGS)
+
+
+def test_the_two_laws_part_within_these_steps(native):
+    """Or the agreement would not tell one from the other."""
+    one, other = (native[law].sheared_position for law in SHEARED_LAWS)
+    assert np.abs(one - other).max() > 1000 * SAME_PLACES

@@ -1,4 +1,4 @@
-"""The older damping law on two grains in both engines: elastic forces as in the other law, restitution where both are set alike."""
+"""The older damping law on two grains: elastic forces as in the other law, restitution where both are set alike."""
 
 import json
 import subprocess

