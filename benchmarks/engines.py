@@ -25,7 +25,7 @@ from microslip.dem.native import launch
 NATIVE = "native"
 NATIVE_SPEED = Path(__file__).parent / "cell" / "native_speed.py"
 THREADS, CORES_ASKED_FOR = (1, 2), (16, 64)
-STRAIN, STEPS_PER_INTERVAL, REPEATS = 0.1, 5, 5
+STRAIN, STEPS_PER_INTERVAL, REPEATS = 0.1, 5, 3
 
 
 @dataclass(frozen=True)

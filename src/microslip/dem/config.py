@@ -48,8 +48,7 @@ class Grains(Settings):
     tangential: Literal["mindlin", "mindlin_force"] = Field(
         "mindlin",
         json_schema_extra=LATER,
-        description="what a contact remembers while its overlap changes: its displacement, or its tangential force,"
-        " which returns no more energy than it was given",
+        description="what a contact remembers while its overlap changes: its displacement, or its tangential force",
     )
 
     @model_validator(mode="after")
@@ -316,7 +315,7 @@ class ShearCell(Settings):
         per_strain = 15_000 * math.pow(1e-5 / threshold, 0.3) * math.pow(2800 / self.n_grains, 1 / 3)
         n_frames = min(per_strain * (loading.strain - loading.warm_up), self.n_samples)
         per_grain = 24 + 30 * recording.contacts + 4 * recording.cell_volumes
-        return round(n_frames * self.n_grains * per_grain + self.n_samples * 56)
+        return round(n_frames * self.n_grains * per_grain + self.n_samples * 64)
 
     def warnings(self) -> list[str]:
         """What a reader should know before trusting the run."""
