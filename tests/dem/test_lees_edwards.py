@@ -112,7 +112,7 @@ def dense_flow(tmp_path_factory):
         if engine.n_steps % 200:
             return
         images, pairs, given, place = engine.images(), engine.pairs, engine.slot.given, engine.slot.place
-        dx, dy, dz = place[:, pairs.first] - place[:, pairs.second]
+        dx, _, dz = place[:, pairs.first] - place[:, pairs.second]
         above = np.rint(dz / images.lz)
         dz = dz - above * images.lz
         dx = dx - above * images.lean

@@ -4,6 +4,7 @@ Runs of one NAME are pooled. Every run is cut into blocks of equal strain after 
 blocks of all runs, its error their standard error. Stages are found in the walls' stress.
 """
 
+import itertools
 import sys
 
 import numpy as np
@@ -28,7 +29,7 @@ def blocks_of(path):
     stages = {threshold: detect_stages(strain, stress, threshold) for threshold in THRESHOLDS}
     motion = motion_of(run, stages[MEASURED])
     rows = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = (strain >= low) & (strain < high)
         row = {
             "stress [p]": stress[inside].mean(),
@@ -71,7 +72,8 @@ def main():
     names = list(tables)
     print(f"quantity,{names[0]},error,{names[1]},error,difference over its error,blocks")
     for quantity in one.columns:
-        (a, ea), (b, eb) = ((t[quantity].mean(), t[quantity].std() / np.sqrt(t[quantity].count())) for t in (one, other))
+        columns = [table[quantity].dropna() for table in (one, other)]
+        (a, ea), (b, eb) = ((column.mean(), column.std() / np.sqrt(len(column))) for column in columns)
         print(f"{quantity},{a:.4f},{ea:.4f},{b:.4f},{eb:.4f},{(a - b) / np.hypot(ea, eb):+.1f},{len(one)} {len(other)}")
 
 

@@ -1,8 +1,9 @@
 """What an engine does for the shear cell: the seam between the protocol and the programs that move grains.
 
-A new engine is one folder, and one entry in `dem.config.Engine`. The folder holds `config.py` (its settings, which tell
-`title`, `identity`, `describe`, `problem`, `warnings` and `n_threads`), `launch.py` (`check`, `command`, `environment`),
-`company.py` (`company`, the processes that it consists of) and `engine.py` (`start`, which returns an `Engine`).
+A new engine is one folder, and one entry in `dem.config.Engine`. The folder holds `config.py` (its settings, which
+tell `title`, `identity`, `describe`, `problem`, `warnings` and `n_threads`), `launch.py` (`check`, `command`,
+`environment`), `company.py` (`company`, the processes that it consists of) and `engine.py` (`start`, which returns an
+`Engine`).
 """
 
 from __future__ import annotations

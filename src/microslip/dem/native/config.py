@@ -15,7 +15,7 @@ GRAINS_PER_THREAD = 1_000
 # MARGIN_STEPS at its speed, within these limits. Wider margins hold longer and bring more pairs that do not touch; one
 # fast rattler among slow grains needs a wide one, and costs a dozen pairs.
 LEAST_MARGIN, MOST_MARGIN = 0.015, 0.1
-MARGIN_STEPS = 2_000
+MARGIN_STEPS = 1_000
 
 
 class Native(Settings):
