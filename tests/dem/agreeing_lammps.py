@@ -50,7 +50,7 @@ def springs(engine):
     pairs, force = (
         engine.lmp.numpy.extract_compute(name, LMP_STYLE_LOCAL, LMP_TYPE_ARRAY) for name in ("ids", "shown")
     )
-    return {"pairs": pairs.astype(np.int64) - 1, "spring": force}
+    return {"pairs": pairs.astype(np.int64) - 1, "spring": force.copy()}
 
 
 def kicked(engine, packing, case, velocity, omega):

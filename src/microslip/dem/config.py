@@ -341,15 +341,16 @@ def with_engine(content: dict[str, Any]) -> dict[str, Any]:
     """
     content = dict(content)
     older = {name: content.pop(name) for name in ("parallel", "launch") if name in content}
-    engine = content.get("engine", {"kind": "lammps"} if older else {})
+    engine = content.get("engine", {})
     if not isinstance(engine, dict):
         return content
-    engine = {**engine}
+    before: dict[str, Any] = {"kind": "lammps"} if older else {"kind": "native"}
     for name, section in older.items():
         if isinstance(section, dict):
-            engine |= {"launcher" if (name, key) == ("launch", "command") else key: one for key, one in section.items()}
-    kind = engine.setdefault("kind", "native")
-    if kind not in ENGINE_SETTINGS:
+            before |= {"launcher" if (name, key) == ("launch", "command") else key: one for key, one in section.items()}
+    engine = before | engine
+    kind = engine["kind"]
+    if not isinstance(kind, str) or kind not in ENGINE_SETTINGS:
         raise ValueError(f"engine.kind = {kind} is unknown: it is one of {', '.join(ENGINE_SETTINGS)}")
     for key, value in engine.items():
         owners = [name for name, settings in ENGINE_SETTINGS.items() if key in settings.model_fields]

@@ -127,6 +127,8 @@ def _run(command: list[str], environment: dict[str, str], folder: Path, progress
             raise
         finally:
             mark.unlink(missing_ok=True)
+            if running.stdout is not None:
+                running.stdout.close()
     if running.returncode == STOPPED:
         raise KeyboardInterrupt
     if running.returncode != FINISHED:

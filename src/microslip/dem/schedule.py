@@ -49,15 +49,16 @@ def shear_schedule(
     begun = strain_step / (fast_steps * timestep)
     steps, rates, strains = [], [begun], [n_fast * strain_step]
     reached = begun
-    while slow_down > 0 and strains[-1] - strains[0] < slow_down * (1 - 1e-9):
-        share = min((strains[-1] - strains[0] + strain_step) / slow_down, 1.0)
-        following = begun * (shear_rate / begun) ** (share * share * (3 - 2 * share))
+    changing = True
+    while changing:
+        share = min((strains[-1] - strains[0] + strain_step) / slow_down, 1.0) if slow_down > 0 else 1.0
+        changing = share < 1 - 1e-9
+        following = begun * (shear_rate / begun) ** (share * share * (3 - 2 * share)) if changing else shear_rate
         mean = (reached + following) / 2
         steps.append(max(1, round(strain_step / (mean * timestep))))
         strains.append(strains[-1] + steps[-1] * timestep * mean)
         rates.append(following)
         reached = following
-    rates[-1] = shear_rate
     n_slow = len(steps)
     n_last = max(1, round((strain - strains[-1]) / strain_step))
     return Schedule(

@@ -84,7 +84,7 @@ def _constant_restitution(config: ShearCell, friction: float) -> str:
     g = config.grains
     return f"""pair_style granular
 pair_coeff * * hertz/material {g.youngs_modulus} {g.restitution} {g.poisson_ratio} &
-  tangential {g.tangential} NULL 1.0 {friction} damping coeff_restitution
+  tangential {g.tangential.replace("_", "/")} NULL 1.0 {friction} damping coeff_restitution
 """
 
 

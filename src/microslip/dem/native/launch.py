@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from microslip.dem.config import ShearCell
@@ -11,9 +12,22 @@ from microslip.dem.config import ShearCell
 
 def check(config: ShearCell) -> dict[str, Any]:
     """What the engine says of itself; it needs nothing that microslip does not bring."""
+    forget_stale_code(Path(__file__).parent)
     from microslip.dem.native.engine import VERSION
 
     return {"version": VERSION}
+
+
+def forget_stale_code(folder: Path) -> None:
+    """Drop compiled code that is older than any source beside it.
+
+    numba looks at the file of a function alone: a function that calls one of another file keeps the older one in it.
+    """
+    made = [*(folder / "__pycache__").glob("*.nbi")]
+    newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
+    if any(index.stat().st_mtime < newest for index in made):
+        for file in (folder / "__pycache__").glob("*.nb[ic]"):
+            file.unlink(missing_ok=True)
 
 
 def command(config: ShearCell) -> list[str]:
