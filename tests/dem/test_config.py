@@ -230,3 +230,10 @@ def test_a_wall_thicker_than_half_the_cell_is_refused():
     cell = {**SMALL["cell"], "wall": "amorphous", "wall_thickness": 4.1}
     with pytest.raises(ValidationError, match="use thinner walls or a higher cell"):
         ShearCell.model_validate({"cell": cell})
+
+
+def test_a_law_that_loses_its_histories_in_lammps_is_warned_of():
+    content = {"grains": {"damping": "viscous"}}
+    assert not ShearCell.model_validate(content).warnings()
+    (said,) = ShearCell.model_validate({**content, "engine": {"kind": "lammps"}}).warnings()
+    assert "loses the contact histories" in said

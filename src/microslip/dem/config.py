@@ -320,6 +320,11 @@ class ShearCell(Settings):
     def warnings(self) -> list[str]:
         """What a reader should know before trusting the run."""
         found = self.engine.warnings()
+        if self.grains.damping == "viscous" and self.engine.kind == "lammps":
+            found.append(
+                "LAMMPS loses the contact histories of grains.damping = viscous at every checkpoint, and the stress falls:"
+                ' set engine.kind = "native", or recording.checkpoint_steps beyond the whole run'
+            )
         if (inertia := self.numbers()["inertial_number"]) > QUASI_STATIC:
             found.append(f"I = {inertia:.3g} is above {QUASI_STATIC:g}: not quasi-static; lower loading.shear_rate")
         sides = {"length": self.cell.length, "depth": self.cell.depth, "height": self.cell.height}

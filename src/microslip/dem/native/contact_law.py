@@ -90,6 +90,7 @@ def contact_forces(  # type: ignore[no-untyped-def]
     lz, inverse_lz, lean, slide, stretch = images.lz, images.inverse_lz, images.lean, images.slide, images.stretch
     hertz, shear, friction = law.hertz, law.shear, law.friction
     constant_restitution, as_force = law.constant_restitution, law.as_force
+    # each row in a statement of its own: of rows that are unpacked together numba loses what a prange writes
     x = place[0]
     y = place[1]
     z = place[2]
