@@ -322,7 +322,7 @@ class ShearCell(Settings):
         found = self.engine.warnings()
         if self.grains.damping == "viscous" and self.engine.kind == "lammps":
             found.append(
-                "LAMMPS loses the contact histories of grains.damping = viscous at every checkpoint, and the stress falls:"
+                "LAMMPS loses the contact histories of grains.damping = viscous at every checkpoint:"
                 ' set engine.kind = "native", or recording.checkpoint_steps beyond the whole run'
             )
         if (inertia := self.numbers()["inertial_number"]) > QUASI_STATIC:
