@@ -30,8 +30,8 @@ def main() -> None:
     except KeyboardInterrupt:
         _fail(STOPPED, 130)
     except SystemError as problem:
-        # a Ctrl-C inside a compiled kernel surfaces as this
-        if not isinstance(problem.__cause__, KeyboardInterrupt):
+        # a Ctrl-C inside a compiled kernel surfaces as this, at times two or three causes deep
+        if not _from_ctrl_c(problem):
             raise
         _fail(STOPPED, 130)
     except OSError as problem:
@@ -39,6 +39,12 @@ def main() -> None:
             f"{problem.strerror or problem} ({problem.filename or 'no file named'}): free space or rights, then repeat",
             2,
         )
+
+
+def _from_ctrl_c(problem: BaseException | None) -> bool:
+    while problem is not None and not isinstance(problem, KeyboardInterrupt):
+        problem = problem.__cause__ or problem.__context__
+    return problem is not None
 
 
 def _interrupt(_number: int, frame: FrameType | None) -> None:
