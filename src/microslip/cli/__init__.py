@@ -48,9 +48,10 @@ def _from_ctrl_c(problem: BaseException | None) -> bool:
 
 
 def _interrupt(_number: int, frame: FrameType | None) -> None:
-    """Answer a Ctrl-C, but not before a module that loads is loaded: in there Python prints it, and goes on."""
+    """Answer a Ctrl-C, but not inside a module that loads or numba's own code: there it is printed, and lost."""
     while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
+        file = frame.f_code.co_filename
+        if file.startswith("<frozen importlib") or "/numba/core/" in file:
             signal.setitimer(signal.ITIMER_REAL, 0.05)
             return
         frame = frame.f_back
