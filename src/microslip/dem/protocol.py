@@ -87,7 +87,7 @@ class Protocol:
         reached = self._rest(Preparing(how.friction, how.drag))
         thickness, kind = config.glued_thickness, packing.kind
         level = self.engine.level()
-        self.height = level - 0.5 - 2 * thickness + thickness if config.cell.walls else level
+        self.height = level - 0.5 - thickness if config.cell.walls else level
         if thickness:
             kind = glued(self.engine.positions(), kind, self.height)
             self.engine.glue(kind)
