@@ -9,6 +9,7 @@ import zarr
 
 from microslip.config import Config, load_config
 from microslip.data.files import write_table
+from microslip.data.provenance import break_seals
 from microslip.data.run import Run
 from microslip.data.source import Source
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
@@ -185,6 +186,7 @@ def test_damage_is_said_and_the_rest_still_told(run, file):
 def test_a_pressure_that_is_known_is_the_unit(run):
     store = zarr.open_group(run.folder / "trajectory.zarr", mode="r+")
     store.attrs["pressure"] = 2.5
+    break_seals(run.folder, "import")
     text = "\n".join(describe_run(run, "utf-8"))
     assert "source units" not in text
     assert "0.3360 p" in text

@@ -69,7 +69,7 @@ def test_a_changed_setting_makes_its_step_late_and_what_was_made_from_it(folder)
 def test_a_changed_result_makes_what_was_made_from_it_late(folder):
     (folder / "stages.csv").write_text("others")
     found = told(folder, Config())
-    assert found["stages"] == ("current", "")
+    assert found["stages"] == ("damaged", "stages.csv was changed")
     assert found["fields"] == ("out of date", "its inputs changed since, or another version made it")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
@@ -208,14 +209,16 @@ def _steps(run: Run, _marks: str) -> Iterator[str]:
             done = f"{'—' if gone else 'begun':>10}{'':<32}"
             note = f"; {too_few}" if verb == "train" and too_few else ""
         else:
-            done = f"{entry['seconds']:8.1f} s  finished {entry['finished']}"
+            done = f"{entry.get('seconds', math.nan):8.1f} s  finished {entry.get('finished', '?')}"
             state = states.get(verb)
             if gone:
                 note = f"; {gone[0]} is gone"
             elif state is not None and state.state != "current":
                 note = f"; {state.state}: {state.why}"
             asked = not (too_few and verb in ("train", "explain"))
-            if note and asked and (state is None or state.state != "not checked"):
+            # a simulation is not made again over what is left of it
+            lost = verb == "simulate" and not gone and state is not None and state.state == "damaged"
+            if note and asked and not lost and (state is None or state.state != "not checked"):
                 # a run whose stages do not suffice for a network ends there
                 again.append("run" if verb in verbs and not too_few else verb)
         yield f"  {verb:<11}{done}  {step.title}{note}"

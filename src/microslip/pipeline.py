@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,9 +15,17 @@ from typing import Any
 from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
 from microslip.core.settings import Settings
-from microslip.data.provenance import digest_output, fingerprint, read_provenance, record_step, versions
+from microslip.data.provenance import (
+    break_seals,
+    digest_output,
+    fingerprint,
+    read_provenance,
+    record_step,
+    versions,
+)
 from microslip.data.readers.sources import find_files
 from microslip.data.run import Run
+from microslip.data.seals import describe_damage, find_damage, in_the_making, seal
 from microslip.data.source import Source
 from microslip.data.step_state import StepState
 from microslip.dem.config import Engine
@@ -47,6 +56,8 @@ class Step:
     edition: int = 1
     # part of `microslip run`; the others are asked for by name
     in_run: bool = True
+    # goes on writing into what it left before, which is never made again over something finished
+    grows: bool = False
 
 
 def _report(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
@@ -69,7 +80,7 @@ _RESULTS = (
 STEPS = {
     step.verb: step
     for step in (
-        Step("simulate", "shearing the cell", _DEM, (), ("trajectory.zarr",), simulate_step),
+        Step("simulate", "shearing the cell", _DEM, (), ("trajectory.zarr",), simulate_step, grows=True),
         Step(
             "import",
             "reading another program's files",
@@ -172,43 +183,115 @@ def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
 
 
 def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say) -> bool:
-    """Run one step on a run folder, unless it is done and current; True when it ran.
+    """Run one step on a run folder, unless it is done, current and whole; True when it ran.
 
     Raises
     ------
     MicroslipError
-        An input is missing, or what the step itself finds wrong.
+        An input is missing or damaged, or what the step itself finds wrong.
     """
     step = STEPS[verb]
     if verb in ("simulate", "import"):
         _refuse_other_origin(verb, folder, config)
-    mark = _mark(step, folder, config)
-    if _done(step, folder, mark):
-        return False
-    started = time.time()
     said: list[str] = []
 
     def remember(sentence: str) -> None:
         said.append(sentence)
         say(sentence)
 
-    extra = step.work(Run(folder), config, mark, advance, remember)
-    record_step(
-        folder,
-        verb,
-        {
-            "fingerprint": mark,
-            "seconds": round(time.time() - started, 2),
-            **(extra or {}),
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "settings": {name: _section(config, name) for name in step.sections},
-            "versions": versions(),
-            "processors": os.cpu_count(),
-            "said": said,
-        },
-    )
+    for sentence in _damaged_inputs(step, folder):
+        remember(f"warning: {sentence}")
+    mark = _mark(step, folder, config)
+    damage = _damaged_outputs(step, folder)
+    if _made(step, folder, mark):
+        if not damage:
+            return False
+        remember(f"{damage[0]}{' and more' if len(damage) > 1 else ''} since it was made: made again")
+        if not step.grows:
+            _remove_stores(step, folder)
+    started = time.time()
+    with in_the_making(folder, step.outputs), _seals_broken(step, folder):
+        extra = step.work(Run(folder), config, mark, advance, remember)
+    entry = {
+        "fingerprint": mark,
+        "seconds": round(time.time() - started, 2),
+        **(extra or {}),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "settings": {name: _section(config, name) for name in step.sections},
+        "versions": versions(),
+        "processors": os.cpu_count(),
+        "said": said,
+    }
+    record_step(folder, verb, entry, step.outputs)
     write_config(config, folder / "config.toml")
     return True
+
+
+def _damaged_inputs(step: Step, folder: Path) -> list[str]:
+    """Refuse what is no longer as its step left it; what shows what there is names it, and leaves it out.
+
+    An input without a record is taken as it is, which is said.
+    """
+    warnings, without = [], []
+    entries = read_provenance(folder)["steps"]
+    for name in step.inputs:
+        if name == "config.toml" or not (folder / name).exists():
+            # what is missing is named by the mark, or not shown
+            continue
+        top = name.split("/")[0]
+        maker = next((other.verb for other in STEPS.values() if top in other.outputs and other.verb in entries), None)
+        if maker is None:
+            without.append(name)
+            continue
+        damage = find_damage(folder, entries[maker].get("outputs", {}), [name])
+        if damage:
+            sentence = describe_damage(folder, maker, damage)
+            if step.verb not in _SHOWS_WHAT_EXISTS:
+                raise MicroslipError(sentence)
+            warnings.append(sentence)
+    if without:
+        warnings.append(f"no step has recorded that it finished {', '.join(without)}: taken as it is")
+    return warnings
+
+
+def _damaged_outputs(step: Step, folder: Path) -> list[str]:
+    """What of a step's result is no longer as it left it.
+
+    Raises
+    ------
+    MicroslipError
+        It is damaged, and the step would have to write into it.
+    """
+    sealed = read_provenance(folder)["steps"].get(step.verb, {}).get("outputs", {})
+    damage = find_damage(folder, sealed, step.outputs)
+    if damage and step.grows and any((folder / name).exists() for name in step.outputs):
+        raise MicroslipError(describe_damage(folder, step.verb, damage))
+    return damage
+
+
+def _remove_stores(step: Step, folder: Path) -> None:
+    """A store in its place counts as complete for the step that makes it: a damaged one has to go first."""
+    for name in step.outputs:
+        path = folder / name
+        stores = [path] if path.suffix == ".zarr" else sorted(path.glob("*.zarr")) if path.is_dir() else []
+        for store in stores:
+            shutil.rmtree(store, ignore_errors=True)
+
+
+@contextmanager
+def _seals_broken(step: Step, folder: Path) -> Iterator[None]:
+    """While a step writes into its own result, that is no damage; where it left it untouched, the seals stay."""
+    before = read_provenance(folder)["steps"].get(step.verb)
+    if not step.grows or before is None or "outputs" not in before:
+        yield
+        return
+    break_seals(folder, step.verb)
+    try:
+        yield
+    except BaseException:
+        if seal(folder, step.outputs) == before["outputs"]:
+            record_step(folder, step.verb, before)
+        raise
 
 
 def _refuse_other_origin(verb: str, folder: Path, config: Config) -> None:
@@ -219,14 +302,20 @@ def _refuse_other_origin(verb: str, folder: Path, config: Config) -> None:
         )
     if not (folder / "trajectory.zarr").is_dir():
         return
-    imported = Run(folder).attributes.get("imported", False)
+    # the record tells it of a damaged store as well
+    recorded = read_provenance(folder)["steps"]
+    if "import" in recorded or "simulate" in recorded:
+        imported, before = "import" in recorded, recorded.get("import", {}).get("settings", {}).get("source")
+    else:
+        attributes = Run(folder).attributes
+        imported, before = attributes.get("imported", False), attributes.get("source")
     if imported and verb == "simulate":
         raise MicroslipError(f"{folder} holds a run that was imported: choose another folder with --into")
-    if imported and config.source is not None:
-        before = Run(folder).attributes["source"]["files"]
-        if set(before) != set(config.source.files):
+    if imported and config.source is not None and before is not None:
+        files = before["files"]
+        if set(files) != set(config.source.files):
             raise MicroslipError(
-                f"{folder} holds a run that was imported from {', '.join(before)}: choose another folder with --into,"
+                f"{folder} holds a run that was imported from {', '.join(files)}: choose another folder with --into,"
                 " or remove this one"
             )
     if not imported and verb == "import":
@@ -259,10 +348,14 @@ def step_states(folder: Path, config: Config, digests: dict[Path, str] | None = 
         if verb not in entries or not all((folder / name).exists() for name in step.outputs):
             states[verb] = StepState(verb, step.title, "not done")
             continue
+        damage = find_damage(folder, entries[verb].get("outputs", {}), step.outputs)
+        if damage:
+            states[verb] = StepState(verb, step.title, "damaged", damage[0])
+            continue
         needed = {other for other in states if {name.split("/")[0] for name in step.inputs} & {*STEPS[other].outputs}}
         late = [other for other in needed if states[other].state == "out of date"]
         try:
-            current = _done(step, folder, _mark(step, folder, config, digests))
+            current = _made(step, folder, _mark(step, folder, config, digests))
         except MicroslipError as problem:
             gone = verb == "import"
             states[verb] = StepState(verb, step.title, "not checked" if gone else "out of date", str(problem))
@@ -295,6 +388,14 @@ def _why_not(step: Step, config: Config, entry: dict[str, Any]) -> str:
 
 
 def _done(step: Step, folder: Path, mark: str) -> bool:
+    """Whether the step was made with this mark, and its result is whole."""
+    if not _made(step, folder, mark):
+        return False
+    sealed = read_provenance(folder)["steps"][step.verb].get("outputs", {})
+    return not find_damage(folder, sealed, step.outputs)
+
+
+def _made(step: Step, folder: Path, mark: str) -> bool:
     before = read_provenance(folder)["steps"].get(step.verb, {})
     return before.get("fingerprint") == mark and all((folder / name).exists() for name in step.outputs)
 

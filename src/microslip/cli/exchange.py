@@ -18,6 +18,7 @@ from microslip.config import load_config, read_toml, source_config
 from microslip.core.errors import MicroslipError
 from microslip.data.readers.sources import find_files
 from microslip.data.run import open_run
+from microslip.data.seals import check_whole
 from microslip.data.source import Axis, Format
 from microslip.pipeline import is_current, only_one, run_folder
 from microslip.steps.exporting import Kind, export_run
@@ -134,6 +135,8 @@ def export(run: Path, what: Kind = "frames", *, into: Path | None = None, stages
         Which stages, or frames, as first:last, such as 0:100; all where left out.
     """
     opened = open_run(run)
+    for name in () if what == "frames" else ("stages.csv", f"{what}.zarr"):
+        check_whole(opened.folder / name)
     made = all((opened.folder / name).exists() for name in (f"{what}.zarr", "stages.csv", "config.toml"))
     if made and not is_current(what, opened.folder, load_config(opened.folder / "config.toml")):
         raise MicroslipError(

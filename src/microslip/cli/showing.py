@@ -111,8 +111,12 @@ def view(
         return
     if stages is not None and stages != "all" and not stages.isdecimal():
         raise MicroslipError(f"--stages {stages} is neither a number of stages nor all")
+    states = _states(opened)
+    for state in states:
+        if state.state == "damaged":
+            console.print(f"  warning: damaged, {state.verb}: {state.why}", markup=False)
     with bar("writing the page") as (advance, say):
-        n_stages, size = export_view(opened, export, stages, _states(opened), advance)
+        n_stages, size = export_view(opened, export, stages, states, advance)
         say(f"{size / 1e6:.0f} MB with the grains of {n_stages} stages; look at it with:")
         say(f"python -m http.server --directory {export}")
 

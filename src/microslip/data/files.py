@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from microslip.core.errors import MicroslipError
+from microslip.data.seals import check_whole
 
 
 @contextmanager
@@ -60,8 +61,9 @@ def read_json(path: Path) -> Any:
     Raises
     ------
     MicroslipError
-        The file is missing or not JSON.
+        The file is missing, not JSON, or no longer what its step left there.
     """
+    check_whole(path)
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
@@ -82,8 +84,9 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
     Raises
     ------
     MicroslipError
-        The file is missing, unreadable or lacks a column.
+        The file is missing, unreadable, lacks a column, or is no longer what its step left there.
     """
+    check_whole(path)
     try:
         table = pd.read_csv(path)
     except FileNotFoundError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from microslip.data.files import read_table
+from microslip.data.seals import check_whole
 from microslip.data.store import check_store
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def _stages(run: Run) -> str:
 def _check(path: Path) -> str:
     if path.suffix == ".zarr":
         check_store(path)
+    check_whole(path)
     return ""
 
 

@@ -9,7 +9,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, write_json
+from microslip.data.seals import PROVENANCE, note_checked, seal
 
 VERSIONED = [
     "microslip",
@@ -64,14 +66,69 @@ def digest_output(path: Path) -> str:
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
-    """The record of a run folder; empty steps where none has run."""
-    path = folder / "provenance.json"
-    record: dict[str, Any] = read_json(path) if path.exists() else {"steps": {}}
-    return record
+    """The record of a run folder; empty steps where none has run.
+
+    Raises
+    ------
+    MicroslipError
+        It is not readable, or not a record of steps.
+    """
+    path = folder / PROVENANCE
+    if not path.exists():
+        return {"steps": {}}
+    record = read_json(path)
+    wrong = _what_is_wrong(record)
+    if wrong:
+        raise MicroslipError(
+            f"{path} is damaged ({wrong}), so that nothing tells which results are current: restore it from a copy, or"
+            f" remove it and `microslip run {folder}` makes every step but the simulation again"
+        )
+    return dict(record)
 
 
-def record_step(folder: Path, step: str, entry: dict[str, Any]) -> None:
-    """Add or replace a step's entry."""
-    record = read_provenance(folder)
-    record["steps"][step] = entry
-    write_json(folder / "provenance.json", record)
+# What a step's entry may hold, and of what kind it is.
+_ENTRY: dict[str, Any] = {
+    "fingerprint": str,
+    "seconds": (int, float),
+    "finished": str,
+    "settings": dict,
+    "versions": dict,
+    "said": list,
+    "outputs": dict,
+}
+
+
+def _what_is_wrong(record: Any) -> str:
+    """Why this is no record of steps, in a few words; empty where it is one."""
+    if not isinstance(record, dict) or not isinstance(record.get("steps"), dict):
+        return "it holds no steps"
+    for verb, entry in record["steps"].items():
+        if not isinstance(entry, dict):
+            return f"{verb} is {json.dumps(entry)[:40]}"
+        for name, kind in _ENTRY.items():
+            if name in entry and not isinstance(entry[name], kind):
+                return f"{verb}.{name} is {json.dumps(entry[name])[:40]}"
+    if record.get("checksum", fingerprint(record["steps"])) != fingerprint(record["steps"]):
+        return "it fails its checksum"
+    return ""
+
+
+def record_step(folder: Path, step: str, entry: dict[str, Any], outputs: tuple[str, ...] = ()) -> None:
+    """Add or replace a step's entry, with the seals of what it left."""
+    steps = read_provenance(folder)["steps"]
+    steps[step] = entry | ({"outputs": seal(folder, outputs)} if outputs else {})
+    _write(folder, steps)
+    note_checked(folder, outputs)
+
+
+def break_seals(folder: Path, step: str) -> None:
+    """Forget what a step's outputs looked like: it is about to write into them."""
+    steps = read_provenance(folder)["steps"]
+    if steps.get(step, {}).pop("outputs", None) is not None:
+        _write(folder, steps)
+
+
+def _write(folder: Path, steps: dict[str, Any]) -> None:
+    # as it will be read again: what is no JSON is text by then
+    steps = json.loads(json.dumps(steps, default=str))
+    write_json(folder / PROVENANCE, {"steps": steps, "checksum": fingerprint(steps)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["current", "out of date", "not done", "not checked"]
+State = Literal["current", "out of date", "damaged", "not done", "not checked"]
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.abc.store import ByteRequest
+from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import LocalStore
 
 from microslip.core.errors import MicroslipError
+from microslip.data.seals import METADATA, check_whole, chunk_is_whole, has_checksums
 
 # Raised when a reader of the old stores would misread the new ones.
 FORMAT_VERSION = 1
@@ -42,7 +47,7 @@ def add_array(
     """A named array whose chunks hold `per_chunk` entries along the first dimension, filled with NaN or 0.
 
     Without `per_chunk` the chunks are of a few megabytes. Not `packed`, they are stored as they are: numbers whose last
-    digits are noise gain a twentieth by compression, at twice the time.
+    digits are noise gain a twentieth by compression, at twice the time. Every chunk ends in its checksum.
     """
     entry = max(1, math.prod(shape[1:])) * np.dtype(dtype).itemsize
     first = per_chunk or max(1, CHUNK_BYTES // entry)
@@ -51,7 +56,7 @@ def add_array(
         shape=shape,
         chunks=(first, *(max(1, n) for n in shape[1:])),
         dtype=dtype,
-        compressors="auto" if packed else None,
+        compressors=[*([ZstdCodec()] if packed else []), Crc32cCodec()],
         fill_value=float("nan") if np.dtype(dtype).kind == "f" else 0,
         dimension_names=list(dimensions),
         attributes={"units": unit, "description": description},
@@ -65,21 +70,46 @@ def append(array: zarr.Array, values: np.ndarray) -> None:
     array[start:] = values
 
 
+class WholeChunks(LocalStore):
+    """A store for reading that refuses a damaged chunk by its name, where the array keeps checksums."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, read_only=True)
+        self._with_checksums: dict[str, bool] = {}
+
+    async def get(
+        self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """The content of a file of the store; None where there is none."""
+        content = await super().get(key, prototype, byte_range)
+        array, chunk, _ = key.partition("/c/")
+        if not chunk or content is None or byte_range is not None or not self._has_checksums(array):
+            return content
+        if not chunk_is_whole(content.as_numpy_array()):
+            raise MicroslipError(f"{self.root / key} fails its checksum: {_remedy(Path(self.root))}")
+        return content
+
+    def _has_checksums(self, array: str) -> bool:
+        if array not in self._with_checksums:
+            self._with_checksums[array] = has_checksums((Path(self.root) / array / METADATA).read_bytes())
+        return self._with_checksums[array]
+
+
 def check_store(path: Path) -> zarr.Group:
-    """Open a store for reading.
+    """Open a store for reading; its attributes are those that its step left, its arrays are checked as they are opened.
 
     Raises
     ------
     MicroslipError
-        There is none, it is not ours, or it was written by a version with another format.
+        There is none, it is not ours, it was written by a version with another format, or it is no longer what its
+        step left there.
     """
+    check_whole(path, below=False)
     try:
-        group = zarr.open_group(path, mode="r")
+        group = zarr.open_group(WholeChunks(path), mode="r")
     except (FileNotFoundError, KeyError, ValueError, TypeError) as problem:
         if path.exists():
-            raise MicroslipError(
-                f"{path} is not a readable zarr store ({problem}): remove it and run its step again"
-            ) from None
+            raise MicroslipError(f"{path} is not a readable zarr store ({problem}): {_remedy(path)}") from None
         raise MicroslipError(f"{path} does not exist: run the step that writes it") from None
     if group.attrs.get("format") != "microslip":
         raise MicroslipError(f"{path} is a zarr store of another program: choose another run folder")
@@ -95,10 +125,18 @@ def check_store(path: Path) -> zarr.Group:
 def open_dataset(path: Path, group: str | None = None) -> xr.Dataset:
     """A store, or one group of it, as a lazily read dataset; errors as in `check_store`."""
     check_store(path)
+    check_whole(path if group is None else path / group)
+    store = WholeChunks(path)
     try:
-        dataset: xr.Dataset = xr.open_zarr(path, group=group, consolidated=False, chunks=None, decode_cf=False)
-    except ValueError as problem:
-        raise MicroslipError(f"{path} is damaged ({problem}): run the step that writes it again") from None
+        dataset: xr.Dataset = xr.open_zarr(store, group=group, consolidated=False, chunks=None, decode_cf=False)
+    except (ValueError, TypeError) as problem:
+        raise MicroslipError(f"{path} is damaged ({problem}): {_remedy(path)}") from None
     except (FileNotFoundError, KeyError) as problem:
-        raise MicroslipError(f"{path} lacks the group {group} ({problem}): run the step that writes it again") from None
+        raise MicroslipError(f"{path} lacks the group {group} ({problem}): {_remedy(path)}") from None
     return dataset
+
+
+def _remedy(store: Path) -> str:
+    if store.name == "trajectory.zarr":
+        return "restore it from a copy, or remove it and simulate or import again"
+    return "remove the store and run its step again"

@@ -9,6 +9,8 @@ from typing import Any
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, write_json
+from microslip.data.provenance import digest_output
+from microslip.dem.checkpoints import POINTER, check_files, read_pointer
 from microslip.dem.config import ShearCell
 from microslip.dem.launch import sections_of
 
@@ -34,11 +36,9 @@ def continued_defaults(run: Path, before: ShearCell, overrides: Iterable[str]) -
 
 
 def _pointer(run: Path) -> dict[str, Any]:
-    path = run / "dem" / "checkpoint.json"
-    if not path.exists():
+    if not (run / "dem" / POINTER).exists():
         raise MicroslipError(f"{run} has no checkpoint to go on from: simulate it first")
-    pointer: dict[str, Any] = read_json(path)
-    return pointer
+    return read_pointer(run / "dem")
 
 
 def continue_run(run: Path, into: Path, before: ShearCell, config: ShearCell) -> None:
@@ -55,7 +55,7 @@ def continue_run(run: Path, into: Path, before: ShearCell, config: ShearCell) ->
         if origin["run"] != str(run.resolve()):
             raise MicroslipError(f"{into} goes on from {origin['run']}: choose another folder with --into")
         return
-    if (folder / "checkpoint.json").exists():
+    if (folder / POINTER).exists():
         raise MicroslipError(f"{into} holds a simulation of its own: choose another folder with --into")
     old, new = sections_of(before), sections_of(config)
     for section, values in new.items():
@@ -67,13 +67,18 @@ def continue_run(run: Path, into: Path, before: ShearCell, config: ShearCell) ->
                     f"{name} = {value} where {run} has {old[section][key]}: a run goes on with the same grains in the"
                     " same cell; change loading.shear_rate, loading.strain and the recording only"
                 )
+    check_files(run / "dem", pointer)
     folder.mkdir(parents=True, exist_ok=True)
+    files = {}
     for file in (run / "dem").glob(f"{pointer['name']}.*"):
         if file.name != f"{pointer['name']}.npz":  # of the recording, which begins anew
-            shutil.copy2(file, folder / file.name.replace(pointer["name"], STATE, 1))
+            copy = folder / file.name.replace(pointer["name"], STATE, 1)
+            shutil.copy2(file, copy)
+            files[copy.name] = digest_output(copy)
     last = max(pointer["last_sample"], 0)
     origin = {
         **{key: pointer[key] for key in ("height", "offset", "bulk_volume", "engine_version") if key in pointer},
+        "files": files,
         "run": str(run.resolve()),
         "strain": float(before.schedule.strain[last]),
         "shear_rate": float(before.schedule.rate[last]),

@@ -13,10 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, write_json
+from microslip.data.store import check_store, open_dataset
+from microslip.dem.checkpoints import POINTER, read_pointer
 from microslip.dem.config import ShearCell
 from microslip.dem.engines import engine_module
 from microslip.dem.lammps.config import Lammps
@@ -149,15 +152,25 @@ def refuse_other_simulation(config: ShearCell, folder: Path, engine_version: int
     Raises
     ------
     MicroslipError
-        The run was made with other settings or by another version of its engine, or went further than is asked for.
+        The run was made with other settings or by another version of its engine, went further than is asked for, or
+        has lost its trajectory or its checkpoint.
     """
-    if not (folder / "checkpoint.json").exists():
+    trajectory, remedy = folder.parent / "trajectory.zarr", "choose another run folder with --into, or remove this one"
+    begun, kept = (folder / POINTER).exists(), trajectory.is_dir()
+    strain = open_dataset(trajectory, "series")["strain"].to_numpy() if kept else np.empty(0)
+    if not begun:
+        if len(strain):
+            raise MicroslipError(
+                f"{trajectory} holds {len(strain)} samples, and {folder / POINTER}, from which the simulation would go"
+                f" on, is gone: restore it, or {remedy}"
+            )
         return
-    pointer = read_json(folder / "checkpoint.json")
-    remedy = "choose another run folder with --into, or remove this one"
+    pointer = read_pointer(folder)
+    if not kept:
+        raise MicroslipError(f"{trajectory} is gone, and {folder} alone cannot bring it back: restore it, or {remedy}")
     try:
         # a setting that is newer than the run has its default, under which the run was made
-        before = ShearCell.model_validate_json((folder / "config.json").read_text())
+        before = ShearCell.model_validate(check_store(trajectory).attrs.get("config"))
     except ValidationError:
         raise MicroslipError(f"{folder.parent} was made by another version with other settings: {remedy}") from None
     changed = [
@@ -174,9 +187,8 @@ def refuse_other_simulation(config: ShearCell, folder: Path, engine_version: int
             f" {engine_version} and would go on differently: install that version, or {remedy}"
         )
     if pointer["last_sample"] >= config.n_samples:
-        reached = before.schedule.strain[pointer["last_sample"]]
         raise MicroslipError(
-            f"{folder.parent} was sheared to a strain of {reached:g}, beyond loading.strain ="
+            f"{folder.parent} was sheared to a strain of {strain[-1]:g}, beyond loading.strain ="
             f" {config.loading.strain:g}: {remedy}"
         )
 
@@ -201,7 +213,7 @@ def check_disk(config: ShearCell, run: Path) -> None:
 
 def time_spent(run: Path) -> dict[str, float]:
     """Seconds of `prepare` and `shear` up to the last checkpoint, over all the times that the run was taken up."""
-    seconds: dict[str, float] = read_json(Path(run) / "dem" / "checkpoint.json")["seconds"]
+    seconds: dict[str, float] = read_pointer(Path(run) / "dem")["seconds"]
     return seconds
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from microslip.core.errors import MicroslipError
-from microslip.data.files import read_json, replacing, write_json
+from microslip.data.files import read_json, replacing
 from microslip.data.provenance import versions
 from microslip.data.run import Run
 from microslip.data.trajectory import KEPT, create_trajectory
+from microslip.dem.checkpoints import POINTER, check_files, read_pointer, write_pointer
 from microslip.dem.config import ShearCell
 from microslip.dem.continuing import ORIGIN, STATE
 from microslip.dem.packing import BULK, glued, loose_packing
@@ -64,7 +65,7 @@ class Protocol:
         MicroslipError
             Grains left the cell, or the packing did not come to rest.
         """
-        if (self.folder / "checkpoint.json").exists():
+        if (self.folder / POINTER).exists():
             self._resume()
         elif (self.folder / ORIGIN).exists():
             self._go_on_from(read_json(self.folder / ORIGIN))
@@ -104,6 +105,7 @@ class Protocol:
 
     def _go_on_from(self, origin: dict[str, Any]) -> None:
         """Take up the state that another run has reached; a checkpoint with no sample, as after a preparation."""
+        check_files(self.folder, origin)
         self._take_geometry(origin)
         self.engine.load(self.folder / STATE, origin["height"])
         if self.engine.first:
@@ -223,15 +225,13 @@ class Protocol:
                 "bulk_volume": self.bulk_volume,
                 "seconds": self.seconds,
             }
-            write_json(self.folder / "checkpoint.json", pointer)
-            for old in self.folder.glob("checkpoint-*"):
-                if old.name.split(".")[0] != name:
-                    old.unlink()
+            write_pointer(self.folder, pointer)
         self.engine.share(None)  # no process may look for the pointer before it stands
         self._report("prepare" if self.last_sample < 0 else "shear", force=True)
 
     def _resume(self) -> None:
-        pointer = read_json(self.folder / "checkpoint.json")
+        pointer = read_pointer(self.folder)
+        check_files(self.folder, pointer)
         self.last_sample, self.seconds = pointer["last_sample"], pointer["seconds"]
         self._take_geometry(pointer)
         self.engine.load(self.folder / pointer["name"], pointer["height"])

@@ -10,9 +10,11 @@ import torch
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing
+from microslip.data.seals import check_whole
 from microslip.learn.config import Network, Training
 from microslip.learn.network import Predictor, build_network
 from microslip.learn.samples import Scaling
+from microslip.learn.saved import load_saved
 from microslip.learn.train import Trained
 
 # Raised when an older checkpoint would be misread.
@@ -54,13 +56,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
     MicroslipError
         The file is missing, is not a checkpoint, or is one of another version.
     """
+    check_whole(path)
     try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
-        version = content.get("format_version")
-    except FileNotFoundError:
-        raise MicroslipError(f"{path} is missing: run `microslip train` first") from None
-    except Exception as problem:
-        raise MicroslipError(f"{path} is not a checkpoint ({_in_a_line(problem)}): train again") from None
+        content = load_saved(path)
+    except MicroslipError as problem:
+        raise MicroslipError(f"{problem}: run `microslip train`") from None
+    version = content.get("format_version") if isinstance(content, dict) else None
     if version != FORMAT_VERSION:
         raise MicroslipError(
             f"{path} has format_version = {version}, this microslip reads {FORMAT_VERSION}: train again, or use the"

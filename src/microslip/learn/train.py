@@ -25,6 +25,7 @@ from microslip.grids.splits import TRAIN, VALIDATION, SplitSets
 from microslip.learn.config import Network, Training
 from microslip.learn.network import Predictor, SlipNet, build_network
 from microslip.learn.samples import Samples, Scaling, assemble, draw_turns
+from microslip.learn.saved import load_saved
 
 # Stages in a batch that only predicts.
 PREDICTION_BATCH = 128
@@ -185,8 +186,8 @@ def _fit(
 
     history: list[dict[str, float | int]] = []
     best_loss, best_epoch, best_weights = np.inf, -1, _copy(plain)
-    if resume_from.exists():
-        state = torch.load(resume_from, weights_only=True, map_location=fabric.device)
+    state = _earlier_state(resume_from, fabric.device)
+    if state is not None:
         plain.load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
         optimiser.load_state_dict(state["optimiser"])
@@ -262,6 +263,14 @@ def _total(fabric: Fabric, share: torch.Tensor) -> float:
     whole = fabric.all_reduce(share, reduce_op="sum")
     assert isinstance(whole, torch.Tensor)
     return float(whole)
+
+
+def _earlier_state(path: Path, device: torch.device) -> Any:
+    """The state after the last epoch of an interrupted training; None, to begin anew, where there is no whole one."""
+    try:
+        return load_saved(path, device)
+    except MicroslipError:
+        return None
 
 
 def _schedule(optimiser: Any, config: Training, n_batches: int) -> torch.optim.lr_scheduler.LRScheduler:

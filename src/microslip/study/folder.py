@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from microslip.core.errors import MicroslipError
-from microslip.data.files import read_json, write_table
+from microslip.data.files import write_table
 from microslip.data.run import Run
+from microslip.dem.checkpoints import POINTER, read_pointer
 from microslip.dem.launch import refuse_other_simulation
 from microslip.pipeline import is_current, only_one
 from microslip.steps.common import Say
@@ -57,8 +58,8 @@ def progress(system: System, steps: Sequence[str], folder: Path) -> str:
             return DONE
         if waiting[0] != "simulate":
             return f"{waiting[0]} next"
-        pointer = run / "dem" / "checkpoint.json"
-        sample = read_json(pointer)["last_sample"] if pointer.exists() else 0
+        begun = (run / "dem" / POINTER).exists()
+        sample = read_pointer(run / "dem")["last_sample"] if begun else 0
     except MicroslipError:
         return "damaged"
     try:

@@ -93,11 +93,15 @@ def describe_states(states: Iterable[StepState]) -> list[str]:
     The page asks for it last, as `states.json`: to look through the stores of a large run takes a second.
     """
     # figures are not on the page
-    late = [state for state in states if state.state == "out of date" and state.verb != "figures"]
-    if not late:
-        return []
-    verbs = ", ".join(state.verb for state in late)
-    return [f"out of date: what {verbs} left; {late[0].verb}: {late[0].why}. `microslip run` on this folder renews it"]
+    sentences = []
+    shown = [state for state in states if state.verb != "figures"]
+    for kind in ("damaged", "out of date"):
+        of_kind = [state for state in shown if state.state == kind]
+        if of_kind:
+            verbs, first = ", ".join(state.verb for state in of_kind), of_kind[0]
+            remedy = "`microslip run` on this folder renews it"
+            sentences.append(f"{kind}: what {verbs} left; {first.verb}: {first.why}. {remedy}")
+    return sentences
 
 
 def _active_fraction(run: Run) -> float:

@@ -19,6 +19,8 @@ def check_record(parts: Parts) -> list[Check]:
 def _readable(parts: Parts) -> list[Check]:
     # one damaged store is the problem of several parts
     said = list(dict.fromkeys(parts.problems.values()))
+    states = () if parts.states is None else parts.states.values()
+    said += [f"{state.verb}: {state.why}" for state in states if state.state == "damaged" and state.verb != "figures"]
     return [
         Check(
             GROUP,
@@ -27,7 +29,7 @@ def _readable(parts: Parts) -> list[Check]:
             "; ".join(said) or "nothing is damaged",
             "all parts",
             "A part that cannot be read is left out of this page, and the rest is shown.",
-            "Remove what is damaged, and run its step again." if said else "",
+            f"microslip run {parts.run.folder} makes again what is not the simulation's." if said else "",
         )
     ]
 
