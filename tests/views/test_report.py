@@ -205,8 +205,8 @@ def test_damaged_chunks_are_said_in_place(illustrated, tmp_path):
             if chunk.is_file():
                 chunk.write_bytes(b"\x00broken")
     page = read_page(illustrated, tmp_path / "report")
-    assert "trajectory.zarr cannot be read" in page.text
-    assert "attributions.zarr cannot be read" in page.text
+    assert "trajectory.zarr/series/stress/c/0 fails its checksum" in page.text
+    assert "attributions.zarr/completeness_error/c/0 fails its checksum" in page.text
     assert "0.873" in page.text
 
 

@@ -57,11 +57,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
         The file is missing, is not a checkpoint, or is one of another version.
     """
     check_whole(path)
+    if not path.exists():
+        raise MicroslipError(f"{path} is missing: run `microslip train` first")
     try:
         content = load_saved(path)
     except MicroslipError as problem:
-        raise MicroslipError(f"{problem}: run `microslip train`") from None
-    version = content.get("format_version") if isinstance(content, dict) else None
+        raise MicroslipError(f"{problem}: train again") from None
+    if not isinstance(content, dict):
+        raise MicroslipError(f"{path} is not a checkpoint (it holds a {type(content).__name__}): train again")
+    version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise MicroslipError(
             f"{path} has format_version = {version}, this microslip reads {FORMAT_VERSION}: train again, or use the"
