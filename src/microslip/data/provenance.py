@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +57,21 @@ def digest_output(path: Path) -> str:
     """
     digest = hashlib.sha256()
     if path.is_dir():
-        for file in sorted(path.rglob("*")):
-            if file.is_file():
-                digest.update(f"{file.relative_to(path)} {file.stat().st_size}".encode())
-                if file.suffix in {".json", ".csv"}:
-                    digest.update(file.read_bytes())
+        for parts, file in sorted(_files(path)):
+            digest.update(f"{'/'.join(parts)} {os.stat(file).st_size}".encode())
+            if file.endswith((".json", ".csv")):
+                digest.update(Path(file).read_bytes())
     else:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _files(folder: Path) -> Iterator[tuple[list[str], str]]:
+    """Relative names, in parts, and paths of all files in a folder; ten thousands of chunks are no rare thing."""
+    for where, _, names in os.walk(folder):
+        above = os.path.relpath(where, folder)
+        parts = [] if above == os.curdir else above.split(os.sep)
+        yield from (([*parts, name], os.path.join(where, name)) for name in names)
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
