@@ -42,6 +42,22 @@ class Assembled:
     n_present: list[int] = field(default_factory=list)
     n_grains: int = 0
     notes: list[str] = field(default_factory=list)
+    # where frames went back to a step that was not there before: file, step, and the steps that were dropped
+    back: list[tuple[str, int, set[int]]] = field(default_factory=list)
+
+    def refuse_disorder(self) -> None:
+        """A run that is begun again comes by steps that it had before; frames that are out of order do not.
+
+        Raises
+        ------
+        MicroslipError
+            No dropped step came again.
+        """
+        for where, step, dropped in self.back:
+            raise MicroslipError(
+                f"{where}: step {step} follows later steps to {max(dropped)}, and no step stands twice, as it would"
+                " after a restart: sort the frames by their steps, or give files of single frames, which are sorted"
+            )
 
     def cut(self, n_frames: int) -> None:
         """Forget what follows the first frames."""
@@ -178,12 +194,7 @@ def assemble(
         _add(frame, found, made, grains, unwrapping, buffer, values_of, kept)
         advance(frame.read)
     if made is None:
-        raise MicroslipError(
-            f"{', '.join(source.files)}: no whole frame"
-            + ("" if source.first_step is None and source.last_step is None else " from source.first_step to last_step")
-        )
-    if len(made.step) < 2:
-        raise MicroslipError(f"{', '.join(source.files)}: one frame is no run; two or more are needed")
+        raise MicroslipError(f"{', '.join(source.files)}: no whole frame")
     buffer.flush()
     made.n_grains = len(grains.ids)
     return made
@@ -220,6 +231,8 @@ def _add(
     layout = made.layout
     if made.step and frame.step <= made.step[-1]:
         n_frames = int(np.searchsorted(made.step, frame.step))
+        if made.step[n_frames] != frame.step:
+            made.back.append((frame.where, frame.step, set(made.step[n_frames:])))
         made.notes.append(
             f"{frame.where}: step {frame.step} follows step {made.step[-1]}, as after a restart: the"
             f" {len(made.step) - n_frames} frames from it on are replaced by what follows"
@@ -228,6 +241,7 @@ def _add(
         buffer.cut(n_frames)
         if n_frames:
             unwrapping.restart(buffer.last_frame(), made.box(n_frames - 1))
+    made.back = [(where, step, left) for where, step, left in made.back if frame.step not in left]
     rows, new = grains.rows(frame)
     cell = _continued(layout.cell(frame), made, layout)
     position = found.position[:, list(layout.axes)] - cell.origin

@@ -20,6 +20,8 @@ class Frame:
     radius, diameter. `where`: file and place, for messages. `origin` and `edges`: lower corner and edge vectors of the
     cell, one a row; None where the file holds no cell. `periodic`: None where the file does not say. `strain`: where
     the file tells it. `first_line`: that of the first grain in a text. `read`: share of the file that has been read.
+    `step_told`: whether the file tells the step, or the reader counts. `units`: those of the file, by its own word.
+    `ended`: whether the last line of a text has an end.
     """
 
     step: int
@@ -31,6 +33,9 @@ class Frame:
     strain: float | None = None
     first_line: int | None = None
     read: float = 1.0
+    step_told: bool = True
+    units: str = ""
+    ended: bool = True
 
     @property
     def n_grains(self) -> int:

@@ -194,7 +194,7 @@ def test_arrays_are_named_and_missing_ones_said(tmp_path, rng):
     assert np.array_equal(found.columns["radius"], arrays["radius"])
     with pytest.raises(MicroslipError, match=r"has no array size .*: it has label, half, id"):
         next(read_vtk(path, {"radius": "size"}))
-    with pytest.raises(MicroslipError, match="is no whole number"):
+    with pytest.raises(MicroslipError, match="not a whole number"):
         next(read_vtk(path, {"id": "half"}))
 
 
@@ -226,7 +226,7 @@ def test_other_files_are_refused(tmp_path, monkeypatch):
         (YADE.replace("POLYDATA", "STRUCTURED_GRID"), "STRUCTURED_GRID"),
         (YADE.replace("1e-3 2e-3", "1e-3"), "POINT_DATA|words stand"),
         (YADE.replace("1e-3 2e-3", "1e-3 x"), "a value is 'x', not a number"),
-        (YADE.replace("7 3", "7.5 3"), "id 7.5 is no whole number"),
+        (YADE.replace("7 3", "7.5 3"), "id is 7.5, not a whole number"),
         (YADE.replace("VECTORS", "ARROWS"), "section 'ARROWS"),
     ]:
         path.write_text(content)

@@ -11,11 +11,13 @@ import numpy as np
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame, close_open_sides
 from microslip.data.readers.lines import Unfinished, open_bytes
+from microslip.data.readers.numbers import named
 
 COORDINATES = {"unwrapped_coordinates": "xu yu zu", "coordinates": "x y z", "scaled_coordinates": "xs ys zs"}
 # Our columns of one value per grain, by names in small letters; OVITO has identifier and atom_types.
-SCALARS = {"identifier": "id", "atom_types": "type"} | {
-    name: name for name in ("id", "type", "ix", "iy", "iz", "radius", "diameter")
+SCALARS = {name: name for name in ("id", "type", "ix", "iy", "iz", "radius", "diameter")} | {
+    "identifier": "id",
+    "atom_types": "type",
 }
 CELL = {"cell_origin": 0.0, "cell_lengths": 0.0, "cell_angles": 90.0}
 # Types by their numbers in the file.
@@ -31,8 +33,9 @@ def read_netcdf(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
 
     coordinates → x y z, unwrapped_coordinates → xu yu zu, scaled_coordinates → xs ys zs in the file's precision; id,
     type, ix iy iz, radius and diameter under their names or OVITO's, and `names` likewise. LAMMPS sorts grains by id.
-    The step is LAMMPS' `time`, OVITO's Timestep or the frame's number. A length of 0 says that the cell does not repeat
-    along an axis: there it reaches as far as the centres of the grains. Rows that were never written are left out.
+    The step is LAMMPS' `time`, OVITO's Timestep or the frame's number. A cell repeats, but along axes on which its
+    length is 0: there it reaches as far as the centres of the grains. Of OVITO's files, which hold cells of any kind,
+    this is not known. Rows that were never written are left out.
 
     The header is read here: scipy knows no 64-bit data, which LAMMPS writes, and NetCDF's library gives zeros for what
     a file that was cut off lacks, without a word.
@@ -62,7 +65,8 @@ def read_netcdf(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
         place = next((name for name in COORDINATES if name in shapes), None)
         if place is None:
             raise MicroslipError(f"{path} holds no coordinates, but {', '.join(shapes)}: write x y z with dump netcdf")
-        scalars = {name: SCALARS.get(name.lower(), name) for name in shapes if name.lower() in SCALARS or name in names}
+        scalars = {name: name for name in names if name in shapes}
+        scalars |= named([name for name in shapes if name not in scalars], SCALARS, str(path))
         n = shapes[place][:1]
         if shapes[place] != (*n, 3) or any(shapes[name] != n for name in scalars) or record[place].base.kind != "f":
             raise MicroslipError(f"{path}: its variables have the shapes {shapes}: these are no grains in space")
@@ -88,12 +92,13 @@ def read_netcdf(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
                 raise MicroslipError(
                     f"{where}: OVITO writes other angles than its cell has: export a LAMMPS dump instead"
                 )
-            origin, edges, periodic = _cell(origin, lengths, angles, position, program == b"LAMMPS")
+            origin, edges, periodic = _cell(origin, lengths, angles, position, program != b"OVITO")
             if place.startswith("scaled") and not all(periodic or (True,)):
                 raise MicroslipError(f"{where} holds shares of a cell, and not its lengths: write x y z in their place")
             clock = "time" if program == b"LAMMPS" else "Timestep"
-            step = row[clock] if shapes.get(clock) == () and float(row[clock]).is_integer() else number
-            yield Frame(int(step), columns, where, origin, edges, periodic, read=(number + 1) / n_frames)
+            told = shapes.get(clock) == () and float(row[clock]).is_integer()
+            step, share = int(row[clock]) if told else number, (number + 1) / n_frames
+            yield Frame(step, columns, where, origin, edges, periodic, read=share, step_told=told)
 
 
 def _native(values: np.ndarray) -> np.ndarray:
@@ -143,13 +148,13 @@ def _header(stream: BinaryIO, version: int) -> tuple[int, int, np.dtype, bytes]:
 
 
 def _cell(
-    origin: np.ndarray, lengths: np.ndarray, angles: np.ndarray, position: np.ndarray, lammps: bool
+    origin: np.ndarray, lengths: np.ndarray, angles: np.ndarray, position: np.ndarray, repeats: bool
 ) -> tuple[np.ndarray, np.ndarray | None, tuple[bool, bool, bool] | None]:
     ends = lengths == 0
     x, y, z = (bool(one) for one in ~ends)
-    periodic = (x, y, z) if lammps or (ends.any() and not ends.all()) else None
     if ends.all():
-        return origin, None, periodic
+        return origin, None, None
+    periodic = (x, y, z) if repeats or ends.any() else None
     # a right angle is exact
     a, b, c = np.where(angles == 90, 0, np.cos(np.radians(angles)))
     s = np.sqrt(1 - c**2) or 1.0
