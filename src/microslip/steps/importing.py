@@ -102,7 +102,7 @@ def read_trajectory(
             raise _too_few("one frame is no run, two or more are needed", source, [*notes, *made.notes])
         resolution = _resolution(digits, layout)
         _finish(beside, source, kind, made, told, pressure, resolution, contacts is not None, say)
-    for note in [*notes, *made.notes, *(told.notes if told else ())]:
+    for note in [*notes, *made.warnings(), *(told.notes if told else ())]:
         say(f"warning: {note}")
     if made.n_missing:
         share = made.n_missing / (made.n_grains * len(made.step))

@@ -10,9 +10,10 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame
+from microslip.data.readers.columns import WHOLE, named
 from microslip.data.readers.lammps import MOST_ROWS
 from microslip.data.readers.lines import Lines, Unfinished, last_row_is_whole, open_lines
-from microslip.data.readers.numbers import WHOLE, named, parse_numbers
+from microslip.data.readers.numbers import parse_numbers
 
 # Our columns, by the names of properties in small letters; map_shift is OVITO's name of the periodic image.
 OURS = {
@@ -74,9 +75,18 @@ def read_extxyz(
             if "type" in wanted - set(columns) and "species" in labels:
                 columns["type"] = _types(body, labels.index("species"), types)
             cell = _cell(pairs, where)
+            time = float(pairs["time"].lower().replace("d", "e")) if NUMBER.fullmatch(pairs.get("time", "")) else None
             told, step = step is not None, number if step is None else step
             yield Frame(
-                step, columns, where, *cell, first_line=first_line, read=lines.read, step_told=told, ended=ended
+                step,
+                columns,
+                where,
+                *cell,
+                first_line=first_line,
+                read=lines.read,
+                step_told=told,
+                time=time,
+                ended=ended,
             )
             number += 1
 

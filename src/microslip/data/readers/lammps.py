@@ -11,8 +11,9 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame
+from microslip.data.readers.columns import WHOLE
 from microslip.data.readers.lines import Lines, Unfinished, last_row_is_whole, open_lines
-from microslip.data.readers.numbers import WHOLE, parse_numbers
+from microslip.data.readers.numbers import parse_numbers
 
 # What is read of a dump of grains where nothing else is asked for.
 GRAIN_NAMES = (

@@ -10,8 +10,8 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame, close_open_sides
+from microslip.data.readers.columns import named
 from microslip.data.readers.lines import Unfinished, open_bytes
-from microslip.data.readers.numbers import named
 
 COORDINATES = {"unwrapped_coordinates": "xu yu zu", "coordinates": "x y z", "scaled_coordinates": "xs ys zs"}
 # Our columns of one value per grain, by names in small letters; OVITO has identifier and atom_types.
@@ -96,9 +96,10 @@ def read_netcdf(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
             if place.startswith("scaled") and not all(periodic or (True,)):
                 raise MicroslipError(f"{where} holds shares of a cell, and not its lengths: write x y z in their place")
             clock = "time" if program == b"LAMMPS" else "Timestep"
+            time = float(row["time"]) if shapes.get("time") == () else None
             told = shapes.get(clock) == () and float(row[clock]).is_integer()
             step, share = int(row[clock]) if told else number, (number + 1) / n_frames
-            yield Frame(step, columns, where, origin, edges, periodic, read=share, step_told=told)
+            yield Frame(step, columns, where, origin, edges, periodic, read=share, step_told=told, time=time)
 
 
 def _native(values: np.ndarray) -> np.ndarray:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame
 from microslip.data.readers.lines import Unfinished
-
-# What a file begins with: its first frame, None where it holds no whole one.
-Peek = Callable[[Path], Frame | None]
 
 
 def natural(path: Path) -> list[tuple[int, int | str]]:
@@ -40,8 +37,8 @@ def name_numbers(paths: Sequence[Path]) -> list[int | None]:
     return [int(one[place][-18:]) if one else None for one in digits]
 
 
-def by_step(files: Sequence[Path], peek: Peek, note: Callable[[str], None]) -> list[Path]:
-    """Files in the order of the steps of their first frames; where none tells a step, as they are given.
+def by_step(files: Sequence[Path], first: Mapping[Path, Frame | None], note: Callable[[str], None]) -> list[Path]:
+    """Files in the order of the steps of their first frames, or of their times; where none tells either, as given.
 
     Parts of a run lie in folders, or go by names, of their own. Where a part begins at a step that another holds as
     well, it is that run begun again: files of the other from this step on are left out, and `note` is told.
@@ -51,22 +48,19 @@ def by_step(files: Sequence[Path], peek: Peek, note: Callable[[str], None]) -> l
     MicroslipError
         Some of the files tell steps, and others do not.
     """
-    if len(files) < 2:
-        return list(files)
-    first = {path: peek(path) for path in dict.fromkeys(files)}
-    begun = [path for path in files if first[path] is not None]
-    silent = [path for path in begun if not _tells(first[path])]
+    begun = {path: frame for path in files if (frame := first[path]) is not None}
+    empty = [path for path in files if path not in begun]
+    silent = [path for path, frame in begun.items() if not frame.step_told]
     if len(silent) == len(begun):
-        return list(files)
+        times = {path: frame.time for path, frame in begun.items() if frame.time is not None}
+        return sorted(begun, key=lambda path: times[path]) + empty if len(times) == len(begun) else list(files)
     if silent:
         teller = next(path for path in begun if path not in silent)
         raise MicroslipError(f"{teller} tells its step, and {silent[0]} does not: import files of one kind together")
     parts: dict[tuple[Path, str], list[tuple[int, Path]]] = {}
-    for path in begun:
-        step = first[path]
-        assert step is not None
+    for path, frame in begun.items():
         name = re.sub(r"\d+(?=\D*$)", "#", path.name.removesuffix(".gz"))
-        parts.setdefault((path.parent, name), []).append((step.step, path))
+        parts.setdefault((path.parent, name), []).append((frame.step, path))
     for part in parts.values():
         part.sort(key=lambda one: one[0])
     ordered: list[tuple[int, Path]] = []
@@ -81,20 +75,12 @@ def by_step(files: Sequence[Path], peek: Peek, note: Callable[[str], None]) -> l
             ordered = [one for one in ordered if one[0] < again]
         ordered = sorted([*ordered, *part], key=lambda one: one[0])
     # a file without a whole frame stays in its place only to be told of
-    return [path for _, path in ordered] + [path for path in files if first[path] is None]
+    return [path for _, path in ordered] + empty
 
 
-def _tells(frame: Frame | None) -> bool:
-    return frame is not None and frame.step_told
-
-
-def first_of(frames: Callable[[Path], Iterator[Frame]]) -> Peek:
-    """A look at the first frame that a reader finds."""
-
-    def peek(path: Path) -> Frame | None:
-        try:
-            return next(frames(path), None)
-        except Unfinished:
-            return None
-
-    return peek
+def first_of(frames: Iterator[Frame]) -> Frame | None:
+    """The first frame that a reader finds, None where no frame is whole."""
+    try:
+        return next(frames, None)
+    except Unfinished:
+        return None

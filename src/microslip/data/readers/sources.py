@@ -6,14 +6,15 @@ import glob
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
+from math import inf
 from pathlib import Path
 
 import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import COORDINATES, IMAGES, Frame
-from microslip.data.readers.lines import Unfinished, read_start
-from microslip.data.readers.numbers import WHOLE, whole_numbers
+from microslip.data.readers.columns import WHOLE, whole_numbers
+from microslip.data.readers.lines import MARK, Unfinished, read_start
 from microslip.data.readers.order import by_step, first_of, name_numbers, natural, natural_within_families
 from microslip.data.source import Format, Source
 
@@ -109,7 +110,7 @@ def recognise(path: Path) -> Format:
             f"{path} is packed by zstd: unpack it with zstd -d, or pack it with gzip, which is read as is"
         )
     for first, kind in BY_BYTES.items():
-        if start.lstrip().startswith(first):
+        if start.removeprefix(MARK).lstrip().startswith(first):
             return kind
     known = "lammps, table, extxyz, gsd, h5md, netcdf, vtk"
     raise MicroslipError(f"what {path} is, neither its name nor its first bytes say: give --format, one of {known}")
@@ -128,13 +129,19 @@ def read_frames_of(files: Sequence[Path], kind: Format, source: Source, note: Ca
     sizes = [path.stat().st_size for path in files]
     total, before = max(1, sum(sizes)), 0
     # frames of earlier files, where the files number none themselves
-    counted, units = 0, ""
+    counted, units, time = 0, "", -inf
     numbers = name_numbers(files)
     for path, size, number in zip(files, sizes, _numbered(numbers), strict=True):
         base = counted
         try:
-            for frame in _reader(kind, source, number)(path):
+            for place, frame in enumerate(_reader(kind, source, number)(path)):
                 if not frame.step_told:
+                    if place == 0 and frame.time is not None and frame.time < time:
+                        raise MicroslipError(
+                            f"{frame.where}: time {frame.time:g} follows time {time:g} of the file before, and no steps"
+                            " tell which frames are the same: leave one of the two out"
+                        )
+                    time = time if frame.time is None else frame.time
                     counted = base + frame.step + 1
                     frame = replace(frame, step=base + frame.step)
                 elif kind == "vtk":
@@ -167,6 +174,12 @@ def _numbered(numbers: Sequence[int | None]) -> list[int]:
 
 def in_order(files: Sequence[Path], kind: Format, source: Source, note: Callable[[str], None]) -> list[Path]:
     """Files in the order of the steps in them, as `by_step` has it."""
+    once = list(dict.fromkeys(files))
+    if len(once) < len(files):
+        note(f"{len(files) - len(once)} files are named twice, and read once")
+    if len(once) < 2:
+        return once
+    files = once
     numbers = dict(zip(files, _numbered(name_numbers(files)), strict=True))
 
     def frames(path: Path) -> Iterator[Frame]:
@@ -175,16 +188,19 @@ def in_order(files: Sequence[Path], kind: Format, source: Source, note: Callable
 
             # the rows are not looked at
             return read_lammps(path, ())
-        return (_numbered_as(kind, one, numbers[path]) for one in _reader(kind, source, numbers[path])(path))
+        return _reader(kind, source, numbers[path])(path)
 
-    return by_step(files, first_of(frames), note)
-
-
-def _numbered_as(kind: Format, frame: Frame, number: int) -> Frame:
-    """A frame of VTK is numbered by its file's name; one of GSD that tells no step has the schema's, 0."""
-    if kind == "vtk" and frame.step_told:
-        return replace(frame, step=number)
-    return frame
+    first = {path: first_of(frames(path)) for path in files}
+    for path, frame in first.items():
+        if frame is None:
+            continue
+        if kind == "vtk" and frame.step_told:
+            # the name tells it, and which number of the name, all names together
+            first[path] = replace(frame, step=numbers[path])
+        elif kind == "gsd" and any(one is not None and one.step_told for one in first.values()):
+            # where a file leaves the step out, it has the schema's, 0
+            first[path] = replace(frame, step_told=True)
+    return by_step(files, first, note)
 
 
 def _unneeded(source: Source) -> set[str]:

@@ -15,8 +15,8 @@ import pandas as pd
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame
+from microslip.data.readers.columns import WHOLE, named, whole_numbers
 from microslip.data.readers.lines import open_lines, read_start
-from microslip.data.readers.numbers import WHOLE, named, whole_numbers
 
 ROWS_AT_A_TIME = 2**17
 # Between a name that stands twice and its place.

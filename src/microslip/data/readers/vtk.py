@@ -12,8 +12,8 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame
+from microslip.data.readers.columns import WHOLE, named, whole_numbers
 from microslip.data.readers.lines import open_bytes
-from microslip.data.readers.numbers import WHOLE, named, whole_numbers
 from microslip.data.readers.vtk_legacy import Read, read_legacy
 
 # Our columns, by names of arrays in small letters: of LIGGGHTS, YADE, MercuryDPM and others.
