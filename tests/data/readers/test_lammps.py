@@ -589,3 +589,16 @@ def test_a_dump_is_read_while_it_is_written(tmp_path, sheared):
     assert len(found) >= text[:middle].count(b"ITEM: TIMESTEP") - 1
     assert all("the last frame is not whole" in note or "ends without a newline" in note for note in notes)
     assert all(0 <= frame.read <= 1 for frame in found)
+
+
+def test_two_columns_of_one_name_that_differ_are_refused(tmp_path, small):
+    twice = rearranged(small, lambda words: [*words, words[3] if words[2] != "x" else "x"])
+    (tmp_path / "twice.dump").write_bytes(twice)
+    with pytest.raises(MicroslipError, match="two columns are named x and hold other numbers: rename one of them"):
+        list(read_lammps(tmp_path / "twice.dump"))
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path, small):
+    (tmp_path / "a.dump").write_bytes(b"\xef\xbb\xbf" + small)
+    (tmp_path / "b.dump").write_bytes(small)
+    assert_same(list(read_lammps(tmp_path / "a.dump")), list(read_lammps(tmp_path / "b.dump")))

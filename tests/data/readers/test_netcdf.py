@@ -170,3 +170,18 @@ def test_files_without_frames_and_of_other_kinds(tmp_path, rng):
             next(read_netcdf(path))
     with pytest.raises(MicroslipError, match="holds no coordinates, but time"):
         next(read_netcdf(write(path, {"time": variables(rng)["time"]})))
+
+
+@pytest.mark.parametrize(
+    ("program", "periodic"),
+    [("LAMMPS", (True,) * 3), ("sander", (True,) * 3), ("MDAnalysis", (True,) * 3), ("OVITO", None)],
+)
+def test_a_cell_repeats_as_the_convention_has_it(tmp_path, rng, program, periodic):
+    assert next(read_netcdf(write(tmp_path / "a.nc", variables(rng), program=program))).periodic == periodic
+
+
+def test_of_two_variables_the_exact_name_wins(tmp_path, rng):
+    written = variables(rng)
+    written["ID"] = (written["id"][0], written["id"][1] + 5)
+    found = next(read_netcdf(write(tmp_path / "a.nc", written)))
+    assert np.array_equal(found.columns["id"], written["id"][1][0])

@@ -236,3 +236,15 @@ def test_other_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "vtkmodules", None)
     with pytest.raises(MicroslipError, match=r"needs the package vtk: pip install 'microslip\[import\]'"):
         next(read_vtk(path))
+
+
+def test_of_two_arrays_the_exact_name_wins(tmp_path, rng):
+    position, arrays = numbers(rng, np.float64, np.int64)
+    others = {"ID": arrays["type"], "particleId": arrays["type"], **arrays}
+    (found,) = read_vtk(write(tmp_path / "a.vtp", position, others))
+    assert np.array_equal(found.columns["id"], arrays["id"])
+    del others["id"]
+    with pytest.raises(MicroslipError, match="ID and particleId may both be id"):
+        next(read_vtk(write(tmp_path / "b.vtp", position, others)))
+    (found,) = read_vtk(tmp_path / "b.vtp", {"id": "particleId"})
+    assert np.array_equal(found.columns["id"], arrays["type"])

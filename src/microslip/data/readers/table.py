@@ -110,7 +110,7 @@ def _title(path: Path, remarks: Sequence[str], row: Sequence[str], separator: st
     """Names of the columns, from the remark above that has one for each value, whatever stands between them."""
     for remark in reversed(remarks):
         for between in (separator, r"\s+", ",", ";", "\t"):
-            words = [word.strip() for word in _words(remark.strip(), between)]
+            words = [word.strip(" \t,;") for word in _words(remark.strip(), between)]
             if len(words) == len(row) and not any(map(_is_number, words)):
                 return words
     above = f", and the line {remarks[-1].strip()[:60]!r} above names none of that number" if remarks else ""
@@ -188,7 +188,7 @@ def _columns(path: Path, own: list[str], names: Mapping[str, str]) -> dict[str, 
             )
     stripped = {str(name).strip(): str(name) for name in reversed(own)}
     ours = {name: name for name in ("frame", "strain", *OF_GRAIN) if name not in names}
-    found = {name: stripped[theirs] for theirs, name in named(list(stripped), ours, str(path)).items()}
+    found = {name: stripped[theirs] for theirs, name in named(list(reversed(stripped)), ours, str(path)).items()}
     found |= names
     for theirs in found.values():
         if any(name.startswith(f"{theirs}{TWICE}") for name in stripped) or own.count(theirs) > 1:
