@@ -46,6 +46,9 @@ def test_a_part_that_begins_at_a_step_of_another_replaces_what_follows():
             "run2/d.200 begins again at step 200, as after a restart: 2 files from it on are left out, run1/d.200 to"
             " run1/d.300"
         ]
+    found, notes = ordered(("d.0", 0), ("d.10", 10), ("d.0.gz", 0), ("d.10.gz", 10))
+    assert found == ["d.0.gz", "d.10.gz"]
+    assert notes == ["2 files, such as d.0, begin at the step of another, which counts"]
     # packed files are of the same part
     assert ordered(("d.0.gz", 0), ("d.10", 10), ("d.5.gz", 5)) == (["d.0.gz", "d.5.gz", "d.10"], [])
 

@@ -58,7 +58,7 @@ def read_netcdf(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
         if start not in (b"CDF\x01", b"CDF\x02", b"CDF\x05"):
             raise MicroslipError(f"{path} is no NetCDF file, it begins with {start!r}: name its kind with --format")
         try:
-            n_frames, begin, record, program = _header(stream, start[3])
+            n_frames, begin, record, program, scales = _header(stream, start[3])
         except (KeyError, IndexError, ValueError, TypeError, ZeroDivisionError, OverflowError, MemoryError):
             raise MicroslipError(f"{path}: its header is damaged or cut off: copy the file again") from None
         shapes = {name: dtype.shape for name, (dtype, *_) in (record.fields or {}).items()}
@@ -79,13 +79,15 @@ def read_netcdf(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
             stream.seek(begin + number * record.itemsize)
             row = np.frombuffer(stream.read(record.itemsize).ljust(record.itemsize, b"\0"), record)[0]
             written = row[place][:, 0] != row[place].dtype.type(UNWRITTEN)
-            position = _native(row[place][written])
+            position = _native(row[place][written]) * scales.get(place, 1.0)
             columns = dict(zip(COORDINATES[place].split(), position.T, strict=True))
-            columns |= {ours: _native(row[name][written]) for name, ours in scalars.items()}
+            for name, ours in scalars.items():
+                values = _native(row[name][written])
+                columns[ours] = values * scales[name] if name in scales else values
             if shapes.get("Periodic Image") == (*n, 3):
                 columns.update(zip(("ix", "iy", "iz"), _native(row["Periodic Image"][written]).T, strict=True))
             origin, lengths, angles = (
-                np.resize(np.asarray(row[name] if name in shapes else none, dtype=float), 3)
+                np.resize(np.asarray(row[name] if name in shapes else none, dtype=float), 3) * scales.get(name, 1.0)
                 for name, none in CELL.items()
             )
             if program == b"OVITO" and (angles != 90).any():
@@ -106,8 +108,10 @@ def _native(values: np.ndarray) -> np.ndarray:
     return values.astype(values.dtype.newbyteorder("="))
 
 
-def _header(stream: BinaryIO, version: int) -> tuple[int, int, np.dtype, bytes]:
-    """Number of frames, place of the first, the layout of one, and the program that wrote it."""
+def _header(stream: BinaryIO, version: int) -> tuple[int, int, np.dtype, bytes, dict[str, float]]:
+    """Number of frames, place of the first, the layout of one, the program that wrote it, and what multiplies which
+    variables, by the convention's attribute scale_factor.
+    """
 
     def take(n: int) -> bytes:
         if n > LONGEST or len(data := stream.read(n + -n % 4)) < n:
@@ -123,17 +127,25 @@ def _header(stream: BinaryIO, version: int) -> tuple[int, int, np.dtype, bytes]:
     def items() -> range:
         return range(min(LONGEST, (integer(4), count())[1]))
 
-    def attributes() -> dict[bytes, bytes]:
-        return {take(count()): take(TYPES[integer(4)].itemsize * count()) for _ in items()}
+    def attributes() -> dict[bytes, np.ndarray]:
+        found = {}
+        for _ in items():
+            name, dtype = take(count()), TYPES[integer(4)]
+            found[name] = np.frombuffer(take(dtype.itemsize * count()), dtype)
+        return found
 
     n_frames = count()
     lengths = [(take(count()), count())[1] for _ in items()]
-    program = attributes().get(b"program", b"")
+    program = attributes().get(b"program", np.empty(0, "S1")).tobytes()
+    scales: dict[str, float] = {}
     framed: dict[str, tuple[np.dtype, int]] = {}
     for _ in items():
         name = take(count()).decode()
         shape = tuple(lengths[count()] for _ in range(min(count(), 64)))
-        attributes()
+        factor = attributes().get(b"scale_factor", np.ones(1))
+        # that of LAMMPS' time is its time step, and steps are what is asked for
+        if name != "time" and factor.dtype.kind in "fi" and factor.size == 1 and float(factor[0]) != 1:
+            scales[name] = float(factor[0])
         dtype, _, begin = TYPES[integer(4)], count(), integer(4 if version == 1 else 8)
         # the dimension that grows, that of the frames, comes first and has the length 0
         if shape[:1] == (0,):
@@ -145,7 +157,7 @@ def _header(stream: BinaryIO, version: int) -> tuple[int, int, np.dtype, bytes]:
     numbers = {name: (one, begin - first) for name, (one, begin) in framed.items() if one.base.kind != "S"}
     formats, offsets = [one for one, _ in numbers.values()], [offset for _, offset in numbers.values()]
     record = np.dtype({"names": list(numbers), "formats": formats, "offsets": offsets, "itemsize": stride})
-    return n_frames if stride else 0, first, record, program
+    return n_frames if stride else 0, first, record, program, scales
 
 
 def _cell(

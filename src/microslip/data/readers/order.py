@@ -61,8 +61,12 @@ def by_step(files: Sequence[Path], first: Mapping[Path, Frame | None], note: Cal
     for path, frame in begun.items():
         name = re.sub(r"\d+(?=\D*$)", "#", path.name.removesuffix(".gz"))
         parts.setdefault((path.parent, name), []).append((frame.step, path))
-    for part in parts.values():
-        part.sort(key=lambda one: one[0])
+    for key, part in parts.items():
+        of_step = dict(part)
+        if len(of_step) < len(part):
+            left = next(path for step, path in part if of_step[step] != path)
+            note(f"{len(part) - len(of_step)} files, such as {left}, begin at the step of another, which counts")
+        parts[key] = sorted(of_step.items())
     ordered: list[tuple[int, Path]] = []
     for part in sorted(parts.values(), key=lambda one: one[0][0]):
         again = part[0][0]

@@ -133,6 +133,8 @@ def read_frames_of(files: Sequence[Path], kind: Format, source: Source, note: Ca
     numbers = name_numbers(files)
     for path, size, number in zip(files, sizes, _numbered(numbers), strict=True):
         base = counted
+        if size == 0:
+            note(f"{path} is empty")
         try:
             for place, frame in enumerate(_reader(kind, source, number)(path)):
                 if not frame.step_told:
@@ -188,6 +190,10 @@ def in_order(files: Sequence[Path], kind: Format, source: Source, note: Callable
 
             # the rows are not looked at
             return read_lammps(path, ())
+        if kind == "extxyz":
+            from microslip.data.readers.extxyz import NAMES, read_extxyz
+
+            return read_extxyz(path, passed=NAMES)
         return _reader(kind, source, numbers[path])(path)
 
     first = {path: first_of(frames(path)) for path in files}
