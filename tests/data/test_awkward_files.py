@@ -334,6 +334,8 @@ def test_coarse_frames_after_a_fine_first_one_make_a_coarse_run(tmp_path, rng, s
     path = tmp_path / "a.dump"
     path.write_text("".join(dump(positions, sheared.tilt, names="id type xu yu zu")))
     assert Imported(tmp_path, path).resolution == pytest.approx(1e-3, rel=0.01)
+    path.write_text("".join(dump(positions[:2], sheared.tilt[:2], names="id type xu yu zu", steps=STEPS[:2])))
+    assert Imported(tmp_path, path).resolution == pytest.approx(1e-3, rel=0.01)
 
 
 @pytest.mark.parametrize("precision", ["single", "double"])

@@ -240,6 +240,7 @@ def test_shares_of_a_cell_that_is_not_there_are_said():
     [
         ({"flow": "z"}, "source.flow and source.gradient are both z"),
         ({"columns": {"ident": "a"}}, "source.columns names ident"),
+        ({"columns": {"x": "a", "y": "a"}}, "source.columns names a for two of our columns"),
         ({"contact_columns": {"f": "a"}}, "source.contact_columns names f"),
         ({"shear_stress": ("a",), "shear_force": ("b",)}, "both given"),
         ({"sheared": True}, "source.sheared needs the cell"),

@@ -236,7 +236,7 @@ def assemble(
         if source.follow:
             columns = {name: values for name, values in frame.columns.items() if name not in IMAGES}
             frame = replace(frame, columns=columns)
-        frame, found = _known(frame, missing_allowed)
+        frame, found = _known(frame, missing_allowed, first=made is None)
         if made is None:
             made = Assembled(lay_out(frame, source))
             for sentence in made.layout.said:
@@ -252,7 +252,7 @@ def assemble(
     return made
 
 
-def _known(frame: Frame, missing_allowed: bool) -> tuple[Frame, Places]:
+def _known(frame: Frame, missing_allowed: bool, first: bool) -> tuple[Frame, Places]:
     """The frame's grains whose positions are numbers."""
     found = places(frame)
     known = np.isfinite(found.position).all(axis=1)
@@ -262,9 +262,12 @@ def _known(frame: Frame, missing_allowed: bool) -> tuple[Frame, Places]:
         row = int(np.argmin(known))
         line = f", line {frame.first_line + row}" if frame.first_line is not None else ""
         number = frame.columns["id"][row] if "id" in frame.columns else row + 1
+        remedy = f"leave out what follows with --set source.last_step={frame.step - 1}"
+        if first:
+            remedy = "name the first frame that is sound with --set source.first_step=…"
         raise MicroslipError(
             f"{frame.where}{line}: the position of grain {number} is {found.position[row].tolist()}: the simulation"
-            f" broke down; leave out what follows with --set source.last_step={frame.step - 1}"
+            f" broke down; {remedy}"
         )
     columns = {name: values[known] for name, values in frame.columns.items()}
     return replace(frame, columns=columns), replace(found, position=found.position[known], written=found.written[known])

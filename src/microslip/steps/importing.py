@@ -81,6 +81,8 @@ def read_trajectory(
     say(f"{len(files)} file{'s' if len(files) > 1 else ''} read as {kind}{sorted_}")
     files = ordered
     first = _first_frame(files, kind, source)
+    if not first.step_told:
+        say("the files tell no time steps: the frames are numbered from 0")
     if source.sheared:
         first = next(lean([first], source, None))
     layout = lay_out(first, source)
@@ -166,9 +168,10 @@ def _step_of(frame: Frame) -> float:
 
 def _resolution(digits: _Digits, layout: Layout) -> float:
     """The step in which the files know their positions [d̄]."""
-    # the upper of the middle two: frames of which half are coarse are coarse; of two frames the finer tells the digits
-    steps = sorted(digits.steps)
-    step = steps[len(steps) // 2 if len(steps) > 2 else 0] if steps else 0.0
+    # the upper of the middle two, for frames of which half are coarse are coarse; of two the second, for the first may
+    # lie on a lattice
+    n = len(digits.steps)
+    step = digits.steps[-1] if n == 2 else sorted(digits.steps)[n // 2] if n else 0.0
     # a rounding to a step is spread evenly over it: its standard deviation is the step over √12
     measured = (layout.source.position_error or 0.0) * np.sqrt(12)
     return float(np.hypot(step, measured)) / layout.length
