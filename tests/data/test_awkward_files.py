@@ -392,3 +392,24 @@ def test_motion_near_half_a_period_is_told_of(tmp_path, sheared):
     assert any(re.search(r"5 times grains move by 0\.4 of a period or more", one) for one in made.warnings)
     path.write_text("".join(dump(moved, np.zeros(len(STEPS)), names="id type xu yu zu")))
     assert Imported(tmp_path, path, strain_per_step=1).warnings == []
+
+
+@pytest.mark.parametrize(("per_frame", "told"), [(0.5, False), (3.0, False), (4.5, True), (9.0, True), (12.0, True)])
+def test_a_wall_that_moves_far_between_frames_is_told_of(tmp_path, rng, per_frame, told):
+    """Where a wall goes round the cell unseen, some grain between it and the wall at rest moves by half a period."""
+    position = rng.random((N, 3)) * np.array([*LENGTHS[:2], 7.0])
+    position[:, 0] *= 10 / LENGTHS[0]
+    position[:, 2] = np.linspace(0, 7, N)
+    kind = np.where(position[:, 2] < 1, 2, np.where(position[:, 2] > 6, 3, 1))
+    frames = []
+    for step in range(4):
+        share = np.where(kind == 1, position[:, 2] / 7, kind == 3)
+        moved = position + step * per_frame * share[:, None] * np.array([1, 0, 0])
+        rows = [
+            f"{i} {t} {x % 10!r} {y!r} {z!r}" for i, (t, (x, y, z)) in enumerate(zip(kind, moved.tolist(), strict=True))
+        ]
+        head = f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{N}\nITEM: BOX BOUNDS pp pp ff\n0 10\n0 5\n0 7\n"
+        frames.append(head + "ITEM: ATOMS id type x y z\n" + "\n".join(rows) + "\n")
+    (tmp_path / "a.dump").write_text("".join(frames))
+    made = Imported(tmp_path, tmp_path / "a.dump", wall_types=(2, 3))
+    assert any("beyond half a period no motion can be followed" in one for one in made.warnings) == told

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from microslip import MicroslipError, Source
 from microslip.data.frame import Frame, places
-from microslip.data.layout import cell_in_our_axes, lay_out
+from microslip.data.layout import cell_in_our_axes, lay_out, turn_of
 
 FILES = ("frames.dump",)
 
@@ -180,6 +180,24 @@ def test_a_cell_that_leans_leans_in_our_axes(tilt, axes, lengths):
     cell = cell_in_our_axes(frame_of(np.zeros((1, 3)), edges), source)
     np.testing.assert_array_equal(cell.lengths, lengths)
     assert cell.tilt == pytest.approx(tilt, abs=1e-8)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    lengths=st.tuples(*[st.floats(1, 20)] * 3),
+    tilt=st.floats(-9, 9),
+    seed=st.integers(0, 2**32 - 1),
+    signs=st.tuples(*[st.sampled_from([-1, 1])] * 3),
+)
+def test_a_cell_is_the_same_however_it_lies_and_whichever_way_its_edges_point(lengths, tilt, seed, signs):
+    edges = np.diag(np.array(lengths))
+    edges[2, 0] = tilt
+    turn, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    lying = (edges * np.array(signs)[:, None]) @ turn
+    frame = Frame(0, {"x": np.zeros(1)}, "here", edges=lying)
+    found = cell_in_our_axes(frame, Source(files=FILES), turn_of(frame))
+    np.testing.assert_allclose(found.lengths, lengths, rtol=1e-12)
+    assert abs(found.tilt) == pytest.approx(abs(tilt), abs=1e-8)
 
 
 @pytest.mark.parametrize(("edge", "along"), [(0, 1), (0, 2), (1, 0), (1, 2), (2, 1)])
