@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from microslip import MicroslipError, Source
 from microslip.data.frame import Frame, places
-from microslip.data.layout import cell_in_our_axes, lay_out
+from microslip.data.layout import cell_in_our_axes, lay_out, turn_of
 
 FILES = ("frames.dump",)
 
@@ -182,6 +182,24 @@ def test_a_cell_that_leans_leans_in_our_axes(tilt, axes, lengths):
     assert cell.tilt == pytest.approx(tilt, abs=1e-8)
 
 
+@settings(max_examples=50, deadline=None)
+@given(
+    lengths=st.tuples(*[st.floats(1, 20)] * 3),
+    tilt=st.floats(-9, 9),
+    seed=st.integers(0, 2**32 - 1),
+    signs=st.tuples(*[st.sampled_from([-1, 1])] * 3),
+)
+def test_a_cell_is_the_same_however_it_lies_and_whichever_way_its_edges_point(lengths, tilt, seed, signs):
+    edges = np.diag(np.array(lengths))
+    edges[2, 0] = tilt
+    turn, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    lying = (edges * np.array(signs)[:, None]) @ turn
+    frame = Frame(0, {"x": np.zeros(1)}, "here", edges=lying)
+    found = cell_in_our_axes(frame, Source(files=FILES), turn_of(frame))
+    np.testing.assert_allclose(found.lengths, lengths, rtol=1e-12)
+    assert abs(found.tilt) == pytest.approx(abs(tilt), abs=1e-8)
+
+
 @pytest.mark.parametrize(("edge", "along"), [(0, 1), (0, 2), (1, 0), (1, 2), (2, 1)])
 def test_a_cell_that_leans_otherwise_is_refused(edge, along):
     edges = np.diag([10.0, 9.0, 8.0])
@@ -240,6 +258,7 @@ def test_shares_of_a_cell_that_is_not_there_are_said():
     [
         ({"flow": "z"}, "source.flow and source.gradient are both z"),
         ({"columns": {"ident": "a"}}, "source.columns names ident"),
+        ({"columns": {"x": "a", "y": "a"}}, "source.columns names a for two of our columns"),
         ({"contact_columns": {"f": "a"}}, "source.contact_columns names f"),
         ({"shear_stress": ("a",), "shear_force": ("b",)}, "both given"),
         ({"sheared": True}, "source.sheared needs the cell"),

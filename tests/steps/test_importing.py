@@ -378,7 +378,7 @@ def bad_text(text):
         ("an empty file", b"", "no whole frame"),
         ("gzip cut short", gzip.compress(text)[:900], "no whole frame"),
         ("no gzip", b"\x1f\x8bnothing of the kind", "cannot be read beyond line 1"),
-        ("a word", text.replace(b"\n7 1 ", b"\n7 one ", 1), "line 16: type is 'one', not a whole number"),
+        ("a word", text.replace(b"\n7 1 ", b"\nseven 1 ", 1), "line 16: id is 'seven', not a whole number"),
         ("rows missing", text.replace(b"\n320\n", b"\n321\n", 1), "a new frame begins before the 321 rows"),
         ("rows too many", text.replace(b"\n320\n", b"\n319\n", 1), "frame 1, line 329: `ITEM:` is due"),
         ("a negative number", text.replace(b"\n320\n", b"\n-320\n", 1), "frame 0, line 4: -320 rows"),

@@ -18,6 +18,10 @@ from microslip.data.trajectory import TrajectoryWriter, create_trajectory
 
 # Frames are written this many bytes of positions at a time, as whole chunks.
 BUFFER_BYTES = 2**24
+# A tilt beyond this share of Lx is that of a box that is not flipped: programs flip it at 0.5 or 0.6.
+FLIPPED = 0.65
+# Motion by more than half a period between frames cannot be told from less: this share of one is near to that.
+FAR = 0.4
 
 # Called with a frame, the layout, the frame's cell, centres and diameters of its grains [d̄].
 OfFrame = Callable[[Frame, Layout, Cell, np.ndarray, np.ndarray], np.ndarray]
@@ -42,6 +46,65 @@ class Assembled:
     n_present: list[int] = field(default_factory=list)
     n_grains: int = 0
     notes: list[str] = field(default_factory=list)
+    columns: tuple[tuple[str, str], ...] = ()
+    # where frames went back to a step that was not there before: file, step, and the steps that were dropped
+    back: list[tuple[str, int, set[int]]] = field(default_factory=list)
+    # whole Lx that are added to the tilt, and whether the file counts it on itself, beyond where boxes are flipped
+    turns: int = 0
+    unflipped: bool = False
+    # frames before which the cell leaned on, or a grain moved, by nearly half a period or more
+    n_far_tilts: int = 0
+    n_far_grains: int = 0
+
+    def warnings(self) -> list[str]:
+        """What was met, as sentences."""
+        more = []
+        if self.n_far_grains:
+            more.append(
+                f"{self.n_far_grains} times grains move by {FAR:g} of a period or more between frames; beyond half a"
+                " period no motion can be followed: write image flags or unwrapped coordinates, or more frames"
+            )
+        if self.n_far_tilts:
+            more.append(
+                f"{self.n_far_tilts} times the cell leans on by {FAR:g} Lx or more between frames; beyond half of it a"
+                " flip of the box cannot be told from shear: write more frames"
+            )
+        return [*self.notes, *more]
+
+    def refuse_other_columns(self, frame: Frame, found: Places) -> None:
+        """Grains are followed from frame to frame by the same columns.
+
+        Raises
+        ------
+        MicroslipError
+            The frame holds other coordinates than the first, or ids or image flags where that holds none.
+        """
+        columns = (
+            ("coordinates", ", ".join(found.names)),
+            ("image flags", "given" if found.unwrapped else "not given"),
+            ("ids", "given" if "id" in frame.columns else "not given"),
+        )
+        self.columns = self.columns or columns
+        for (what, now), (_, before) in zip(columns, self.columns, strict=True):
+            if now != before:
+                raise MicroslipError(
+                    f"{frame.where}: its {what} are {now}, and {before} in {self.layout.first.where}: import the two"
+                    " parts as two runs"
+                )
+
+    def refuse_disorder(self) -> None:
+        """A run that is begun again comes by steps that it had before; frames that are out of order do not.
+
+        Raises
+        ------
+        MicroslipError
+            No dropped step came again.
+        """
+        for where, step, dropped in self.back:
+            raise MicroslipError(
+                f"{where}: step {step} follows later steps to {max(dropped)}, and no step stands twice, as it would"
+                " after a restart: sort the frames by their steps, or give files of single frames, which are sorted"
+            )
 
     def cut(self, n_frames: int) -> None:
         """Forget what follows the first frames."""
@@ -110,6 +173,8 @@ class _Unwrapping:
     def __init__(self) -> None:
         self._position = np.empty((0, 3))
         self._box: Box | None = None
+        # whether a grain moved by nearly half a period, or more, in the last frame
+        self.far = False
 
     def restart(self, position: np.ndarray, box: Box) -> None:
         """Go on from these places (grain, axis), in which grains that were not there are NaN."""
@@ -128,6 +193,9 @@ class _Unwrapping:
         apart = position[known] - last[known]
         # whole edges of the cell, so that digits of the file are kept
         followed[known] = position[known] - (apart - box.minimum_image(apart))
+        # motion relative to the cell, in shares of its edges
+        moved = np.abs((followed[known] - last[known]) / np.array(box.lengths))[:, np.array(box.periodic)]
+        self.far = bool((moved > FAR).any())
         self._position[rows], self._box = followed, box
         return followed
 
@@ -168,7 +236,7 @@ def assemble(
         if source.follow:
             columns = {name: values for name, values in frame.columns.items() if name not in IMAGES}
             frame = replace(frame, columns=columns)
-        frame, found = _known(frame, missing_allowed)
+        frame, found = _known(frame, missing_allowed, first=made is None)
         if made is None:
             made = Assembled(lay_out(frame, source))
             for sentence in made.layout.said:
@@ -178,18 +246,13 @@ def assemble(
         _add(frame, found, made, grains, unwrapping, buffer, values_of, kept)
         advance(frame.read)
     if made is None:
-        raise MicroslipError(
-            f"{', '.join(source.files)}: no whole frame"
-            + ("" if source.first_step is None and source.last_step is None else " from source.first_step to last_step")
-        )
-    if len(made.step) < 2:
-        raise MicroslipError(f"{', '.join(source.files)}: one frame is no run; two or more are needed")
+        raise MicroslipError(f"{', '.join(source.files)}: no whole frame")
     buffer.flush()
     made.n_grains = len(grains.ids)
     return made
 
 
-def _known(frame: Frame, missing_allowed: bool) -> tuple[Frame, Places]:
+def _known(frame: Frame, missing_allowed: bool, first: bool) -> tuple[Frame, Places]:
     """The frame's grains whose positions are numbers."""
     found = places(frame)
     known = np.isfinite(found.position).all(axis=1)
@@ -199,9 +262,12 @@ def _known(frame: Frame, missing_allowed: bool) -> tuple[Frame, Places]:
         row = int(np.argmin(known))
         line = f", line {frame.first_line + row}" if frame.first_line is not None else ""
         number = frame.columns["id"][row] if "id" in frame.columns else row + 1
+        remedy = f"leave out what follows with --set source.last_step={frame.step - 1}"
+        if first:
+            remedy = "name the first frame that is sound with --set source.first_step=…"
         raise MicroslipError(
             f"{frame.where}{line}: the position of grain {number} is {found.position[row].tolist()}: the simulation"
-            f" broke down; leave out what follows with --set source.last_step={frame.step - 1}"
+            f" broke down; {remedy}"
         )
     columns = {name: values[known] for name, values in frame.columns.items()}
     return replace(frame, columns=columns), replace(found, position=found.position[known], written=found.written[known])
@@ -218,8 +284,12 @@ def _add(
     kept: tuple[str, ...],
 ) -> None:
     layout = made.layout
+    if frame.n_grains:
+        made.refuse_other_columns(frame, found)
     if made.step and frame.step <= made.step[-1]:
         n_frames = int(np.searchsorted(made.step, frame.step))
+        if made.step[n_frames] != frame.step:
+            made.back.append((frame.where, frame.step, set(made.step[n_frames:])))
         made.notes.append(
             f"{frame.where}: step {frame.step} follows step {made.step[-1]}, as after a restart: the"
             f" {len(made.step) - n_frames} frames from it on are replaced by what follows"
@@ -228,15 +298,18 @@ def _add(
         buffer.cut(n_frames)
         if n_frames:
             unwrapping.restart(buffer.last_frame(), made.box(n_frames - 1))
+    made.back = [(where, step, left) for where, step, left in made.back if frame.step not in left]
     rows, new = grains.rows(frame)
     cell = _continued(layout.cell(frame), made, layout)
-    position = found.position[:, list(layout.axes)] - cell.origin
+    position = layout.in_our_axes(found.position)
+    heights = position[:, 2]
+    position = position - cell.origin
     box = layout.box(cell)
     diameter = layout.diameters(frame)
-    heights = found.position[:, layout.axes[2]]
     position = position / layout.length
     if not found.unwrapped and any(layout.periodic):
         position = unwrapping.follow(rows, position, box)
+        made.n_far_grains += unwrapping.far
     buffer.add_grains(diameter[new] / layout.length, layout.kinds(frame, heights)[new], grains.ids, new, kept)
     n = len(grains.ids)
     everywhere = np.full((n, 3), np.nan)
@@ -261,8 +334,14 @@ def _continued(cell: Cell, made: Assembled, layout: Layout) -> Cell:
     """The cell with its tilt counted on: a box that leans too far is flipped by whole Lx, which no grain notices."""
     if not made.tilt:
         return cell
-    before = made.tilt[-1] * layout.length
-    return replace(cell, tilt=cell.tilt - cell.lengths[0] * round((cell.tilt - before) / cell.lengths[0]))
+    period, before = cell.lengths[0], made.tilt[-1] * layout.length
+    made.unflipped |= abs(cell.tilt) > FLIPPED * period
+    if not made.unflipped:
+        made.turns = -round((cell.tilt - before) / period)
+    tilt = cell.tilt + made.turns * period
+    if not made.unflipped and abs(tilt - before) > FAR * period:
+        made.n_far_tilts += 1
+    return replace(cell, tilt=tilt)
 
 
 class _Buffer:

@@ -79,8 +79,8 @@ class ContactValues:
         self.n_strangers += int((~known).sum())
         pairs = pairs[known]
         unit = self._pressure * layout.length**2
-        axes = list(layout.axes)
-        force = np.stack([columns[name][known] for name in ("fx", "fy", "fz")], axis=1)[:, axes] / unit
+        force = np.stack([columns[name][known] for name in ("fx", "fy", "fz")], axis=1)
+        force = layout.in_our_axes(force) / unit
         separation = layout.box(cell).minimum_image(position[pairs[:, 1]] - position[pairs[:, 0]])
         if self._sign == 0 and len(force):
             # grains in contact push each other away, on the whole: the force on the first points from the second

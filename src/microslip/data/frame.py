@@ -20,6 +20,9 @@ class Frame:
     radius, diameter. `where`: file and place, for messages. `origin` and `edges`: lower corner and edge vectors of the
     cell, one a row; None where the file holds no cell. `periodic`: None where the file does not say. `strain`: where
     the file tells it. `first_line`: that of the first grain in a text. `read`: share of the file that has been read.
+    `step_told`: whether the file tells the step, or the reader counts; `time`: what it may tell instead. `units`: those
+    of the file, by its own word.
+    `ended`: whether the last line of a text has an end.
     """
 
     step: int
@@ -31,6 +34,10 @@ class Frame:
     strain: float | None = None
     first_line: int | None = None
     read: float = 1.0
+    step_told: bool = True
+    time: float | None = None
+    units: str = ""
+    ended: bool = True
 
     @property
     def n_grains(self) -> int:
@@ -43,13 +50,14 @@ class Places:
     """Centres of a frame's grains in the file's axes and units.
 
     `position` (grain, 3). `unwrapped`: whether they go on across the faces of the cell. `written`: the coordinates as
-    they stand in the file, and `scale` (axis), what one of their units is in the file's lengths.
+    they stand in the file, under `names`, and `scale` (axis), what one of their units is in the file's lengths.
     """
 
     position: Float64[np.ndarray, "grain 3"]
     unwrapped: bool
     written: Float64[np.ndarray, "grain 3"]
     scale: Float64[np.ndarray, "3"]
+    names: tuple[str, ...]
 
 
 # The sets of coordinates, best first: what is unwrapped needs no guess, what is not scaled no multiplication.
@@ -91,7 +99,7 @@ def places(frame: Frame) -> Places:
             for edge in range(3):
                 if frame.edges[edge, axis]:
                     position[:, axis] += turns[:, edge] * frame.edges[edge, axis]
-    return Places(position, images or names[0].endswith("u"), written, scale)
+    return Places(position, images or names[0].endswith("u"), written, scale, names)
 
 
 def close_open_sides(origin: np.ndarray, edges: np.ndarray, ends: np.ndarray, position: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -31,7 +32,8 @@ class Layout:
 
     `axes`: the file's axes that are our x, y, z. `length`: d̄ in the file's lengths. `periodic`: along our axes.
     `origin`, `lengths`: of the cell along axes that do not repeat, in the file's lengths. `middle`: height that parts
-    the walls. `said`: what was decided and why, as sentences.
+    the walls. `said`: what was decided and why, as sentences. `turn`: takes vectors of a cell that lies askew in the
+    file's axes to one that stands along them. `first`: the frame that was looked at.
     """
 
     axes: tuple[int, int, int]
@@ -42,6 +44,12 @@ class Layout:
     middle: float
     source: Source
     said: tuple[str, ...]
+    first: Frame
+    turn: Float64[np.ndarray, "3 3"] | None = None
+
+    def in_our_axes(self, vectors: Float64[np.ndarray, "any 3"]) -> Float64[np.ndarray, "any 3"]:
+        """Vectors of the file along our axes."""
+        return (vectors if self.turn is None else vectors @ self.turn)[:, list(self.axes)]
 
     def cell(self, frame: Frame) -> Cell:
         """The frame's cell.
@@ -49,9 +57,16 @@ class Layout:
         Raises
         ------
         MicroslipError
-            It has no volume, or leans otherwise than simple shear makes it.
+            It has no volume, leans otherwise than simple shear makes it, or repeats otherwise than in the first frame.
         """
-        found = cell_in_our_axes(frame, self.source)
+        if self.source.periodic is None and frame.periodic != self.first.periodic:
+            raise MicroslipError(
+                f"{frame.where}: the cell {_repeats(frame)}, and {_repeats(self.first)} in {self.first.where}: import"
+                " the two parts as two runs, or give source.periodic"
+            )
+        if frame.edges is None and self.first.edges is not None and any(self.periodic) and self.source.box is None:
+            raise MicroslipError(f"{frame.where} holds no cell, and {self.first.where} does: write it in every frame")
+        found = cell_in_our_axes(frame, self.source, self.turn)
         if found is None:
             return Cell(self.origin, self.lengths, 0.0)
         repeats = np.asarray(self.periodic)
@@ -81,8 +96,49 @@ class Layout:
         return np.where(wall, np.where(height < self.middle, 1, 2), 0)
 
 
-def cell_in_our_axes(frame: Frame, source: Source) -> Cell | None:
-    """The frame's cell along our axes, or None where the file holds none.
+def _repeats(frame: Frame) -> str:
+    if frame.periodic is None:
+        return "does not say whether it repeats"
+    return "repeats along " + (
+        " and ".join(axis for axis, flag in zip("xyz", frame.periodic, strict=True) if flag) or "no axis"
+    )
+
+
+def _standing(
+    origin: Float64[np.ndarray, "3"], edges: Float64[np.ndarray, "3 3"]
+) -> tuple[Float64[np.ndarray, "3"], Float64[np.ndarray, "3 3"], tuple[int, int, int]]:
+    """The same cell with its edges along x, y, z in this order and sense, and which edge each of them was."""
+    diagonal = np.abs(np.diag(edges))
+    order = (0, 1, 2)
+    if not (diagonal > UPRIGHT * np.abs(edges).max()).all():
+        first, second, third = max(
+            permutations((0, 1, 2)), key=lambda one: np.prod(np.abs(edges[list(one), [0, 1, 2]]))
+        )
+        order = (first, second, third)
+    edges = edges[list(order)]
+    back = np.diag(edges) < 0
+    # an edge that points back, from the other end of the cell
+    return origin + edges[back].sum(axis=0), np.where(back[:, None], -edges, edges), order
+
+
+def turn_of(frame: Frame) -> Float64[np.ndarray, "3 3"] | None:
+    """What takes the frame's vectors to axes of which x is along its first edge, and y in the plane of the first two;
+    None where the cell stands already, or only one edge leans, so that another choice of axes may do.
+    """
+    if frame.edges is None or not np.isfinite(frame.edges).all() or not abs(np.linalg.det(frame.edges)) > 0:
+        return None
+    _, edges, _ = _standing(frame.origin, frame.edges)
+    lengths = np.diag(edges)
+    leaning = np.abs(edges - np.diag(lengths)) > UPRIGHT * np.abs(edges).max()
+    if leaning.sum() < 2 or not leaning[np.triu_indices(3, 1)].any():
+        return None
+    right_handed = frame.edges * np.array([1, 1, np.sign(np.linalg.det(frame.edges))])[:, None]
+    turn, lower = np.linalg.qr(right_handed.T)
+    return np.asarray(turn * np.sign(np.diag(lower)))
+
+
+def cell_in_our_axes(frame: Frame, source: Source, turn: Float64[np.ndarray, "3 3"] | None = None) -> Cell | None:
+    """The frame's cell along our axes, after a turn or as it lies, or None where the file holds none.
 
     Raises
     ------
@@ -92,16 +148,27 @@ def cell_in_our_axes(frame: Frame, source: Source) -> Cell | None:
     if frame.edges is None:
         return None
     axes = list(source.axes)
-    edges = frame.edges[axes][:, axes]
+    origin, edges = frame.origin, frame.edges
+    if turn is not None:
+        origin, edges = origin @ turn, edges @ turn
+    if not np.isfinite(edges).all() or not abs(np.linalg.det(edges)) > 0:
+        raise MicroslipError(f"{frame.where}: the box has no volume, its edges are {edges.tolist()}")
+    origin, edges, _ = _standing(origin, edges)
+    edges = edges[axes][:, axes]
     lengths = np.diag(edges).copy()
     leaning = edges - np.diag(lengths)
     tilt = float(leaning[2, 0])
     leaning[2, 0] = 0
-    if not (lengths > 0).all() or not np.isfinite(edges).all():
-        raise MicroslipError(f"{frame.where}: the box has no volume, its edges are {edges.tolist()}")
     if np.abs(leaning).max() > UPRIGHT * lengths.min():
         edge, along = np.unravel_index(int(np.abs(leaning).argmax()), (3, 3))
         names = "xyz"[axes[edge]], "xyz"[axes[along]]
+        if turn is not None:
+            raise MicroslipError(
+                f"{frame.where}: the box lies askew in the file's axes; turned so that its first edge in the first"
+                f" frame is x and its second towards y, its edge along {names[0]} leans by"
+                f" {leaning[edge, along]:.4g} along {names[1]}: this is no simple shear along source.flow ="
+                f" {source.flow} with source.gradient = {source.gradient}, or the box rotates as it is sheared"
+            )
         raise MicroslipError(
             f"{frame.where}: the box's edge along {names[0]} leans by {leaning[edge, along]:.4g} along {names[1]}; with"
             f" source.flow = {source.flow} and source.gradient = {source.gradient} only the one along"
@@ -109,7 +176,7 @@ def cell_in_our_axes(frame: Frame, source: Source) -> Cell | None:
         )
     if abs(tilt) <= UPRIGHT * lengths.min():
         tilt = 0.0
-    return Cell(frame.origin[axes], lengths, tilt)
+    return Cell(origin[axes], lengths, tilt)
 
 
 def diameters_of(frame: Frame, source: Source) -> Float64[np.ndarray, "grain"] | None:
@@ -170,7 +237,10 @@ def lay_out(frame: Frame, source: Source) -> Layout:
         raise MicroslipError(f"{frame.where} holds no grain: name the first frame that does with source.first_step")
     said: list[str] = []
     axes = source.axes
-    position = found.position[:, list(axes)]
+    turn = turn_of(frame)
+    position = (found.position if turn is None else found.position @ turn)[:, list(axes)]
+    if turn is not None:
+        said.append("the cell lies askew in the file's axes: x is taken along its first edge, y towards its second")
     wall = walls_of(frame, source)
     if source.wall_types and not wall.any():
         raise MicroslipError(f"{frame.where} holds no grain of source.wall_types = {list(source.wall_types)}")
@@ -191,7 +261,7 @@ def lay_out(frame: Frame, source: Source) -> Layout:
         )
     radius = (np.full(len(position), length) if diameter is None else diameter) / 2
     periodic = _periodic(frame, source, said)
-    cell = cell_in_our_axes(frame, source)
+    cell = cell_in_our_axes(frame, source, turn)
     if cell is None and any(periodic) and source.box is None:
         raise MicroslipError(
             f"{frame.where} holds no cell, and the cell repeats: give its lengths, --set 'source.box=[Lx, Ly, H]'"
@@ -228,14 +298,17 @@ def lay_out(frame: Frame, source: Source) -> Layout:
         f"axes: our x is the file's {'xyz'[axes[0]]} (flow), y its {'xyz'[axes[1]]}, z its {'xyz'[axes[2]]} (gradient);"
         f" the cell measures {' × '.join(f'{one / length:.4g}' for one in lengths)} d̄ and {repeats}"
     )
-    return Layout(axes, length, periodic, origin, lengths, middle, source, tuple(said))
+    return Layout(axes, length, periodic, origin, lengths, middle, source, tuple(said), frame, turn)
 
 
 def _periodic(frame: Frame, source: Source, said: list[str]) -> tuple[bool, bool, bool]:
     if source.periodic is not None:
         return source.periodic
     if frame.periodic is not None:
-        first, second, third = (bool(frame.periodic[axis]) for axis in source.axes)
+        order = (0, 1, 2)
+        if frame.edges is not None and turn_of(frame) is None:
+            _, _, order = _standing(frame.origin, frame.edges)
+        first, second, third = (bool(frame.periodic[order[axis]]) for axis in source.axes)
         return first, second, third
     said.append("the file does not say whether the cell repeats, so it does not: else give source.periodic")
     return False, False, False

@@ -96,6 +96,9 @@ class Source(Settings):
             for name in getattr(self, key):
                 if name not in known:
                     raise ValueError(f"source.{key} names {name}: known there are {', '.join(known)}")
+        twice = [name for name in self.columns.values() if list(self.columns.values()).count(name) > 1]
+        if twice:
+            raise ValueError(f"source.columns names {twice[0]} for two of our columns: a column is one of them")
         for kind in ("shear", "normal"):
             if getattr(self, f"{kind}_stress") and getattr(self, f"{kind}_force"):
                 raise ValueError(f"source.{kind}_stress and source.{kind}_force are both given: give one of them")

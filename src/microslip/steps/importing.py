@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from microslip.data.files import replacing
 from microslip.data.frame import Frame, places
 from microslip.data.layout import Layout, lay_out
 from microslip.data.provenance import versions
-from microslip.data.readers.sources import MORE_DIGITS, find_files, read_frames_of, recognise
+from microslip.data.readers.sources import MORE_DIGITS, find_files, fits, in_order, read_frames_of, recognise
 from microslip.data.run import Run
 from microslip.data.series import StressTable, lean, read_stress, strain_of_frames, strain_of_samples
 from microslip.data.source import Source
@@ -32,6 +32,8 @@ from microslip.steps.common import Advance, Say, array
 MEGABYTE = 10**6
 # Six digits in a cell of some ten d̄ are coarser than this, single precision is not [d̄].
 COARSE = 2.5e-6
+# Frames whose digits are looked at, at most.
+FRAMES_LOOKED_AT = 8
 
 
 def import_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
@@ -73,9 +75,14 @@ def read_trajectory(
     """
     files = find_files(source.files)
     kind = recognise(files[0]) if source.format == "auto" else source.format
-    say(f"{len(files)} file{'s' if len(files) > 1 else ''} read as {kind}")
     notes: list[str] = []
+    ordered = in_order(files, kind, source, notes.append)
+    sorted_ = ", in the order of the steps in them" if ordered != files[: len(ordered)] else ""
+    say(f"{len(files)} file{'s' if len(files) > 1 else ''} read as {kind}{sorted_}")
+    files = ordered
     first = _first_frame(files, kind, source)
+    if not first.step_told:
+        say("the files tell no time steps: the frames are numbered from 0")
     if source.sheared:
         first = next(lean([first], source, None))
     layout = lay_out(first, source)
@@ -87,12 +94,17 @@ def read_trajectory(
     kept = ("grain_stress", "n_contacts", *(("grain_energy",) if energies else ())) if contacts else ()
     kept += ("cell_volume",) if source.cell_volumes else ()
     with replacing(Path(path)) as beside:
-        frames = read_frames_of(files, kind, source, notes.append)
+        digits = _Digits()
+        frames = digits.looked_at(read_frames_of(files, kind, source, notes.append))
         if source.sheared:
             frames = lean(frames, source, told)
         made = assemble(frames, source, beside, contacts, kept, kind == "table", progress, say)
-        _finish(beside, source, kind, made, told, pressure, _resolution(first, layout), contacts is not None, say)
-    for note in [*notes, *made.notes, *(told.notes if told else ())]:
+        made.refuse_disorder()
+        if len(made.step) < 2:
+            raise _too_few("one frame is no run, two or more are needed", source, [*notes, *made.notes])
+        resolution = _resolution(digits, layout)
+        _finish(beside, source, kind, made, told, pressure, resolution, contacts is not None, say)
+    for note in [*notes, *made.warnings(), *(told.notes if told else ())]:
         say(f"warning: {note}")
     if made.n_missing:
         share = made.n_missing / (made.n_grains * len(made.step))
@@ -103,14 +115,45 @@ def read_trajectory(
 
 
 def _first_frame(files: list[Path], kind: Any, source: Source) -> Frame:
-    ignore: Callable[[str], None] = lambda note: None  # noqa: E731
-    for frame in read_frames_of(files, kind, source, ignore):
+    notes: list[str] = []
+    for frame in read_frames_of(files, kind, source, notes.append):
         return frame
-    raise MicroslipError(f"{', '.join(source.files)}: no whole frame from source.first_step on")
+    raise _too_few("no whole frame", source, notes)
 
 
-def _resolution(frame: Frame, layout: Layout) -> float:
-    """The step in which the files know their positions [d̄]."""
+def _too_few(what: str, source: Source, notes: Sequence[str]) -> MicroslipError:
+    """What was given, what was asked for, and what was met on the way."""
+    asked = [
+        f"source.{name} = {value}"
+        for name, value in (("first_step", source.first_step), ("last_step", source.last_step))
+        if value is not None
+    ]
+    return MicroslipError("; ".join([f"{what}: {fits(source.files)}", *asked, *notes[:3]]))
+
+
+class _Digits:
+    """How finely the files know their positions, from frames spread evenly over the run.
+
+    One frame would not do: a run may begin on a lattice, whose coordinates have few digits.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[float] = []
+        self._every = 1
+
+    def looked_at(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The same frames, some of which are looked at on their way."""
+        for number, frame in enumerate(frames):
+            if number % self._every == 0 and frame.n_grains:
+                if len(self.steps) == FRAMES_LOOKED_AT:
+                    self.steps, self._every = self.steps[::2], 2 * self._every
+                if number % self._every == 0:
+                    self.steps.append(_step_of(frame))
+            yield frame
+
+
+def _step_of(frame: Frame) -> float:
+    """The step in which a frame knows its positions, in the file's lengths."""
     from microslip.fields.precision import position_resolution
 
     found = places(frame)
@@ -118,12 +161,20 @@ def _resolution(frame: Frame, layout: Layout) -> float:
     for axis in range(3):
         coordinate = found.written[:, axis]
         known = coordinate[np.isfinite(coordinate) & (coordinate != 0)]
-        if not len(known):
-            continue
-        steps.append(position_resolution(np.repeat(known[:, None], 3, axis=1)) * found.scale[axis])
+        if len(known):
+            steps.append(position_resolution(np.repeat(known[:, None], 3, axis=1)) * found.scale[axis])
+    return float(np.sqrt(np.mean(np.square(steps or [0.0]))))
+
+
+def _resolution(digits: _Digits, layout: Layout) -> float:
+    """The step in which the files know their positions [d̄]."""
+    # the upper of the middle two, for frames of which half are coarse are coarse; of two the second, for the first may
+    # lie on a lattice
+    n = len(digits.steps)
+    step = digits.steps[-1] if n == 2 else sorted(digits.steps)[n // 2] if n else 0.0
     # a rounding to a step is spread evenly over it: its standard deviation is the step over √12
     measured = (layout.source.position_error or 0.0) * np.sqrt(12)
-    return float(np.sqrt(np.mean(np.square(steps or [0.0])) + measured**2)) / layout.length
+    return float(np.hypot(step, measured)) / layout.length
 
 
 def _pressure(source: Source, told: StressTable | None, say: Say) -> float:

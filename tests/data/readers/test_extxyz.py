@@ -112,7 +112,9 @@ def test_further_properties_changing_numbers_and_no_frame(tmp_path):
 def test_what_is_cut_off_gives_the_whole_frames(tmp_path, end):
     text = (OVITO + LAMMPS + PLAIN)[:end]
     (tmp_path / "cut.xyz").write_text(text)
-    found, whole = [], sum(text.startswith((OVITO + LAMMPS + PLAIN)[:n]) for n in (len(OVITO), len(OVITO + LAMMPS)))
+    # a last row without its end is whole where all its values are there
+    ends = (len(OVITO), len(OVITO + LAMMPS), len(OVITO + LAMMPS + PLAIN))
+    found, whole = [], sum(end >= one - 1 for one in ends)
     try:
         for one in read_extxyz(tmp_path / "cut.xyz"):
             found.append(one)
@@ -141,3 +143,41 @@ def test_what_is_wrong_is_said(tmp_path, old, new, said):
         read(tmp_path / "a.xyz", OVITO.replace(old, new, 1))
     with pytest.raises(MicroslipError, match="does not exist"):
         next(read_extxyz(tmp_path / "b.xyz"))
+
+
+@pytest.mark.parametrize(
+    ("pbc", "periodic"),
+    [
+        ("", (True, True, True)),
+        (' pbc="T T F"', (True, True, False)),
+        (' pbc="F F F"', (False, False, False)),
+        (" pbc=[T, F, T]", (True, False, True)),
+        (' pbc="1 0 1"', (True, False, True)),
+        (' PBC="true False TRUE"', (True, False, True)),
+        (" pbc=TTF", (True, True, False)),
+        (" pbc=F", (False, False, False)),
+    ],
+)
+def test_a_lattice_repeats_unless_pbc_says_otherwise(tmp_path, pbc, periodic):
+    text = f'1\nLattice="6 0 0 0 5 0 0 0 7" Properties=id:I:1:pos:R:3{pbc}\n1 1 2 3\n'
+    (found,) = read(tmp_path / "a.xyz", text)
+    assert found.periodic == periodic
+    (found,) = read(tmp_path / "a.xyz", text.replace('Lattice="6 0 0 0 5 0 0 0 7" ', "").replace(pbc, ""))
+    assert found.periodic is None
+
+
+def test_of_two_properties_the_exact_name_wins(tmp_path):
+    text = "1\nProperties=ID:I:1:id:I:1:Position:R:3:pos:R:3\n9 8 1 2 3 4 5 6\n"
+    (found,) = read(tmp_path / "a.xyz", text)
+    assert (found.columns["id"].tolist(), found.columns["x"].tolist()) == ([8], [4])
+    with pytest.raises(MicroslipError, match="ID and Id may both be id"):
+        read(tmp_path / "a.xyz", text.replace(":id:", ":Id:"))
+    with pytest.raises(MicroslipError, match="two columns are named id and hold other numbers"):
+        read(tmp_path / "a.xyz", text.replace("ID:", "id:"))
+
+
+def test_types_in_words_are_passed_over_where_they_are_not_asked_for(tmp_path):
+    text = "1\nProperties=type:S:1:pos:R:3\nsand 1 2 3\n"
+    with pytest.raises(MicroslipError, match="type is 'sand'"):
+        read(tmp_path / "a.xyz", text)
+    assert set(next(read_extxyz(tmp_path / "a.xyz", passed={"type"})).columns) == {"x", "y", "z"}

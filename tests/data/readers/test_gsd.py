@@ -63,19 +63,22 @@ def test_cell_is_that_of_hoomd(tmp_path, rng):
     turns = np.stack([found.columns[name] for name in ("ix", "iy", "iz")], axis=1)
     written = np.stack([found.columns[name] for name in "xyz"], axis=1)
     assert np.allclose(places(found).position, written + turns @ found.edges)
-    assert found.periodic is None
 
 
-def test_cell_repeats_in_what_hoomd_wrote(tmp_path, rng):
+@pytest.mark.parametrize(
+    ("program", "periodic"),
+    [("HOOMD-blue 5.3.0", (True,) * 3), ("gsd.hoomd 4.2.0", (True,) * 3), ("mine", (True,) * 3), ("ovito 3.10", None)],
+)
+def test_cell_repeats_as_the_schema_has_it(tmp_path, program, periodic):
     path = tmp_path / "a.gsd"
-    with gsd.fl.open(path, "w", application="HOOMD-blue 5.3.0", schema="hoomd", schema_version=(1, 4)) as file:
-        file.write_chunk("configuration/box", np.array(BOX, dtype=np.float32))
+    with gsd.fl.open(path, "w", application=program, schema="hoomd", schema_version=(1, 4)) as file:
+        file.write_chunk("configuration/box", np.array([10, 8, 12, 0, 0, 0], dtype=np.float32))
         file.write_chunk("particles/N", np.array([2], dtype=np.uint32))
         file.write_chunk("particles/position", np.zeros((2, 3), dtype=np.float32))
         file.end_frame()
     (found,) = read_gsd(path)
-    assert found.periodic == (True, True, True)
-    assert found.step == 0
+    assert found.periodic == periodic
+    assert (found.step, found.step_told) == (0, False)
 
 
 def test_tilted_cell_of_ovito_is_refused(tmp_path):

@@ -156,3 +156,40 @@ def test_want_of_the_package_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(MicroslipError, match=r"needs the package h5py: pip install 'microslip\[import\]'"):
         next(read_h5md(tmp_path / "a.h5"))
+
+
+@pytest.mark.parametrize(
+    ("written", "periodic"),
+    [
+        (np.array(["periodic", "none", "periodic"], dtype=object), (True, False, True)),
+        (np.array([b"periodic", b"periodic", b"none"]), (True, True, False)),
+        ("periodic", (True, True, True)),
+        (b"none", (False, False, False)),
+        (None, None),
+    ],
+)
+def test_each_axis_repeats_as_its_boundary_says(tmp_path, rng, written, periodic):
+    path = write(tmp_path / "a.h5", rng.random((T, N, 3)))
+    with h5py.File(path, "r+") as file:
+        attributes = file["particles/all/box"].attrs
+        del attributes["boundary"]
+        if written is not None:
+            attributes["boundary"] = written
+    assert next(read_h5md(path)).periodic == periodic
+
+
+def test_boundaries_that_the_format_does_not_know_and_units_that_differ_are_refused(tmp_path, rng):
+    path = write(tmp_path / "a.h5", rng.random((T, N, 3)))
+    with h5py.File(path, "r+") as file:
+        file["particles/all/box"].attrs["boundary"] = ["periodic", "reflecting", "none"]
+    with pytest.raises(MicroslipError, match="H5MD knows `periodic` and `none`, one for each axis"):
+        next(read_h5md(path))
+    path = write(tmp_path / "b.h5", rng.random((T, N, 3)))
+    with h5py.File(path, "r+") as file:
+        file["particles/all/position/value"].attrs["unit"] = "nm"
+        assert file["particles/all/box/edges"].attrs.create("unit", b"nm") is None
+    assert next(read_h5md(path)).n_grains == N
+    with h5py.File(path, "r+") as file:
+        file["particles/all/box/edges"].attrs["unit"] = "Angstrom"
+    with pytest.raises(MicroslipError, match="position is in nm, box/edges in Angstrom: use one"):
+        next(read_h5md(path))

@@ -35,7 +35,7 @@ def variables(rng, real=">f8", lengths=(10.0, 8.0, 12.0), angles=(90.0, 90.0, 90
     return {"spatial": (("frame",), spatial), **framed}
 
 
-def write(path, found, version=2, program="LAMMPS"):
+def write(path, found, version=2, program="LAMMPS", scales=None):
     """By scipy, which knows the versions 1 and 2."""
     with netcdf_file(path, "w", version=version) as file, warnings.catch_warnings():
         file.Conventions, file.program = "AMBER", program
@@ -45,6 +45,8 @@ def write(path, found, version=2, program="LAMMPS"):
             variable = file.createVariable(name, values.dtype, dimensions)
             variable[:] = values
             variable.units = "m"
+            if name in (scales or {}):
+                variable.scale_factor = scales[name]
     return path
 
 
@@ -170,3 +172,29 @@ def test_files_without_frames_and_of_other_kinds(tmp_path, rng):
             next(read_netcdf(path))
     with pytest.raises(MicroslipError, match="holds no coordinates, but time"):
         next(read_netcdf(write(path, {"time": variables(rng)["time"]})))
+
+
+@pytest.mark.parametrize(
+    ("program", "periodic"),
+    [("LAMMPS", (True,) * 3), ("sander", (True,) * 3), ("MDAnalysis", (True,) * 3), ("OVITO", None)],
+)
+def test_a_cell_repeats_as_the_convention_has_it(tmp_path, rng, program, periodic):
+    assert next(read_netcdf(write(tmp_path / "a.nc", variables(rng), program=program))).periodic == periodic
+
+
+def test_of_two_variables_the_exact_name_wins(tmp_path, rng):
+    written = variables(rng)
+    written["ID"] = (written["id"][0], written["id"][1] + 5)
+    found = next(read_netcdf(write(tmp_path / "a.nc", written)))
+    assert np.array_equal(found.columns["id"], written["id"][1][0])
+
+
+def test_a_scale_factor_multiplies_its_variable(tmp_path, rng):
+    written = variables(rng)
+    factors = {"coordinates": 0.5, "cell_lengths": 0.5, "cell_origin": 0.5, "time": 0.005, "id": np.int32(1)}
+    found = list(read_netcdf(write(tmp_path / "a.nc", written, scales=factors)))
+    assert [one.step for one in found] == [0, 100, 200, 350]
+    assert np.array_equal(found[1].columns["y"], 0.5 * written["coordinates"][1][1, :, 1])
+    assert np.array_equal(found[1].edges, np.diag([5.0, 4.0, 6.0]))
+    assert np.array_equal(found[1].origin, [0.5, 1, 1.5])
+    assert np.array_equal(found[1].columns["radius"], written["radius"][1][1])

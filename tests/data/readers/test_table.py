@@ -5,6 +5,8 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -165,8 +167,8 @@ BAD = {
     "a decimal comma": ("frame;x;y;z\n0;1,5;2,5;3,5\n", {}, "row 1: x is '1,5', not a number"),
     "half an id": ("frame,id,x,y,z\n0,1.5,1,2,3\n", {}, "row 1: id is .*1.5.*, not a whole number"),
     "no id": ("frame,id,x,y,z\n0,,1,2,3\n0,1,1,2,3\n", {}, "row 1: id is .*nan.*, not a whole number"),
-    "half a frame": ("frame,x,y,z\n0.5,1,2,3\n", {}, "frame 0.5: a frame has a whole number"),
-    "no frame": ("frame,x,y,z\n0,1,2,3\n,1,2,3\n", {}, "frame nan: a frame has a whole number"),
+    "half a frame": ("frame,x,y,z\n0.5,1,2,3\n", {}, "row 1: frame is 0.5, not a whole number"),
+    "no frame": ("frame,x,y,z\n0,1,2,3\n,1,2,3\n", {}, "row 2: frame is nan, not a whole number"),
     "unsorted": ("frame,x,y,z\n0,1,2,3\n1,1,2,3\n0,1,2,3\n", {}, "frame 0 stands in two places of the table: sort it"),
     "a long row": ("frame,x,y,z\n0,1,2,3\n0,1,2,3,4\n", {}, "not a readable table"),
     "empty": ("", {}, "is empty"),
@@ -301,3 +303,74 @@ def test_a_damaged_table_gives_frames_or_a_sentence(tmp_path_factory, tracked, c
             assert len({len(values) for values in frame.columns.values()}) == 1
     except MicroslipError as problem:
         assert str(path) in str(problem)  # noqa: PT017
+
+
+ROWS = "0\t1\t1.5\t2.5\t3.5\n0\t2\t4.5\t5.5\t6.5\n"
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["# frame id x y z\n", "#frame\tid\tx\ty\tz\n", "# frame, id, x, y, z\n", "# frame id x y z\n# in millimetres\n"],
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_title_line_over_rows_with_other_separators(tmp_path, above, mark):
+    (tmp_path / "t.txt").write_bytes(mark + (above + ROWS).encode())
+    (frame,) = read_table_frames(tmp_path / "t.txt", {})
+    assert frame.columns["id"].tolist() == [1, 2]
+    assert frame.columns["x"].tolist() == [1.5, 4.5]
+
+
+@pytest.mark.parametrize("above", ["", "# grains of the box\n"])
+def test_rows_without_names_are_not_taken_for_names(tmp_path, above):
+    (tmp_path / "t.txt").write_text(above + ROWS)
+    with pytest.raises(
+        MicroslipError, match=r"begins with 5 values, '0 1 1\.5 2\.5 3\.5'.*a line above that names every"
+    ):
+        list(read_table_frames(tmp_path / "t.txt", {}))
+    named = {"frame": "0", "id": "1", "x": "1.5", "y": "2.5", "z": "3.5"}
+    assert len(next(read_table_frames(tmp_path / "t.txt", named)).columns["x"]) == 1
+
+
+def test_of_two_columns_that_differ_in_capitals_the_exact_name_wins(tmp_path):
+    (tmp_path / "t.csv").write_text("X,frame,id,x,y,z\n1000,0,1,1,2,3\n")
+    assert next(read_table_frames(tmp_path / "t.csv", {})).columns["x"].tolist() == [1]
+    (tmp_path / "t.csv").write_text("ID,Id,x,y,z\n7,8,1,2,3\n")
+    with pytest.raises(MicroslipError, match="ID and Id may both be id"):
+        next(read_table_frames(tmp_path / "t.csv", {}))
+    assert next(read_table_frames(tmp_path / "t.csv", {"id": "Id"})).columns["id"].tolist() == [8]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_two_columns_of_one_name_are_refused_where_they_matter(tmp_path, ending):
+    path = tmp_path / f"t.{ending}"
+    for last, sentence in (("v", None), ("x", "has two columns x: rename one of them")):
+        names = ["frame", "id", "x", "y", "z", "v", last]
+        values = [[0], [1], [1.0], [2.0], [3.0], [9.0], [8.0]]
+        if ending == "csv":
+            path.write_text(",".join(names) + "\n" + ",".join(str(value[0]) for value in values) + "\n")
+        else:
+            pq.write_table(pa.table(values, names=names), path)
+        if sentence is None:
+            assert next(read_table_frames(path, {})).columns["x"].tolist() == [1]
+            continue
+        with pytest.raises(MicroslipError, match=sentence):
+            next(read_table_frames(path, {}))
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_whole_numbers_beyond_those_that_a_double_tells_apart(tmp_path, ending):
+    big = 2**53
+    table = pd.DataFrame({"frame": [big, big + 1], "id": [big + 1, big + 3], "x": [1.0, 2], "y": 0.0, "z": 0.0})
+    table.to_csv(tmp_path / "t.csv", index=False) if ending == "csv" else table.to_parquet(tmp_path / "t.parquet")
+    found = list(read_table_frames(tmp_path / f"t.{ending}", {}))
+    assert [(frame.step, frame.columns["id"].tolist()) for frame in found] == [(big, [big + 1]), (big + 1, [big + 3])]
+    (tmp_path / "t.csv").write_text(f"id,x,y,z\n{big + 3}.0,1,2,3\n")
+    with pytest.raises(MicroslipError, match="kept as a float64 number"):
+        next(read_table_frames(tmp_path / "t.csv", {}))
+
+
+def test_columns_that_nobody_asks_for_may_hold_anything(tmp_path):
+    (tmp_path / "t.csv").write_text("id,type,x,y,z\n1,sand,1,2,3\n")
+    assert "type" not in next(read_table_frames(tmp_path / "t.csv", {}, passed={"type"})).columns
+    with pytest.raises(MicroslipError, match="row 1: type is 'sand', not a whole number"):
+        next(read_table_frames(tmp_path / "t.csv", {}))

@@ -194,7 +194,7 @@ def test_arrays_are_named_and_missing_ones_said(tmp_path, rng):
     assert np.array_equal(found.columns["radius"], arrays["radius"])
     with pytest.raises(MicroslipError, match=r"has no array size .*: it has label, half, id"):
         next(read_vtk(path, {"radius": "size"}))
-    with pytest.raises(MicroslipError, match="is no whole number"):
+    with pytest.raises(MicroslipError, match="not a whole number"):
         next(read_vtk(path, {"id": "half"}))
 
 
@@ -226,7 +226,7 @@ def test_other_files_are_refused(tmp_path, monkeypatch):
         (YADE.replace("POLYDATA", "STRUCTURED_GRID"), "STRUCTURED_GRID"),
         (YADE.replace("1e-3 2e-3", "1e-3"), "POINT_DATA|words stand"),
         (YADE.replace("1e-3 2e-3", "1e-3 x"), "a value is 'x', not a number"),
-        (YADE.replace("7 3", "7.5 3"), "id 7.5 is no whole number"),
+        (YADE.replace("7 3", "7.5 3"), "id is 7.5, not a whole number"),
         (YADE.replace("VECTORS", "ARROWS"), "section 'ARROWS"),
     ]:
         path.write_text(content)
@@ -236,3 +236,15 @@ def test_other_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "vtkmodules", None)
     with pytest.raises(MicroslipError, match=r"needs the package vtk: pip install 'microslip\[import\]'"):
         next(read_vtk(path))
+
+
+def test_of_two_arrays_the_exact_name_wins(tmp_path, rng):
+    position, arrays = numbers(rng, np.float64, np.int64)
+    others = {"ID": arrays["type"], "particleId": arrays["type"], **arrays}
+    (found,) = read_vtk(write(tmp_path / "a.vtp", position, others))
+    assert np.array_equal(found.columns["id"], arrays["id"])
+    del others["id"]
+    with pytest.raises(MicroslipError, match="ID and particleId may both be id"):
+        next(read_vtk(write(tmp_path / "b.vtp", position, others)))
+    (found,) = read_vtk(tmp_path / "b.vtp", {"id": "particleId"})
+    assert np.array_equal(found.columns["id"], arrays["type"])

@@ -61,10 +61,10 @@ def test_a_frame_holds_every_grain_within_the_cell(explored, unpack, stage):
 def test_grains_have_their_diameters_numbers_and_roles(explored):
     packed = read_part(explored, "grains.bin")
     n = len(explored.grains["kind"])
-    assert len(packed) == 9 * n
-    np.testing.assert_array_equal(np.frombuffer(packed, "<f4", n), explored.grains["diameter"].astype("f4"))
-    np.testing.assert_array_equal(np.frombuffer(packed, "<i4", n, 4 * n), explored.grains["id"])
-    np.testing.assert_array_equal(np.frombuffer(packed, "u1", n, 8 * n), explored.grains["kind"])
+    assert len(packed) == 13 * n
+    np.testing.assert_array_equal(np.frombuffer(packed, "<i8", n), explored.grains["id"])
+    np.testing.assert_array_equal(np.frombuffer(packed, "<f4", n, 8 * n), explored.grains["diameter"].astype("f4"))
+    np.testing.assert_array_equal(np.frombuffer(packed, "u1", n, 12 * n), explored.grains["kind"])
 
 
 @pytest.mark.parametrize("name", ["d2min", "delta_sigma1", "delta_energy", "packing_fraction", "shear_strain"])

@@ -10,8 +10,9 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame
+from microslip.data.readers.columns import WHOLE, named
 from microslip.data.readers.lammps import MOST_ROWS
-from microslip.data.readers.lines import Lines, Unfinished, open_lines
+from microslip.data.readers.lines import Lines, Unfinished, last_row_is_whole, open_lines
 from microslip.data.readers.numbers import parse_numbers
 
 # Our columns, by the names of properties in small letters; map_shift is OVITO's name of the periodic image.
@@ -26,20 +27,24 @@ OURS = {
     **dict.fromkeys(("diameter", "diameters"), ("diameter",)),
 }
 NAMES = {name for ours in OURS.values() for name in ours} - {"species"}
-WHOLE = {"id", "type", "ix", "iy", "iz"}
 PAIR = re.compile(r"""(?<![\w.:-])([\w.:-]+)\s*=\s*("[^"]*"|'[^']*'|\{[^}]*\}|\[[^=]*\]|[^\s"'\[{]\S*)""")
 STEP = re.compile(r"\b(?:timestep|step|frame)\b[\s:=\"']*(-?\d{1,18})(?![\w.])", re.IGNORECASE)
+YES, NO = ("t", "true", "1"), ("f", "false", "0")
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
 
 
-def read_extxyz(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
+def read_extxyz(
+    path: Path, names: Collection[str] = (), whole: Collection[str] = (), passed: Collection[str] = ()
+) -> Iterator[Frame]:
     """The frames of an extended XYZ file, packed by gzip or not.
 
     pos → x y z, unwrapped_position → xu yu zu, map_shift or image → ix iy iz, id, type, radius and diameter under their
     names, in capitals or not. Without a type, species become one: a whole number is itself, other names count from 1 in
-    order of first appearance. `names` are further properties, read as numbers under their own names. Lattice holds the
-    edge vectors, which need not be lower-triangular, Origin the lower corner, pbc what is periodic, Timestep or step
-    the step, else the frame's number is it. Without Properties a row is species x y z, and what follows is passed over.
+    order of first appearance. `names` are further properties, read as numbers under their own names, `whole` ones of
+    them as whole numbers; `passed`, those of our columns that are not read. Lattice holds the edge vectors, which need
+    not be lower-triangular, Origin the lower corner, pbc what is periodic: everything, where there is a Lattice and no
+    pbc. Timestep or step is the step, else the frame's number is it. Without Properties a row is species x y z, and
+    what follows is passed over.
 
     Raises
     ------
@@ -58,18 +63,31 @@ def read_extxyz(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
                 continue
             where = f"{path}, frame {number}"
             n = _count(line, where, lines)
-            pairs, step, labels = _comment(lines, where)
+            pairs, step, labels = _comment(lines, where, names)
             first_line = lines.line
             body = lines.read_lines(n, guess)
-            if body is None:
+            wanted = (NAMES - set(passed)) | set(names)
+            if body is None or not (lines.whole or last_row_is_whole(body, labels, wanted)):
                 raise Unfinished
+            ended = lines.whole
             guess = len(body) + len(body) // 8
-            columns = parse_numbers(body, labels, NAMES | set(names), WHOLE, where, first_line)
-            if "type" not in columns and "species" in labels:
+            columns = parse_numbers(body, labels, wanted, WHOLE | set(whole), where, first_line)
+            if "type" in wanted - set(columns) and "species" in labels:
                 columns["type"] = _types(body, labels.index("species"), types)
             cell = _cell(pairs, where)
-            step = number if step is None else step
-            yield Frame(step, columns, where, *cell, first_line=first_line, read=lines.read)
+            time = float(pairs["time"].lower().replace("d", "e")) if NUMBER.fullmatch(pairs.get("time", "")) else None
+            told, step = step is not None, number if step is None else step
+            yield Frame(
+                step,
+                columns,
+                where,
+                *cell,
+                first_line=first_line,
+                read=lines.read,
+                step_told=told,
+                time=time,
+                ended=ended,
+            )
             number += 1
 
 
@@ -83,7 +101,7 @@ def _count(line: bytes, where: str, lines: Lines) -> int:
     )
 
 
-def _comment(lines: Lines, where: str) -> tuple[dict[str, str], int | None, tuple[str, ...]]:
+def _comment(lines: Lines, where: str, names: Collection[str]) -> tuple[dict[str, str], int | None, tuple[str, ...]]:
     """Pairs, step and labels of the columns from a frame's second line."""
     line = lines.read_line()
     if line is None:
@@ -92,7 +110,7 @@ def _comment(lines: Lines, where: str) -> tuple[dict[str, str], int | None, tupl
     pairs = {key.lower(): value.strip("\"'") for key, value in PAIR.findall(text)}
     step = STEP.search(text)
     if "properties" in pairs:
-        labels = _labels(pairs["properties"], f"{where}, line {lines.line - 1}")
+        labels = _labels(pairs["properties"], f"{where}, line {lines.line - 1}", names)
     else:
         n_words = len((lines.peek() or b"").split())
         labels = ("species", "x", "y", "z", *(f"column {place}" for place in range(5, n_words + 1)))
@@ -101,14 +119,15 @@ def _comment(lines: Lines, where: str) -> tuple[dict[str, str], int | None, tupl
     return pairs, int(step[1]) if step else None, labels
 
 
-def _labels(properties: str, where: str) -> tuple[str, ...]:
+def _labels(properties: str, where: str, names: Collection[str]) -> tuple[str, ...]:
     """One label for each word of a row, from name:kind:words:name:kind:words…"""
     parts = properties.split(":")
+    ours_of = named([name for name in parts[::3] if name not in names], OURS, where)
     labels: list[str] = []
     for name, kind, count in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
         if kind not in ("S", "R", "I", "L") or re.fullmatch("[1-9][0-9]{0,2}", count) is None:
             break
-        ours = OURS.get(name.lower(), ())
+        ours = ours_of.get(name, ())
         theirs = (name,) if int(count) == 1 else tuple(f"{name}_{place}" for place in range(int(count)))
         labels += ours if len(ours) == int(count) else theirs
     else:
@@ -133,11 +152,16 @@ def _cell(pairs: dict[str, str], where: str) -> tuple[np.ndarray, np.ndarray | N
         edges = _numbers(pairs, "Lattice", 9, where).reshape(3, 3)
         if not abs(np.linalg.det(edges)) > 0:
             raise MicroslipError(f"{where}: Lattice={pairs['lattice']!r} spans no volume: give three edge vectors")
+        # the specification: without pbc a cell repeats on all sides
+        periodic = (True, True, True)
     if "pbc" in pairs:
-        flags = [flag[0] in "Tt1" for flag in re.findall(r"[TtFf01]\w*", pairs["pbc"])]
-        if len(flags) != 3:
+        words = [word.lower() for word in re.findall(r"\w+", pairs["pbc"])]
+        # one word for all, or three letters in one word, as some write
+        words = words * 3 if words in (["t"], ["f"], ["true"], ["false"]) else words
+        words = list(words[0]) if len(words) == 1 else words
+        if len(words) != 3 or not set(words) <= {*YES, *NO}:
             raise MicroslipError(f"{where}: pbc={pairs['pbc']!r} are not three of T and F")
-        periodic = (flags[0], flags[1], flags[2])
+        periodic = (words[0] in YES, words[1] in YES, words[2] in YES)
     return origin, edges, periodic
 
 

@@ -25,7 +25,8 @@ def read_gsd(path: Path) -> Iterator[Frame]:
     leaves out what equals its default, so diameters are a column only of files that write them in some frame. Images
     count where they change from frame to frame: HOOMD's writer lets those of the first frame stand for all unless told
     to write the momentum, and OVITO's puts zeros in place of the images that it read. The cell is centred at 0, with
-    tilts in units of the edges, and repeats in what HOOMD wrote; the schema does not say it of others.
+    tilts in units of the edges. It repeats on all sides, as the schema has it. Of OVITO's
+    files, which hold cells of any kind, this is not known.
 
     Raises
     ------
@@ -53,8 +54,9 @@ def read_gsd(path: Path) -> Iterator[Frame]:
             if not _images_change(trajectory.file, n_frames):
                 written.discard(IMAGE)
             program = trajectory.file.application.lower()
-            periodic = (True, True, True) if program.startswith("hoomd") else None
+            periodic = None if program.startswith("ovito") else (True, True, True)
             first = int(trajectory[0].configuration.step) if n_frames else 0
+            counted = not any(trajectory.file.chunk_exists(number, "configuration/step") for number in range(n_frames))
         except DAMAGE as problem:
             raise _damaged(f"{path}, frame 0", problem) from None
         for number in range(n_frames):
@@ -71,7 +73,10 @@ def read_gsd(path: Path) -> Iterator[Frame]:
                 if program.startswith("ovito") and (edges != np.diag(np.diag(edges))).any():
                     raise MicroslipError(f"{where}: OVITO writes another tilted cell than it has: export a LAMMPS dump")
             columns = _columns(one.particles, written, where)
-            yield Frame(step, columns, where, origin, edges, periodic, read=(number + 1) / n_frames)
+            # without a box nothing can repeat
+            repeats = periodic if edges is not None else None
+            share = (number + 1) / n_frames
+            yield Frame(step, columns, where, origin, edges, repeats, read=share, step_told=not counted)
 
 
 def _words(problem: BaseException) -> str:

@@ -53,9 +53,8 @@ def read_h5md(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
             ids, _ = elements.get("id", (None, None))
             filled = ids and ids.id.get_create_plist().fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED
             edges = _element(particles["box"], "edges") if "box/edges" in particles else None
-            boundary = (
-                [np.bytes_(one) for one in particles["box"].attrs.get("boundary", ())] if "box" in particles else []
-            )
+            boundary = _boundary(particles, where)
+            _same_units(particles, where)
             steps = elements["position"][1] if elements["position"][1] is not None else np.zeros(1, dtype=int)
             species: dict[Any, int] = {}
             for number, step in enumerate(steps.tolist()):
@@ -64,10 +63,36 @@ def read_h5md(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
                 there = columns["id"] != ids.fillvalue if filled else slice(None)
                 columns = {name: values[there] for name, values in columns.items()}
                 cell = _cell(None if edges is None else _at(edges, number, step), boundary, columns)
-                yield Frame(step, columns, where, *cell, read=(number + 1) / len(steps))
+                told = elements["position"][1] is not None
+                yield Frame(step, columns, where, *cell, read=(number + 1) / len(steps), step_told=told)
     except DAMAGE as problem:
         what = problem.args[0] if problem.args else problem
         raise MicroslipError(f"{where} cannot be read as H5MD ({what}): it is damaged, or of another kind") from None
+
+
+def _boundary(particles: Any, where: str) -> list[str]:
+    """`periodic` or `none` along each axis; nothing where the file does not say."""
+    if "box" not in particles or "boundary" not in particles["box"].attrs:
+        return []
+    written = np.atleast_1d(particles["box"].attrs["boundary"]).tolist()
+    words = [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in written]
+    words = words * 3 if len(words) == 1 else words
+    if len(words) != 3 or not set(words) <= {"periodic", "none"}:
+        raise MicroslipError(f"{where}: box/boundary is {words}: H5MD knows `periodic` and `none`, one for each axis")
+    return words
+
+
+def _same_units(particles: Any, where: str) -> None:
+    """Lengths of the cell and of the positions are compared as numbers."""
+    found = {}
+    for name in ("position", "box/edges"):
+        node = particles.get(name)
+        node = node if node is None or hasattr(node, "shape") else node["value"]
+        if node is not None and "unit" in node.attrs:
+            unit = node.attrs["unit"]
+            found[name] = unit.decode("utf-8", "replace") if isinstance(unit, bytes) else str(unit)
+    if len(set(found.values())) > 1:
+        raise MicroslipError(f"{where}: position is in {found['position']}, box/edges in {found['box/edges']}: use one")
 
 
 def _particles(file: Any, where: str) -> Any:
@@ -123,11 +148,11 @@ def _columns(found: dict[str, np.ndarray], species: dict[Any, int]) -> dict[str,
 
 
 def _cell(
-    edges: np.ndarray | None, boundary: Sequence[bytes], columns: dict[str, np.ndarray]
+    edges: np.ndarray | None, boundary: Sequence[str], columns: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray | None, tuple[bool, bool, bool] | None]:
     origin, periodic = np.zeros(3), None
-    if len(boundary) == 3:
-        x, y, z = (one == b"periodic" for one in boundary)
+    if boundary:
+        x, y, z = (one == "periodic" for one in boundary)
         periodic = (x, y, z)
         # where the cell does not repeat, images are placeholders
         for name, repeats in zip(VECTORS["image"], periodic, strict=True):

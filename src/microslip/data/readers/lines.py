@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
@@ -14,10 +14,14 @@ import numpy as np
 from microslip.core.errors import MicroslipError
 
 PIECE = 2**22
+# The first piece: where only the head of a file is asked for, no more is read.
+FIRST_PIECE = 2**16
 # No line of a header or a table is longer: what is longer is no text.
 LONGEST_LINE = 2**20
 NEWLINE = ord("\n")
 MOST_AT_ONCE = 2**28
+# The byte-order mark that some editors put before a text.
+MARK = b"\xef\xbb\xbf"
 
 
 class Unfinished(Exception):
@@ -34,20 +38,26 @@ class Lines:
         self._file, self.name = file, name
         self._stream = gzip.GzipFile(fileobj=file) if packed else file
         self._data, self._at, self._start = b"", 0, 0
-        self._ended = False
+        self._started, self._ended = False, False
         self.line = 1
         # whether the line read last had an end: what is still written, or was cut, has none
         self.whole = True
+        # whether gzip broke off: what comes last is then cut anywhere
+        self._cut = False
+        self._more()
+        if self._data.startswith(MARK):
+            self._at = len(MARK)
 
     @property
     def read(self) -> float:
         """Share of the file that has been read."""
         return min(1.0, self._file.tell() / self._size)
 
-    def _more(self, least: int = PIECE) -> bool:
+    def _more(self, least: int = 0) -> bool:
         if self._ended:
             return False
-        piece = self._read(max(least, PIECE))
+        piece = self._read(max(least, PIECE if self._started else FIRST_PIECE))
+        self._started = True
         if not piece:
             self._ended = True
             return False
@@ -62,6 +72,7 @@ class Lines:
                 part = self._stream.read1(rest)
             except EOFError:
                 # a gzip file that stops in its midst, as when its writer still works on it
+                self._cut = True
                 break
             except (OSError, zlib.error) as problem:
                 raise MicroslipError(f"{self.name} cannot be read beyond line {self.line} ({problem})") from None
@@ -98,7 +109,11 @@ class Lines:
         return line
 
     def read_lines(self, n: int, guess: int = 0) -> bytes | None:
-        """The next n lines, whole, their ends included; None where there are fewer. `guess`: bytes they may take."""
+        """The next n lines, their ends included; None where there are fewer. `guess`: bytes they may take.
+
+        A last line without an end counts, gets one, and is told by `whole`.
+        """
+        self.whole = True
         if n == 0:
             return b""
         if guess > len(self._data) - self._at:
@@ -113,7 +128,7 @@ class Lines:
             # at the pace of the lines so far, but a damaged number must not ask for all memory at once
             wanted = (n - found) * (before // max(found, 1))
             if not self._more(min(max(PIECE, wanted), MOST_AT_ONCE)):
-                return None
+                return self._unended(n - found)
             counted = before
         places = np.flatnonzero(np.frombuffer(self._data, np.uint8)[counted:] == NEWLINE)
         end = counted + int(places[n - found - 1]) + 1
@@ -121,6 +136,35 @@ class Lines:
         self._at = end
         self.line += n
         return block
+
+    def _unended(self, n_left: int) -> bytes | None:
+        """All that is left, where it is one line and has no end."""
+        rest = self._data[self._at :]
+        if self._cut or n_left != 1 or not rest.rpartition(b"\n")[2].strip():
+            return None
+        self._at, self.whole = len(self._data), False
+        return rest + b"\n"
+
+
+def last_row_is_whole(body: bytes, labels: Sequence[str], names: Collection[str]) -> bool:
+    """Whether the last of some rows, which has no end, was not cut: it has all values, and the last is no shorter than
+    in other rows, where that value is asked for at all.
+    """
+    *others, last = (row.split() for row in body.splitlines())
+    if len(last) != len(labels):
+        return False
+    if labels[-1] not in names:
+        return True
+    sizes = [len(_digits(row[-1])) for row in others if len(row) == len(labels)]
+    mantissa, e, exponent = last[-1].lower().partition(b"e")
+    # C and Python write exponents of two digits or more
+    cut = bool(e) and len(exponent.lstrip(b"+-")) < 2
+    return not cut and _digits(mantissa) != b"" and len(_digits(last[-1])) >= min(sizes, default=1)
+
+
+def _digits(word: bytes) -> bytes:
+    """Of a number, those before its exponent."""
+    return bytes(one for one in word.lower().partition(b"e")[0] if one in b"0123456789")
 
 
 @contextmanager

@@ -37,6 +37,7 @@ def parse_numbers(
     except ImportError:
         raise MicroslipError("reading text dumps needs the package pyarrow: pip install 'microslip[import]'") from None
     wanted = [name for name in dict.fromkeys(labels) if name in names]
+    doubled = sorted({name for name in wanted if labels.count(name) > 1})
     if not wanted or not text:
         return {name: np.empty(0, np.int64 if name in whole else float) for name in wanted}
     first = text[: text.find(b"\n") + 1 or len(text)].rstrip(b"\r\n")
@@ -45,8 +46,9 @@ def parse_numbers(
         first = text[: text.find(b"\n") + 1 or len(text)].rstrip(b"\r\n")
     # LAMMPS and LIGGGHTS end their rows with a space: an empty column
     own = [*labels, ""] if first.endswith(b" ") and len(first.split(b" ")) == len(labels) + 1 else list(labels)
-    # two columns of one name: the first counts, as it does for LAMMPS' own readers
     columns = [name if name not in own[:place] else f"{name}\n{place}" for place, name in enumerate(own)]
+    if doubled:
+        _refuse_unlike(text, labels, doubled, where)
     try:
         table = _table(text, columns, wanted, whole)
     except pa.ArrowException:
@@ -62,6 +64,17 @@ def parse_numbers(
             raise _explained(text, labels, wanted, whole, where, first_line, None)
         found[name] = column.to_numpy()
     return found
+
+
+def _refuse_unlike(text: bytes, labels: Sequence[str], doubled: Collection[str], where: str) -> None:
+    """Two columns of one name are one where they hold the same."""
+    for row in text.splitlines():
+        words = row.split()
+        for name in doubled:
+            if len({word for label, word in zip(labels, words, strict=False) if label == name}) > 1:
+                raise MicroslipError(
+                    f"{where}: two columns are named {name} and hold other numbers: rename one of them"
+                )
 
 
 def _table(text: bytes, columns: Sequence[str], wanted: Sequence[str], whole: Collection[str]) -> pa.Table:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
+from math import inf
 from pathlib import Path
 
 import numpy as np
 
 from microslip.core.errors import MicroslipError
-from microslip.data.frame import COORDINATES, Frame
-from microslip.data.readers.lines import Unfinished, read_start
+from microslip.data.frame import COORDINATES, IMAGES, Frame
+from microslip.data.readers.columns import WHOLE, whole_numbers
+from microslip.data.readers.lines import MARK, Unfinished, read_start
+from microslip.data.readers.order import by_step, first_of, name_numbers, natural, natural_within_families
 from microslip.data.source import Format, Source
 
 BY_SUFFIX: dict[str, Format] = {
@@ -31,7 +34,6 @@ BY_SUFFIX: dict[str, Format] = {
     ".pq": "table",
     ".lammpstrj": "lammps",
 }
-WHOLE = {"id", "type", "ix", "iy", "iz"}
 # First bytes of what carries a name that says nothing.
 BY_BYTES: dict[bytes, Format] = {
     b"ITEM:": "lammps",
@@ -58,27 +60,34 @@ MORE_DIGITS = {
 def find_files(patterns: Sequence[str]) -> list[Path]:
     """The files that patterns name, each pattern's in the order of the numbers in their names.
 
+    Files that are given singly stay in the order given, but those whose names differ in numbers alone.
+
     Raises
     ------
     MicroslipError
         A pattern names no file.
     """
     found: list[Path] = []
-    for pattern in patterns:
-        path = Path(pattern)
-        if path.exists():
-            found.append(path)
-            continue
-        matches = [Path(name) for name in glob.glob(pattern)]
-        if not matches:
-            raise MicroslipError(f"{pattern} names no file: give a file, or a pattern in quotes such as 'post/dump*'")
-        found += sorted(matches, key=_natural)
+    for single, some in groupby(patterns, key=lambda pattern: Path(pattern).exists()):
+        if single:
+            found += natural_within_families([Path(name) for name in some])
+        else:
+            found += [path for pattern in some for path in sorted(_matches(pattern), key=natural)]
     return found
 
 
-def _natural(path: Path) -> list[tuple[int, int | str]]:
-    """Numbers in a name count as numbers: dump9 comes before dump10."""
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", str(path)) if part]
+def _matches(pattern: str) -> list[Path]:
+    found = [Path(name) for name in glob.glob(pattern)]
+    if not found:
+        raise MicroslipError(f"{pattern} names no file: give a file, or a pattern in quotes such as 'post/dump*'")
+    return found
+
+
+def fits(patterns: Sequence[str]) -> str:
+    """How many files each pattern names, in words."""
+    counts = [1 if Path(pattern).exists() else len(glob.glob(pattern)) for pattern in patterns]
+    said = [f"{name} fits {n} file{'s' * (n != 1)}" for name, n in zip(patterns, counts, strict=True)]
+    return ", ".join(said[:8]) + (f" and {len(said) - 8} more" if len(said) > 8 else "")
 
 
 def recognise(path: Path) -> Format:
@@ -101,7 +110,7 @@ def recognise(path: Path) -> Format:
             f"{path} is packed by zstd: unpack it with zstd -d, or pack it with gzip, which is read as is"
         )
     for first, kind in BY_BYTES.items():
-        if start.lstrip().startswith(first):
+        if start.removeprefix(MARK).lstrip().startswith(first):
             return kind
     known = "lammps, table, extxyz, gsd, h5md, netcdf, vtk"
     raise MicroslipError(f"what {path} is, neither its name nor its first bytes say: give --format, one of {known}")
@@ -119,14 +128,40 @@ def read_frames_of(files: Sequence[Path], kind: Format, source: Source, note: Ca
     """
     sizes = [path.stat().st_size for path in files]
     total, before = max(1, sum(sizes)), 0
-    for number, (path, size) in enumerate(zip(files, sizes, strict=True)):
+    # frames of earlier files, where the files number none themselves
+    counted, units, time = 0, "", -inf
+    numbers = name_numbers(files)
+    for path, size, number in zip(files, sizes, _numbered(numbers), strict=True):
+        base = counted
+        if size == 0:
+            note(f"{path} is empty")
         try:
-            for frame in _reader(kind, source, number)(path):
+            for place, frame in enumerate(_reader(kind, source, number)(path)):
+                if not frame.step_told:
+                    if place == 0 and frame.time is not None and frame.time < time:
+                        raise MicroslipError(
+                            f"{frame.where}: time {frame.time:g} follows time {time:g} of the file before, and no steps"
+                            " tell which frames are the same: leave one of the two out"
+                        )
+                    time = time if frame.time is None else frame.time
+                    counted = base + frame.step + 1
+                    frame = replace(frame, step=base + frame.step)
+                elif kind == "vtk":
+                    frame = replace(frame, step=number)
+                units = units or frame.units
+                if frame.units and frame.units != units:
+                    raise MicroslipError(f"{frame.where} is in units {frame.units}, those before in {units}: use one")
+                if not frame.ended:
+                    note(f"{path} ends without a newline: its last row has all its values, and is taken for whole")
                 if (source.first_step is not None and frame.step < source.first_step) or (
                     source.last_step is not None and frame.step > source.last_step
                 ):
                     continue
-                yield replace(frame, read=(before + frame.read * size) / total)
+                columns = {
+                    name: whole_numbers(np.asarray(values), name, frame.where) if name in WHOLE else values
+                    for name, values in frame.columns.items()
+                }
+                yield replace(frame, columns=columns, read=(before + frame.read * size) / total)
         except Unfinished:
             note(
                 f"{path}: the last frame is not whole, as when its program was stopped or still writes; kept up to the"
@@ -135,16 +170,65 @@ def read_frames_of(files: Sequence[Path], kind: Format, source: Source, note: Ca
         before += size
 
 
+def _numbered(numbers: Sequence[int | None]) -> list[int]:
+    return [place if number is None else number for place, number in enumerate(numbers)]
+
+
+def in_order(files: Sequence[Path], kind: Format, source: Source, note: Callable[[str], None]) -> list[Path]:
+    """Files in the order of the steps in them, as `by_step` has it."""
+    once = list(dict.fromkeys(files))
+    if len(once) < len(files):
+        note(f"{len(files) - len(once)} files are named twice, and read once")
+    if len(once) < 2:
+        return once
+    files = once
+    numbers = dict(zip(files, _numbered(name_numbers(files)), strict=True))
+
+    def frames(path: Path) -> Iterator[Frame]:
+        if kind == "lammps":
+            from microslip.data.readers.lammps import read_lammps
+
+            # the rows are not looked at
+            return read_lammps(path, ())
+        if kind == "extxyz":
+            from microslip.data.readers.extxyz import NAMES, read_extxyz
+
+            return read_extxyz(path, passed=NAMES)
+        return _reader(kind, source, numbers[path])(path)
+
+    first = {path: first_of(frames(path)) for path in files}
+    for path, frame in first.items():
+        if frame is None:
+            continue
+        if kind == "vtk" and frame.step_told:
+            # the name tells it, and which number of the name, all names together
+            first[path] = replace(frame, step=numbers[path])
+        elif kind == "gsd" and any(one is not None and one.step_told for one in first.values()):
+            # where a file leaves the step out, it has the schema's, 0
+            first[path] = replace(frame, step_told=True)
+    return by_step(files, first, note)
+
+
+def _unneeded(source: Source) -> set[str]:
+    """Those of our columns that no setting makes use of: they may hold anything."""
+    kinds = set() if source.wall_types or source.diameters else {"type"}
+    sizes = {"diameter", "radius"} if source.diameters else set()
+    return kinds | sizes | (set(IMAGES) if source.follow else set())
+
+
 def _reader(kind: Format, source: Source, number: int) -> Callable[[Path], Iterator[Frame]]:
     theirs = {name: ours for ours, name in source.columns.items()}
+    whole = {name for name, ours in theirs.items() if ours in WHOLE}
+    passed = _unneeded(source)
     if kind == "lammps":
         from microslip.data.readers.lammps import GRAIN_NAMES, read_lammps
 
-        return lambda path: (_renamed(one, theirs) for one in read_lammps(path, {*GRAIN_NAMES, *theirs}))
+        wanted = (set(GRAIN_NAMES) - passed) | set(theirs)
+        return lambda path: (_renamed(one, theirs) for one in read_lammps(path, wanted, whole))
     if kind == "table":
         from microslip.data.readers.table import read_table_frames
 
-        return lambda path: read_table_frames(path, source.columns, _last_number(path, number))
+        return lambda path: read_table_frames(path, source.columns, number, passed)
     if kind == "vtk":
         from microslip.data.readers.vtk import read_vtk
 
@@ -163,13 +247,7 @@ def _reader(kind: Format, source: Source, number: int) -> Callable[[Path], Itera
         return lambda path: (_renamed(one, theirs) for one in read_netcdf(path, list(theirs)))
     from microslip.data.readers.extxyz import read_extxyz
 
-    return lambda path: (_renamed(one, theirs) for one in read_extxyz(path, list(theirs)))
-
-
-def _last_number(path: Path, otherwise: int) -> int:
-    """The last whole number in a file's name, such as the time step of dump.1200.csv."""
-    found = re.findall(r"\d+", path.name.partition(".gz")[0].rpartition(".")[0])
-    return int(found[-1]) if found else otherwise
+    return lambda path: (_renamed(one, theirs) for one in read_extxyz(path, list(theirs), whole, passed))
 
 
 def _renamed(frame: Frame, theirs: dict[str, str]) -> Frame:
@@ -186,12 +264,4 @@ def _renamed(frame: Frame, theirs: dict[str, str]) -> Frame:
     others = {name for names in COORDINATES for name in names} - {"x", "y", "z"}
     passed = ours | (others if ours & {"x", "y", "z"} else set())
     kept = {name: values for name, values in frame.columns.items() if name in theirs or name not in passed}
-    columns = {theirs.get(name, name): values for name, values in kept.items()}
-    for name in WHOLE & ours:
-        values = np.asarray(columns[name])
-        if values.dtype.kind == "f":
-            bad = ~(np.isfinite(values) & (values == np.round(values)))
-            if bad.any():
-                raise MicroslipError(f"{frame.where}: {name} is {values[bad][0]:g}, not a whole number")
-            columns[name] = values.astype(np.int64)
-    return replace(frame, columns=columns)
+    return replace(frame, columns={theirs.get(name, name): values for name, values in kept.items()})

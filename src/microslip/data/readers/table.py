@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,19 @@ import pandas as pd
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame
+from microslip.data.readers.columns import WHOLE, named, whole_numbers
 from microslip.data.readers.lines import open_lines, read_start
 
 ROWS_AT_A_TIME = 2**17
+# Between a name that stands twice and its place.
+TWICE = "\n"
 # What is read, besides the time step and the strain of a frame.
 OF_GRAIN = ("id", "type", "x", "y", "z", "ix", "iy", "iz", "diameter", "radius")
-WHOLE = ("id", "type", "ix", "iy", "iz")
 
 
-def read_table_frames(path: Path, names: Mapping[str, str], number: int = 0) -> Iterator[Frame]:
+def read_table_frames(
+    path: Path, names: Mapping[str, str], number: int = 0, passed: Collection[str] = ()
+) -> Iterator[Frame]:
     """The frames of a table whose rows are sorted by frame; without a column of frames, the file is one.
 
     Grains come and go: a row without a position is left out.
@@ -34,9 +38,11 @@ def read_table_frames(path: Path, names: Mapping[str, str], number: int = 0) -> 
         CSV (comma, semicolon, tab or blank between values, `#` before remarks, packed by gzip or not) or Parquet.
     names
         The file's names of our columns frame, strain, id, type, x, y, z, ix, iy, iz, diameter, radius. A column that is
-        not named is found by our own name, in capitals or not.
+        not named is found by our own name, in capitals or not; the exact name goes first.
     number
         Number of the frame of a table without a column of frames.
+    passed
+        Those of our columns that are not read.
 
     Raises
     ------
@@ -45,39 +51,43 @@ def read_table_frames(path: Path, names: Mapping[str, str], number: int = 0) -> 
     """
     rest = pd.DataFrame()
     column: dict[str, str] = {}
-    seen: set[float] = set()
-    for piece in _pieces(path):
+    seen: set[int] = set()
+    for piece in _pieces(path, names):
         if not column:
             column = _columns(path, list(piece.columns), names)
+            column = {name: theirs for name, theirs in column.items() if name not in passed}
         if "frame" not in column:
             rest = pd.concat([rest, piece])
             continue
         together = pd.concat([rest, piece])
-        frame = _numbers(path, together[column["frame"]], column["frame"])
+        frame = _whole(path, together[column["frame"]], column["frame"])
         starts = np.flatnonzero(np.concatenate([[True], np.diff(frame) != 0]))
         # the last frame may go on in the next piece
         for start, end in pairwise(starts):
-            yield _frame(path, together.iloc[start:end], column, frame[start], seen)
+            yield _frame(path, together.iloc[start:end], column, int(frame[start]), seen)
         rest = together.iloc[starts[-1] :]
     if len(rest):
-        step = float(number)
+        step = number
         if "frame" in column:
-            step = float(_numbers(path, rest[column["frame"]], column["frame"])[0])
+            step = int(_whole(path, rest[column["frame"]], column["frame"])[0])
         yield _frame(path, rest, column, step, seen)
 
 
-def _pieces(path: Path) -> Iterator[pd.DataFrame]:
+def _pieces(path: Path, names: Mapping[str, str]) -> Iterator[pd.DataFrame]:
     if read_start(path, 4) == b"PAR1" or path.suffix.lower() in (".parquet", ".pq"):
         yield from _parquet(path)
         return
-    remark, head, second = _first_lines(path)
+    remarks, head, second = _first_lines(path)
     separator = max((",", ";", "\t"), key=lambda one: head.count(one))
     separator = separator if separator in head else r"\s+"
-    title, row, after = (_words(line.strip(" \r"), separator) for line in (remark, head, second))
+    row, after = (_words(line.strip(" \r"), separator) for line in (head, second))
     options: dict[str, Any] = {}
-    if len(title) == len(row) and all(map(_is_number, row)):
+    if any(map(_is_number, row)) and not set(names.values()) & set(row):
         # NumPy writes the names as a remark above the numbers
-        options = {"header": None, "names": title}
+        title = _title(path, remarks, row, separator)
+        options = {"header": None, "names": _told_apart(title)}
+    elif len(set(row)) < len(row):
+        options = {"header": 0, "names": _told_apart([name.strip('"') for name in row])}
     elif len(after) == len(row) + 1 and not after[-1]:
         # a separator at the end of every row: pandas would take the first column for the names of the rows
         options = {"header": 0, "names": [*(name.strip('"') for name in row), "\n"]}
@@ -96,6 +106,24 @@ def _pieces(path: Path) -> Iterator[pd.DataFrame]:
         ) from None
 
 
+def _title(path: Path, remarks: Sequence[str], row: Sequence[str], separator: str) -> list[str]:
+    """Names of the columns, from the remark above that has one for each value, whatever stands between them."""
+    for remark in reversed(remarks):
+        for between in (separator, r"\s+", ",", ";", "\t"):
+            words = [word.strip(" \t,;") for word in _words(remark.strip(), between)]
+            if len(words) == len(row) and not any(map(_is_number, words)):
+                return words
+    above = f", and the line {remarks[-1].strip()[:60]!r} above names none of that number" if remarks else ""
+    raise MicroslipError(
+        f"{path} begins with {len(row)} values, {' '.join(row)[:60]!r}{above}: put a line above that names every column"
+    )
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Names that stand twice with their place behind, for pandas takes no name twice."""
+    return [name if name not in names[:place] else f"{name}{TWICE}{place}" for place, name in enumerate(names)]
+
+
 def _words(line: str, separator: str) -> list[str]:
     """Values of a line; quotation marks hold together what has a separator in it."""
     if len(separator) > 1:
@@ -104,22 +132,22 @@ def _words(line: str, separator: str) -> list[str]:
     return next(csv.reader(line.split("\r"), delimiter=separator, skipinitialspace=True), [""])
 
 
-def _first_lines(path: Path) -> tuple[str, str, str]:
-    """The last remark before the first line that is none, that line, and the one after it."""
-    remark = b""
+def _first_lines(path: Path) -> tuple[list[str], str, str]:
+    """The last remarks before the first line that is none, that line, and the one after it."""
+    remarks: list[bytes] = []
     found: list[bytes] = []
     with open_lines(path) as lines:
         while len(found) < 2 and (line := lines.read_line()) is not None:
             if line.startswith(b"#") and not found:
-                remark = line
+                remarks = [*remarks[-9:], line.lstrip(b"# ")]
             elif line.strip() and not line.startswith(b"#"):
                 found.append(line)
     if not found:
         raise MicroslipError(f"{path} is empty: give a table with one row per grain and frame")
     if b"\0" in found[0]:
         raise MicroslipError(f"{path} is a binary file, not a table: name its kind with --format")
-    texts = [one.decode("utf-8", "replace") for one in (remark.lstrip(b"# "), *found, b"")]
-    return texts[0], texts[1], texts[2]
+    *above, first, second = (one.decode("utf-8", "replace") for one in (*remarks, *[*found, b""][:2]))
+    return above, first, second
 
 
 def _is_number(word: str) -> bool:
@@ -152,18 +180,19 @@ def _parquet(path: Path) -> Iterator[pd.DataFrame]:
 
 def _columns(path: Path, own: list[str], names: Mapping[str, str]) -> dict[str, str]:
     """Ours → the file's."""
-    plain = {str(name).strip().lower(): str(name) for name in reversed(own)}
-    found = {}
-    for name in ("frame", "strain", *OF_GRAIN):
-        if name in names:
-            if names[name] not in own:
-                raise MicroslipError(
-                    f"{path} has no column {names[name]}, which source.columns names for {name}: it has"
-                    f" {', '.join(map(str, own))}"
-                )
-            found[name] = names[name]
-        elif name in plain:
-            found[name] = plain[name]
+    for name, theirs in names.items():
+        if theirs not in own:
+            raise MicroslipError(
+                f"{path} has no column {theirs}, which source.columns names for {name}: it has"
+                f" {', '.join(map(str, own))}"
+            )
+    stripped = {str(name).strip(): str(name) for name in reversed(own)}
+    ours = {name: name for name in ("frame", "strain", *OF_GRAIN) if name not in names}
+    found = {name: stripped[theirs] for theirs, name in named(list(reversed(stripped)), ours, str(path)).items()}
+    found |= names
+    for theirs in found.values():
+        if any(name.startswith(f"{theirs}{TWICE}") for name in stripped) or own.count(theirs) > 1:
+            raise MicroslipError(f"{path} has two columns {theirs}: rename one of them")
     missing = [name for name in ("x", "y", "z") if name not in found]
     if missing:
         raise MicroslipError(
@@ -173,23 +202,32 @@ def _columns(path: Path, own: list[str], names: Mapping[str, str]) -> dict[str, 
     return found
 
 
-def _numbers(path: Path, values: pd.Series, name: str, whole: bool = False) -> np.ndarray:
+def _numbers(path: Path, values: pd.Series, name: str) -> np.ndarray:
     found: np.ndarray = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    bad = np.flatnonzero(np.isnan(found) & values.notna().to_numpy())
-    if whole and not len(bad):
-        bad = np.flatnonzero(~(np.isfinite(found) & (found == np.round(found))))
-    if len(bad):
-        kind = "a whole number" if whole else "a number"
-        value = values.iloc[bad[0]]
-        shown = repr(value) if isinstance(value, str) else f"{value}"
-        raise MicroslipError(f"{path}, row {int(values.index[bad[0]]) + 1}: {name} is {shown}, not {kind}")
+    _refuse(path, values, name, np.isnan(found) & values.notna().to_numpy(), "a number")
     return found
 
 
-def _frame(path: Path, rows: pd.DataFrame, column: Mapping[str, str], step: float, seen: set[float]) -> Frame:
-    where = f"{path}, frame {step:g}"
-    if not np.isfinite(step) or step != round(step) or abs(step) >= 2**63:
-        raise MicroslipError(f"{where}: a frame has a whole number: number the frames from 0")
+def _whole(path: Path, values: pd.Series, name: str) -> np.ndarray:
+    found = pd.to_numeric(values, errors="coerce")
+    if found.dtype.kind in "iu" and not found.isna().any():
+        return whole_numbers(found.to_numpy(), name, str(path))
+    numbers = found.to_numpy(dtype=float, na_value=np.nan)
+    _refuse(path, values, name, ~(np.isfinite(numbers) & (numbers == np.round(numbers))), "a whole number")
+    return whole_numbers(numbers, name, str(path))
+
+
+def _refuse(path: Path, values: pd.Series, name: str, bad: np.ndarray, kind: str) -> None:
+    """Say which of the values is bad first."""
+    if bad.any():
+        row = int(np.argmax(bad))
+        value = values.iloc[row]
+        shown = repr(value) if isinstance(value, str) else f"{value}"
+        raise MicroslipError(f"{path}, row {int(values.index[row]) + 1}: {name} is {shown}, not {kind}")
+
+
+def _frame(path: Path, rows: pd.DataFrame, column: Mapping[str, str], step: int, seen: set[int]) -> Frame:
+    where = f"{path}, frame {step}"
     if step in seen:
         raise MicroslipError(f"{where} stands in two places of the table: sort it by {column.get('frame', 'frame')}")
     seen.add(step)
@@ -198,12 +236,11 @@ def _frame(path: Path, rows: pd.DataFrame, column: Mapping[str, str], step: floa
     columns: dict[str, np.ndarray] = dict(zip("xyz", centres[known].T, strict=True))
     for name in OF_GRAIN:
         if name in column and name not in columns:
-            values = _numbers(path, rows[column[name]][known], column[name], name in WHOLE)
-            columns[name] = values.astype(np.int64) if name in WHOLE else values
+            columns[name] = (_whole if name in WHOLE else _numbers)(path, rows[column[name]][known], column[name])
     strain = None
     if "strain" in column:
         told = _numbers(path, rows[column["strain"]], column["strain"])
         strain = float(told[0])
         if not np.isfinite(strain) or (told != strain).any():
             raise MicroslipError(f"{where}: {column['strain']} has more than one value within the frame")
-    return Frame(int(step), columns, where, strain=strain)
+    return Frame(step, columns, where, strain=strain)

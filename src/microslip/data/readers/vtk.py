@@ -12,6 +12,7 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.data.frame import Frame
+from microslip.data.readers.columns import WHOLE, named, whole_numbers
 from microslip.data.readers.lines import open_bytes
 from microslip.data.readers.vtk_legacy import Read, read_legacy
 
@@ -25,7 +26,6 @@ OURS = {
 }
 # LIGGGHTS puts ix iy iz together under `i`.
 IMAGES = ("i", "image", "images")
-WHOLE = ("id", "type", "ix", "iy", "iz")
 XML = re.compile(rb"<VTKFile[^>]*\btype\s*=\s*[\"'](\w+)")
 # Files that YADE and LIGGGHTS write beside those of the grains: cells, walls, contacts.
 BESIDE = re.compile(r"-(pericell|facets|boxes|intrs)\.\d+$|boundingBox_\d+$|_boundingBox$", re.IGNORECASE)
@@ -63,7 +63,9 @@ def read_vtk(path: Path, columns: Mapping[str, str] = MappingProxyType({})) -> I
         raise MicroslipError(f"{path} holds a rectilinear grid: give the files of the grains")
     digits = re.findall(r"\d+", path.stem)
     step = int(digits[-1][-18:]) if digits else 0
-    yield Frame(step, _columns(points, arrays, columns, str(path)), f"{path}, frame 0", *_cell(path))
+    yield Frame(
+        step, _columns(points, arrays, columns, str(path)), f"{path}, frame 0", *_cell(path), step_told=bool(digits)
+    )
 
 
 def _read(path: Path) -> Read:
@@ -107,11 +109,11 @@ def _columns(
     points: np.ndarray, arrays: dict[str, np.ndarray], names: Mapping[str, str], where: str
 ) -> dict[str, np.ndarray]:
     columns = dict(zip("xyz", points.T, strict=True))
-    for name, values in arrays.items():
-        if name.lower() in IMAGES and values.shape[1:] == (3,):
-            columns.update(zip(("ix", "iy", "iz"), values.T, strict=True))
-        elif name.lower() in OURS and values.ndim == 1:
-            columns[OURS[name.lower()]] = values
+    single = [name for name, values in arrays.items() if values.ndim == 1 and name not in names.values()]
+    triple = [name for name, values in arrays.items() if values.shape[1:] == (3,)]
+    for name in named(triple, dict.fromkeys(IMAGES, "image"), where):
+        columns.update(zip(("ix", "iy", "iz"), arrays[name].T, strict=True))
+    columns |= {ours: arrays[name] for name, ours in named(single, OURS, where).items()}
     for ours, name in names.items():
         if name not in arrays or arrays[name].ndim > 1:
             known = ", ".join(one for one, values in arrays.items() if values.ndim == 1) or "none"
@@ -120,11 +122,8 @@ def _columns(
     for name, values in columns.items():
         if len(values) != len(points):
             raise MicroslipError(f"{where} has {len(points)} points and {len(values)} values of {name}: it is damaged")
-        if name in WHOLE and values.dtype.kind == "f":
-            bad = ~(np.isfinite(values) & (values == np.round(values)))
-            if bad.any():
-                raise MicroslipError(f"{where}: {name} {values[bad][0]} is no whole number")
-            columns[name] = values.astype(np.int64)
+        if name in WHOLE:
+            columns[name] = whole_numbers(values, name, where)
     return columns
 
 

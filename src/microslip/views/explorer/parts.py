@@ -136,9 +136,9 @@ def _points(strain: np.ndarray, stress: np.ndarray) -> bytes:
 
 
 def _grains(run: Run) -> bytes:
-    """Diameters [d̄] as float32, numbers of the engine as int32, roles as uint8."""
+    """Numbers of the engine as int64, diameters [d̄] as float32, roles as uint8."""
     grains = run.grains
-    parts = (("diameter", "<f4"), ("id", "<i4"), ("kind", "u1"))
+    parts = (("id", "<i8"), ("diameter", "<f4"), ("kind", "u1"))
     return b"".join(grains[name].to_numpy().astype(kind).tobytes() for name, kind in parts)
 
 

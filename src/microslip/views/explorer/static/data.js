@@ -61,9 +61,9 @@ export async function grains(n) {
   const buffer = await part("grains.bin");
   return {
     n,
-    diameter: new Float32Array(buffer, 0, n),
-    id: new Int32Array(buffer, 4 * n, n),
-    kind: new Uint8Array(buffer, 8 * n, n),
+    id: new BigInt64Array(buffer, 0, n),
+    diameter: new Float32Array(buffer, 8 * n, n),
+    kind: new Uint8Array(buffer, 12 * n, n),
   };
 }
 
