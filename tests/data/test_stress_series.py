@@ -256,6 +256,37 @@ def test_frames_take_the_sample_nearest_to_them_in_strain(imported, tmp_path):
     assert any("p = 4 in the file's stresses, the mean normal stress" in one for one in said)
 
 
+@pytest.mark.parametrize(
+    ("settings", "p", "known", "sentence"),
+    [
+        ({"normal_stress": ("one",)}, 1, True, "p = 1 in the file's stresses, the mean normal stress"),
+        ({"pressure": 1.0}, 1, True, ""),
+        ({"pressure": "none"}, 1, False, "stresses are in the files' own unit: source.pressure = none"),
+        ({"normal_stress": ()}, 1, False, "no p is known: stresses are in the file's own unit"),
+        ({"normal_stress": ("swings",)}, 1, False, "sets no scale"),
+        ({}, 4, True, "p = 4 in the file's stresses"),
+    ],
+)
+def test_a_pressure_of_one_is_one(imported, tmp_path, settings, p, known, sentence):
+    """In reduced units p is 1 more often than not; that none is known is said by something else."""
+    steps = np.arange(0, 2001, 10.0)
+    rows = np.column_stack([smooth_rows(steps, 0.0005 * steps), np.ones(len(steps)), np.cos(steps)])
+    store, said = imported(
+        series=table(tmp_path, rows, "step strain tau p one swings"), density=1.0, shear_rate=1e-3, **settings
+    )
+    assert store.attrs["pressure"] == p
+    assert store.attrs["pressure_known"] is known
+    assert ("inertial_number" in store.attrs) == known
+    assert any(sentence in one for one in said)
+    np.testing.assert_allclose(store["series/stress"][:], rows[:, 2] / p)
+
+
+@pytest.mark.parametrize("pressure", [0, -1.0, "high", [1.0], True, float("nan"), float("inf")])
+def test_what_is_no_pressure_is_refused(pressure):
+    with pytest.raises(ValueError, match="is no pressure: give a positive number, or none"):
+        source(pressure=pressure)
+
+
 def test_a_stress_that_is_negative_on_the_whole_is_turned(imported, tmp_path):
     rows = smooth_rows(np.arange(0, 2001, 10.0), np.zeros(201))
     rows[:, 2] *= -1
