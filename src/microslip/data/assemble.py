@@ -11,6 +11,7 @@ from jaxtyping import Float64, Int64
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
+from microslip.data.far_motion import continued_tilt, far_motion_notes, followed_share
 from microslip.data.frame import IMAGES, Frame, Places, places
 from microslip.data.layout import Cell, Layout, lay_out
 from microslip.data.source import Source
@@ -27,7 +28,9 @@ OfFrame = Callable[[Frame, Layout, Cell, np.ndarray, np.ndarray], np.ndarray]
 class Assembled:
     """What was read, frame by frame, in the file's steps and our lengths.
 
-    `step`, `strain_told` (NaN where the file tells none), `tilt` [d̄], counted on over whole Lx; `wall_shift`, how far
+    `step`, `strain_told` (NaN where the file tells none), `tilt` [d̄], counted on over whole Lx; `tilt_written`, as the
+    file has it; `followed`: share of Lx that walls or grains moved since the frame before as their nearest copies
+    tell, NaN where the file unwraps them; `wall_shift`, how far
     the top wall has moved along x against the bottom wall [d̄], NaN without walls; `height` between the walls, or of the
     cell [d̄]; `lengths` of the cell [d̄]; `n_present`, grains in each frame; `notes`: sentences on what was met.
     """
@@ -36,6 +39,8 @@ class Assembled:
     step: list[int] = field(default_factory=list)
     strain_told: list[float] = field(default_factory=list)
     tilt: list[float] = field(default_factory=list)
+    tilt_written: list[float] = field(default_factory=list)
+    followed: list[float] = field(default_factory=list)
     lengths: list[tuple[float, float, float]] = field(default_factory=list)
     wall_shift: list[float] = field(default_factory=list)
     height: list[float] = field(default_factory=list)
@@ -45,8 +50,8 @@ class Assembled:
 
     def cut(self, n_frames: int) -> None:
         """Forget what follows the first frames."""
-        of_frames = (self.strain_told, self.tilt, self.lengths, self.wall_shift, self.height, self.n_present)
-        for of_frame in (self.step, *of_frames):
+        of_frames = (self.strain_told, self.tilt, self.tilt_written, self.followed, self.lengths)
+        for of_frame in (self.step, *of_frames, self.wall_shift, self.height, self.n_present):
             del of_frame[n_frames:]
 
     def box(self, frame: int) -> Box:
@@ -115,8 +120,11 @@ class _Unwrapping:
         """Go on from these places (grain, axis), in which grains that were not there are NaN."""
         self._position, self._box = position.copy(), box
 
-    def follow(self, rows: np.ndarray, position: np.ndarray, box: Box) -> np.ndarray:
-        """The copy of each grain that is nearest to where its last place would have gone with the cell."""
+    def follow(self, rows: np.ndarray, position: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
+        """The copy of each grain that is nearest to where its last place would have gone with the cell.
+
+        And how far it is from there, NaN where there was no last place.
+        """
         n = int(rows.max(initial=-1)) + 1
         if n > len(self._position):
             self._position = np.concatenate([self._position, np.full((n - len(self._position), 3), np.nan)])
@@ -127,9 +135,11 @@ class _Unwrapping:
         followed = position.copy()
         apart = position[known] - last[known]
         # whole edges of the cell, so that digits of the file are kept
-        followed[known] = position[known] - (apart - box.minimum_image(apart))
+        moved = np.full_like(position, np.nan)
+        moved[known] = box.minimum_image(apart)
+        followed[known] = position[known] - (apart - moved[known])
         self._position[rows], self._box = followed, box
-        return followed
+        return followed, moved
 
 
 def assemble(
@@ -185,6 +195,7 @@ def assemble(
     if len(made.step) < 2:
         raise MicroslipError(f"{', '.join(source.files)}: one frame is no run; two or more are needed")
     buffer.flush()
+    made.notes += far_motion_notes(made)
     made.n_grains = len(grains.ids)
     return made
 
@@ -229,15 +240,21 @@ def _add(
         if n_frames:
             unwrapping.restart(buffer.last_frame(), made.box(n_frames - 1))
     rows, new = grains.rows(frame)
-    cell = _continued(layout.cell(frame), made, layout)
+    cell = layout.cell(frame)
+    made.tilt_written.append(cell.tilt / layout.length)
+    cell = _continued(cell, made, layout, frame.step)
     position = found.position[:, list(layout.axes)] - cell.origin
     box = layout.box(cell)
     diameter = layout.diameters(frame)
     heights = found.position[:, layout.axes[2]]
     position = position / layout.length
+    share, kinds = np.nan, layout.kinds(frame, heights)
     if not found.unwrapped and any(layout.periodic):
-        position = unwrapping.follow(rows, position, box)
-    buffer.add_grains(diameter[new] / layout.length, layout.kinds(frame, heights)[new], grains.ids, new, kept)
+        position, moved = unwrapping.follow(rows, position, box)
+        if layout.periodic[0]:
+            share = followed_share(moved, kinds, box.lengths[0], layout.periodic[2], frame.where)
+    made.followed.append(share)
+    buffer.add_grains(diameter[new] / layout.length, kinds[new], grains.ids, new, kept)
     n = len(grains.ids)
     everywhere = np.full((n, 3), np.nan)
     everywhere[rows] = position
@@ -257,12 +274,11 @@ def _add(
     buffer.add_frame(everywhere, values)
 
 
-def _continued(cell: Cell, made: Assembled, layout: Layout) -> Cell:
-    """The cell with its tilt counted on: a box that leans too far is flipped by whole Lx, which no grain notices."""
-    if not made.tilt:
-        return cell
-    before = made.tilt[-1] * layout.length
-    return replace(cell, tilt=cell.tilt - cell.lengths[0] * round((cell.tilt - before) / cell.lengths[0]))
+def _continued(cell: Cell, made: Assembled, layout: Layout, step: int) -> Cell:
+    """The cell with its tilt counted on over whole Lx."""
+    before = list(zip(made.step, made.tilt_written, made.tilt, strict=False))[-2:]
+    tilt = continued_tilt(cell.tilt / layout.length, cell.lengths[0] / layout.length, before, step)
+    return replace(cell, tilt=tilt * layout.length)
 
 
 class _Buffer:

@@ -15,6 +15,7 @@ from microslip.core.errors import MicroslipError
 from microslip.core.units import inertial_number, stiffness_number
 from microslip.data.assemble import Assembled, assemble
 from microslip.data.contact_files import ContactValues
+from microslip.data.far_motion import check_told_motion
 from microslip.data.files import replacing
 from microslip.data.frame import Frame, places
 from microslip.data.layout import Layout, lay_out
@@ -216,7 +217,11 @@ def _finish(
     """Series, samples of the frames, cells and attributes."""
     store, layout = zarr.open_group(path, mode="r+"), made.layout
     frame_strain, origin = strain_of_frames(made, source, told)
-    say(f"{len(made.step)} frames to a strain of {frame_strain[-1] - frame_strain[0]:.4g}, by {origin}")
+    check_told_motion(made, frame_strain, origin)
+    by = origin
+    if origin.startswith("the motion of the walls") and np.isfinite(made.followed).any():
+        by += f": at most {np.nanmax(made.followed):.2g} of Lx between frames, if it is not whole Lx more"
+    say(f"{len(made.step)} frames to a strain of {frame_strain[-1] - frame_strain[0]:.4g}, by {by}")
     curve = _curve(store, made, told, frame_strain, pressure or 1.0, say)
     late = curve.stress[len(curve.stress) // 2 :]
     sign = 1.0
