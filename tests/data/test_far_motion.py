@@ -31,7 +31,7 @@ def dump(path, positions, images=None):
 
 
 def sheared_between_walls(bottom, top, rng, bulk=None):
-    """True positions: walls move by shares of Lx from frame to frame, bulk grains linearly between them or by `bulk`."""
+    """True positions: walls move by shares of Lx from frame to frame, the bulk linearly or by `bulk`."""
     start = rng.random((124, 3)) * [LX, LY, H]
     start[:12, 2], start[12:24, 2] = 0.0, H
     share = bottom + (top - bottom) * start[:, 2] / H

@@ -333,6 +333,9 @@ TABLES = {
     "NumPy's title over blanks": lines("# step,tau,p", " "),
     "units": lines("step;tau;p\n-;Pa;Pa", ";"),
     "units in brackets": lines("step tau p\n[-] [Pa] [Pa]", " "),
+    "remarks behind rows": lines("step tau p", " ").replace(" 1\n", " 1 # so\n"),
+    "remarks behind cells": lines("step,tau,p", ",").replace(",1\n", ",1  # so, so\n"),
+    "decimals in threes, and thousands without a sign": lines("step;tau;p", ";", comma).replace("0,4;", "1,400;"),
     "remarks": lines("# a table\nmade by me\nstep,tau,p\n# of grains", ","),
     "the title again in its midst": lines("step,tau,p", ",").replace("500,", "step,tau,p\n500,"),
     "rows without anything": lines("step,tau,p", ",").replace("500,", ",,\n500,"),
@@ -344,7 +347,8 @@ TABLES = {
 @pytest.mark.parametrize("layout", TABLES)
 def test_every_row_of_a_table_is_read(tmp_path, layout):
     table, _ = read(tmp_path, TABLES[layout])
-    expected = rows_of(["step", "tau", "p"], *zip(STEPS, TAU, [1] * 4, strict=True))
+    tau = [0, 0.348, 1.4 if "threes" in layout else 0.4, 3.479]
+    expected = rows_of(["step", "tau", "p"], *zip(STEPS, tau, [1] * 4, strict=True))
     pd.testing.assert_frame_equal(table, expected, check_exact=True)
 
 

@@ -37,6 +37,7 @@ class Numbers:
         self._comma: tuple[int, str] | None = None
         self._comma_is_decimal = False
         self._whole: set[int] = set()  # columns that hold whole numbers
+        self._thousands_are_plain = False  # a number such as 1000 is written without a sign
         self._grouped: dict[int, tuple[int, str]] = {}
 
     def read(self, cell: str, line: int, column: int = 0) -> float | None:
@@ -59,6 +60,7 @@ class Numbers:
                 self._grouped.setdefault(column, (line, cell))
         elif cell.isdigit():
             self._whole.add(column)
+            self._thousands_are_plain |= len(cell) > 3
         return value
 
     def _with_comma(self, cell: str, line: int) -> float:
@@ -82,6 +84,8 @@ class Numbers:
                 f"{self._path}, line {line}: {cell!r} has a comma in it, and numbers of line {self.point} have a point:"
                 f" one of them may part thousands; {_WITHOUT}"
             )
+        if self._thousands_are_plain:
+            return
         if self._comma and not self._comma_is_decimal:
             line, cell = self._comma
             whole, decimals = cell.replace(",", ""), cell.replace(",", ".")

@@ -218,6 +218,10 @@ class _Reader:
         if not plain:
             return
         cells = split_cells(plain, self._separator)
+        if "#" in plain[1:] and is_number(cells[0]):
+            # a remark behind a row
+            plain = plain[: plain.index("#")].rstrip()
+            cells = split_cells(plain, self._separator)
         numbers = sum(map(is_number, cells))
         if plain.startswith("#") or _REMARK.match(plain) or not numbers:
             self._above = [*self._above[1 - MOST_ABOVE :], (line, plain)]
