@@ -45,7 +45,7 @@ def imported(folder, normal):
         shear_stress=("tau",),
         normal_stress=("sigma",) if normal else (),
         strain_per_step=1e-3,
-        pressure=1.0,
+        pressure="none",
     )
     config = load_config_of(source)
     run_folder(folder / "run", config)
@@ -185,7 +185,7 @@ def test_damage_is_said_and_the_rest_still_told(run, file):
 
 def test_a_pressure_that_is_known_is_the_unit(run):
     store = zarr.open_group(run.folder / "trajectory.zarr", mode="r+")
-    store.attrs["pressure"] = 2.5
+    store.attrs["pressure_known"] = True
     break_seals(run.folder, "import")
     text = "\n".join(describe_run(run, "utf-8"))
     assert "source units" not in text

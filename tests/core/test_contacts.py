@@ -111,3 +111,19 @@ def test_impossible_contacts_are_refused():
         grain_stress(np.array([[0, 5]]), np.ones((1, 3)), np.ones((1, 3)), np.ones(2))
     with pytest.raises(MicroslipError, match="at the same place"):
         grain_stress(np.array([[0, 1]]), np.zeros((1, 3)), np.ones((1, 3)), np.ones(2))
+    with pytest.raises(MicroslipError, match="grain 1 is in contact with itself"):
+        grain_stress(np.array([[0, 1], [1, 1]]), np.ones((2, 3)), np.ones((2, 3)), np.ones(2))
+
+
+@pytest.mark.parametrize("second", [(0, 1), (1, 0)])
+def test_two_contacts_of_one_pair_need_separations_of_their_own(second):
+    """Through both sides of a thin cell they are two contacts; listed for each grain they would count twice."""
+    side = np.array([[0.0, 0.95, 0.0]])
+    turn = 1 if second == (0, 1) else -1
+    pairs, force = np.array([(0, 1), second]), np.array([[0.0, -0.3, 0.0], [0.0, turn * 0.3, 0.0]])
+    stress = grain_stress(pairs, np.concatenate([side, -turn * side]), force, np.ones(2))
+    # arms end in the middle of the overlap
+    np.testing.assert_allclose(stress[:, 1], 2 * 0.3 * 0.475 / (np.pi / 6), rtol=ROUND_OFF)
+    for problem in (grain_stress, lambda *rest: contact_energy(*rest, MODULUS, POISSON)):
+        with pytest.raises(MicroslipError, match="the contact of grains 0 and 1 is listed twice"):
+            problem(pairs, np.concatenate([side, turn * side]), force, np.ones(2))

@@ -238,10 +238,12 @@ def test_ids_beyond_all_numbers_are_those_of_no_grain(imported, sheared, tmp_pat
     assert any("contacts with none of its grains are left out" in one for one in said)
 
 
-def test_two_grains_in_contact_at_one_place_are_said(imported, sheared, tmp_path):
+def test_a_grain_in_contact_with_itself_is_said(imported, sheared, tmp_path):
     text = (sheared / "contacts.dump").read_text()
     (tmp_path / "contacts.dump").write_text(re.sub(r"(?m)^1 (\d+) (\d+) ", r"1 \1 \1 ", text, count=1))
-    with pytest.raises(MicroslipError, match=r"contacts\.dump, frame 0 \(step 0\): .*the same place"):
+    with pytest.raises(
+        MicroslipError, match=r"contacts\.dump, frame 0 \(step 0\): .*grain [0-9]+ is in contact with itself"
+    ):
         imported(contacts=str(tmp_path / "contacts.dump"))
 
 
@@ -254,3 +256,52 @@ def test_a_frame_without_grains_has_no_contacts(imported, sheared, tmp_path):
     (tmp_path / "frames.dump").write_text("".join(blocks))
     store, _ = imported(files=(str(tmp_path / "frames.dump"),))
     assert (store["frames/n_contacts"][2] == 0).all()
+
+
+def thin_cell(folder, depth, contacts):
+    """Grains 1 and 2 side by side in a cell of that depth, grains 3 and 4 above each other; the contacts' rows."""
+    frames, listed = [], []
+    for step in range(3):
+        head = [
+            "ITEM: TIMESTEP",
+            step,
+            "ITEM: NUMBER OF ATOMS",
+            4,
+            "ITEM: BOX BOUNDS pp pp ff",
+            "0 6",
+            f"0 {depth}",
+            "0 6",
+        ]
+        frames += [*head, "ITEM: ATOMS id x y z ix iy iz radius"]
+        frames += ["1 1.0 0.2 1.0 0 0 0 0.5", "2 1.0 1.15 1.0 0 0 0 0.5", "3 4.0 0.5 3.0 0 0 0 0.5"]
+        frames += ["4 4.0 0.5 3.95 0 0 0 0.5"]
+        head[2:4] = "ITEM: NUMBER OF ENTRIES", len(contacts)
+        listed += [*head, "ITEM: ENTRIES a b fx fy fz", *contacts]
+    (folder / "frames.dump").write_text("\n".join(map(str, frames)) + "\n")
+    (folder / "contacts.dump").write_text("\n".join(map(str, listed)) + "\n")
+    names = {"id1": "a", "id2": "b", "fx": "fx", "fy": "fy", "fz": "fz"}
+    files, contacts = (str(folder / name) for name in ("frames.dump", "contacts.dump"))
+    said = []
+    source = Source(files=(files,), contacts=contacts, contact_columns=names, strain_per_step=0.1)
+    read_trajectory(source, folder / "out.zarr", say=said.append)
+    return zarr.open_group(folder / "out.zarr", mode="r"), said
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+@pytest.mark.parametrize("rows", [("1 2 0 {} 0", "2 1 0 {} 0"), ("1 2 0 {} 0", "1 2 0 -{} 0")])
+def test_two_contacts_of_one_pair_through_both_sides_do_not_cancel(tmp_path, rows, turned):
+    """The two push in opposite directions, as each does on its side: σ_yy = 2 F (R − δ/2)/V."""
+    rows = [row.format(-0.3 * turned).replace("--", "") for row in rows]
+    store, said = thin_cell(tmp_path, 1.9, [*rows, f"3 4 0 0 {-0.3 * turned}"])
+    stress, number = store["frames/grain_stress"][:], store["frames/n_contacts"][:]
+    one = 0.3 * 0.475 / (np.pi / 6)
+    np.testing.assert_allclose(stress[:, :2, 1], 2 * one, rtol=SINGLE)
+    np.testing.assert_allclose(stress[:, 2:, 2], one, rtol=SINGLE)
+    assert (number == [2, 2, 1, 1]).all()
+    assert any("are turned" in one for one in said) == (turned < 0)
+
+
+def test_a_contact_that_is_listed_twice_is_said(tmp_path):
+    with pytest.raises(MicroslipError, match=r"frame 0 \(step 0\): grains 1 and 2 are in contact 2 times, and only 1"):
+        thin_cell(tmp_path, 3.0, ["1 2 0 -0.3 0", "2 1 0 0.3 0"])
+    assert not (tmp_path / "out.zarr").exists()

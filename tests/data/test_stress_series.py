@@ -68,7 +68,7 @@ def test_a_log_of_lammps_needs_no_name_for_its_steps(sheared):
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
-@given(parts=st.lists(st.tuples(st.integers(0, 30), st.integers(1, 20)), min_size=1, max_size=5))
+@given(parts=st.lists(st.tuples(st.integers(0, 30), st.integers(5, 20)), min_size=1, max_size=5))
 def test_after_a_restart_the_later_samples_count(tmp_path_factory, parts):
     """Every part begins at some step and goes on by ones; what follows its first step in earlier parts is replaced."""
     expected, rows = {}, []
@@ -86,6 +86,65 @@ def test_after_a_restart_the_later_samples_count(tmp_path_factory, parts):
     assert found.step.tolist() == sorted(expected)
     assert found.shear.tolist() == [expected[step] for step in sorted(expected)]
     assert bool(found.notes) == (len(rows) > len(expected))
+
+
+ORDERS = {
+    "by the steps' text": lambda steps: sorted(steps, key=str),
+    "falling": lambda steps: steps[::-1],
+    "mixed": lambda steps: steps[::2] + steps[1::2][::-1],
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_rows_in_another_order_are_sorted(tmp_path, order):
+    steps = ORDERS[order](list(range(0, 5001, 250)))
+    found = read_stress(source(table(tmp_path, [(step, 0, step / 7, 1) for step in steps])), 1.0)
+    assert found.step.tolist() == list(range(0, 5001, 250))
+    np.testing.assert_array_equal(found.shear, found.step / 7)
+    assert any("not in the order of their steps, and are sorted" in note for note in found.notes)
+
+
+def test_steps_that_are_counted_anew_are_another_run(tmp_path):
+    found = read_stress(source(table(tmp_path, [(step, 0, step, 1) for step in [*range(20, 30), *range(10)]])), 1.0)
+    assert found.step.tolist() == list(range(10))
+    assert any("10 of 20 samples are repeated by a later run" in note for note in found.notes)
+
+
+def log(folder, text):
+    (folder / "log.lammps").write_text(text)
+    return str(folder / "log.lammps")
+
+
+def test_the_second_run_of_a_log_gives_the_stress_and_the_first_the_pressure(tmp_path):
+    first = "LAMMPS (x)\nStep Pxz Pzz\n -500 0.0 1.0\n -250 0.0 1.0\n    0 0.0 1.0\nLoop time of 1.0 on 1 procs\n"
+    second = "Step Temp Pxz\nWARNING: Too many warnings\n    0 300.0 0.30\n  250 300.0 0.348\nLoop time of 1.0\n"
+    path = log(tmp_path, first + second)
+    found = read_stress(source(path, shear_stress=("Pxz",), normal_stress=("Pzz",)), 1.0)
+    assert found.step.tolist() == [-500, -250, 0, 250]
+    assert found.shear.tolist() == [0, 0, 0.3, 0.348]
+    assert np.nanmean(found.normal) == 1
+    assert any("the normal stress is known in 2 of 4 samples" in note for note in found.notes)
+
+
+def test_runs_that_name_their_steps_differently_follow_one_another(tmp_path):
+    text = "LAMMPS (x)\nStep Pxz\n 0 1\n 1 2\nLoop time of 1\nTimeStep Pxz\n 2 3\n 3 4\nLoop time of 1\n"
+    found = read_stress(source(log(tmp_path, text), shear_stress=("Pxz",)), 1.0)
+    assert found.step.tolist() == [0, 1, 2, 3]
+    assert found.shear.tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("step,tau,Step\n0,1,0\n1,2,10\n", "has the columns Step, step: name the one that counts"),
+        ("step,tau,tau\n0,1,2\n1,2,4\n", "has no column tau: it has step, tau (column 2), tau (column 3)"),
+        ("step,tau\n0,1\n10,aborted\n", "row 2: tau is 'aborted', not a number"),
+        ("step,tau\n0,1\n10 s,2\n", "row 2: step is '10 s', not a number"),
+    ],
+)
+def test_columns_that_do_not_say_what_is_meant_are_refused(tmp_path, text, sentence):
+    with pytest.raises(MicroslipError, match=re.escape(sentence)):
+        read_stress(source(log(tmp_path, text)), 1.0)
 
 
 def test_rows_without_a_stress_and_steps_outside_are_left_out(tmp_path):
@@ -195,6 +254,37 @@ def test_frames_take_the_sample_nearest_to_them_in_strain(imported, tmp_path):
     np.testing.assert_allclose(store["series/normal_stress"][:], 1)
     assert store.attrs["pressure"] == 4
     assert any("p = 4 in the file's stresses, the mean normal stress" in one for one in said)
+
+
+@pytest.mark.parametrize(
+    ("settings", "p", "known", "sentence"),
+    [
+        ({"normal_stress": ("one",)}, 1, True, "p = 1 in the file's stresses, the mean normal stress"),
+        ({"pressure": 1.0}, 1, True, ""),
+        ({"pressure": "none"}, 1, False, "stresses are in the files' own unit: source.pressure = none"),
+        ({"normal_stress": ()}, 1, False, "no p is known: stresses are in the file's own unit"),
+        ({"normal_stress": ("swings",)}, 1, False, "sets no scale"),
+        ({}, 4, True, "p = 4 in the file's stresses"),
+    ],
+)
+def test_a_pressure_of_one_is_one(imported, tmp_path, settings, p, known, sentence):
+    """In reduced units p is 1 more often than not; that none is known is said by something else."""
+    steps = np.arange(0, 2001, 10.0)
+    rows = np.column_stack([smooth_rows(steps, 0.0005 * steps), np.ones(len(steps)), np.cos(steps)])
+    store, said = imported(
+        series=table(tmp_path, rows, "step strain tau p one swings"), density=1.0, shear_rate=1e-3, **settings
+    )
+    assert store.attrs["pressure"] == p
+    assert store.attrs["pressure_known"] is known
+    assert ("inertial_number" in store.attrs) == known
+    assert any(sentence in one for one in said)
+    np.testing.assert_allclose(store["series/stress"][:], rows[:, 2] / p)
+
+
+@pytest.mark.parametrize("pressure", [0, -1.0, "high", [1.0], True, float("nan"), float("inf")])
+def test_what_is_no_pressure_is_refused(pressure):
+    with pytest.raises(ValueError, match="is no pressure: give a positive number, or none"):
+        source(pressure=pressure)
 
 
 def test_a_stress_that_is_negative_on_the_whole_is_turned(imported, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -33,7 +33,7 @@ def import_(
     gradient: Axis | None = None,
     walls: Annotated[list[int] | None, Parameter(negative="", consume_multiple=True)] = None,
     length: float | None = None,
-    pressure: float | None = None,
+    pressure: float | Literal["none"] | None = None,
     strain_per_step: float | None = None,
     series: Path | None = None,
     shear_stress: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None,
@@ -65,7 +65,8 @@ def import_(
     length
         d̄ in the files' lengths; the mean diameter of the bulk grains where left out.
     pressure
-        p in the files' stresses; the mean normal stress of the series, or 1, where left out.
+        p in the files' stresses, or none to leave them as they are; the mean normal stress of the series where left
+        out, or none.
     strain_per_step
         Shear strain a time step, shear rate × Δt; from the tilt of the cell or the motion of the walls where left out.
     series

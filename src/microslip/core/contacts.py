@@ -46,7 +46,8 @@ def grain_stress(
     Raises
     ------
     MicroslipError
-        A contact names a grain that does not exist, or two centres coincide.
+        A contact names a grain that does not exist or one grain twice, two centres coincide, or a contact is listed
+        twice.
 
     Source: Love (1927); Mei et al. (2023), eq. 10.
     """
@@ -128,3 +129,25 @@ def _check(pairs: np.ndarray, separation: np.ndarray, diameter: np.ndarray) -> N
         )
     if not (separation**2).sum(axis=1).all():
         raise MicroslipError("a contact joins two grains at the same place: give nearest-image centre distances")
+    _check_once(pairs, separation)
+
+
+def _check_once(pairs: np.ndarray, separation: np.ndarray) -> None:
+    """Two grains may touch twice in a thin cell, but not twice in one place."""
+    itself = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
+    if len(itself):
+        raise MicroslipError(f"grain {pairs[itself[0], 0]} is in contact with itself: a contact joins two grains")
+    key = pairs.min(axis=1) * (int(pairs.max(initial=0)) + 1) + pairs.max(axis=1)
+    order = np.argsort(key, kind="stable")
+    starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+    if len(starts) == len(pairs):
+        return
+    for several in np.split(order, starts[1:]):
+        apart = np.where(pairs[several] == pairs[several[0], 0], 1, -1)[:, :1] * separation[several]
+        for row, one in enumerate(apart):
+            if np.isclose(apart[:row], one, atol=1e-9).all(axis=1).any():
+                first, second = pairs[several[0]]
+                raise MicroslipError(
+                    f"the contact of grains {first} and {second} is listed twice, with one separation: list it once,"
+                    " not once for each of them"
+                )

@@ -11,6 +11,7 @@ from jaxtyping import Float64, Int64
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
+from microslip.data.far_motion import continued_tilt, far_motion_notes, followed_share
 from microslip.data.frame import IMAGES, Frame, Places, places
 from microslip.data.layout import Cell, Layout, lay_out
 from microslip.data.source import Source
@@ -18,10 +19,6 @@ from microslip.data.trajectory import TrajectoryWriter, create_trajectory
 
 # Frames are written this many bytes of positions at a time, as whole chunks.
 BUFFER_BYTES = 2**24
-# A tilt beyond this share of Lx is that of a box that is not flipped: programs flip it at 0.5 or 0.6.
-FLIPPED = 0.65
-# Motion by more than half a period between frames cannot be told from less: this share of one is near to that.
-FAR = 0.4
 
 # Called with a frame, the layout, the frame's cell, centres and diameters of its grains [d̄].
 OfFrame = Callable[[Frame, Layout, Cell, np.ndarray, np.ndarray], np.ndarray]
@@ -31,7 +28,9 @@ OfFrame = Callable[[Frame, Layout, Cell, np.ndarray, np.ndarray], np.ndarray]
 class Assembled:
     """What was read, frame by frame, in the file's steps and our lengths.
 
-    `step`, `strain_told` (NaN where the file tells none), `tilt` [d̄], counted on over whole Lx; `wall_shift`, how far
+    `step`, `strain_told` (NaN where the file tells none), `tilt` [d̄], counted on over whole Lx; `tilt_written`, as the
+    file has it; `followed`: share of Lx that walls or grains moved since the frame before as their nearest copies
+    tell, NaN where the file unwraps them; `wall_shift`, how far
     the top wall has moved along x against the bottom wall [d̄], NaN without walls; `height` between the walls, or of the
     cell [d̄]; `lengths` of the cell [d̄]; `n_present`, grains in each frame; `notes`: sentences on what was met.
     """
@@ -40,6 +39,8 @@ class Assembled:
     step: list[int] = field(default_factory=list)
     strain_told: list[float] = field(default_factory=list)
     tilt: list[float] = field(default_factory=list)
+    tilt_written: list[float] = field(default_factory=list)
+    followed: list[float] = field(default_factory=list)
     lengths: list[tuple[float, float, float]] = field(default_factory=list)
     wall_shift: list[float] = field(default_factory=list)
     height: list[float] = field(default_factory=list)
@@ -49,27 +50,6 @@ class Assembled:
     columns: tuple[tuple[str, str], ...] = ()
     # where frames went back to a step that was not there before: file, step, and the steps that were dropped
     back: list[tuple[str, int, set[int]]] = field(default_factory=list)
-    # whole Lx that are added to the tilt, and whether the file counts it on itself, beyond where boxes are flipped
-    turns: int = 0
-    unflipped: bool = False
-    # frames before which the cell leaned on, or a grain moved, by nearly half a period or more
-    n_far_tilts: int = 0
-    n_far_grains: int = 0
-
-    def warnings(self) -> list[str]:
-        """What was met, as sentences."""
-        more = []
-        if self.n_far_grains:
-            more.append(
-                f"{self.n_far_grains} times grains move by {FAR:g} of a period or more between frames; beyond half a"
-                " period no motion can be followed: write image flags or unwrapped coordinates, or more frames"
-            )
-        if self.n_far_tilts:
-            more.append(
-                f"{self.n_far_tilts} times the cell leans on by {FAR:g} Lx or more between frames; beyond half of it a"
-                " flip of the box cannot be told from shear: write more frames"
-            )
-        return [*self.notes, *more]
 
     def refuse_other_columns(self, frame: Frame, found: Places) -> None:
         """Grains are followed from frame to frame by the same columns.
@@ -108,8 +88,8 @@ class Assembled:
 
     def cut(self, n_frames: int) -> None:
         """Forget what follows the first frames."""
-        of_frames = (self.strain_told, self.tilt, self.lengths, self.wall_shift, self.height, self.n_present)
-        for of_frame in (self.step, *of_frames):
+        of_frames = (self.strain_told, self.tilt, self.tilt_written, self.followed, self.lengths)
+        for of_frame in (self.step, *of_frames, self.wall_shift, self.height, self.n_present):
             del of_frame[n_frames:]
 
     def box(self, frame: int) -> Box:
@@ -180,8 +160,11 @@ class _Unwrapping:
         """Go on from these places (grain, axis), in which grains that were not there are NaN."""
         self._position, self._box = position.copy(), box
 
-    def follow(self, rows: np.ndarray, position: np.ndarray, box: Box) -> np.ndarray:
-        """The copy of each grain that is nearest to where its last place would have gone with the cell."""
+    def follow(self, rows: np.ndarray, position: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
+        """The copy of each grain that is nearest to where its last place would have gone with the cell.
+
+        And how far it is from there, NaN where there was no last place.
+        """
         n = int(rows.max(initial=-1)) + 1
         if n > len(self._position):
             self._position = np.concatenate([self._position, np.full((n - len(self._position), 3), np.nan)])
@@ -192,12 +175,11 @@ class _Unwrapping:
         followed = position.copy()
         apart = position[known] - last[known]
         # whole edges of the cell, so that digits of the file are kept
-        followed[known] = position[known] - (apart - box.minimum_image(apart))
-        # motion relative to the cell, in shares of its edges
-        moved = np.abs((followed[known] - last[known]) / np.array(box.lengths))[:, np.array(box.periodic)]
-        self.far = bool((moved > FAR).any())
+        moved = np.full_like(position, np.nan)
+        moved[known] = box.minimum_image(apart)
+        followed[known] = position[known] - (apart - moved[known])
         self._position[rows], self._box = followed, box
-        return followed
+        return followed, moved
 
 
 def assemble(
@@ -248,6 +230,7 @@ def assemble(
     if made is None:
         raise MicroslipError(f"{', '.join(source.files)}: no whole frame")
     buffer.flush()
+    made.notes += far_motion_notes(made)
     made.n_grains = len(grains.ids)
     return made
 
@@ -300,17 +283,22 @@ def _add(
             unwrapping.restart(buffer.last_frame(), made.box(n_frames - 1))
     made.back = [(where, step, left) for where, step, left in made.back if frame.step not in left]
     rows, new = grains.rows(frame)
-    cell = _continued(layout.cell(frame), made, layout)
+    cell = layout.cell(frame)
+    made.tilt_written.append(cell.tilt / layout.length)
+    cell = _continued(cell, made, layout, frame.step)
     position = layout.in_our_axes(found.position)
     heights = position[:, 2]
     position = position - cell.origin
     box = layout.box(cell)
     diameter = layout.diameters(frame)
     position = position / layout.length
+    share, kinds = np.nan, layout.kinds(frame, heights)
     if not found.unwrapped and any(layout.periodic):
-        position = unwrapping.follow(rows, position, box)
-        made.n_far_grains += unwrapping.far
-    buffer.add_grains(diameter[new] / layout.length, layout.kinds(frame, heights)[new], grains.ids, new, kept)
+        position, moved = unwrapping.follow(rows, position, box)
+        if layout.periodic[0]:
+            share = followed_share(moved, kinds, box.lengths[0], layout.periodic[2], frame.where)
+    made.followed.append(share)
+    buffer.add_grains(diameter[new] / layout.length, kinds[new], grains.ids, new, kept)
     n = len(grains.ids)
     everywhere = np.full((n, 3), np.nan)
     everywhere[rows] = position
@@ -330,18 +318,11 @@ def _add(
     buffer.add_frame(everywhere, values)
 
 
-def _continued(cell: Cell, made: Assembled, layout: Layout) -> Cell:
-    """The cell with its tilt counted on: a box that leans too far is flipped by whole Lx, which no grain notices."""
-    if not made.tilt:
-        return cell
-    period, before = cell.lengths[0], made.tilt[-1] * layout.length
-    made.unflipped |= abs(cell.tilt) > FLIPPED * period
-    if not made.unflipped:
-        made.turns = -round((cell.tilt - before) / period)
-    tilt = cell.tilt + made.turns * period
-    if not made.unflipped and abs(tilt - before) > FAR * period:
-        made.n_far_tilts += 1
-    return replace(cell, tilt=tilt)
+def _continued(cell: Cell, made: Assembled, layout: Layout, step: int) -> Cell:
+    """The cell with its tilt counted on over whole Lx."""
+    before = list(zip(made.step, made.tilt_written, made.tilt, strict=False))[-2:]
+    tilt = continued_tilt(cell.tilt / layout.length, cell.lengths[0] / layout.length, before, step)
+    return replace(cell, tilt=tilt * layout.length)
 
 
 class _Buffer:

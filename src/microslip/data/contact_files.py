@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from microslip.core.contacts import contact_energy, count_contacts, grain_energy, grain_stress
 from microslip.core.errors import MicroslipError
+from microslip.core.images import contact_separations
 from microslip.data.frame import Frame
 from microslip.data.layout import Cell, Layout
 from microslip.data.readers.lammps import Block, read_blocks
@@ -81,14 +82,12 @@ class ContactValues:
         unit = self._pressure * layout.length**2
         force = np.stack([columns[name][known] for name in ("fx", "fy", "fz")], axis=1)
         force = layout.in_our_axes(force) / unit
-        separation = layout.box(cell).minimum_image(position[pairs[:, 1]] - position[pairs[:, 0]])
+        box = layout.box(cell)
         if self._sign == 0 and len(force):
-            # grains in contact push each other away, on the whole: the force on the first points from the second
-            self._sign = -1.0 if (force * separation).sum() > 0 else 1.0
-            if self._sign < 0:
-                self._say(f"{block.where}: the forces are those on the second grain, and are turned")
+            self._find_sign(block.where, force, box.minimum_image(position[pairs[:, 1]] - position[pairs[:, 0]]), pairs)
         force = self._sign * force
         try:
+            separation = contact_separations(pairs, position, diameter, force, box, ids)
             stress = grain_stress(pairs, separation, force, diameter)
         except MicroslipError as problem:
             raise MicroslipError(f"{block.where}: {problem}") from None
@@ -98,6 +97,15 @@ class ContactValues:
             stored = contact_energy(pairs, separation, force, diameter, modulus / self._pressure, ratio)
             energy = grain_energy(pairs, stored, frame.n_grains)
         return np.column_stack([stress, energy, count_contacts(pairs, frame.n_grains)])
+
+    def _find_sign(self, where: str, force: np.ndarray, separation: np.ndarray, pairs: np.ndarray) -> None:
+        """Which grain the forces act on: grains in contact push each other away, on the whole."""
+        # of two contacts of one pair the nearest copies say nothing
+        _, which, n_times = np.unique(np.sort(pairs, axis=1), axis=0, return_inverse=True, return_counts=True)
+        once = n_times[which.reshape(-1)] == 1
+        self._sign = -1.0 if (force * separation)[once].sum() > 0 else 1.0
+        if self._sign < 0:
+            self._say(f"{where}: the forces are those on the second grain, and are turned")
 
     def _advance(self, block: Block) -> None:
         """Go on to the next block; one that goes back in steps, as after a restart, waits until the frames do so."""

@@ -43,13 +43,8 @@ def read_stress(source: Source, area: float) -> StressTable:
     """
     path = Path(source.series)
     notes: list[str] = []
-    table = read_series(path)
-    step_name = source.step_column or next((name for name in STEP_NAMES if name in table.columns), "")
-    if not step_name:
-        raise MicroslipError(
-            f"{path} has no column Step among {', '.join(table.columns)}: name that of the time steps, --set"
-            " source.step_column=…"
-        )
+    table = read_series(path, notes.append)
+    step_name = _step_name(path, table, source)
     if not source.shear_stress and not source.shear_force and not source.strain_column:
         raise MicroslipError(
             f"{path} has the columns {', '.join(table.columns)}: name that of the shear stress, such as --set"
@@ -65,6 +60,10 @@ def read_stress(source: Source, area: float) -> StressTable:
     if not known.all():
         notes.append(f"{path}: {int((~known).sum())} of {len(known)} rows hold no number and are left out")
     columns = [one[known] for one in (step, strain, shear, normal)]
+    order = _order_of_steps(columns[0])
+    if order is not None:
+        columns = [one[order] for one in columns]
+        notes.append(f"{path}: the rows are not in the order of their steps, and are sorted")
     step = columns[0]
     # a sample counts when no later one has its step or an earlier one
     lowest_after = np.minimum.accumulate(step[::-1])[::-1]
@@ -91,12 +90,48 @@ def read_stress(source: Source, area: float) -> StressTable:
     if len(kept[0]) < 2:
         raise MicroslipError(f"{path} holds {len(kept[0])} samples of the stress: two or more are needed")
     step, strain, shear, normal = kept
+    n_known = int(np.isfinite(normal).sum())
+    if (source.normal_stress or source.normal_force) and n_known < len(normal):
+        notes.append(f"{path}: the normal stress is known in {n_known} of {len(normal)} samples")
     return StressTable(step, strain, shear, normal, tuple(notes), turned)
+
+
+def _step_name(path: Path, table: pd.DataFrame, source: Source) -> str:
+    if source.step_column:
+        return source.step_column
+    found = [name for name in STEP_NAMES if name in table.columns]
+    if not found:
+        raise MicroslipError(
+            f"{path} has no column Step among {', '.join(table.columns)}: name that of the time steps, --set"
+            " source.step_column=…"
+        )
+    if len(found) > 1 and (table[found].notna().sum(axis=1) > 1).any():
+        raise MicroslipError(f"{path} has the columns {', '.join(found)}: name the one that counts, source.step_column")
+    # runs that name their steps differently follow one another
+    if len(found) > 1:
+        table[found[0]] = table[found].bfill(axis=1).iloc[:, 0]
+    return found[0]
+
+
+def _order_of_steps(step: np.ndarray) -> np.ndarray | None:
+    """How to sort rows that were written in another order; None where they rise, or a later run repeats steps.
+
+    A table that was sorted by the steps' text, or falls, has many places at which steps fall and none twice.
+    """
+    falls = int((np.diff(step) < 0).sum())
+    if falls < 2 or len(np.unique(step)) < len(step):
+        return None
+    as_text = [f"{one:.17g}" for one in step]
+    return np.argsort(step) if 4 * falls > len(step) or as_text == sorted(as_text) else None
 
 
 def _column(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
     if name not in table.columns:
         raise MicroslipError(f"{path} has no column {name}: it has {', '.join(table.columns)}")
+    if table[name].dtype == object:
+        word = next(value for value in table[name] if isinstance(value, str))
+        row = list(table[name]).index(word) + 1
+        raise MicroslipError(f"{path}, row {row}: {name} is {word[:40]!r}, not a number: mend it, or leave it empty")
     return np.asarray(table[name], dtype=float)
 
 

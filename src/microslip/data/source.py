@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from microslip.core.settings import Settings
 
@@ -71,8 +72,10 @@ class Source(Settings):
     shear_force: tuple[str, ...] = Field((), description="columns of forces instead, divided by the area of the walls")
     normal_stress: tuple[str, ...] = Field((), description="as shear_stress, for the normal stress")
     normal_force: tuple[str, ...] = Field((), description="as shear_force, for the normal stress")
-    pressure: float | None = Field(
-        None, gt=0, description="p, the unit of stress; left out: the mean normal stress of the series, else 1"
+    pressure: float | Literal["none"] | None = Field(
+        None,
+        description="p, the unit of stress; none: stresses stay in the files' unit; left out: the mean normal stress of"
+        " the series, else none",
     )
 
     contacts: str = Field("", description="dump local files of the contacts at the frames: a file or a pattern")
@@ -87,6 +90,20 @@ class Source(Settings):
     )
     density: float | None = Field(None, gt=0, description="of the grains, for the inertial number")
     shear_rate: float | None = Field(None, gt=0, description="γ̇, likewise")
+
+    @field_validator("pressure", mode="plain")
+    @classmethod
+    def _is_pressure(cls, value: object) -> object:
+        # a union would report two errors for one value
+        if value is None or value == "none":
+            return value
+        try:
+            number = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            number = math.nan
+        if not 0 < number < math.inf or isinstance(value, bool):
+            raise ValueError(f"source.pressure = {value!r} is no pressure: give a positive number, or none")
+        return number
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

@@ -15,6 +15,7 @@ from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing, write_table
 from microslip.data.run import Run
+from microslip.data.units import pressure_known
 from microslip.steps.common import Advance, Say
 from microslip.steps.frames import read_frames, read_starts
 
@@ -124,7 +125,7 @@ def _frames(run: Run, target: Path, stages: str | None, advance: Advance) -> lis
         "shear_stress": [name for name in known if name == "stress"],
         "normal_stress": [name for name in known if name == "normal_stress"],
         "length": 1.0,
-        "pressure": 1.0,
+        "pressure": 1.0 if pressure_known(run.attributes) else "none",
         "wall_types": [2, 3] if (kind > 0).any() else [],
         "periodic": list(run.box.periodic),
         "origin": 0.0,

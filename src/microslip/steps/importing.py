@@ -15,6 +15,7 @@ from microslip.core.errors import MicroslipError
 from microslip.core.units import inertial_number, stiffness_number
 from microslip.data.assemble import Assembled, assemble
 from microslip.data.contact_files import ContactValues
+from microslip.data.far_motion import check_told_motion
 from microslip.data.files import replacing
 from microslip.data.frame import Frame, places
 from microslip.data.layout import Layout, lay_out
@@ -88,7 +89,8 @@ def read_trajectory(
     layout = lay_out(first, source)
     area = float(layout.lengths[0] * layout.lengths[1])
     told = read_stress(source, area) if source.series else None
-    pressure = _pressure(source, told, say)
+    known_pressure = _pressure(source, told, say)
+    pressure = 1.0 if known_pressure is None else known_pressure
     contacts = ContactValues(find_files([source.contacts]), source, pressure, say) if source.contacts else None
     energies = source.youngs_modulus is not None and source.poisson_ratio is not None
     kept = ("grain_stress", "n_contacts", *(("grain_energy",) if energies else ())) if contacts else ()
@@ -103,8 +105,8 @@ def read_trajectory(
         if len(made.step) < 2:
             raise _too_few("one frame is no run, two or more are needed", source, [*notes, *made.notes])
         resolution = _resolution(digits, layout)
-        _finish(beside, source, kind, made, told, pressure, resolution, contacts is not None, say)
-    for note in [*notes, *made.warnings(), *(told.notes if told else ())]:
+        _finish(beside, source, kind, made, told, known_pressure, resolution, contacts is not None, say)
+    for note in [*notes, *made.notes, *(told.notes if told else ())]:
         say(f"warning: {note}")
     if made.n_missing:
         share = made.n_missing / (made.n_grains * len(made.step))
@@ -177,10 +179,14 @@ def _resolution(digits: _Digits, layout: Layout) -> float:
     return float(np.hypot(step, measured)) / layout.length
 
 
-def _pressure(source: Source, told: StressTable | None, say: Say) -> float:
+def _pressure(source: Source, told: StressTable | None, say: Say) -> float | None:
+    """p in the files' stresses; None where nothing sets their scale."""
     known = told is not None and np.isfinite(told.normal).any()
     normal = float(np.nanmean(told.normal)) if told is not None and known else np.nan
     spread = float(np.nanstd(told.normal)) if told is not None and known else np.nan
+    if source.pressure == "none":
+        say("stresses are in the files' own unit: source.pressure = none")
+        return None
     if source.pressure is not None:
         if known and not 0.5 < abs(normal) / source.pressure < 2:
             say(
@@ -194,8 +200,8 @@ def _pressure(source: Source, told: StressTable | None, say: Say) -> float:
     if np.isfinite(normal) and normal != 0:
         say(f"p = {abs(normal):.6g} in the file's stresses, the mean normal stress; else give --pressure")
         return abs(normal)
-    say("p = 1: stresses are in the file's own unit; else give --pressure")
-    return 1.0
+    say("no p is known: stresses are in the file's own unit; else give --pressure")
+    return None
 
 
 @dataclass(frozen=True)
@@ -254,7 +260,7 @@ def _finish(
     kind: str,
     made: Assembled,
     told: StressTable | None,
-    pressure: float,
+    pressure: float | None,
     resolution: float,
     contacts: bool,
     say: Say,
@@ -262,8 +268,12 @@ def _finish(
     """Series, samples of the frames, cells and attributes."""
     store, layout = zarr.open_group(path, mode="r+"), made.layout
     frame_strain, origin = strain_of_frames(made, source, told)
-    say(f"{len(made.step)} frames to a strain of {frame_strain[-1] - frame_strain[0]:.4g}, by {origin}")
-    curve = _curve(store, made, told, frame_strain, pressure, say)
+    check_told_motion(made, frame_strain, origin)
+    by = origin
+    if origin.startswith("the motion of the walls") and np.isfinite(made.followed).any():
+        by += f": at most {np.nanmax(made.followed):.2g} of Lx between frames, if it is not whole Lx more"
+    say(f"{len(made.step)} frames to a strain of {frame_strain[-1] - frame_strain[0]:.4g}, by {by}")
+    curve = _curve(store, made, told, frame_strain, pressure or 1.0, say)
     late = curve.stress[len(curve.stress) // 2 :]
     sign = 1.0
     if np.isfinite(late).any() and np.nanmean(late) < 0:
@@ -306,7 +316,8 @@ def _finish(
             "engine": kind,
             "source": source.model_dump(mode="json"),
             "length": layout.length,
-            "pressure": pressure,
+            "pressure": pressure or 1.0,
+            "pressure_known": pressure is not None,
             "position_resolution": resolution,
             "strain_from": origin,
             **_numbers(source, layout.length, pressure),
@@ -315,9 +326,11 @@ def _finish(
     )
 
 
-def _numbers(source: Source, length: float, pressure: float) -> dict[str, float]:
+def _numbers(source: Source, length: float, pressure: float | None) -> dict[str, float]:
     """I and κ where the settings tell what they are made of."""
-    found = {}
+    found: dict[str, float] = {}
+    if pressure is None:
+        return found
     if source.density is not None and source.shear_rate is not None:
         found["inertial_number"] = inertial_number(source.shear_rate, length, source.density, pressure)
     if source.youngs_modulus is not None and source.poisson_ratio is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_table
 from microslip.data.run import Run
+from microslip.data.units import pressure_known
 from microslip.views.compose import grid_sweeps, knows_stress
 from microslip.views.wording import show
 
@@ -229,10 +230,8 @@ class About:
             attributes, kind = run.attributes, run.grains["kind"].to_numpy()
         except MicroslipError:
             return cls()
-        # without a pressure p is 1 in the unit of the files
-        known = not attributes.get("imported") or attributes.get("pressure") != 1
         return cls(
-            bool((kind != 0).any()), knows_stress(run), known, sweeps=grid_sweeps(run) is not None,
+            bool((kind != 0).any()), knows_stress(run), pressure_known(attributes), sweeps=grid_sweeps(run) is not None,
             rule=_explained_rule(run), n_deleted=_deleted_stages(run),
         )  # fmt: skip
 

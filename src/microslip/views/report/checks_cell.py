@@ -77,7 +77,7 @@ def _inertial_number(parts: Parts) -> Check:
     remedy = "Shear more slowly (loading.shear_rate), or say that the flow is inertial."
     small = small_stages(parts)
     if number is None:
-        remedy = "Set source.density and source.shear_rate, and import again."
+        remedy = "Set source.density, source.shear_rate and source.pressure, and import again."
     elif small is None:
         said += "; no stage with a size yet" if parts.stages is None else "; stages have no size of their own"
         if verdict == "passed" and parts.stages is None:

@@ -90,7 +90,7 @@ def _imported(parts: Parts) -> list[tuple[str, str]]:
     else:
         scale = (
             "Stresses",
-            "No pressure sets the scale: p is 1, and stresses are in source units, those of the files. Read p as"
+            "No pressure sets the scale: stresses are in source units, those of the files. Read p as"
             " source units wherever it stands.",
         )
     paper = (
