@@ -51,7 +51,7 @@ class Assembled:
 
     def box(self, frame: int) -> Box:
         """The cell of a frame."""
-        return Box(self.lengths[frame], self.layout.periodic, self.tilt[frame])
+        return Box(self.lengths[frame], self.layout.periodic, self.tilt[frame], self.layout.planar)
 
     @property
     def n_missing(self) -> int:
@@ -230,11 +230,10 @@ def _add(
             unwrapping.restart(buffer.last_frame(), made.box(n_frames - 1))
     rows, new = grains.rows(frame)
     cell = _continued(layout.cell(frame), made, layout)
-    position = found.position[:, list(layout.axes)] - cell.origin
+    position = layout.centres(frame, found.position, cell)
     box = layout.box(cell)
     diameter = layout.diameters(frame)
     heights = found.position[:, layout.axes[2]]
-    position = position / layout.length
     if not found.unwrapped and any(layout.periodic):
         position = unwrapping.follow(rows, position, box)
     buffer.add_grains(diameter[new] / layout.length, layout.kinds(frame, heights)[new], grains.ids, new, kept)

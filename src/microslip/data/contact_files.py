@@ -24,7 +24,9 @@ class ContactValues:
     """
 
     def __init__(self, files: list[Path], source: Source, pressure: float, say: Callable[[str], None]) -> None:
-        missing = [name for name in CONTACT_COLUMNS if name not in source.contact_columns]
+        # a planar file may lack the force across its plane
+        across = f"f{'xyz'[source.axes[1]]}" if source.planar else ""
+        missing = [name for name in CONTACT_COLUMNS if name not in source.contact_columns and name != across]
         if missing:
             raise MicroslipError(
                 f"source.contact_columns does not name {missing[0]}: give the file's columns for"
@@ -78,9 +80,11 @@ class ContactValues:
         known = (pairs >= 0).all(axis=1)
         self.n_strangers += int((~known).sum())
         pairs = pairs[known]
-        unit = self._pressure * layout.length**2
-        axes = list(layout.axes)
-        force = np.stack([columns[name][known] for name in ("fx", "fy", "fz")], axis=1)[:, axes] / unit
+        unit = self._pressure * layout.length ** (1 if layout.planar else 2)
+        axes, nothing = list(layout.axes), np.zeros(len(known))
+        force = np.stack([columns.get(name, nothing)[known] for name in ("fx", "fy", "fz")], axis=1)[:, axes] / unit
+        if layout.planar:
+            force[:, 1] = 0.0
         separation = layout.box(cell).minimum_image(position[pairs[:, 1]] - position[pairs[:, 0]])
         if self._sign == 0 and len(force):
             # grains in contact push each other away, on the whole: the force on the first points from the second
@@ -89,7 +93,7 @@ class ContactValues:
                 self._say(f"{block.where}: the forces are those on the second grain, and are turned")
         force = self._sign * force
         try:
-            stress = grain_stress(pairs, separation, force, diameter)
+            stress = grain_stress(pairs, separation, force, diameter, layout.planar)
         except MicroslipError as problem:
             raise MicroslipError(f"{block.where}: {problem}") from None
         energy = np.full(frame.n_grains, np.nan)

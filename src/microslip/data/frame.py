@@ -57,8 +57,20 @@ COORDINATES = (("xu", "yu", "zu"), ("x", "y", "z"), ("xsu", "ysu", "zsu"), ("xs"
 IMAGES = ("ix", "iy", "iz")
 
 
+def _coordinates(columns: Mapping[str, np.ndarray]) -> tuple[str, str, str] | None:
+    """The best set of coordinates; of a file that knows nothing of one axis the two others, and zeros for that one."""
+    for names in COORDINATES:
+        if all(name in columns for name in names):
+            return names
+    for names in COORDINATES:
+        lacking = [axis for axis, name in enumerate(names) if name not in columns]
+        if len(lacking) == 1 and not any(other[lacking[0]] in columns for other in COORDINATES):
+            return names
+    return None
+
+
 def places(frame: Frame) -> Places:
-    """Centres of the grains, from whichever coordinates the frame holds.
+    """Centres of the grains, from whichever coordinates the frame holds; 0 along the one axis that a planar file lacks.
 
     Raises
     ------
@@ -66,15 +78,14 @@ def places(frame: Frame) -> Places:
         The frame holds no complete set of coordinates, or shares of a cell that it does not hold.
     """
     columns = frame.columns
-    for names in COORDINATES:
-        if all(name in columns for name in names):
-            break
-    else:
+    names = _coordinates(columns)
+    if names is None:
         raise MicroslipError(
             f"{frame.where} holds the columns {', '.join(columns)}: there are no x y z, xu yu zu, xs ys zs or xsu ysu"
             " zsu among them; name them with source.columns, or write them"
         )
-    written = np.stack([np.asarray(columns[name]) for name in names], axis=1)
+    nothing = np.zeros(frame.n_grains)
+    written = np.stack([np.asarray(columns.get(name, nothing)) for name in names], axis=1)
     position = written.astype(float)
     scale = np.ones(3)
     if "s" in names[0]:

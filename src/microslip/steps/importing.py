@@ -12,12 +12,13 @@ import zarr
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
+from microslip.core.volume import grain_volume
 from microslip.core.units import inertial_number, stiffness_number
 from microslip.data.assemble import Assembled, assemble
 from microslip.data.contact_files import ContactValues
 from microslip.data.files import replacing
 from microslip.data.frame import Frame, places
-from microslip.data.layout import Layout, lay_out
+from microslip.data.layout import Layout, find_plane, lay_out
 from microslip.data.provenance import versions
 from microslip.data.readers.sources import MORE_DIGITS, find_files, read_frames_of, recognise
 from microslip.data.run import Run
@@ -76,11 +77,16 @@ def read_trajectory(
     say(f"{len(files)} file{'s' if len(files) > 1 else ''} read as {kind}")
     notes: list[str] = []
     first = _first_frame(files, kind, source)
+    source = find_plane(first, source)
+    if source.planar and source.youngs_modulus is not None:
+        raise MicroslipError(
+            "source.youngs_modulus is given for the energy of Hertz contacts, which is that of spheres and not of the"
+            " discs of a planar run: leave it out"
+        )
     if source.sheared:
         first = next(lean([first], source, None))
     layout = lay_out(first, source)
-    area = float(layout.lengths[0] * layout.lengths[1])
-    told = read_stress(source, area) if source.series else None
+    told = read_stress(source, layout.area) if source.series else None
     pressure = _pressure(source, told, say)
     contacts = ContactValues(find_files([source.contacts]), source, pressure, say) if source.contacts else None
     energies = source.youngs_modulus is not None and source.poisson_ratio is not None
@@ -115,7 +121,7 @@ def _resolution(frame: Frame, layout: Layout) -> float:
 
     found = places(frame)
     steps = []
-    for axis in range(3):
+    for axis in layout.axes[::2] if layout.planar else range(3):
         coordinate = found.written[:, axis]
         known = coordinate[np.isfinite(coordinate) & (coordinate != 0)]
         if not len(known):
@@ -186,7 +192,7 @@ def _stress_from_contacts(store: zarr.Group, made: Assembled) -> tuple[np.ndarra
     if "frames/grain_stress" not in store:
         return shear, normal
     diameter = np.asarray(array(store, "grains/diameter")[:])
-    volume = np.pi / 6 * diameter**3 * (np.asarray(array(store, "grains/kind")[:]) == 0)
+    volume = grain_volume(diameter, made.layout.planar) * (np.asarray(array(store, "grains/kind")[:]) == 0)
     box_volume = np.prod(np.array(made.lengths)[:, :2], axis=1) * np.array(made.height)
     stress = array(store, "frames/grain_stress")
     for frame in range(n):
@@ -251,6 +257,7 @@ def _finish(
         {
             "box": lengths[0].tolist(),
             "periodic": list(layout.periodic),
+            "planar": layout.planar,
             "imported": True,
             "engine": kind,
             "source": source.model_dump(mode="json"),

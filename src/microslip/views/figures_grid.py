@@ -57,7 +57,7 @@ def coarse_graining(run: Run) -> Drawing:
     if "nodes" not in tables:
         above[1].set_axis_off()
     with panel(below[0], run, "statistics", "Pair correlation"):
-        if not all(run.box.periodic[:2]):
+        if not run.box.repeats_across:
             raise NotMeasured("g(r) is normalised for cells that repeat in x and y; this one does not.")
         curve = read_table(run.folder / "statistics" / "pair_correlation.csv", ["r", "g"])
         about = read_json(run.folder / "statistics" / "pair_correlation.json")
@@ -98,7 +98,7 @@ def volumes(run: Run) -> Drawing:
             stage = stages.set_index("stage", drop=False).loc[numbers[at]]
             logs = attribution.log_nodes(voxels["d2min"][int(numbers[at])].to_numpy())
             given = np.where(np.isnan(logs), np.nan, explained["attribution"][at].to_numpy())
-            box = Box(run.box.lengths, run.box.periodic)
+            box = run.box
             columns = (
                 (stage_title(stage, length=False), *_motion(logs)),
                 ("Attribution", *_attribution(given)),
