@@ -58,19 +58,20 @@ IMAGES = ("ix", "iy", "iz")
 
 
 def _coordinates(columns: Mapping[str, np.ndarray]) -> tuple[str, str, str] | None:
-    """The best set of coordinates; of a file that knows nothing of one axis the two others, and zeros for that one."""
+    """The best set of coordinates; of a planar file, which knows nothing of z or of y, the set that lacks it."""
     for names in COORDINATES:
         if all(name in columns for name in names):
             return names
     for names in COORDINATES:
-        lacking = [axis for axis, name in enumerate(names) if name not in columns]
-        if len(lacking) == 1 and not any(other[lacking[0]] in columns for other in COORDINATES):
-            return names
+        for axis in (1, 2):
+            here = [name in columns for name in names]
+            if here == [one != axis for one in range(3)] and not any(other[axis] in columns for other in COORDINATES):
+                return names
     return None
 
 
 def places(frame: Frame) -> Places:
-    """Centres of the grains, from whichever coordinates the frame holds; 0 along the one axis that a planar file lacks.
+    """Centres of the grains, from whichever coordinates the frame holds; 0 along the axis that a planar file lacks.
 
     Raises
     ------

@@ -70,7 +70,6 @@ def pair_correlation(
     if not box.repeats_across:
         raise MicroslipError("g(r) is normalised for cells that repeat in x and y: this one does not")
     check_positions(positions, box, float(edges[-1]))
-    refuse_plane(positions, box)
     if box.periodic[2]:
         height, beyond = box.lengths[2], 0.0
     else:
@@ -85,6 +84,7 @@ def pair_correlation(
                 f"distances up to {edges[-1]:g} d̄ exceed the height of the grains, {height:g} d̄: use smaller ones"
             )
         beyond = 4 / (3 * height) if box.planar else np.pi / (2 * height)
+    refuse_plane(positions, box)
     cells = sort_into_cells(positions, box, float(edges[-1]))
     _, counts = sum_pairs(cells, np.zeros(n), len(edges) - 1, float(edges[0]), float(edges[1] - edges[0]))
     whole, power = (np.pi, 2) if box.planar else (4 * np.pi / 3, 3)

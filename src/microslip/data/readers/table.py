@@ -165,8 +165,8 @@ def _columns(path: Path, own: list[str], names: Mapping[str, str]) -> dict[str, 
         elif name in plain:
             found[name] = plain[name]
     missing = [name for name in ("x", "y", "z") if name not in found]
-    # a planar table knows nothing of one axis
-    if missing and not (len(missing) == 1 and not any(name.startswith(missing[0]) for name in plain)):
+    # a planar table knows nothing of z, or of y
+    if missing and not (missing in (["z"], ["y"]) and not any(name.startswith(missing[0]) for name in plain)):
         raise MicroslipError(
             f"{path} has no column {missing[0]}; it has {', '.join(map(str, own))}: name the one that is meant, such as"
             f" --set 'source.columns={{{missing[0]} = \"{own[0]}\"}}'"
