@@ -105,7 +105,7 @@ def volumes(run: Run) -> Drawing:
             )
             for column, (name, nodes, scale, label) in enumerate(columns):
                 draw_volume(nodes, box, scale, title=name, axes=grid[0, column])
-                draw_slices(nodes, box, scale, title="Slices", axes=grid[1, column])
+                draw_slices(nodes, box, scale, title="Nodes" if box.planar else "Slices", axes=grid[1, column])
                 bar = part.colorbar(
                     ScalarMappable(scale.norm, scale.colour_map), ax=list(grid[:, column]), orientation="horizontal",
                     fraction=0.05, aspect=40, shrink=0.7, pad=0.02, extend="both",
