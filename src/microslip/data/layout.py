@@ -329,7 +329,11 @@ def _scatter(
     if source.planar:
         across = "xyz"[source.axes[1]]
         exact = span[1] <= FLAT * span.max()
-        how = "is the same for all grains" if exact else f"scatters by {span[1]:.3g} and is dropped, as source.planar says"
+        how = (
+            "is the same for all grains"
+            if exact
+            else f"scatters by {span[1]:.3g} and is dropped, as source.planar says"
+        )
         said.append(f"planar: the file's {across} {how}; stresses are forces over lengths")
         return float(FLAT * span.max() if exact else length)
     thinnest = int(np.argmin(span))

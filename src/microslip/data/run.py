@@ -51,7 +51,7 @@ class Run:
 
     @property
     def box(self) -> Box:
-        """Lx, Ly and the undeformed height H₀ [d̄], periodic in x and y, or as the run says; not tilted. `planar` where it is."""
+        """Lx, Ly and the undeformed height H₀ [d̄], periodic in x and y, or as the run says; not tilted."""
         attributes = check_store(self.folder / "trajectory.zarr").attrs
         periodic = tuple(attributes.get("periodic", (True, True, False)))  # type: ignore[arg-type]
         return Box(tuple(attributes["box"]), periodic, planar=bool(attributes.get("planar", False)))  # type: ignore[arg-type]

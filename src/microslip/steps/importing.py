@@ -12,8 +12,8 @@ import zarr
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
-from microslip.core.volume import grain_volume
 from microslip.core.units import inertial_number, stiffness_number
+from microslip.core.volume import grain_volume
 from microslip.data.assemble import Assembled, assemble
 from microslip.data.contact_files import ContactValues
 from microslip.data.files import replacing

@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
-from microslip.core.box import Box
 from microslip.data.files import read_json, read_table
 from microslip.data.run import Run
 from microslip.views import attribution, controls, dynamics

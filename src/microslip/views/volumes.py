@@ -102,7 +102,7 @@ def draw_slices(
     title: str = "",
     axes: Axes | None = None,
 ) -> Figure:
-    """Draw horizontal planes of nodes where they lie, with the camera of `draw_volume`; of a planar field its one plane.
+    """Draw horizontal planes of nodes where they lie, with the camera of `draw_volume`; the plane of a planar field.
 
     Parameters
     ----------

@@ -35,7 +35,8 @@ def lead(parts: Parts) -> str:
     shape = "planar cell" if parts.attributes.get("planar") else "cell"
     none = "none of them in a wall" if parts.imported else "no walls: the cell repeats on all sides"
     of_walls = f"{show(walls)} of them in the walls" if walls else none
-    text = f"{show(len(parts.kind))} grains ({of_walls}) in a {shape} of {' × '.join(show(edge) for edge in cell_edges(parts.attributes))} d̄"
+    edges = " × ".join(show(edge) for edge in cell_edges(parts.attributes))
+    text = f"{show(len(parts.kind))} grains ({of_walls}) in a {shape} of {edges} d̄"
     strain, rate, pressure = (setting(config, f"loading.{name}") for name in ("strain", "shear_rate", "pressure"))
     if parts.imported:
         text += f", imported from {_engine(parts)}"
