@@ -282,7 +282,8 @@ def refuse_plane(positions: Float[np.ndarray, "grain 3"], box: Box) -> None:
     if spread[2] <= THIN * np.sqrt(len(positions)):
         raise MicroslipError(
             "all grains lie in one plane, and the cell is one in space: of a two-dimensional packing make x the flow, z"
-            " the gradient and y the same for all, and give Box((Lx, 1, Lz), …, planar=True)"
+            " the gradient and y the same for all, and give Box((Lx, 1, Lz), …, planar=True); of an imported one leave"
+            " out source.planar = false"
         )
 
 

@@ -81,7 +81,7 @@ class ContactValues:
         self.n_strangers += int((~known).sum())
         pairs = pairs[known]
         unit = self._pressure * layout.length ** (1 if layout.planar else 2)
-        axes, nothing = list(layout.axes), np.zeros(len(known))
+        axes, nothing = list(layout.axes), np.zeros(np.shape(known))
         force = np.stack([columns.get(name, nothing)[known] for name in ("fx", "fy", "fz")], axis=1)[:, axes] / unit
         if layout.planar:
             force[:, 1] = 0.0

@@ -218,28 +218,23 @@ def find_plane(frame: Frame, source: Source) -> Source:
         return source
     position = places(frame).position
     position = position[np.isfinite(position).all(axis=1)]
-    span = np.ptp(position, axis=0) if len(position) else np.ones(3)
+    if not len(position):
+        return source
+    span = np.ptp(position, axis=0)
     flat = np.flatnonzero(span <= FLAT * span.max())
     if source.planar is None and not (len(flat) == 1 and len(position) >= 3):
         return source.model_copy(update={"planar": False})
-    missing = "xyz"[int(np.argmin(span))]
-    thickest = source.length or typical_diameter(frame, source) or np.inf
+    diameter = diameters_of(frame, source)
+    thickest = source.length or (np.inf if diameter is None else float(diameter.mean()))
     if not len(flat) and span.min() > thickest:
         raise MicroslipError(
             f"{frame.where}: source.planar is given, and the grains span {' × '.join(f'{one:.4g}' for one in span)}:"
             " they lie in no plane"
         )
-    flow, gradient = source.flow, source.gradient
-    if missing in (flow, gradient):
-        other = next(axis for axis in "xyz" if axis not in (missing, flow, gradient))
-        flow, gradient = (other, gradient) if missing == flow else (flow, other)
+    # the axis that is neither flow nor gradient takes the place of the missing one
+    missing, left = "xyz"[int(np.argmin(span))], "xyz"[source.axes[1]]
+    flow, gradient = (left if axis == missing else axis for axis in (source.flow, source.gradient))
     return source.model_copy(update={"planar": True, "flow": flow, "gradient": gradient})
-
-
-def typical_diameter(frame: Frame, source: Source) -> float | None:
-    """Mean diameter of a frame's bulk grains in the file's lengths, where it is known."""
-    known = diameters_of(frame, source)
-    return None if known is None else float(known[~walls_of(frame, source)].mean())
 
 
 def lay_out(frame: Frame, source: Source) -> Layout:

@@ -50,6 +50,12 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         floor = precision_floor(reference, run.box_at(next(iter(first))), resolution, cutoff, bulk[there])
     except MicroslipError as problem:
         raise MicroslipError(f"frame {next(iter(first))}: {problem}") from None
+    fewest = "3 neighbours" if run.box.planar else "4 neighbours"
+    if not np.isfinite(floor):
+        raise MicroslipError(
+            f"frame {next(iter(first))}: no grain has {fewest} within nonaffine.cutoff = {cutoff:g} d̄ that span"
+            f" {'the plane' if run.box.planar else 'space'}: check d̄ (source.length), or raise the cutoff"
+        )
 
     def create(path: Path) -> zarr.Group:
         about = {"cutoff": cutoff, "neighbours": "in the frame at the start", "position_resolution": resolution}
@@ -78,8 +84,8 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     some = fields.isel(stage=slice(0, per_chunk), grain=bulk)
     if (undefined := int(np.isnan(some["d2min"].to_numpy()).sum())) > 0:
         those = f"{undefined} values of the first {some.sizes['stage']} stages"
-        why = "3 neighbours, or neighbours on a line" if run.box.planar else "4 neighbours, or neighbours in a plane"
-        say(f"{those} are undefined: fewer than {why}")
+        lying = "on a line" if run.box.planar else "in a plane"
+        say(f"{those} are undefined: fewer than {fewest}, or neighbours {lying}")
     for name, key in (("delta_energy", "contacts"), ("packing_fraction", "cell_volumes")):
         if np.isnan(some[name].to_numpy()).all():
             why = f"the frames were kept with recording.{key} = false"
