@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from microslip.config import load_config
 from microslip.core.errors import MicroslipError
+from microslip.data.edges import cell_edges
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.units import stress_unit
@@ -101,7 +102,7 @@ def _writable(line: str, encoding: str) -> str:
 
 def _cell(run: Run, _marks: str) -> list[str]:
     attributes = run.attributes
-    lengths = " × ".join(f"{length:.3g}" for length in attributes["box"])
+    lengths = " × ".join(f"{length:.3g}" for length in cell_edges(attributes))
     n_walls = int((run.grains["kind"] > 0).sum())
     n = run.grains.sizes["grain"]
     of_walls = f"{n_walls} in the walls" if n_walls or attributes.get("imported") else "no walls"

@@ -44,3 +44,17 @@ def test_impossible_lengths_are_refused(lengths):
 def test_half_period_ignores_walls():
     assert Box((10.0, 8.0, 2.0)).half_period == 4
     assert Box((10.0, 8.0, 2.0), (False, False, False)).half_period == np.inf
+
+
+def test_a_planar_cell_has_no_y():
+    box = Box((10.0, 1.0, 12.0), (True, True, True), 2.5, planar=True)
+    assert box.periodic == (True, False, True)
+    assert box.volume == 120
+    assert box.half_period == 5
+    assert box.axes == [0, 2]
+    assert box.repeats_across
+    assert not Box((10.0, 1.0, 12.0), (True, False, True)).repeats_across
+    assert box.upright == Box((10.0, 1.0, 12.0), (True, False, True), planar=True)
+    assert box.slab == Box((10.0, 1.0, 12.0), (True, False, False), planar=True)
+    with pytest.raises(MicroslipError, match="a planar cell is 1 d̄ thick in y, the axis it lacks, not 9: give 1"):
+        Box((10.0, 9.0, 12.0), planar=True)

@@ -127,3 +127,11 @@ def test_two_contacts_of_one_pair_need_separations_of_their_own(second):
     for problem in (grain_stress, lambda *rest: contact_energy(*rest, MODULUS, POISSON)):
         with pytest.raises(MicroslipError, match="the contact of grains 0 and 1 is listed twice"):
             problem(pairs, np.concatenate([side, turn * side]), force, np.ones(2))
+
+
+def test_stress_of_a_disc_is_over_its_area():
+    """A force F at both poles, at a distance R − δ/2: σ = 2 F (R − δ/2) / (π R²)."""
+    separation, force = np.array([[0.0, 0.0, 0.98], [0.0, 0.0, -0.98]]), np.array([[0.0, 0.0, -3.0], [0.0, 0.0, 3.0]])
+    stress = grain_stress(np.array([[0, 1], [0, 2]]), separation, force, np.ones(3), planar=True)
+    assert stress[0, 2] == pytest.approx(2 * 3.0 * (0.5 - 0.01) / (np.pi / 4), rel=ROUND_OFF)
+    np.testing.assert_array_equal(stress[0, [0, 1, 3, 4, 5]], 0)

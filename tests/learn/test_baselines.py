@@ -158,3 +158,12 @@ def test_pooled_nodes_are_means_of_blocks_smaller_at_the_far_faces(rng, factor):
         for stage in inputs
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_number_that_no_training_stage_has_is_passed_over(rng):
+    """In a small cell no stage has ten clusters, and so no fractal dimension."""
+    target = rng.normal(size=N)
+    features = np.column_stack([target + 0.1 * rng.normal(size=N), np.full(N, np.nan)])
+    np.testing.assert_array_equal(boosting(features, target, SETS, 1), boosting(features[:, :1], target, SETS, 1))
+    nothing = boosting(np.full((N, 2), np.nan), target, SETS, 1)
+    np.testing.assert_allclose(nothing, target[:180].mean())

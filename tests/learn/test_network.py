@@ -157,3 +157,22 @@ def test_a_block_that_does_nothing_passes_on_what_came_in():
     nn.init.zeros_(block.way[-1].weight)
     features = torch.rand(2, 3, 4, 5, 6)
     assert torch.equal(block(features), features)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("normalised", [True, False])
+def test_a_planar_run_has_one_layer_of_nodes(kind, normalised):
+    """Pools leave the layer as it is, and every weight that can reach a node learns."""
+    network = build_network((24, 1, 22), Network(kind=kind, batch_normalisation=normalised))
+    voxels = torch.randn(6, 1, 24, 1, 22)
+    if kind == "plain":
+        network.calibrate(voxels)
+    nn.init.normal_(network.head[-1].weight)
+    found = network.train()(voxels)
+    assert found.shape == (6,)
+    assert torch.isfinite(found).all()
+    assert found.std() > 0
+    found.square().sum().backward()
+    assert all(torch.isfinite(weights.grad).all() for weights in network.parameters())
+    first = next(layer for layer in network.modules() if isinstance(layer, nn.Conv3d))
+    assert (first.weight.grad[:, :, :, 1].abs().amax() > 0).all()

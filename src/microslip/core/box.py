@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -23,17 +23,21 @@ class Box:
     tilt
         How far along x the copy of the cell above it lies [d̄], as in a box that LAMMPS deforms or under Lees–Edwards
         conditions; only for cells that repeat in z. Whole Lx count as strain and change no copy's place.
+    planar
+        Whether the packing is two-dimensional, in the x–z plane. The missing axis y does not repeat; the cell is 1 d̄
+        thick along it, so that its volume is its area, and all grains have the same y.
 
     Raises
     ------
     MicroslipError
         A length is not a positive finite number; a tilt that is not finite, or of a cell that does not repeat in x and
-        z.
+        z; a planar cell of another thickness.
     """
 
     lengths: tuple[float, float, float]
     periodic: tuple[bool, bool, bool] = (True, True, False)
     tilt: float = 0.0
+    planar: bool = False
 
     def __post_init__(self) -> None:
         lengths = np.asarray(self.lengths, dtype=float)
@@ -43,7 +47,11 @@ class Box:
             )
         object.__setattr__(self, "lengths", tuple(float(length) for length in lengths))
         object.__setattr__(self, "tilt", float(self.tilt))
-        object.__setattr__(self, "periodic", tuple(bool(flag) for flag in self.periodic))
+        object.__setattr__(self, "planar", bool(self.planar))
+        if self.planar and self.lengths[1] != 1:
+            raise MicroslipError(f"a planar cell is 1 d̄ thick in y, the axis it lacks, not {self.lengths[1]:g}: give 1")
+        repeats = (bool(flag) and not (self.planar and axis == 1) for axis, flag in enumerate(self.periodic))
+        object.__setattr__(self, "periodic", tuple(repeats))
         if not np.isfinite(self.tilt) or (self.tilt and not (self.periodic[0] and self.periodic[2])):
             raise MicroslipError(
                 f"tilt = {self.tilt} d̄ of a cell that repeats in {self._repeats()}: only a cell that repeats in x and z"
@@ -55,8 +63,13 @@ class Box:
 
     @property
     def volume(self) -> float:
-        """Lx Ly Lz [d̄³]."""
+        """Lx Ly Lz [d̄³]; of a planar cell Lx Lz [d̄²]."""
         return float(np.prod(self.lengths))
+
+    @property
+    def axes(self) -> list[int]:
+        """The axes along which grains can move, 0 to 2: all three, or the two of a planar cell."""
+        return [0, 2] if self.planar else [0, 1, 2]
 
     @property
     def half_period(self) -> float:
@@ -73,6 +86,21 @@ class Box:
     def nearest_tilt(self) -> float:
         """The tilt less whole Lx, at most half of it: the copies of the cell lie at the same places [d̄]."""
         return self.tilt - self.lengths[0] * round(self.tilt / self.lengths[0])
+
+    @property
+    def repeats_across(self) -> bool:
+        """Whether every direction across z repeats: x and, where there is one, y."""
+        return self.periodic[0] and (self.periodic[1] or self.planar)
+
+    @property
+    def upright(self) -> Box:
+        """The cell without its tilt."""
+        return replace(self, tilt=0.0)
+
+    @property
+    def slab(self) -> Box:
+        """The cell without its tilt and without its copies in z."""
+        return replace(self, periodic=(*self.periodic[:2], False), tilt=0.0)
 
     def minimum_image(self, vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
         """The nearest periodic copy of each vector, shape (..., 3) [d̄].

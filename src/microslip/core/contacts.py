@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from microslip.core.errors import MicroslipError
+from microslip.core.volume import grain_volume
 
 # Order of the six components of a symmetric tensor, everywhere.
 COMPONENTS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
@@ -20,6 +21,7 @@ def grain_stress(
     separation: Float[np.ndarray, "contact 3"],
     force: Float[np.ndarray, "contact 3"],
     diameter: Float[np.ndarray, "grain"],
+    planar: bool = False,
 ) -> Float[np.ndarray, "grain 6"]:
     """Love–Weber stress of every grain, compression positive.
 
@@ -37,6 +39,9 @@ def grain_stress(
         On the first grain, from the second [p d̄²].
     diameter
         Of every grain [d̄].
+    planar
+        Whether the grains are discs in the x–z plane: the stress is over their area then, a force over a length, and
+        forces are in p d̄.
 
     Returns
     -------
@@ -63,7 +68,7 @@ def grain_stress(
         for column, (a, b) in enumerate(COMPONENTS):
             product = 0.5 * (force[:, a] * arm[:, b] + force[:, b] * arm[:, a])
             moment[:, column] -= np.bincount(grain, product, len(diameter))
-    return moment / (np.pi / 6 * diameter[:, None] ** 3)
+    return np.asarray(moment / grain_volume(diameter, planar)[:, None])
 
 
 def contact_energy(

@@ -20,6 +20,12 @@ from microslip.core.errors import MicroslipError
 # neighbours better but make more and shorter runs.
 FINEST = 1 / 4
 
+# Grains of a planar cell differ across it by rounding alone [d̄].
+FLAT = 1e-9
+
+# A layer of grains whose centres scatter by less than this is taken for a plane, where it matters [d̄].
+THIN = 1e-3
+
 
 class Cells(NamedTuple):
     """Grains sorted into cells, as kernels take them.
@@ -59,7 +65,7 @@ def sort_into_cells(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: f
         # in the axes of the tilted cell, x is counted from its slanting face; the copies of a grain follow from there
         upright = wrapped.copy()
         upright[:, 0] -= wrapped[:, 2] * (tilt / box.lengths[2])
-        upright = Box(box.lengths, box.periodic).wrap(upright)
+        upright = box.upright.wrap(upright)
         wrapped = upright.copy()
         wrapped[:, 0] += upright[:, 2] * (tilt / box.lengths[2])
     lower, extent = np.zeros(3), np.asarray(box.lengths)
@@ -244,7 +250,8 @@ def check_positions(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: f
     Raises
     ------
     MicroslipError
-        A position is not finite, or the cutoff is not positive or exceeds half the smallest periodic length.
+        A position is not finite, or the cutoff is not positive or exceeds half the smallest periodic length; grains off
+        the plane of a planar cell.
     """
     if not np.isfinite(positions).all():
         bad = int(np.argwhere(~np.isfinite(positions).all(axis=1))[0, 0])
@@ -253,6 +260,30 @@ def check_positions(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: f
         raise MicroslipError(
             f"cutoff = {cutoff:g} d̄ is not between 0 and half the smallest periodic length, {box.half_period:g} d̄:"
             " use a smaller cutoff or a larger cell"
+        )
+    if box.planar and len(positions) and (thickness := float(np.ptp(positions[:, 1]))) > FLAT:
+        raise MicroslipError(
+            f"the cell is planar, and y, the axis that it lacks, spans {thickness:.3g} d̄ over the grains: give them one"
+            " y, or a box in space"
+        )
+
+
+def refuse_plane(positions: Float[np.ndarray, "grain 3"], box: Box) -> None:
+    """Refuse grains that lie in one plane of a cell in space, for what has no value there.
+
+    Raises
+    ------
+    MicroslipError
+        Four grains or more, all in one plane or on a line.
+    """
+    if box.planar or len(positions) < 4:
+        return
+    spread = np.linalg.svd(positions - np.mean(positions, axis=0), compute_uv=False)
+    if spread[2] <= THIN * np.sqrt(len(positions)):
+        raise MicroslipError(
+            "all grains lie in one plane, and the cell is one in space: of a two-dimensional packing make x the flow, z"
+            " the gradient and y the same for all, and give Box((Lx, 1, Lz), …, planar=True); of an imported one leave"
+            " out source.planar = false"
         )
 
 

@@ -94,7 +94,7 @@ class Assembled:
 
     def box(self, frame: int) -> Box:
         """The cell of a frame."""
-        return Box(self.lengths[frame], self.layout.periodic, self.tilt[frame])
+        return Box(self.lengths[frame], self.layout.periodic, self.tilt[frame], self.layout.planar)
 
     @property
     def n_missing(self) -> int:
@@ -286,13 +286,10 @@ def _add(
     cell = layout.cell(frame)
     made.tilt_written.append(cell.tilt / layout.length)
     cell = _continued(cell, made, layout, frame.step)
-    position = layout.in_our_axes(found.position)
-    heights = position[:, 2]
-    position = position - cell.origin
+    position = layout.centres(frame, found.position, cell)
     box = layout.box(cell)
     diameter = layout.diameters(frame)
-    position = position / layout.length
-    share, kinds = np.nan, layout.kinds(frame, heights)
+    share, kinds = np.nan, layout.kinds(frame, layout.in_our_axes(found.position)[:, 2])
     if not found.unwrapped and any(layout.periodic):
         position, moved = unwrapping.follow(rows, position, box)
         if layout.periodic[0]:

@@ -25,7 +25,9 @@ class ContactValues:
     """
 
     def __init__(self, files: list[Path], source: Source, pressure: float, say: Callable[[str], None]) -> None:
-        missing = [name for name in CONTACT_COLUMNS if name not in source.contact_columns]
+        # a planar file may lack the force across its plane
+        across = f"f{'xyz'[source.axes[1]]}" if source.planar else ""
+        missing = [name for name in CONTACT_COLUMNS if name not in source.contact_columns and name != across]
         if missing:
             raise MicroslipError(
                 f"source.contact_columns does not name {missing[0]}: give the file's columns for"
@@ -79,16 +81,19 @@ class ContactValues:
         known = (pairs >= 0).all(axis=1)
         self.n_strangers += int((~known).sum())
         pairs = pairs[known]
-        unit = self._pressure * layout.length**2
-        force = np.stack([columns[name][known] for name in ("fx", "fy", "fz")], axis=1)
+        unit = self._pressure * layout.length ** (1 if layout.planar else 2)
+        nothing = np.zeros(np.shape(known))
+        force = np.stack([columns.get(name, nothing)[known] for name in ("fx", "fy", "fz")], axis=1)
         force = layout.in_our_axes(force) / unit
+        if layout.planar:
+            force[:, 1] = 0.0
         box = layout.box(cell)
         if self._sign == 0 and len(force):
             self._find_sign(block.where, force, box.minimum_image(position[pairs[:, 1]] - position[pairs[:, 0]]), pairs)
         force = self._sign * force
         try:
             separation = contact_separations(pairs, position, diameter, force, box, ids)
-            stress = grain_stress(pairs, separation, force, diameter)
+            stress = grain_stress(pairs, separation, force, diameter, layout.planar)
         except MicroslipError as problem:
             raise MicroslipError(f"{block.where}: {problem}") from None
         energy = np.full(frame.n_grains, np.nan)

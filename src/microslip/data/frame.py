@@ -65,8 +65,21 @@ COORDINATES = (("xu", "yu", "zu"), ("x", "y", "z"), ("xsu", "ysu", "zsu"), ("xs"
 IMAGES = ("ix", "iy", "iz")
 
 
+def _coordinates(columns: Mapping[str, np.ndarray]) -> tuple[str, str, str] | None:
+    """The best set of coordinates; of a planar file, which knows nothing of z or of y, the set that lacks it."""
+    for names in COORDINATES:
+        if all(name in columns for name in names):
+            return names
+    for names in COORDINATES:
+        for axis in (1, 2):
+            here = [name in columns for name in names]
+            if here == [one != axis for one in range(3)] and not any(other[axis] in columns for other in COORDINATES):
+                return names
+    return None
+
+
 def places(frame: Frame) -> Places:
-    """Centres of the grains, from whichever coordinates the frame holds.
+    """Centres of the grains, from whichever coordinates the frame holds; 0 along the axis that a planar file lacks.
 
     Raises
     ------
@@ -74,15 +87,14 @@ def places(frame: Frame) -> Places:
         The frame holds no complete set of coordinates, or shares of a cell that it does not hold.
     """
     columns = frame.columns
-    for names in COORDINATES:
-        if all(name in columns for name in names):
-            break
-    else:
+    names = _coordinates(columns)
+    if names is None:
         raise MicroslipError(
             f"{frame.where} holds the columns {', '.join(columns)}: there are no x y z, xu yu zu, xs ys zs or xsu ysu"
             " zsu among them; name them with source.columns, or write them"
         )
-    written = np.stack([np.asarray(columns[name]) for name in names], axis=1)
+    nothing = np.zeros(frame.n_grains)
+    written = np.stack([np.asarray(columns.get(name, nothing)) for name in names], axis=1)
     position = written.astype(float)
     scale = np.ones(3)
     if "s" in names[0]:

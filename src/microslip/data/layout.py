@@ -16,6 +16,12 @@ from microslip.data.source import Source
 # An edge that leans by less than this share of its length stands upright.
 UPRIGHT = 1e-9
 
+# Grains lie in a plane when a coordinate differs between them by less than this share of what they span.
+FLAT = 1e-9
+
+# Centres that scatter across a plane by less than this share of d̄ look like a planar packing, and are said to [d̄].
+MONOLAYER = 0.5
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -32,8 +38,9 @@ class Layout:
 
     `axes`: the file's axes that are our x, y, z. `length`: d̄ in the file's lengths. `periodic`: along our axes.
     `origin`, `lengths`: of the cell along axes that do not repeat, in the file's lengths. `middle`: height that parts
-    the walls. `said`: what was decided and why, as sentences. `turn`: takes vectors of a cell that lies askew in the
-    file's axes to one that stands along them. `first`: the frame that was looked at.
+    the walls. `scatter`: how far apart the centres of a planar packing may lie across its plane, in the file's lengths.
+    `said`: what was decided and why, as sentences. `turn`: takes vectors of a cell that lies askew in the file's axes
+    to one that stands along them. `first`: the frame that was looked at.
     """
 
     axes: tuple[int, int, int]
@@ -42,6 +49,7 @@ class Layout:
     origin: Float64[np.ndarray, "3"]
     lengths: Float64[np.ndarray, "3"]
     middle: float
+    scatter: float
     source: Source
     said: tuple[str, ...]
     first: Frame
@@ -50,6 +58,16 @@ class Layout:
     def in_our_axes(self, vectors: Float64[np.ndarray, "any 3"]) -> Float64[np.ndarray, "any 3"]:
         """Vectors of the file along our axes."""
         return (vectors if self.turn is None else vectors @ self.turn)[:, list(self.axes)]
+
+    @property
+    def planar(self) -> bool:
+        """Whether the packing is two-dimensional."""
+        return bool(self.source.planar)
+
+    @property
+    def area(self) -> float:
+        """Of a wall, in the file's lengths; of a planar packing its length, for stresses are forces over lengths."""
+        return float(self.lengths[0] if self.planar else self.lengths[0] * self.lengths[1])
 
     def cell(self, frame: Frame) -> Cell:
         """The frame's cell.
@@ -83,7 +101,31 @@ class Layout:
 
     def box(self, cell: Cell) -> Box:
         """A frame's cell in our lengths."""
-        return Box(tuple(cell.lengths / self.length), self.periodic, cell.tilt / self.length)
+        lengths = cell.lengths / self.length
+        if self.planar:
+            lengths[1] = 1.0
+        return Box(tuple(lengths), self.periodic, cell.tilt / self.length, self.planar)
+
+    def centres(self, frame: Frame, position: Float64[np.ndarray, "grain 3"], cell: Cell) -> np.ndarray:
+        """A frame's centres (grain, axis) in our axes and units, from those of the file; of a planar packing y = ½.
+
+        Raises
+        ------
+        MicroslipError
+            The grains of a planar packing leave its plane.
+        """
+        ours = self.in_our_axes(position)
+        centres = (ours - cell.origin) / self.length
+        if not self.planar:
+            return np.asarray(centres)
+        across = ours[:, 1]
+        if len(across) and np.ptp(across) > self.scatter:
+            raise MicroslipError(
+                f"{frame.where}: the grains of a planar run span {np.ptp(across):.4g} along the file's"
+                f" {'xyz'[self.axes[1]]}: they leave its plane; give source.planar = false if the run is one in space"
+            )
+        centres[:, 1] = 0.5
+        return np.asarray(centres)
 
     def diameters(self, frame: Frame) -> Float64[np.ndarray, "grain"]:
         """Of a frame's grains, in the file's lengths; all d̄ where nothing is known."""
@@ -151,6 +193,11 @@ def cell_in_our_axes(frame: Frame, source: Source, turn: Float64[np.ndarray, "3 
     origin, edges = frame.origin, frame.edges
     if turn is not None:
         origin, edges = origin @ turn, edges @ turn
+    if source.planar:
+        # what the file has for the axis that a planar packing lacks means nothing
+        edges = edges.copy()
+        edges[axes[1]], edges[:, axes[1]] = 0.0, 0.0
+        edges[axes[1], axes[1]] = edges[axes[::2], axes[::2]].min()
     if not np.isfinite(edges).all() or not abs(np.linalg.det(edges)) > 0:
         raise MicroslipError(f"{frame.where}: the box has no volume, its edges are {edges.tolist()}")
     origin, edges, _ = _standing(origin, edges)
@@ -224,6 +271,41 @@ def walls_of(frame: Frame, source: Source) -> Bool[np.ndarray, "grain"]:
     return np.isin(_types(frame, "source.wall_types names types"), source.wall_types)
 
 
+def find_plane(frame: Frame, source: Source) -> Source:
+    """The source with `planar` settled by a frame, and with the plane's own axes for flow and gradient.
+
+    A packing is planar where exactly one coordinate is the same for all of three grains or more, or where it is said to
+    be: then the coordinate that spans least is dropped. Flow and gradient stay what they are unless one of them is the
+    missing axis; it is replaced by the axis that is left, as for LAMMPS' plane of x and y.
+
+    Raises
+    ------
+    MicroslipError
+        The packing is said to be planar and is thicker than a grain along every axis.
+    """
+    if source.planar is False:
+        return source
+    position = places(frame).position
+    position = position[np.isfinite(position).all(axis=1)]
+    if not len(position):
+        return source
+    span = np.ptp(position, axis=0)
+    flat = np.flatnonzero(span <= FLAT * span.max())
+    if source.planar is None and not (len(flat) == 1 and len(position) >= 3):
+        return source.model_copy(update={"planar": False})
+    diameter = diameters_of(frame, source)
+    thickest = source.length or (np.inf if diameter is None else float(diameter.mean()))
+    if not len(flat) and span.min() > thickest:
+        raise MicroslipError(
+            f"{frame.where}: source.planar is given, and the grains span {' × '.join(f'{one:.4g}' for one in span)}:"
+            " they lie in no plane"
+        )
+    # the axis that is neither flow nor gradient takes the place of the missing one
+    missing, left = "xyz"[int(np.argmin(span))], "xyz"[source.axes[1]]
+    flow, gradient = (left if axis == missing else axis for axis in (source.flow, source.gradient))
+    return source.model_copy(update={"planar": True, "flow": flow, "gradient": gradient})
+
+
 def lay_out(frame: Frame, source: Source) -> Layout:
     """Decide units, axes, cell and roles from the first frame and what the settings say.
 
@@ -236,6 +318,8 @@ def lay_out(frame: Frame, source: Source) -> Layout:
     if not frame.n_grains:
         raise MicroslipError(f"{frame.where} holds no grain: name the first frame that does with source.first_step")
     said: list[str] = []
+    undecided = source.planar is None
+    source = find_plane(frame, source)
     axes = source.axes
     turn = turn_of(frame)
     position = (found.position if turn is None else found.position @ turn)[:, list(axes)]
@@ -261,6 +345,7 @@ def lay_out(frame: Frame, source: Source) -> Layout:
         )
     radius = (np.full(len(position), length) if diameter is None else diameter) / 2
     periodic = _periodic(frame, source, said)
+    scatter = _scatter(position, length, source, undecided, said)
     cell = cell_in_our_axes(frame, source, turn)
     if cell is None and any(periodic) and source.box is None:
         raise MicroslipError(
@@ -286,29 +371,58 @@ def lay_out(frame: Frame, source: Source) -> Layout:
     lengths = np.where(periodic, high - origin if cell is None else cell.lengths, high - origin)
     if source.box is not None:
         lengths = np.array(source.box)
+    if source.planar:
+        lengths[1] = length
     if not (lengths > 0).all():
         raise MicroslipError(
             f"{frame.where}: the cell would measure {' × '.join(f'{one:g}' for one in lengths)}: check"
             " source.wall_types, source.origin and source.box"
         )
-    repeats = ", ".join(
-        f"{'repeats' if flag else 'ends'} in {name}" for name, flag in zip("xyz", periodic, strict=True)
-    )
+    ours = [0, 2] if source.planar else [0, 1, 2]
+    repeats = ", ".join(f"{'repeats' if periodic[axis] else 'ends'} in {'xyz'[axis]}" for axis in ours)
+    vorticity = "no y" if source.planar else f"y its {'xyz'[axes[1]]}"
     said.append(
-        f"axes: our x is the file's {'xyz'[axes[0]]} (flow), y its {'xyz'[axes[1]]}, z its {'xyz'[axes[2]]} (gradient);"
-        f" the cell measures {' × '.join(f'{one / length:.4g}' for one in lengths)} d̄ and {repeats}"
+        f"axes: our x is the file's {'xyz'[axes[0]]} (flow), {vorticity}, z its {'xyz'[axes[2]]} (gradient);"
+        f" the cell measures {' × '.join(f'{lengths[axis] / length:.4g}' for axis in ours)} d̄ and {repeats}"
     )
-    return Layout(axes, length, periodic, origin, lengths, middle, source, tuple(said), frame, turn)
+    return Layout(axes, length, periodic, origin, lengths, middle, scatter, source, tuple(said), frame, turn)
+
+
+def _scatter(
+    position: Float64[np.ndarray, "grain 3"], length: float, source: Source, undecided: bool, said: list[str]
+) -> float:
+    """How far apart centres may lie across the plane, in the file's lengths; says what is planar or nearly so."""
+    span = np.ptp(position, axis=0)
+    if source.planar:
+        across = "xyz"[source.axes[1]]
+        exact = span[1] <= FLAT * span.max()
+        how = (
+            "is the same for all grains"
+            if exact
+            else f"scatters by {span[1]:.3g} and is dropped, as source.planar says"
+        )
+        said.append(f"planar: the file's {across} {how}; stresses are forces over lengths")
+        return float(FLAT * span.max() if exact else length)
+    thinnest = int(np.argmin(span))
+    rest = np.delete(span, thinnest)
+    if undecided and len(position) >= 4 and span[thinnest] < MONOLAYER * length < rest.min() / 4:
+        said.append(
+            f"warning: the grains form a single layer, which spans {span[thinnest]:.3g} along the file's"
+            f" {'xyz'[source.axes[thinnest]]}; they are taken as grains in space: if the run is two-dimensional, give"
+            " --set source.planar=true"
+        )
+    return 0.0
 
 
 def _periodic(frame: Frame, source: Source, said: list[str]) -> tuple[bool, bool, bool]:
-    if source.periodic is not None:
-        return source.periodic
-    if frame.periodic is not None:
+    told = source.periodic
+    if told is None and frame.periodic is not None:
         order = (0, 1, 2)
-        if frame.edges is not None and turn_of(frame) is None:
+        if frame.edges is not None and turn_of(frame) is None and not source.planar:
             _, _, order = _standing(frame.origin, frame.edges)
         first, second, third = (bool(frame.periodic[order[axis]]) for axis in source.axes)
-        return first, second, third
+        told = first, second, third
+    if told is not None:
+        return told[0], told[1] and not source.planar, told[2]
     said.append("the file does not say whether the cell repeats, so it does not: else give source.periodic")
     return False, False, False

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from microslip.data.edges import cell_edges
 from microslip.data.files import read_table
 from microslip.data.seals import check_whole
 from microslip.data.store import check_store
@@ -93,7 +94,7 @@ def _tell(part: Callable[..., str], subject: Run | Path) -> str:
 
 def _cell(run: Run) -> str:
     attributes, kind = run.attributes, run.grains["kind"].to_numpy()
-    lengths = " × ".join(f"{float(length):.3g}" for length in attributes["box"])
+    lengths = " × ".join(f"{length:.3g}" for length in cell_edges(attributes))
     n_walls, imported = int((kind > 0).sum()), attributes.get("imported")
     of_walls = f"{n_walls:,} in the walls" if n_walls or imported else "no walls"
     text = f"{len(kind):,} grains ({of_walls}), {lengths} d̄"

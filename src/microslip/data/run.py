@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,8 @@ class Run:
     def box(self) -> Box:
         """Lx, Ly and the undeformed height H₀ [d̄], periodic in x and y, or as the run says; not tilted."""
         attributes = check_store(self.folder / "trajectory.zarr").attrs
-        return Box(tuple(attributes["box"]), tuple(attributes.get("periodic", (True, True, False))))  # type: ignore[arg-type]
+        periodic = tuple(attributes.get("periodic", (True, True, False)))  # type: ignore[arg-type]
+        return Box(tuple(attributes["box"]), periodic, planar=bool(attributes.get("planar", False)))  # type: ignore[arg-type]
 
     def boxes(self) -> Callable[[int], Box]:
         """The cell in each frame: the run's own, or, where it deforms, that frame's, with its tilt."""
@@ -61,7 +62,7 @@ class Run:
         if "cell" not in frames:
             return lambda frame: whole
         cells = frames["cell"].to_numpy()
-        return lambda frame: Box(tuple(cells[frame, :3]), whole.periodic, float(cells[frame, 3]))
+        return lambda frame: replace(whole, lengths=tuple(cells[frame, :3]), tilt=float(cells[frame, 3]))
 
     def box_at(self, frame: int) -> Box:
         """The cell in one frame."""
@@ -74,7 +75,7 @@ class Run:
         if "cell" not in frames or not frames.sizes["frame"]:
             return whole.half_period
         smallest = frames["cell"][:, :3].to_numpy().min(axis=0)
-        return Box(tuple(smallest), whole.periodic).half_period
+        return replace(whole, lengths=tuple(smallest)).half_period
 
     @property
     def attributes(self) -> dict[str, Any]:

@@ -31,6 +31,11 @@ class Source(Settings):
 
     flow: Axis = Field("x", description="axis along which the cell is sheared; ours is x")
     gradient: Axis = Field("z", description="axis along which the flow changes; ours is z")
+    planar: bool | None = Field(
+        None,
+        description="whether the packing is two-dimensional, ours in the plane of x and z; left out: it is where one"
+        " coordinate is the same for all grains, or missing. True drops a coordinate that scatters",
+    )
     periodic: tuple[bool, bool, bool] | None = Field(
         None, description="whether the cell repeats along flow, vorticity, gradient; left out: as the files say"
     )

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from microslip.core.errors import MicroslipError
+from microslip.core.volume import grain_volume
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -28,13 +29,15 @@ def _largest_eigenvalue(tensors):  # type: ignore[no-untyped-def]
     return largest
 
 
-def major_principal_stress(stress: Float[np.ndarray, "grain 6"]) -> Float64[np.ndarray, "grain"]:
+def major_principal_stress(stress: Float[np.ndarray, "grain 6"], planar: bool = False) -> Float64[np.ndarray, "grain"]:
     """σ₁, the largest eigenvalue of every grain's stress: the most compressive, since compression is positive.
 
     Parameters
     ----------
     stress
         Components xx, yy, zz, xy, xz, yz, shape (grain, 6) [p].
+    planar
+        Whether only the directions in the x–z plane count.
 
     Returns
     -------
@@ -42,11 +45,14 @@ def major_principal_stress(stress: Float[np.ndarray, "grain 6"]) -> Float64[np.n
 
     Source: Mei et al. 2023, section 4.3; the trigonometric root of the characteristic polynomial.
     """
+    if planar:
+        xx, _, zz, _, xz, _ = np.asarray(stress, dtype=float).T
+        return np.asarray((xx + zz) / 2 + np.hypot((xx - zz) / 2, xz))
     return np.asarray(_largest_eigenvalue(stress))
 
 
 def local_packing_fraction(
-    diameter: Float[np.ndarray, "grain"], cell_volume: Float[np.ndarray, "*n grain"]
+    diameter: Float[np.ndarray, "grain"], cell_volume: Float[np.ndarray, "*n grain"], planar: bool = False
 ) -> Float64[np.ndarray, "*n grain"]:
     """φ_local = V_grain / V_cell, with V_cell the grain's radical Voronoi cell.
 
@@ -56,6 +62,8 @@ def local_packing_fraction(
         Shape (grain,) [d̄].
     cell_volume
         Shape (..., grain) [d̄³]; NaN where unknown.
+    planar
+        Whether the grains are discs and the cells areas [d̄²].
 
     Raises
     ------
@@ -68,4 +76,4 @@ def local_packing_fraction(
     if (cell_volume <= 0).any() or not (diameter > 0).all():
         bad = int(np.argwhere(cell_volume <= 0)[0, -1]) if (cell_volume <= 0).any() else int(np.argmin(diameter))
         raise MicroslipError(f"grain {bad} or its Voronoi cell has no volume: mend or drop that grain first")
-    return np.asarray(np.pi / 6 * np.asarray(diameter, dtype=float) ** 3 / cell_volume)
+    return np.asarray(grain_volume(diameter, planar) / cell_volume)

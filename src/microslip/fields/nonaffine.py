@@ -10,10 +10,12 @@ from jaxtyping import Bool, Float64, Int32
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import check_positions, most_runs, runs_about, sort_into_cells
+from microslip.core.neighbours import check_positions, most_runs, refuse_plane, runs_about, sort_into_cells
 
-# An affine map in three dimensions takes three neighbours that span space; with exactly three nothing is left over.
+# An affine map in three dimensions takes three neighbours that span space; with exactly three nothing is left over. In
+# the plane it takes one less.
 FEWEST_NEIGHBOURS = 4
+FEWEST_IN_THE_PLANE = 3
 
 # Y is singular when its determinant is this small against the cube of its mean eigenvalue: neighbours in a plane.
 SINGULAR = 1e-9
@@ -23,8 +25,9 @@ SINGULAR = 1e-9
 class NonaffineMotion:
     """D²min, the affine map that it leaves, and the number of neighbours used.
 
-    `d2min` (grain) [d̄²], NaN where not asked for, with fewer than 4 neighbours, or with neighbours in a plane;
-    `gradient` (grain, 3, 3), Γ − 1, the gradient of the displacement; `n_neighbours` (grain).
+    `d2min` (grain) [d̄²], NaN where not asked for, with fewer than 4 neighbours, or with neighbours in a plane; of a
+    planar cell with fewer than 3, or with neighbours on a line. `gradient` (grain, 3, 3), Γ − 1, the gradient of the
+    displacement, 0 along the axis that a planar cell lacks; `n_neighbours` (grain).
     """
 
     d2min: Float64[np.ndarray, "grain"]
@@ -123,11 +126,12 @@ BLOCK = 256
 
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")
-def _d2min(cells, displacement, wanted):  # type: ignore[no-untyped-def]
+def _d2min(cells, displacement, wanted, planar):  # type: ignore[no-untyped-def]
     n = len(cells.x)
     d2min = np.full(n, np.nan)
     gradient = np.full((n, 3, 3), np.nan)
     n_neighbours = np.zeros(n, dtype=np.int32)
+    fewest = FEWEST_IN_THE_PLANE if planar else FEWEST_NEIGHBOURS
     for block in numba.prange((n + BLOCK - 1) // BLOCK):
         rows = np.empty((6, ROW))
         bounds = np.empty((most_runs(cells), 2), dtype=np.int64)
@@ -143,7 +147,10 @@ def _d2min(cells, displacement, wanted):  # type: ignore[no-untyped-def]
                 count = _gather(cells, s, displacement, bounds, shifts, rows)
             n_neighbours[i] = count
             u2 = _moments(rows, count, y, x)
-            if count < FEWEST_NEIGHBOURS or not _invert(y, inverse):
+            if planar:
+                # no vector has a part along y: with any spread there the inverse is that of the plane, beside it
+                y[1, 1] = (y[0, 0] + y[2, 2]) / 2
+            if count < fewest or not _invert(y, inverse):
                 continue
             # Γ − 1 = x y⁻¹ is exact for small u; the residual Σ|u − (Γ − 1) r|² = Σ|u|² − (Γ − 1) : x at the minimum
             explained = 0.0
@@ -177,7 +184,7 @@ def d2min(
     reference, current
         Centres at the start and the end of the stage, unwrapped or both wrapped alike, shape (grain, 3) [d̄].
     box
-        The cell; motions are taken as they are, not folded back into it.
+        The cell; motions are taken as they are, not folded back into it. In a planar one Γ is a map of the plane.
     cutoff
         L_c [d̄]; neighbours are the grains this near in the reference frame.
     of
@@ -189,7 +196,7 @@ def d2min(
     ------
     MicroslipError
         Positions that are not finite, frames of different grains, a cutoff beyond half the cell, a motion of half a
-        period or more between the frames.
+        period or more between the frames; grains in one plane of a cell that is not planar.
 
     Source: Mei et al. 2023, eqs 1–4, with Y of eq. 3 from reference vectors alone, as in Falk & Langer, Phys. Rev. E 57
     (1998) 7192.
@@ -213,5 +220,8 @@ def d2min(
                 " unwrap the positions or use shorter stages"
             )
     wanted = np.ones(len(reference), dtype=bool) if of is None else of
-    found, gradient, n_neighbours = _d2min(cells, np.ascontiguousarray(displacement[cells.order].T), wanted)
+    moved_rows = np.ascontiguousarray(displacement[cells.order].T)
+    found, gradient, n_neighbours = _d2min(cells, moved_rows, wanted, box.planar)
+    if not np.isfinite(found).any():
+        refuse_plane(reference, box)
     return NonaffineMotion(found, gradient + of_cell, n_neighbours)

@@ -76,6 +76,8 @@ def precision_floor(
     rng = np.random.default_rng(seed)
     # errors of unit step, scaled afterwards: those of double precision would drown in the positions themselves
     errors = rng.uniform(-0.5, 0.5, (2, *positions.shape))
+    if box.planar:
+        errors[..., 1] = 0.0
     scale = 1e-3
     found = d2min(positions, positions + scale * (errors[1] - errors[0]), box, cutoff, of).d2min
     return float(np.nanmean(found)) * (resolution / scale) ** 2 if np.isfinite(found).any() else float("nan")

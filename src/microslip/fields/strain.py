@@ -9,7 +9,7 @@ from microslip.core.errors import MicroslipError
 
 
 def local_strain(
-    gradient: Float64[np.ndarray, "grain 3 3"],
+    gradient: Float64[np.ndarray, "grain 3 3"], planar: bool = False
 ) -> tuple[Float64[np.ndarray, "grain"], Float64[np.ndarray, "grain"]]:
     """Shear and volumetric strain of every grain's neighbourhood.
 
@@ -21,6 +21,9 @@ def local_strain(
     ----------
     gradient
         G = Γ − 1 of `NonaffineMotion`, shape (grain, 3, 3).
+    planar
+        Whether it is that of a planar packing: the trace is over two axes then, η_vol is half of it, and δ is that of
+        the plane.
 
     Returns
     -------
@@ -30,8 +33,9 @@ def local_strain(
     Source: Shimizu, Ogata & Li, Mater. Trans. 48 (2007) 2923, as in OVITO's atomic strain.
     """
     strain = 0.5 * (gradient + gradient.transpose(0, 2, 1) + np.einsum("nca,ncb->nab", gradient, gradient))
-    volumetric = np.trace(strain, axis1=1, axis2=2) / 3
-    deviator = strain - volumetric[:, None, None] * np.eye(3)
+    there = np.array([1.0, 0.0 if planar else 1.0, 1.0])
+    volumetric = np.trace(strain, axis1=1, axis2=2) / there.sum()
+    deviator = strain - volumetric[:, None, None] * np.diag(there)
     return np.sqrt(0.5 * (deviator**2).sum(axis=(1, 2))), volumetric
 
 

@@ -38,11 +38,14 @@ class Nodes:
 def place_nodes(box: Box, spacing: float) -> Nodes:
     """Nodes half a spacing from the faces, the spacing stretched a little so that whole numbers fill the cell.
 
-    Shifting the grid by one node along a periodic axis is then an exact symmetry of the cell.
+    Shifting the grid by one node along a periodic axis is then an exact symmetry of the cell. A planar cell has one
+    layer of nodes, in the plane of its grains.
     """
-    shape = tuple(max(1, round(length / spacing)) for length in box.lengths)
+    shape = [max(1, round(length / spacing)) for length in box.lengths]
+    if box.planar:
+        shape[1] = 1
     exact = tuple(length / n for length, n in zip(box.lengths, shape, strict=True))
-    return Nodes(shape, exact, tuple(step / 2 for step in exact))  # type: ignore[arg-type]
+    return Nodes(tuple(shape), exact, tuple(step / 2 for step in exact))  # type: ignore[arg-type]
 
 
 @numba.njit(cache=True)
@@ -93,7 +96,8 @@ def coarse_grain(
     values
         One value per grain, shape (grain,); grains with NaN (walls) are left out.
     box
-        The cell; the wall-bounded axis is covered from 0 to its length, grains beyond still reach nodes within.
+        The cell; the wall-bounded axis is covered from 0 to its length, grains beyond still reach nodes within. A
+        planar cell has one layer of nodes, and `radius` is that of a disc.
     spacing, radius
         L_grid and δ [d̄].
 
@@ -110,9 +114,11 @@ def coarse_grain(
     check_positions(positions, box, radius)
     nodes = place_nodes(box, spacing)
     inside, values, periodic = box.wrap(positions), np.asarray(values, dtype=float), box.periodic
+    if box.planar:
+        inside[:, 1] = nodes.origin[1]
     if tilt := box.nearest_tilt:
         # the copies beyond the faces in z lie aside by the tilt: those within reach join the grains
-        upright = Box(box.lengths, (*box.periodic[:2], False))
+        upright = box.slab
         copies = [(inside, values)]
         for turn, near in ((1, inside[:, 2] < radius), (-1, inside[:, 2] > box.lengths[2] - radius)):
             moved = inside[near] + turn * np.array([tilt, 0.0, box.lengths[2]])

@@ -71,8 +71,12 @@ def boosting(
 ) -> Float[np.ndarray, "stage"]:
     """Gradient-boosted trees on the training stages; a prediction of the fluctuation [p] for every stage."""
     model = HistGradientBoostingRegressor(random_state=seed, max_iter=200, learning_rate=0.05, early_stopping=False)
-    model.fit(features[sets[TRAIN]], target[sets[TRAIN]])
-    prediction: np.ndarray = model.predict(features)
+    # a number that no training stage has, as an exponent in a small cell, tells nothing and cannot be binned
+    known = np.isfinite(features[sets[TRAIN]]).any(axis=0)
+    if not known.any():
+        return np.full(len(features), target[sets[TRAIN]].mean())
+    model.fit(features[sets[TRAIN]][:, known], target[sets[TRAIN]])
+    prediction: np.ndarray = model.predict(features[:, known])
     return prediction
 
 

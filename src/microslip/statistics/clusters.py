@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float64, Int32, Int64
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.core.neighbours import check_values, find_pairs
+from microslip.core.volume import grain_volume
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,15 @@ class Clusters:
 
     `label` (grain): number of the grain's cluster from 1, 0 where it is not active. `size` (cluster): grains.
     `positions` (grain, 3) [d̄]: every cluster in one piece, its grains moved by whole periods; NaN where not active.
-    `wraps` (cluster): whether it reaches around the cell to itself, so that it has no shape of its own.
+    `wraps` (cluster): whether it reaches around the cell to itself, so that it has no shape of its own. `planar`:
+    whether the cell is, so that grains weigh as discs.
     """
 
     label: Int32[np.ndarray, "grain"]
     size: Int64[np.ndarray, "cluster"]
     positions: Float64[np.ndarray, "grain 3"]
     wraps: Bool[np.ndarray, "cluster"]
+    planar: bool = False
 
 
 def active_grains(values: Float[np.ndarray, "grain"], fraction: float = 0.1) -> Bool[np.ndarray, "grain"]:
@@ -143,7 +146,7 @@ def find_clusters(
     label = np.zeros(len(positions), dtype=np.int32)
     laid = np.full((len(positions), 3), np.nan)
     if not len(chosen):
-        return Clusters(label, np.empty(0, dtype=np.int64), laid, np.empty(0, dtype=bool))
+        return Clusters(label, np.empty(0, dtype=np.int64), laid, np.empty(0, dtype=bool), box.planar)
     own = np.asarray(positions, dtype=float)[chosen]
     if diameter is not None:
         pairs, vectors = find_pairs(own, box, float(diameter[chosen].max()))
@@ -159,7 +162,7 @@ def find_clusters(
     rank = np.empty(len(order), dtype=np.int32)
     rank[order] = np.arange(1, len(order) + 1)
     label[chosen] = rank[part]
-    return Clusters(label, size[order], laid, wraps[order])
+    return Clusters(label, size[order], laid, wraps[order], box.planar)
 
 
 def _weighted_means(clusters: Clusters, weight: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -169,18 +172,18 @@ def _weighted_means(clusters: Clusters, weight: np.ndarray, values: np.ndarray) 
 
 
 def cluster_centres(clusters: Clusters, diameter: Float[np.ndarray, "grain"]) -> Float64[np.ndarray, "cluster 3"]:
-    """Centre of every cluster, its grains weighted by volume, shape (cluster, 3) [d̄]; not wrapped into the cell.
+    """Centre of every cluster, its grains weighted by volume or, in the plane, by area, shape (cluster, 3) [d̄].
 
-    NaN of a cluster that wraps: where it is depends on where one begins.
+    Not wrapped into the cell. NaN of a cluster that wraps: where it is depends on where one begins.
     """
     active = clusters.label > 0
-    volume = np.asarray(diameter, dtype=float)[active] ** 3
+    volume = grain_volume(diameter, clusters.planar)[active]
     means = np.stack([_weighted_means(clusters, volume, one) for one in clusters.positions[active].T], axis=1)
     return np.where(clusters.wraps[:, None], np.nan, means)
 
 
 def radius_of_gyration(clusters: Clusters, diameter: Float[np.ndarray, "grain"]) -> Float64[np.ndarray, "cluster"]:
-    """R_g of every cluster, its grains weighted by volume.
+    """R_g of every cluster, its grains weighted by volume or, in the plane, by area.
 
     .. math:: R_g^2 = \\frac{\\sum_i V_i |r_i - \\bar R|^2}{\\sum_i V_i}
 
@@ -198,7 +201,7 @@ def radius_of_gyration(clusters: Clusters, diameter: Float[np.ndarray, "grain"])
     Source: Mei et al. 2023, eq. 7, with the centre weighted like the sum.
     """
     active = clusters.label > 0
-    volume = np.asarray(diameter, dtype=float)[active] ** 3
+    volume = grain_volume(diameter, clusters.planar)[active]
     from_centre = clusters.positions[active] - cluster_centres(clusters, diameter)[clusters.label[active] - 1]
     squared = _weighted_means(clusters, volume, (from_centre**2).sum(axis=1))
     return np.where(clusters.wraps, np.nan, np.sqrt(squared))

@@ -26,7 +26,7 @@ def nearest_graph(centres: Float[np.ndarray, "cluster 3"], box: Box, n_neighbour
     if tilt := box.nearest_tilt:
         # a tree knows no tilt: the copies above and below stand in it themselves
         above = np.array([tilt, 0.0, box.lengths[2]])
-        upright = Box(box.lengths, (*box.periodic[:2], False))
+        upright = box.slab
         periods = upright.periods
         points = np.concatenate([own, *(upright.wrap(own + turn * above) for turn in (1, -1))])
     # a period of 0 tells the tree that the axis does not repeat

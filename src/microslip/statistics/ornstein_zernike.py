@@ -48,7 +48,7 @@ def fit_ornstein_zernike(
     standard_error
         Of C(r) over stages, shape (bin,), used as weights; equal weights where left out.
     exponent
-        m; the paper's is 0.5.
+        m; the paper's is 0.5. Ornstein and Zernike's own, far beyond ξ, is (d − 1)/2 in d dimensions: ½ in the plane.
     r_min, r_max
         Smallest and largest distance [d̄].
 

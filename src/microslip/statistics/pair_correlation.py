@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import check_positions, sort_into_cells
+from microslip.core.neighbours import check_positions, refuse_plane, sort_into_cells
 from microslip.statistics.correlation import check_edges, sum_pairs
 
 # Width of the filter before minima are looked for [d̄]: less than the width of a shell, more than the noise of a bin.
@@ -41,7 +41,9 @@ def pair_correlation(
         V = \\frac{4 \\pi}{3} (r_2^3 - r_1^3) - \\frac{\\pi}{2 H} (r_2^4 - r_1^4)
 
     with ρ = N / (Lx Ly H). The second term of V is the part of the shell that lies beyond the walls, averaged over the
-    height of the grain at its centre; along a periodic z it is left out.
+    height of the grain at its centre; along a periodic z it is left out. In a planar cell the shell is a ring,
+
+    .. math:: V = \\pi (r_2^2 - r_1^2) - \\frac{4}{3 H} (r_2^3 - r_1^3), \\qquad \\rho = N / (L_x H)
 
     Parameters
     ----------
@@ -58,14 +60,14 @@ def pair_correlation(
     Raises
     ------
     MicroslipError
-        Edges that are not equally spaced and rising, too far or beyond H; fewer than two grains; grains in a plane;
-        walls along x or y.
+        Edges that are not equally spaced and rising, too far or beyond H; fewer than two grains; grains in a plane of a
+        cell that is not planar; walls along x or y.
     """
     edges = check_edges(edges)
     n = len(positions)
     if n < 2:
         raise MicroslipError(f"{n} grains make no pair: a pair correlation needs two or more")
-    if not (box.periodic[0] and box.periodic[1]):
+    if not box.repeats_across:
         raise MicroslipError("g(r) is normalised for cells that repeat in x and y: this one does not")
     check_positions(positions, box, float(edges[-1]))
     if box.periodic[2]:
@@ -81,10 +83,12 @@ def pair_correlation(
             raise MicroslipError(
                 f"distances up to {edges[-1]:g} d̄ exceed the height of the grains, {height:g} d̄: use smaller ones"
             )
-        beyond = np.pi / (2 * height)
+        beyond = 4 / (3 * height) if box.planar else np.pi / (2 * height)
+    refuse_plane(positions, box)
     cells = sort_into_cells(positions, box, float(edges[-1]))
     _, counts = sum_pairs(cells, np.zeros(n), len(edges) - 1, float(edges[0]), float(edges[1] - edges[0]))
-    shell = np.diff(4 * np.pi / 3 * edges**3 - beyond * edges**4)
+    whole, power = (np.pi, 2) if box.planar else (4 * np.pi / 3, 3)
+    shell = np.diff(whole * edges**power - beyond * edges ** (power + 1))
     density = n / (box.lengths[0] * box.lengths[1] * height)
     expected = n * density * shell / 2
     return PairCorrelation((edges[:-1] + edges[1:]) / 2, counts / expected, counts.astype(float))

@@ -124,7 +124,7 @@ def write_correlations(
 def write_pair_correlation(run: Run, config: Config, say: Say) -> None:
     """g(r) of the bulk grains, averaged over evenly spaced frames, and its minima."""
     settings, target = config.correlation, run.folder / "statistics"
-    if not all(run.box.periodic[:2]):
+    if not run.box.repeats_across:
         say("no g(r): it is normalised for cells that repeat in x and y")
         return
     starts = run.stages["start_frame"].to_numpy()

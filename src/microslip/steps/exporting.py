@@ -128,6 +128,7 @@ def _frames(run: Run, target: Path, stages: str | None, advance: Advance) -> lis
         "pressure": 1.0 if pressure_known(run.attributes) else "none",
         "wall_types": [2, 3] if (kind > 0).any() else [],
         "periodic": list(run.box.periodic),
+        "planar": run.box.planar,
         "origin": 0.0,
     }
     if run.attributes.get("imported"):

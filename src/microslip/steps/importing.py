@@ -13,12 +13,13 @@ import zarr
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.units import inertial_number, stiffness_number
+from microslip.core.volume import grain_volume
 from microslip.data.assemble import Assembled, assemble
 from microslip.data.contact_files import ContactValues
 from microslip.data.far_motion import check_told_motion
 from microslip.data.files import replacing
 from microslip.data.frame import Frame, places
-from microslip.data.layout import Layout, lay_out
+from microslip.data.layout import Layout, find_plane, lay_out
 from microslip.data.provenance import versions
 from microslip.data.readers.sources import MORE_DIGITS, find_files, fits, in_order, read_frames_of, recognise
 from microslip.data.run import Run
@@ -84,11 +85,16 @@ def read_trajectory(
     first = _first_frame(files, kind, source)
     if not first.step_told:
         say("the files tell no time steps: the frames are numbered from 0")
+    source = find_plane(first, source)
+    if source.planar and source.youngs_modulus is not None:
+        raise MicroslipError(
+            "source.youngs_modulus is given for the energy of Hertz contacts, which is that of spheres and not of the"
+            " discs of a planar run: leave it out"
+        )
     if source.sheared:
         first = next(lean([first], source, None))
     layout = lay_out(first, source)
-    area = float(layout.lengths[0] * layout.lengths[1])
-    told = read_stress(source, area) if source.series else None
+    told = read_stress(source, layout.area) if source.series else None
     known_pressure = _pressure(source, told, say)
     pressure = 1.0 if known_pressure is None else known_pressure
     contacts = ContactValues(find_files([source.contacts]), source, pressure, say) if source.contacts else None
@@ -96,7 +102,7 @@ def read_trajectory(
     kept = ("grain_stress", "n_contacts", *(("grain_energy",) if energies else ())) if contacts else ()
     kept += ("cell_volume",) if source.cell_volumes else ()
     with replacing(Path(path)) as beside:
-        digits = _Digits()
+        digits = _Digits(layout.axes[::2] if layout.planar else layout.axes)
         frames = digits.looked_at(read_frames_of(files, kind, source, notes.append))
         if source.sheared:
             frames = lean(frames, source, told)
@@ -139,7 +145,8 @@ class _Digits:
     One frame would not do: a run may begin on a lattice, whose coordinates have few digits.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, axes: Sequence[int]) -> None:
+        self.axes = axes
         self.steps: list[float] = []
         self._every = 1
 
@@ -150,17 +157,17 @@ class _Digits:
                 if len(self.steps) == FRAMES_LOOKED_AT:
                     self.steps, self._every = self.steps[::2], 2 * self._every
                 if number % self._every == 0:
-                    self.steps.append(_step_of(frame))
+                    self.steps.append(_step_of(frame, self.axes))
             yield frame
 
 
-def _step_of(frame: Frame) -> float:
-    """The step in which a frame knows its positions, in the file's lengths."""
+def _step_of(frame: Frame, axes: Sequence[int]) -> float:
+    """The step in which a frame knows its positions along these axes, in the file's lengths."""
     from microslip.fields.precision import position_resolution
 
     found = places(frame)
     steps = []
-    for axis in range(3):
+    for axis in axes:
         coordinate = found.written[:, axis]
         known = coordinate[np.isfinite(coordinate) & (coordinate != 0)]
         if len(known):
@@ -243,7 +250,7 @@ def _stress_from_contacts(store: zarr.Group, made: Assembled) -> tuple[np.ndarra
     if "frames/grain_stress" not in store:
         return shear, normal
     diameter = np.asarray(array(store, "grains/diameter")[:])
-    volume = np.pi / 6 * diameter**3 * (np.asarray(array(store, "grains/kind")[:]) == 0)
+    volume = grain_volume(diameter, made.layout.planar) * (np.asarray(array(store, "grains/kind")[:]) == 0)
     box_volume = np.prod(np.array(made.lengths)[:, :2], axis=1) * np.array(made.height)
     stress = array(store, "frames/grain_stress")
     for frame in range(n):
@@ -312,6 +319,7 @@ def _finish(
         {
             "box": lengths[0].tolist(),
             "periodic": list(layout.periodic),
+            "planar": layout.planar,
             "imported": True,
             "engine": kind,
             "source": source.model_dump(mode="json"),

@@ -22,8 +22,9 @@ N_RESAMPLES = 2000
 
 def node_edges(run: Run, config: Config) -> np.ndarray:
     """Distance bins [d̄] for values on nodes: half a spacing wide, so that none is empty, the first about one."""
-    spacing = float(np.mean(run.voxels.attrs["spacing"]))
-    farthest = min(config.correlation.farthest, min(run.box.lengths[:2]) / 2)
+    spacing = float(np.mean(np.array(run.voxels.attrs["spacing"])[run.box.axes]))
+    across = [axis for axis in run.box.axes if axis != 2]
+    farthest = min(config.correlation.farthest, min(run.box.lengths[axis] for axis in across) / 2)
     n_bins = int((farthest - 0.75 * spacing) / (0.5 * spacing))
     if n_bins < 4:
         raise MicroslipError(
@@ -60,7 +61,7 @@ def node_lengths(run: Run, config: Config) -> NodeLengths:
     voxels, box = run.voxels, run.box
     if "cell" in run.frames:
         # the copies above and below lie aside by a tilt that differs from stage to stage: no pair across those faces
-        box = Box(box.lengths, (*box.periodic[:2], False))
+        box = box.slab
     nodes = np.stack(np.meshgrid(*(voxels[name].to_numpy() for name in "xyz"), indexing="ij"), axis=-1).reshape(-1, 3)
     return NodeLengths(nodes, box, node_edges(run, config), config.correlation.exponent)
 

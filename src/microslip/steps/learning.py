@@ -94,7 +94,7 @@ def fit_to_cell(run: Run, config: Config, say: Say) -> Config:
         raise MicroslipError(
             f"{run.folder} knows no stress, so there is no fluctuation to learn: import it with a series of the stress"
         )
-    if all(run.box.periodic[:2]):
+    if run.box.repeats_across:
         return config
     if config.network.kind == "residual":
         raise MicroslipError(
@@ -114,6 +114,7 @@ def describe_cell(run: Run, config: Config) -> dict[str, Any]:
         attributes = run.attributes
         known = {"engine": attributes["engine"], "count": run.grains.sizes["grain"], "length": attributes["length"]}
         cell = dict(zip(("length", "depth", "height"), attributes["box"], strict=True))
+        cell |= {"planar": True} if attributes.get("planar") else {}
         pressure = attributes["pressure"] if pressure_known(attributes) else None
         loading = {"pressure": pressure, "shear_rate": config.source.shear_rate}
         stages = {"threshold": config.stages.threshold, "window": config.stages.window}

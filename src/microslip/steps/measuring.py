@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,12 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         floor = precision_floor(reference, run.box_at(next(iter(first))), resolution, cutoff, bulk[there])
     except MicroslipError as problem:
         raise MicroslipError(f"frame {next(iter(first))}: {problem}") from None
+    fewest = "3 neighbours" if run.box.planar else "4 neighbours"
+    if not np.isfinite(floor):
+        raise MicroslipError(
+            f"frame {next(iter(first))}: no grain has {fewest} within nonaffine.cutoff = {cutoff:g} d̄ that span"
+            f" {'the plane' if run.box.planar else 'space'}: check d̄ (source.length), or raise the cutoff"
+        )
 
     def create(path: Path) -> zarr.Group:
         about = {"cutoff": cutoff, "neighbours": "in the frame at the start", "position_resolution": resolution}
@@ -77,7 +84,8 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     some = fields.isel(stage=slice(0, per_chunk), grain=bulk)
     if (undefined := int(np.isnan(some["d2min"].to_numpy()).sum())) > 0:
         those = f"{undefined} values of the first {some.sizes['stage']} stages"
-        say(f"{those} are undefined: fewer than 4 neighbours, or neighbours in a plane")
+        lying = "on a line" if run.box.planar else "in a plane"
+        say(f"{those} are undefined: fewer than {fewest}, or neighbours {lying}")
     for name, key in (("delta_energy", "contacts"), ("packing_fraction", "cell_volumes")):
         if np.isnan(some[name].to_numpy()).all():
             why = f"the frames were kept with recording.{key} = false"
@@ -96,7 +104,7 @@ def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: sli
     ends = run.stages[["start_frame", "end_frame"]].iloc[batch].to_numpy()
     position = read_frames(frames["position"], ends)
     stress = read_frames(frames["grain_stress"], ends) if "grain_stress" in frames else {}
-    sigma1 = {frame: major_principal_stress(one) for frame, one in stress.items()}
+    sigma1 = {frame: major_principal_stress(one, run.box.planar) for frame, one in stress.items()}
     energy = read_frames(frames["grain_energy"], ends) if "grain_energy" in frames else {}
     found = {name: np.full((len(ends), len(bulk)), np.nan) for name in FIELDS}
     displacement = np.full((len(ends), len(bulk), 3), np.nan, dtype=np.float32)
@@ -110,7 +118,7 @@ def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: sli
             displacement[row][both] = displacement_without_shear(before, after, kind[both], of_cell)
         except MicroslipError as problem:
             raise MicroslipError(f"stage {batch.start + row}, from frame {start} to {end}: {problem}") from None
-        strain, dilation = local_strain(motion.gradient)
+        strain, dilation = local_strain(motion.gradient, start_box.planar)
         for name, values in (
             ("d2min", motion.d2min),
             ("n_neighbours", motion.n_neighbours),
@@ -140,10 +148,10 @@ def _mean_packing_fraction(run: Run, ends: np.ndarray) -> np.ndarray:
     from microslip.fields.mechanics import local_packing_fraction
 
     diameter = run.grains["diameter"].to_numpy()
-    total = np.zeros((len(ends), len(diameter)))
+    planar, total = run.box.planar, np.zeros((len(ends), len(diameter)))
     for frame, volume in every_frame(run.frames["cell_volume"], int(ends.min()), int(ends.max())):
         try:
-            fraction = local_packing_fraction(diameter, volume)
+            fraction = local_packing_fraction(diameter, volume, planar)
         except MicroslipError as problem:
             raise MicroslipError(f"frame {frame}: {problem}") from None
         total[(ends[:, 0] <= frame) & (frame <= ends[:, 1])] += fraction
@@ -212,7 +220,7 @@ def coarse_grain_rows(box: Box, starts: list[Start], rows: np.ndarray, spacing: 
     grids = []
     for start, row in zip(starts, rows, strict=True):
         stretch = np.asarray(box.lengths) / np.asarray(start.box.lengths)
-        stretched = Box(box.lengths, box.periodic, start.box.tilt * stretch[0])
+        stretched = replace(box, tilt=start.box.tilt * stretch[0])
         here = start.here
         grids.append(coarse_grain(start.position[here] * stretch, row[here], stretched, spacing, radius).values)
     return np.stack(grids).astype(np.float32)

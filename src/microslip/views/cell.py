@@ -10,11 +10,17 @@ from microslip.core.box import Box
 from microslip.views.spheres import camera_axes, picture_limits
 from microslip.views.style import GREY
 
-# The camera of every snapshot [degrees].
+# The camera of every snapshot [degrees], and that of a planar packing, which looks straight at its plane.
 AZIMUTH, ELEVATION = -66.0, 17.0
+FACE_ON = (-90.0, 0.0)
 
 # Pairs of corners that an edge joins: corners are numbered by 4 (upper in z) + 2 (upper in y) + 1 (upper in x).
 _EDGES = [(a, a | bit) for bit in (1, 2, 4) for a in range(8) if not a & bit]
+
+
+def camera_of(box: Box, azimuth: float = AZIMUTH, elevation: float = ELEVATION) -> tuple[float, float]:
+    """Azimuth and elevation [degrees] of the camera on a cell: as given, but face on to a planar one."""
+    return FACE_ON if box.planar else (azimuth, elevation)
 
 
 def cell_corners(box: Box, low: float = 0.0, high: float | None = None) -> Float[np.ndarray, "8 3"]:

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from scipy.special import zeta
 
 from microslip.core.box import Box
-from microslip.views.cell import cell_corners, draw_cell
+from microslip.views.cell import camera_of, cell_corners, draw_cell
 from microslip.views.groups import each_group, fluctuation_limits, kinds_in, said_shifted
 from microslip.views.spheres import render_spheres
 from microslip.views.style import INK, KIND_MARKER, SIZE_MAP, axes_or_new, few_log_labels, journal_style
@@ -66,12 +66,16 @@ def cluster_snapshot(
     size = sizes_of_grains(np.asarray(label))
     shown = (size >= smallest) & np.isfinite(positions).all(axis=1)
     corners = cell_corners(box, *(heights or (0.0, box.lengths[2])))
+    azimuth, elevation = camera_of(box)
     if shown.any():
         colours = colormaps[SIZE_MAP](LogNorm(*limits)(np.clip(size[shown], *limits)))[:, :3]
         wrapped = box.wrap(np.asarray(positions, dtype=float)[shown])
-        image = render_spheres(wrapped, np.asarray(diameters)[shown], colours, view=corners, pixels=pixels)
+        image = render_spheres(
+            wrapped, np.asarray(diameters)[shown], colours, azimuth=azimuth, elevation=elevation, view=corners,
+            pixels=pixels,
+        )  # fmt: skip
         axes.imshow(image.rgba, extent=image.extent, interpolation="antialiased")
-    draw_cell(axes, corners)
+    draw_cell(axes, corners, azimuth=azimuth, elevation=elevation)
     axes.set_title(title, loc="left")
     return figure
 

@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
-from microslip.core.box import Box
 from microslip.data.files import read_json, read_table
 from microslip.data.run import Run
 from microslip.views import attribution, controls, dynamics
@@ -57,7 +56,7 @@ def coarse_graining(run: Run) -> Drawing:
     if "nodes" not in tables:
         above[1].set_axis_off()
     with panel(below[0], run, "statistics", "Pair correlation"):
-        if not all(run.box.periodic[:2]):
+        if not run.box.repeats_across:
             raise NotMeasured("g(r) is normalised for cells that repeat in x and y; this one does not.")
         curve = read_table(run.folder / "statistics" / "pair_correlation.csv", ["r", "g"])
         about = read_json(run.folder / "statistics" / "pair_correlation.json")
@@ -98,14 +97,14 @@ def volumes(run: Run) -> Drawing:
             stage = stages.set_index("stage", drop=False).loc[numbers[at]]
             logs = attribution.log_nodes(voxels["d2min"][int(numbers[at])].to_numpy())
             given = np.where(np.isnan(logs), np.nan, explained["attribution"][at].to_numpy())
-            box = Box(run.box.lengths, run.box.periodic)
+            box = run.box
             columns = (
                 (stage_title(stage, length=False), *_motion(logs)),
                 ("Attribution", *_attribution(given)),
             )
             for column, (name, nodes, scale, label) in enumerate(columns):
                 draw_volume(nodes, box, scale, title=name, axes=grid[0, column])
-                draw_slices(nodes, box, scale, title="Slices", axes=grid[1, column])
+                draw_slices(nodes, box, scale, title="Nodes" if box.planar else "Slices", axes=grid[1, column])
                 bar = part.colorbar(
                     ScalarMappable(scale.norm, scale.colour_map), ax=list(grid[:, column]), orientation="horizontal",
                     fraction=0.05, aspect=40, shrink=0.7, pad=0.02, extend="both",

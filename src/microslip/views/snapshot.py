@@ -11,6 +11,7 @@ from matplotlib.colors import LogNorm, Normalize, to_rgb
 from matplotlib.figure import Figure
 
 from microslip.core.box import Box
+from microslip.views.cell import camera_of
 from microslip.views.spheres import SphereImage, render_spheres
 from microslip.views.style import BULK, GREY, INK, SIZE_MAP, WALL, axes_or_new, journal_style
 
@@ -101,7 +102,7 @@ def draw_snapshot(
     keep, pale
         Which grains are drawn at all, and which only faintly, shape (grain,).
     azimuth, elevation, pixels
-        Direction of the camera [degrees] and width of the picture.
+        Direction of the camera [degrees] and width of the picture; a planar packing is seen face on.
     colour_map, colour_bar
         Name of the colour scale, and whether it is drawn below.
     annotate
@@ -122,6 +123,7 @@ def draw_snapshot(
         norm = LogNorm(low, high) if log else Normalize(low, high)
     colours = grain_colours(kind, values, norm, colour_map, pale)
     shown = np.ones(len(kind), dtype=bool) if keep is None else np.asarray(keep)
+    azimuth, elevation = camera_of(box, azimuth, elevation)
     image = render_spheres(
         positions[shown],
         np.asarray(diameters)[shown],

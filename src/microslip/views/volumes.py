@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
 from microslip.core.box import Box
-from microslip.views.cell import cell_corners, draw_cell
+from microslip.views.cell import AZIMUTH, FACE_ON, camera_of, cell_corners, draw_cell
 from microslip.views.spheres import camera_axes
 from microslip.views.style import GREY, INK, SIGNED_MAP, SIZE_MAP, axes_or_new, journal_style
 from microslip.views.volume import render_volume
@@ -80,11 +80,12 @@ def draw_volume(
         shown = np.where(np.isnan(nodes), 0.0, shown)
     colours = colormaps[scale.colour_map](np.linspace(0, 1, _LEVELS))[:, :3]
     corners = cell_corners(box)
+    azimuth, elevation = camera_of(box, AZIMUTH, elevation)
     image, extent = render_volume(
-        shown, box.lengths, colours, scale.opacity(), elevation=elevation, view=corners, pixels=pixels
+        shown, box.lengths, colours, scale.opacity(), azimuth=azimuth, elevation=elevation, view=corners, pixels=pixels
     )
     axes.imshow(image, extent=extent, interpolation="antialiased")
-    draw_cell(axes, corners, elevation=elevation)
+    draw_cell(axes, corners, azimuth=azimuth, elevation=elevation)
     axes.set_title(title, loc="left")
     return figure
 
@@ -97,11 +98,11 @@ def draw_slices(
     *,
     fractions: tuple[float, ...] = (0.1, 0.5, 0.9),
     elevation: float = SLICE_ELEVATION,
-    azimuth: float = -66.0,
+    azimuth: float = AZIMUTH,
     title: str = "",
     axes: Axes | None = None,
 ) -> Figure:
-    """Draw horizontal planes of nodes where they lie, with the camera of `draw_volume`.
+    """Draw horizontal planes of nodes where they lie, with the camera of `draw_volume`; the plane of a planar field.
 
     Parameters
     ----------
@@ -115,10 +116,14 @@ def draw_slices(
         The panel's title; the reader's own axes.
     """
     figure, axes = axes_or_new(axes, 3.5, 2.2)
+    colours = colormaps[scale.colour_map].with_extremes(bad="#E4E7EB")
+    if box.planar:
+        _draw_plane(np.asarray(nodes)[:, 0], box, scale.norm, colours, axes)
+        axes.set_title(title, loc="left")
+        return figure
     camera = camera_axes(azimuth, elevation)
     n_x, n_y, n_z = nodes.shape
     x, y = np.meshgrid(np.linspace(0, box.lengths[0], n_x + 1), np.linspace(0, box.lengths[1], n_y + 1), indexing="ij")
-    colours = colormaps[scale.colour_map].with_extremes(bad="#E4E7EB")
     for number in slice_numbers(n_z, fractions):
         z = np.full_like(x, (number + 0.5) * box.lengths[2] / n_z)
         flat = np.stack([x, y, z], axis=-1) @ camera[:2].T
@@ -135,6 +140,13 @@ def draw_slices(
     draw_cell(axes, cell_corners(box), azimuth=azimuth, elevation=elevation)
     axes.set_title(title, loc="left")
     return figure
+
+
+def _draw_plane(plane: np.ndarray, box: Box, norm: Normalize, colours: Colormap, axes: Axes) -> None:
+    """The nodes (x, z) of a planar field, face on."""
+    x, z = (np.linspace(0, box.lengths[axis], n + 1) for axis, n in zip((0, 2), plane.shape, strict=True))
+    axes.pcolormesh(x, z, np.ma.masked_invalid(plane).T, cmap=colours, norm=norm, edgecolors="face", linewidth=0.1)
+    draw_cell(axes, cell_corners(box), azimuth=FACE_ON[0], elevation=FACE_ON[1])
 
 
 def slice_numbers(n_z: int, fractions: tuple[float, ...] = (0.1, 0.5, 0.9)) -> list[int]:

@@ -162,7 +162,12 @@ def test_words_with_a_separator_in_them_are_one_value(tracked, tmp_path):
 
 BAD = {
     "wrong names": ("frame,id,x,y,z\n0,1,1,2,3\n", {"x": "X_mm"}, "has no column X_mm, .* it has frame, id, x, y, z"),
-    "no position": ("frame,id,x,y\n0,1,1,2\n", {}, "has no column z; it has frame, id, x, y"),
+    "no position": ("frame,id,x,Z_mm\n0,1,1,2\n", {}, "has no column y; it has frame, id, x, Z_mm"),
+    "a third coordinate of another name": (
+        "frame,x,y,z_mm\n0,1,1,2\n",
+        {},
+        "has no column z; it has frame, x, y, z_mm",
+    ),
     "a word": ("frame,id,x,y,z\n0,1,1,2,3\n0,2,1,?,3\n", {}, r"row 2: y is '\?', not a number"),
     "a decimal comma": ("frame;x;y;z\n0;1,5;2,5;3,5\n", {}, "row 1: x is '1,5', not a number"),
     "half an id": ("frame,id,x,y,z\n0,1.5,1,2,3\n", {}, "row 1: id is .*1.5.*, not a whole number"),

@@ -129,7 +129,8 @@ def _labels(properties: str, where: str, names: Collection[str]) -> tuple[str, .
             break
         ours = ours_of.get(name, ())
         theirs = (name,) if int(count) == 1 else tuple(f"{name}_{place}" for place in range(int(count)))
-        labels += ours if len(ours) == int(count) else theirs
+        # a vector of a planar file has two parts
+        labels += ours[: int(count)] if len(ours) == int(count) or (len(ours), count) == (3, "2") else theirs
     else:
         if len(parts) % 3 == 0:
             return tuple(labels)
@@ -150,7 +151,9 @@ def _cell(pairs: dict[str, str], where: str) -> tuple[np.ndarray, np.ndarray | N
     edges, periodic = None, None
     if "lattice" in pairs:
         edges = _numbers(pairs, "Lattice", 9, where).reshape(3, 3)
-        if not abs(np.linalg.det(edges)) > 0:
+        # a planar file may have no length for the axis that it lacks
+        lacking = ~edges.any(axis=0) & ~edges.any(axis=1)
+        if lacking.sum() > 1 or not abs(np.linalg.det(edges + np.diag(lacking))) > 0:
             raise MicroslipError(f"{where}: Lattice={pairs['lattice']!r} spans no volume: give three edge vectors")
         # the specification: without pbc a cell repeats on all sides
         periodic = (True, True, True)

@@ -25,8 +25,8 @@ def read_gsd(path: Path) -> Iterator[Frame]:
     leaves out what equals its default, so diameters are a column only of files that write them in some frame. Images
     count where they change from frame to frame: HOOMD's writer lets those of the first frame stand for all unless told
     to write the momentum, and OVITO's puts zeros in place of the images that it read. The cell is centred at 0, with
-    tilts in units of the edges. It repeats on all sides, as the schema has it. Of OVITO's
-    files, which hold cells of any kind, this is not known.
+    tilts in units of the edges. It repeats on all sides, as the schema has it. Of OVITO's files, which hold cells of
+    any kind, this is not known. Of a run in two dimensions Lz is 0.
 
     Raises
     ------
@@ -117,8 +117,8 @@ def _columns(particles: Any, written: set[str], where: str) -> dict[str, np.ndar
 
 def _cell(box: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
     """Lower corner and edge vectors of HOOMD's Lx, Ly, Lz, xy, xz, yz."""
-    if box.shape != (6,) or not np.isfinite(box).all() or not (box[:3] > 0).all():
-        raise MicroslipError(f"{where}: {box.tolist()} is no box in space: give frames in three dimensions")
+    if box.shape != (6,) or not np.isfinite(box).all() or not (box[:2] > 0).all() or box[2] < 0:
+        raise MicroslipError(f"{where}: {box.tolist()} is no box: its lengths are not positive")
     (lx, ly, lz), (xy, xz, yz) = box[:3], box[3:]
     edges = np.array([[lx, 0, 0], [xy * ly, ly, 0], [xz * lz, yz * lz, lz]])
     return -edges.sum(axis=0) / 2, edges

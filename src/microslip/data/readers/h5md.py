@@ -29,7 +29,7 @@ def read_h5md(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
     position → x y z in the file's precision, image → ix iy iz, species → type, id, radius, diameter and `names` under
     their names; species that are text count from 1 in order of first appearance. Grains whose id is the fill value are
     left out. H5MD keeps no corner of the cell: it is taken as 0. Along an axis whose boundary is `none` and whose edge
-    is 0, the cell reaches as far as the centres of the grains.
+    is 0, the cell reaches as far as the centres of the grains. Files of two dimensions have no z.
 
     Raises
     ------
@@ -76,7 +76,8 @@ def _boundary(particles: Any, where: str) -> list[str]:
         return []
     written = np.atleast_1d(particles["box"].attrs["boundary"]).tolist()
     words = [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in written]
-    words = words * 3 if len(words) == 1 else words
+    # one for all, or those of a run in two dimensions
+    words = words * 3 if len(words) == 1 else [*words, "none"] if len(words) == 2 else words
     if len(words) != 3 or not set(words) <= {"periodic", "none"}:
         raise MicroslipError(f"{where}: box/boundary is {words}: H5MD knows `periodic` and `none`, one for each axis")
     return words
@@ -138,7 +139,10 @@ def _columns(found: dict[str, np.ndarray], species: dict[Any, int]) -> dict[str,
     n = len(found["position"])
     for name, values in found.items():
         if name in VECTORS:
-            columns.update(zip(VECTORS[name], values.reshape(n, 3).T, strict=True))
+            parts = values.reshape(n, -1).T
+            if n and len(parts) not in (2, 3):
+                raise ValueError(f"{name} has {len(parts)} components")
+            columns.update(zip(VECTORS[name], parts, strict=False))
         else:
             columns[SCALARS.get(name, name)] = values.reshape(n)
     if "type" in columns and columns["type"].dtype.kind in "SUO":
@@ -160,8 +164,10 @@ def _cell(
                 columns[name] = np.zeros_like(columns[name])
     if edges is None:
         return origin, None, periodic
-    edges = np.array(np.diag(edges) if edges.ndim == 1 else edges, dtype=float).reshape(3, 3)
+    own = np.array(np.diag(edges) if edges.ndim == 1 else edges, dtype=float)
+    edges = np.zeros((3, 3))
+    edges[: len(own), : len(own)] = own
     if periodic is not None:
-        position = np.stack([columns[name] for name in "xyz"], axis=1)
+        position = np.stack([columns.get(name, np.zeros(len(columns["x"]))) for name in "xyz"], axis=1)
         close_open_sides(origin, edges, ~np.array(periodic) & ~(np.diag(edges) > 0), position)
     return origin, edges, periodic

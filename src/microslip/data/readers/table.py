@@ -194,7 +194,9 @@ def _columns(path: Path, own: list[str], names: Mapping[str, str]) -> dict[str, 
         if any(name.startswith(f"{theirs}{TWICE}") for name in stripped) or own.count(theirs) > 1:
             raise MicroslipError(f"{path} has two columns {theirs}: rename one of them")
     missing = [name for name in ("x", "y", "z") if name not in found]
-    if missing:
+    # a planar table knows nothing of z, or of y
+    planar = missing in (["z"], ["y"]) and not any(name.lower().startswith(missing[0]) for name in stripped)
+    if missing and not planar:
         raise MicroslipError(
             f"{path} has no column {missing[0]}; it has {', '.join(map(str, own))}: name the one that is meant, such as"
             f" --set 'source.columns={{{missing[0]} = \"{own[0]}\"}}'"
@@ -231,9 +233,10 @@ def _frame(path: Path, rows: pd.DataFrame, column: Mapping[str, str], step: int,
     if step in seen:
         raise MicroslipError(f"{where} stands in two places of the table: sort it by {column.get('frame', 'frame')}")
     seen.add(step)
-    centres = np.stack([_numbers(path, rows[column[name]], column[name]) for name in "xyz"], axis=1)
+    axes = [name for name in "xyz" if name in column]
+    centres = np.stack([_numbers(path, rows[column[name]], column[name]) for name in axes], axis=1)
     known = np.isfinite(centres).all(axis=1)
-    columns: dict[str, np.ndarray] = dict(zip("xyz", centres[known].T, strict=True))
+    columns: dict[str, np.ndarray] = dict(zip(axes, centres[known].T, strict=True))
     for name in OF_GRAIN:
         if name in column and name not in columns:
             columns[name] = (_whole if name in WHOLE else _numbers)(path, rows[column[name]][known], column[name])

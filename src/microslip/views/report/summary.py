@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from microslip.data.edges import cell_edges
 from microslip.views.captions import setting, threshold
 from microslip.views.learning import score
 from microslip.views.report import results
@@ -31,9 +32,11 @@ def lead(parts: Parts) -> str:
     if parts.kind is None or not box:
         return "The run holds no trajectory that can be read."
     walls = int((parts.kind != 0).sum())
+    shape = "planar cell" if parts.attributes.get("planar") else "cell"
     none = "none of them in a wall" if parts.imported else "no walls: the cell repeats on all sides"
     of_walls = f"{show(walls)} of them in the walls" if walls else none
-    text = f"{show(len(parts.kind))} grains ({of_walls}) in a cell of {' × '.join(show(float(edge)) for edge in box)} d̄"
+    edges = " × ".join(show(edge) for edge in cell_edges(parts.attributes))
+    text = f"{show(len(parts.kind))} grains ({of_walls}) in a {shape} of {edges} d̄"
     strain, rate, pressure = (setting(config, f"loading.{name}") for name in ("strain", "shear_rate", "pressure"))
     if parts.imported:
         text += f", imported from {_engine(parts)}"

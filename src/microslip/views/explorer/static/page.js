@@ -128,6 +128,8 @@ async function startGrains() {
   try {
     grains = new Grains(await readGrains(run.grains.n), run.box);
     view = new View($("scene"), grains);
+    // a planar packing is a thin sheet from anywhere else
+    if (run.planar) view.camera.look("front");
   } catch (problem) {
     message(`The grains cannot be drawn: ${problem.message}`);
     return;
