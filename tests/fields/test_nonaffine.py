@@ -202,7 +202,7 @@ def test_too_few_neighbours_and_neighbours_in_a_plane_have_no_value(box):
 
 
 def test_a_mark_for_other_grains_is_refused(grains, box):
-    with pytest.raises(MicroslipError, match="`of` marks 3 grains"):
+    with pytest.raises(MicroslipError, match="of has 3 values for 1000 grains"):
         d2min(grains, grains, box, of=np.ones(3, dtype=bool))
 
 

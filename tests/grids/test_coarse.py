@@ -54,7 +54,7 @@ def test_values_of_other_grains_are_refused(grains, box):
 
 @pytest.mark.parametrize(
     ("spacing", "radius", "message"),
-    [(0.0, 1.3, "spacing = 0"), (1.0, 0.0, "cutoff = 0"), (1.0, 5.0, "half the smallest periodic length")],
+    [(0.0, 1.3, "spacing = 0"), (1.0, 0.0, "radius = 0"), (1.0, 5.0, "half the smallest periodic length")],
 )
 def test_impossible_grids_are_refused(grains, box, spacing, radius, message):
     with pytest.raises(MicroslipError, match=message):
