@@ -109,7 +109,7 @@ def wholes(
     whole = given.dtype.kind in "ui" or (given == np.rint(given))
     if given.size and not (given.min() >= low and given.max() <= high and np.all(whole)):
         bad = ~((given >= low) & (given <= high) & whole)
-        wanted = f"whole numbers from {low} to {high}" if high < MOST else f"whole numbers from {low} on"
+        wanted = f"whole numbers from {low} to {high}" if -low < high < MOST else "whole numbers"
         raise MicroslipError(f"{_found(name, given, bad, shape)}: give {wanted}{remedy}")
     return np.ascontiguousarray(given, dtype=np.int64).reshape(given.shape)
 
