@@ -128,9 +128,17 @@ def test_stops_when_the_validation_loss_no_longer_falls(task, tmp_path):
 
 def test_a_loss_that_is_not_finite_is_said(task, tmp_path):
     inputs = task.samples.inputs.copy()
-    inputs[task.sets["train"][7], 0, 1, 2, 3] = np.nan
-    with pytest.raises(MicroslipError, match=r"not finite in epoch 0: lower training.learning_rate = 0.003"):
+    stage = task.sets["train"][7]
+    inputs[stage, 0, 1, 2, 3] = np.nan
+    with pytest.raises(MicroslipError, match=rf"not finite in epoch 0: samples hold inputs of stage {stage} that are"):
         fit(task, tmp_path, samples=Samples(inputs, ("d2min",), task.samples.target))
+    with pytest.raises(MicroslipError, match=rf"samples: the prediction of stage {stage} is not finite"):
+        predict(
+            build_network((8, 6, 8), Network(kind="residual", channels=(4, 8))),
+            Samples(inputs, ("d2min",), task.samples.target),
+            task.scaling,
+            np.array([0, stage]),
+        )
 
 
 def test_neither_set_sees_the_test_stages(task, trained, tmp_path):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import numbers
-from collections.abc import Callable
+import os
+from pathlib import Path
 from types import EllipsisType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -37,8 +38,6 @@ HELD = {
     "V": "records",
     "O": "objects that are no numbers",
 }
-
-Record = TypeVar("Record")
 
 
 def reals(
@@ -181,8 +180,8 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def record(name: str, value: Any, kind: type[Record], remedy: str) -> Record:
-    """A value of a class of ours; `remedy` says where one comes from.
+def record(name: str, value: Any, kind: type, remedy: str) -> None:
+    """Refuse what is not of a class of ours; `remedy` says where one comes from.
 
     Raises
     ------
@@ -191,11 +190,10 @@ def record(name: str, value: Any, kind: type[Record], remedy: str) -> Record:
     """
     if not isinstance(value, kind):
         raise MicroslipError(f"{name} = {shown(value)} is no {kind.__name__}: {remedy}")
-    return value
 
 
-def function(name: str, value: Any) -> Callable[..., Any]:
-    """Something that can be called.
+def function(name: str, value: Any) -> None:
+    """Refuse what cannot be called.
 
     Raises
     ------
@@ -204,7 +202,19 @@ def function(name: str, value: Any) -> Callable[..., Any]:
     """
     if not callable(value):
         raise MicroslipError(f"{name} = {shown(value)} cannot be called: give a function, or leave it out")
-    return value  # type: ignore[no-any-return]
+
+
+def path(name: str, value: Any) -> Path:
+    """A file's or a folder's path.
+
+    Raises
+    ------
+    MicroslipError
+        No text and no path, or one that no file can have.
+    """
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str) or "\0" in os.fspath(value):
+        raise MicroslipError(f"{name} = {shown(value)} is no path: give one as text")
+    return Path(value)
 
 
 def shown(value: Any) -> str:
@@ -243,7 +253,7 @@ def _read(name: str, values: Any, kinds: str) -> tuple[np.ndarray, np.ndarray | 
 def _unboxed(given: np.ndarray, kinds: str) -> np.ndarray:
     """Objects that are all real numbers as numbers, others as they are: NumPy would read text and None as numbers."""
     for one in given.flat:
-        if not isinstance(one, numbers.Real) or (isinstance(one, bool) and "b" not in kinds):
+        if (isinstance(one, bool) and "b" not in kinds) or not isinstance(one, numbers.Real):
             return given
     with contextlib.suppress(Exception):  # whole numbers beyond all that a double holds
         return given.astype(np.float64)
@@ -259,9 +269,11 @@ def _one(name: str, value: Any) -> Any:
 
 def _shaped(name: str, given: np.ndarray, shape: Shape) -> np.ndarray:
     """The array, where its shape is as wanted; an empty list has any."""
-    lengths = [one[1] if isinstance(one, tuple) else one if isinstance(one, int) else None for one in shape]
+    lengths: list[int | None] = [
+        one[1] if isinstance(one, tuple) else one if isinstance(one, int) else None for one in shape
+    ]
     if shape[:1] == (...,):
-        lengths = [None] * (given.ndim - len(shape) + 1) + lengths[1:]
+        lengths[:1] = [None] * (given.ndim - len(shape) + 1)
     elif given.shape == (0,) and len(shape) > 1 and not lengths[0]:
         given = given.reshape(0, *(length or 0 for length in lengths[1:]))
     fits = [length in (None, n) for length, n in zip(lengths, given.shape, strict=False)]

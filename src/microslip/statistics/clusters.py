@@ -150,7 +150,7 @@ def find_clusters(
         diameter = arguments.reals("diameter", diameter, (("grain", n),), positive=True)
         reach = check_cutoff("diameter", float(diameter[chosen].max()), box) if len(chosen) else 0.0
     else:
-        reach = check_cutoff("link_distance", link_distance, box)
+        reach = check_cutoff("link_distance", link_distance, box)  # type: ignore[arg-type]
     label = np.zeros(len(positions), dtype=np.int32)
     laid = np.full((len(positions), 3), np.nan)
     if not len(chosen):

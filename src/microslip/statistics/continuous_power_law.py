@@ -116,7 +116,7 @@ def _log_log_exponent(t: np.ndarray, n: np.ndarray) -> float:
 
 
 def _fit_lognormal(t: np.ndarray, n: np.ndarray, power_law: np.ndarray) -> np.ndarray:
-    """Log-densities of the best lognormal cut at t = 1; ever wider ones approach the power law, and may do best there."""
+    """Log-densities of the best lognormal cut at t = 1, or of the power law, which ever wider ones approach."""
     logs = np.log(t)
 
     def log_density(mean: float, width: float) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 
 from microslip.config import Config
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.core.units import inertial_number, stiffness_number
 from microslip.data.assemble import Assembled, assemble
@@ -71,6 +72,8 @@ def read_trajectory(
     MicroslipError
         What is wrong with the files, with file, frame and line; what the settings leave open.
     """
+    arguments.record("source", source, Source, "give microslip.Source(files=…)")
+    path = arguments.path("path", path)
     files = find_files(source.files)
     kind = recognise(files[0]) if source.format == "auto" else source.format
     say(f"{len(files)} file{'s' if len(files) > 1 else ''} read as {kind}")
@@ -86,7 +89,7 @@ def read_trajectory(
     energies = source.youngs_modulus is not None and source.poisson_ratio is not None
     kept = ("grain_stress", "n_contacts", *(("grain_energy",) if energies else ())) if contacts else ()
     kept += ("cell_volume",) if source.cell_volumes else ()
-    with replacing(Path(path)) as beside:
+    with replacing(path) as beside:
         frames = read_frames_of(files, kind, source, notes.append)
         if source.sheared:
             frames = lean(frames, source, told)
