@@ -24,8 +24,9 @@ LARGEST = 1e50
 # Whole numbers up to here are exact in double precision too, and so are sums of some thousands of them.
 MOST = 10**12
 
-# A length of each axis: a number, the name of what may be any number of, or both; `...` for any axes in front.
-Shape = tuple[int | str | tuple[str, int] | EllipsisType, ...]
+# A length of each axis: a number; the name of what may be any number of; or that, how many there are, and the argument
+# that says so. `...` stands for any axes in front.
+Shape = tuple[int | str | tuple[str, int, str] | EllipsisType, ...]
 
 HELD = {
     "b": "marks (true and false)",
@@ -64,7 +65,7 @@ def reals(
     given, masked = _read(name, values, "uifb" if marks else "uif")
     given = _shaped(name, given, shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        array = np.ascontiguousarray(given, dtype=np.float64).reshape(given.shape)
+        array = _contiguous(given, np.float64)
     if masked is not None:
         masked = masked.reshape(array.shape)
         if not missing:
@@ -110,7 +111,7 @@ def wholes(
         bad = ~((given >= low) & (given <= high) & whole)
         wanted = f"whole numbers from {low} to {high}" if -low < high < MOST else "whole numbers"
         raise MicroslipError(f"{_found(name, given, bad, shape)}: give {wanted}{remedy}")
-    return np.ascontiguousarray(given, dtype=np.int64).reshape(given.shape)
+    return _contiguous(given, np.int64)
 
 
 def marks(name: str, values: Any, shape: Shape) -> Bool[np.ndarray, "*n"]:
@@ -127,7 +128,7 @@ def marks(name: str, values: Any, shape: Shape) -> Bool[np.ndarray, "*n"]:
         raise MicroslipError(f"{name} has masked entries, first at {_place(masked, shape)}: fill or drop them first")
     if given.dtype.kind != "b" and not (flags := (given == 0) | (given == 1)).all():
         raise MicroslipError(f"{_found(name, given, ~flags, shape)}: give True or False")
-    return np.ascontiguousarray(given, dtype=bool).reshape(given.shape)
+    return _contiguous(given, np.bool_)
 
 
 def real(
@@ -230,7 +231,8 @@ def _read(name: str, values: Any, kinds: str) -> tuple[np.ndarray, np.ndarray | 
     """The values as an array of one of the kinds of NumPy's types, and what a mask hides, if anything."""
     if isinstance(values, list | tuple) and any(np.ma.isMaskedArray(one) for one in values):
         with contextlib.suppress(Exception):
-            values = np.ma.array(values)
+            data, mask = [np.ma.getdata(one) for one in values], [np.ma.getmaskarray(one) for one in values]
+            values = np.ma.masked_array(data, mask)
     masked = None
     if np.ma.isMaskedArray(values):
         masked = np.ma.getmaskarray(values)
@@ -260,6 +262,12 @@ def _unboxed(given: np.ndarray, kinds: str) -> np.ndarray:
     return given
 
 
+def _contiguous(given: np.ndarray, dtype: type) -> np.ndarray:
+    """In one piece and writeable: compiled kernels would be compiled anew for arrays that are not."""
+    array: np.ndarray = np.ascontiguousarray(given, dtype=dtype).reshape(given.shape)
+    return array if array.flags.writeable else array.copy()
+
+
 def _one(name: str, value: Any) -> Any:
     given, masked = _read(name, value, "uif")
     if given.ndim or masked is not None:
@@ -281,10 +289,11 @@ def _shaped(name: str, given: np.ndarray, shape: Shape) -> np.ndarray:
         return given
     first = shape[0]
     if given.ndim == len(lengths) and all(fits[1:]) and isinstance(first, tuple):
-        raise MicroslipError(
-            f"{name} has {len(given)} values for {first[1]} {first[0]}s: give one value per {first[0]}"
-        )
-    wanted = ", ".join("…" if one is ... else str(one[0] if isinstance(one, tuple) else one) for one in shape)
+        word, n, other = first
+        raise MicroslipError(f"{name} has {len(given)} values for {n} {word}s of {other}: give one value per {word}")
+    wanted = ", ".join(
+        "…" if one is ... else f"{one[1]} as {one[2]}" if isinstance(one, tuple) else str(one) for one in shape
+    )
     planar = (
         ", a constant z of planar data" if given.ndim == 2 and given.shape[1:] == (2,) and shape[1:] == (3,) else ""
     )

@@ -136,7 +136,7 @@ def _checked(
     diameter = arguments.reals("diameter", diameter, ("grain",), positive=True)
     last = len(diameter) - 1
     pairs = arguments.wholes("pairs", pairs, ("contact", 2), -arguments.MOST)
-    contacts = ("contact", len(pairs))
+    contacts = ("contact", len(pairs), "pairs")
     separation = arguments.reals("separation", separation, (contacts, 3), noun="the vector")
     force = arguments.reals("force", force, (contacts, 3), noun="the force")
     if len(pairs) and not (pairs.min() >= 0 and pairs.max() <= last):

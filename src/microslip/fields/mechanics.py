@@ -73,8 +73,8 @@ def local_packing_fraction(
     Source: Mei et al. 2023, section 4.3.
     """
     diameter = arguments.reals("diameter", diameter, ("grain",), positive=True)
-    cell_volume = arguments.reals("cell_volume", cell_volume, (..., len(diameter)), missing=True)
-    if (cell_volume <= 0).any():
-        bad = int(np.argwhere(cell_volume <= 0)[0, -1])
+    cell_volume = arguments.reals("cell_volume", cell_volume, (..., ("grain", len(diameter), "diameter")), missing=True)
+    if (empty := cell_volume < 1 / arguments.LARGEST).any():
+        bad = int(np.argwhere(empty)[0, -1])
         raise MicroslipError(f"cell_volume: grain {bad} or its Voronoi cell has no volume: mend or drop it first")
     return np.asarray(np.pi / 6 * diameter**3 / cell_volume)

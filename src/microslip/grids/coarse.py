@@ -124,7 +124,7 @@ def coarse_grain(
     Source: Mei et al. 2023, section 3.2.
     """
     positions, radius = check_positions("positions", positions, box), check_cutoff("radius", radius, box)
-    values = arguments.reals("values", values, (("grain", len(positions)),), missing=True, marks=True)
+    values = arguments.reals("values", values, (("grain", len(positions), "positions"),), missing=True, marks=True)
     nodes = place_nodes(box, spacing)
     inside, periodic = box.wrap(positions), box.periodic
     if tilt := box.nearest_tilt:

@@ -57,7 +57,7 @@ def check_samples(samples: Samples) -> None:
         raise MicroslipError(
             f"samples: inputs of shape {inputs.shape} do not have nodes for {len(samples.names)} named channels"
         )
-    arguments.reals("target of samples", samples.target, (("stage", len(inputs)),))
+    arguments.reals("target of samples", samples.target, (("stage", len(inputs), "its inputs"),))
 
 
 def _whole_file(inputs: np.ndarray) -> str | None:

@@ -143,11 +143,11 @@ def find_clusters(
         )
     positions = check_positions("positions", positions, box, missing=True)
     n = len(positions)
-    active = arguments.marks("active", active, (("grain", n),))
+    active = arguments.marks("active", active, (("grain", n, "positions"),))
     refuse_lost(positions, active)
     chosen = np.flatnonzero(active)
     if diameter is not None:
-        diameter = arguments.reals("diameter", diameter, (("grain", n),), positive=True)
+        diameter = arguments.reals("diameter", diameter, (("grain", n, "positions"),), positive=True)
         reach = check_cutoff("diameter", float(diameter[chosen].max()), box) if len(chosen) else 0.0
     else:
         reach = check_cutoff("link_distance", link_distance, box)  # type: ignore[arg-type]
@@ -177,7 +177,7 @@ def _weighted_means(clusters: Clusters, weight: np.ndarray, values: np.ndarray) 
 
 def _diameter(clusters: Clusters, diameter: np.ndarray) -> np.ndarray:
     arguments.record("clusters", clusters, Clusters, "give what find_clusters returns")
-    return arguments.reals("diameter", diameter, (("grain", len(clusters.label)),), positive=True)
+    return arguments.reals("diameter", diameter, (("grain", len(clusters.label), "clusters"),), positive=True)
 
 
 def cluster_centres(clusters: Clusters, diameter: Float[np.ndarray, "grain"]) -> Float64[np.ndarray, "cluster 3"]:

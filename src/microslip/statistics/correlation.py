@@ -129,7 +129,7 @@ def spatial_correlation(
     """
     edges, positions = check_edges(edges), check_positions("positions", positions, box, missing=True)
     farthest = check_cutoff("edges", float(edges[-1]), box)
-    values = arguments.reals("values", values, (("grain", len(positions)),), missing=True, marks=True)
+    values = arguments.reals("values", values, (("grain", len(positions), "positions"),), missing=True, marks=True)
     known = np.isfinite(values)
     refuse_lost(positions, known)
     if known.sum() < 2:

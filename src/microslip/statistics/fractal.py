@@ -73,7 +73,7 @@ def fractal_dimension(
     Source: Mei et al. 2023, section 4.2.
     """
     size = arguments.wholes("size", size, ("cluster",), 1)
-    radius = arguments.reals("radius", radius, (("cluster", len(size)),), missing=True)
+    radius = arguments.reals("radius", radius, (("cluster", len(size), "size"),), missing=True)
     if (radius < 0).any():
         raise MicroslipError(
             f"the radius is {radius.min():g} at cluster {np.nanargmin(radius)}: a radius is not negative"

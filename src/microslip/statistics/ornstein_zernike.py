@@ -72,7 +72,7 @@ def fit_ornstein_zernike(
         than four bins, or no decaying correlation in them.
     """
     r = arguments.reals("r", r, ("bin",))
-    bins = ("bin", len(r))
+    bins = ("bin", len(r), "r")
     correlation = arguments.reals("correlation", correlation, (bins,), missing=True)
     if (r < 0).any() or (np.diff(r) <= 0).any():
         raise MicroslipError("r: the distances do not rise from 0 or more: sort the bins first")

@@ -135,7 +135,7 @@ def _occurring(sizes: np.ndarray, counts: Any) -> tuple[np.ndarray, np.ndarray]:
     if counts is None:
         counts = np.ones(len(sizes), dtype=np.int64)
     else:
-        counts = arguments.wholes("counts", counts, (("cluster", len(sizes)),), 0, floats=False)
+        counts = arguments.wholes("counts", counts, (("cluster", len(sizes), "sizes"),), 0, floats=False)
     # a size that is given twice counts twice
     found, place = np.unique(sizes[counts > 0], return_inverse=True)
     return found, np.bincount(place, counts[counts > 0], len(found)).astype(np.int64)
