@@ -291,9 +291,8 @@ def _shaped(name: str, given: np.ndarray, shape: Shape) -> np.ndarray:
     if given.ndim == len(lengths) and all(fits[1:]) and isinstance(first, tuple):
         word, n, other = first
         raise MicroslipError(f"{name} has {len(given)} values for {n} {word}s of {other}: give one value per {word}")
-    wanted = ", ".join(
-        "…" if one is ... else f"{one[1]} as {one[2]}" if isinstance(one, tuple) else str(one) for one in shape
-    )
+    words = ["…" if one is ... else f"{one[1]} as {one[2]}" if isinstance(one, tuple) else str(one) for one in shape]
+    wanted = ", ".join(words) + "," * (len(words) == 1)
     planar = (
         ", a constant z of planar data" if given.ndim == 2 and given.shape[1:] == (2,) and shape[1:] == (3,) else ""
     )
