@@ -58,3 +58,33 @@ def test_a_planar_cell_has_no_y():
     assert box.slab == Box((10.0, 1.0, 12.0), (True, False, False), planar=True)
     with pytest.raises(MicroslipError, match="a planar cell is 1 d̄ thick in y, the axis it lacks, not 9: give 1"):
         Box((10.0, 9.0, 12.0), planar=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"lengths": 5}, "lengths"),
+        ({"lengths": "abc"}, "lengths"),
+        ({"lengths": (1, 2, 1e300)}, "three positive numbers"),
+        ({"periodic": True}, "periodic has shape"),
+        ({"periodic": ("no", "no", "no")}, "periodic = .* holds text"),
+        ({"periodic": (True, True)}, "periodic has shape"),
+        ({"tilt": "1"}, "tilt = '1' holds text"),
+        ({"tilt": 1e300, "periodic": (True, True, True)}, r"tilt = 1e\+300 d̄ is not a finite number"),
+    ],
+)
+def test_what_makes_no_box(arguments, sentence):
+    with pytest.raises(MicroslipError, match=sentence):
+        Box(**{"lengths": (1, 2, 3), **arguments})
+
+
+def test_a_list_is_wrapped_nan_stays_and_far_places_are_refused():
+    box = Box((10.0, 8.0, 6.0))
+    assert box.wrap([11, -1, 3]).tolist() == [1, 7, 3]
+    assert np.isnan(box.minimum_image([[np.nan, 1, 1]])).tolist() == [[True, False, False]]
+    with pytest.raises(MicroslipError, match="positions"):
+        box.wrap([1e300, 0, 0])
+    with pytest.raises(MicroslipError, match="vectors has shape"):
+        box.minimum_image([1.0, 2.0])
+    with pytest.raises(MicroslipError, match="later = 3 is no Box"):
+        box.gradient_to(3)

@@ -111,7 +111,7 @@ def test_impossible_contacts_are_refused():
         grain_stress(np.array([[0, 5]]), np.ones((1, 3)), np.ones((1, 3)), np.ones(2))
     with pytest.raises(MicroslipError, match="at the same place"):
         grain_stress(np.array([[0, 1]]), np.zeros((1, 3)), np.ones((1, 3)), np.ones(2))
-    with pytest.raises(MicroslipError, match="grain 1 is in contact with itself"):
+    with pytest.raises(MicroslipError, match="contact 1 is one of grain 1 with itself"):
         grain_stress(np.array([[0, 1], [1, 1]]), np.ones((2, 3)), np.ones((2, 3)), np.ones(2))
 
 
@@ -135,3 +135,37 @@ def test_stress_of_a_disc_is_over_its_area():
     stress = grain_stress(np.array([[0, 1], [0, 2]]), separation, force, np.ones(3), planar=True)
     assert stress[0, 2] == pytest.approx(2 * 3.0 * (0.5 - 0.01) / (np.pi / 4), rel=ROUND_OFF)
     np.testing.assert_array_equal(stress[0, [0, 1, 3, 4, 5]], 0)
+
+
+ONE = {"pairs": [[0, 1]], "separation": [[0.9, 0.0, 0.0]], "force": [[-1.0, 0.0, 0.0]], "diameter": [1.0, 1.0]}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"pairs": [[0, -5]]}, "pairs: a contact names grain -5 of 2"),
+        ({"pairs": [[1, 1]]}, "pairs: contact 0 is one of grain 1 with itself"),
+        ({"pairs": [[0, 0.5]]}, r"pairs: the value of contact 0 is \[0 0.5\]: give whole numbers"),
+        ({"pairs": [[True, False]]}, "pairs = .* holds marks"),
+        ({"force": [[1.0, 0, 0], [1.0, 0, 0]]}, "force has 2 values for 1 contacts of pairs"),
+        ({"separation": [[np.nan, 0, 0]]}, r"separation: the vector of contact 0 is \[nan 0 0\]"),
+        ({"diameter": [1.0, 0.0]}, "the diameter is 0 at grain 1"),
+    ],
+)
+def test_contacts_that_cannot_be_are_refused_by_name(change, sentence):
+    with pytest.raises(MicroslipError, match=sentence):
+        grain_stress(**{**ONE, **change})
+    with pytest.raises(MicroslipError, match=sentence):
+        contact_energy(**{**ONE, **change}, youngs_modulus=MODULUS, poisson_ratio=POISSON)
+
+
+def test_one_force_is_not_that_of_all_contacts():
+    pairs = np.array([[0, 1], [1, 2], [2, 3]])
+    with pytest.raises(MicroslipError, match="force has 1 values for 3 contacts of pairs"):
+        grain_stress(pairs, np.ones((3, 3)), np.ones((1, 3)), np.ones(4))
+
+
+@pytest.mark.parametrize(("modulus", "ratio"), [(-1.0, 0.2), (0.0, 0.2), (np.nan, 0.2), (1.0, 1.0), (1.0, -1.0)])
+def test_no_material_has_such_constants(modulus, ratio):
+    with pytest.raises(MicroslipError, match=r"youngs_modulus|poisson_ratio"):
+        contact_energy(**ONE, youngs_modulus=modulus, poisson_ratio=ratio)

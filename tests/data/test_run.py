@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import zarr
 
+from microslip import MicroslipError, open_run
 from microslip.data.files import write_json, write_table
 from microslip.data.overview import PARTS
 from microslip.data.run import STAGE_COLUMNS, Run
@@ -168,3 +169,9 @@ def test_the_table_of_a_notebook_is_escaped(tmp_path):
     assert "<script>" not in table
     assert "&lt;b&gt;&amp;run" in table
     assert table.count("<tr>") == table.count("</tr>") > 3
+
+
+@pytest.mark.parametrize("path", [None, 5, b"runs", "a\0b", ["runs"]])
+def test_what_is_no_path_is_no_run(path):
+    with pytest.raises(MicroslipError, match=r"^path = .* is no path"):
+        open_run(path)

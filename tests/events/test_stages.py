@@ -79,3 +79,27 @@ def test_frames_are_those_of_the_turning_points():
 def test_a_turning_point_without_frame_is_said():
     with pytest.raises(MicroslipError, match=r"no frame was kept at sample 3.*recording\.threshold"):
         attach_frames(detect_stages(strain, stress, threshold=0.1), np.array([1, 5, 6]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"first_sample": -5}, "first_sample = -5 is no whole number from 0 to"),
+        ({"first_sample": len(strain) + 1}, "first_sample = "),
+        ({"first_sample": 2.5}, "first_sample = 2.5"),
+        ({"smoothing": ("mean", 3)}, "smoothing = .* is no filter"),
+        ({"smoothing": "ewma"}, "smoothing = 'ewma' is no filter"),
+        ({"smoothing": ("ewma", np.nan)}, "span of smoothing = nan"),
+        ({"strain": np.repeat(strain[::2], 2)[: len(strain)]}, "strain does not increase from sample 0 to 1"),
+        ({"threshold": np.nan}, "threshold = nan is not positive"),
+        ({"stress": stress.astype(str)}, "stress = .* holds text"),
+        ({"stress": np.ma.masked_greater(stress, np.median(stress))}, "stress has masked entries"),
+    ],
+)
+def test_other_bad_arguments_are_refused_by_name(change, message):
+    with pytest.raises(MicroslipError, match=message):
+        detect_stages(**{"strain": strain, "stress": stress, "threshold": 1e-5} | change)
+
+
+def test_no_sample_after_the_first_is_no_stage():
+    assert detect_stages(strain, stress, 1e-5, first_sample=len(strain)).empty

@@ -203,7 +203,7 @@ def test_too_few_neighbours_and_neighbours_in_a_plane_have_no_value(box):
 
 
 def test_a_mark_for_other_grains_is_refused(grains, box):
-    with pytest.raises(MicroslipError, match="`of` marks 3 grains"):
+    with pytest.raises(MicroslipError, match="of has 3 values for 1000 grains"):
         d2min(grains, grains, box, of=np.ones(3, dtype=bool))
 
 
@@ -221,3 +221,31 @@ def test_bad_frames_are_refused(grains, box, change, message):
     reference, current, cutoff = change(grains, grains)
     with pytest.raises(MicroslipError, match=message):
         d2min(reference, current, box, cutoff)
+
+
+def test_forms_of_frames_and_marks(grains, box, rng):
+    current = grains + rng.normal(0, 0.01, grains.shape)
+    clean = d2min(grains, current, box, of=np.arange(1000) < 100)
+    of = np.where(np.arange(1000) < 100, 1, 0)
+    for form in (grains.tolist(), np.asfortranarray(grains), grains.astype(">f8")):
+        np.testing.assert_array_equal(d2min(form, current, box, of=of).d2min, clean.d2min)
+    # unsigned numbers do not wrap around when they are subtracted
+    corners = np.array([[1, 1, 1], [2, 1, 1], [1, 2, 1], [1, 1, 2], [2, 2, 2]], dtype=np.uint8)
+    moved = corners - np.array([1, 0, 0], dtype=np.uint8)
+    np.testing.assert_allclose(d2min(corners, moved, box).d2min, 0, atol=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"of": np.where(np.arange(1000) < 100, 1.0, np.nan)}, "the of is nan at grain 100"),
+        ({"reference": np.full((1000, 3), 1e300)}, r"reference: the position of grain 0 is \[1e\+300"),
+        ({"current": np.zeros((1000, 2))}, r"current has shape \(1000, 2\): give \(grain, 3\)"),
+        ({"box": (10.0, 8.0, 12.0)}, r"box = \(10.0, 8.0, 12.0\) is no Box"),
+        ({"end_box": 3}, "end_box = 3 is no Box"),
+        ({"cutoff": "2"}, "cutoff = '2' holds text"),
+    ],
+)
+def test_what_is_no_frame_is_refused_by_name(grains, box, change, sentence):
+    with pytest.raises(MicroslipError, match=sentence):
+        d2min(**{"reference": grains, "current": grains, "box": box, **change})

@@ -3,6 +3,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from microslip import Box, MicroslipError, coarse_grain
+from microslip.grids.coarse import place_nodes
 
 TOLERANCE = 1e-12
 
@@ -54,8 +55,24 @@ def test_values_of_other_grains_are_refused(grains, box):
 
 @pytest.mark.parametrize(
     ("spacing", "radius", "message"),
-    [(0.0, 1.3, "spacing = 0"), (1.0, 0.0, "cutoff = 0"), (1.0, 5.0, "half the smallest periodic length")],
+    [(0.0, 1.3, "spacing = 0"), (1.0, 0.0, "radius = 0"), (1.0, 5.0, "half the smallest periodic length")],
 )
 def test_impossible_grids_are_refused(grains, box, spacing, radius, message):
     with pytest.raises(MicroslipError, match=message):
         coarse_grain(grains, np.ones(len(grains)), box, spacing, radius)
+
+
+def test_more_nodes_than_memory_holds_are_refused_with_what_they_would_take(grains, box):
+    with pytest.raises(
+        MicroslipError, match=r"spacing = 0.0001 d̄ makes 9.6e\+14 nodes, which take 2.3e\+07 GB.*0.021 d̄"
+    ):
+        coarse_grain(grains, np.ones(len(grains)), box, spacing=1e-4)
+    assert place_nodes(box, 0.05).shape == (200, 160, 240)
+
+
+def test_positions_as_a_list_and_marks_as_values_are_taken(grains, box, rng):
+    marks = rng.random(len(grains)) < 0.2
+    found = coarse_grain(grains.tolist(), marks, box)
+    np.testing.assert_array_equal(found.values, coarse_grain(grains, marks.astype(float), box).values)
+    with pytest.raises(MicroslipError, match="axis = 3"):
+        found.coordinates(3)

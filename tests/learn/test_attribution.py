@@ -5,6 +5,7 @@ import pytest
 import torch
 from captum.attr import IntegratedGradients
 
+from microslip import MicroslipError
 from microslip.learn import attribution
 from microslip.learn.attribution import (
     STEPS_AT_MOST,
@@ -247,3 +248,26 @@ def test_a_path_may_start_at_a_field_of_ones_own(rng, stage):
     found = integrated_gradients(network, scaling, stage[:1], Attribution(), start)
     after, before = predict_fields(network, scaling, np.stack([stage[:1], start]))
     assert found.attribution.sum() == pytest.approx(after - before, rel=0.011)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "sentence"),
+    [
+        (np.full((3, *GRID), np.nan, dtype=np.float32), "inputs: .* nan"),
+        (np.zeros((2, *GRID), dtype=np.float32), r"inputs has shape \(2, 8, 6, 8\): give \(3, 8, 6, 8\)"),
+        (np.full((3, *GRID), 1e30, dtype=np.float32), "inputs"),
+    ],
+)
+def test_a_stage_of_another_grid_or_without_numbers_is_refused(inputs, sentence):
+    with pytest.raises(MicroslipError, match=sentence):
+        integrated_gradients(network_of("plain", 3), scaling_of(*CHANNELS), inputs, Attribution())
+
+
+def test_a_network_without_numbers_is_refused(stage):
+    network = network_of("plain", 3)
+    with torch.no_grad():
+        next(network.parameters()).fill_(torch.nan)
+    with pytest.raises(MicroslipError, match="network: its prediction is not finite"):
+        integrated_gradients(network, scaling_of(*CHANNELS), stage, Attribution())
+    with pytest.raises(MicroslipError, match="scaling is of 1 channels, the network takes 3"):
+        integrated_gradients(network, scaling_of("d2min"), stage, Attribution())

@@ -176,3 +176,29 @@ def test_a_planar_run_has_one_layer_of_nodes(kind, normalised):
     assert all(torch.isfinite(weights.grad).all() for weights in network.parameters())
     first = next(layer for layer in network.modules() if isinstance(layer, nn.Conv3d))
     assert (first.weight.grad[:, :, :, 1].abs().amax() > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("grid", "sentence"),
+    [
+        ((8, 8), "grid has shape"),
+        ((8, 8, 0), "the grid is 0 at entry 2"),
+        ((8.5, 8, 8), "the grid is 8.5"),
+        ("888", "text"),
+    ],
+)
+def test_what_is_no_grid_is_refused(grid, sentence):
+    with pytest.raises(MicroslipError, match=sentence):
+        build_network(grid, Network(channels=(2,)))
+
+
+def test_what_is_no_tensor_of_stages_is_refused():
+    network = build_network((4, 4, 4), Network(channels=(2,), hidden=2))
+    with pytest.raises(MicroslipError, match="is no Tensor"):
+        network(np.zeros((1, 1, 4, 4, 4)))
+    with pytest.raises(MicroslipError, match=r"the voxels have shape \(4,\)"):
+        network(torch.zeros(4))
+    with pytest.raises(MicroslipError, match=r"the voxels are torch.complex64"):
+        network(torch.zeros(1, 1, 4, 4, 4, dtype=torch.complex64))
+    # double precision and whole numbers are numbers
+    assert network(torch.zeros(2, 1, 4, 4, 4, dtype=torch.float64)).tolist() == [0, 0]

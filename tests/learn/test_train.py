@@ -128,9 +128,17 @@ def test_stops_when_the_validation_loss_no_longer_falls(task, tmp_path):
 
 def test_a_loss_that_is_not_finite_is_said(task, tmp_path):
     inputs = task.samples.inputs.copy()
-    inputs[task.sets["train"][7], 0, 1, 2, 3] = np.nan
-    with pytest.raises(MicroslipError, match=r"not finite in epoch 0: lower training.learning_rate = 0.003"):
+    stage = task.sets["train"][7]
+    inputs[stage, 0, 1, 2, 3] = np.nan
+    with pytest.raises(MicroslipError, match=rf"not finite in epoch 0: samples hold inputs of stage {stage} that are"):
         fit(task, tmp_path, samples=Samples(inputs, ("d2min",), task.samples.target))
+    with pytest.raises(MicroslipError, match=rf"samples: the prediction of stage {stage} is not finite"):
+        predict(
+            build_network((8, 6, 8), Network(kind="residual", channels=(4, 8))),
+            Samples(inputs, ("d2min",), task.samples.target),
+            task.scaling,
+            np.array([0, stage]),
+        )
 
 
 def test_neither_set_sees_the_test_stages(task, trained, tmp_path):
@@ -207,3 +215,51 @@ def test_samples_that_the_network_was_not_made_for_are_refused(task, trained):
         predict(trained.network, Samples(task.samples.inputs, ("shear_strain",), target), task.scaling, np.arange(3))
     with pytest.raises(MicroslipError, match=r"1 channels of \(4, 6, 8\) nodes"):
         predict(trained.network, Samples(task.samples.inputs[:, :, :4], ("d2min",), target), task.scaling, np.arange(3))
+
+
+@pytest.mark.parametrize("stages", [[-1], [300], [2**40]])
+def test_stages_that_the_samples_do_not_hold_are_refused(task, trained, stages):
+    """A compiled loop reads whatever lies in memory there."""
+    with pytest.raises(MicroslipError, match=rf"stages is {stages[0]:g} at entry 0: give whole numbers from 0 to 299"):
+        predict(trained.network, task.samples, task.scaling, np.array(stages))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"sets": {"train": np.arange(10)}}, "sets has no validation"),
+        ({"sets": {"train": np.arange(10), "validation": np.array([300])}}, r"sets\['validation'\] is 300 at entry 0"),
+        ({"sets": {"train": np.arange(10), "validation": np.array([], dtype=int)}}, "holds 0 stages"),
+        ({"network_config": Network(channels=(4,), inputs=("shear_strain",))}, "network_config shear_strain"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(task, tmp_path, change, sentence):
+    clean = {
+        "samples": task.samples,
+        "sets": task.sets,
+        "scaling": task.scaling,
+        "network_config": task.network,
+        "config": task.training,
+        "resume_from": tmp_path / "state.pt",
+    }
+    with pytest.raises(MicroslipError, match=sentence):
+        train(**{**clean, **change})
+
+
+def test_a_fluctuation_that_is_not_finite_is_named(task, tmp_path):
+    target = task.samples.target.copy()
+    target[7] = np.nan
+    with pytest.raises(MicroslipError, match="target of samples is nan at stage 7"):
+        fit(task, tmp_path, samples=Samples(task.samples.inputs, ("d2min",), target))
+
+
+def test_a_state_of_another_network_or_of_none_is_refused(task, tmp_path):
+    state = tmp_path / "state.pt"
+    quick = task.training.model_copy(update={"epochs": 1})
+    train(task.samples, task.sets, task.scaling, task.network, quick, state)
+    other = Network(channels=(4, 16), hidden=16)
+    with pytest.raises(MicroslipError, match=r"resume_from = .* holds the state of another network"):
+        train(task.samples, task.sets, task.scaling, other, task.training, state)
+    state.write_bytes(b"no state")
+    with pytest.raises(MicroslipError, match=r"resume_from = .* is no state of a training"):
+        train(task.samples, task.sets, task.scaling, task.network, quick, state)

@@ -207,3 +207,21 @@ def test_the_centre_of_a_cluster_does_not_hang_on_the_order_of_its_grains(grains
     one, other = cluster_centres(here, diameter)[0], cluster_centres(there, diameter)[0]
     nowhere = np.isnan(one).all() and np.isnan(other).all()
     assert nowhere or np.abs(box.minimum_image(one - other)).max() < 1e-9
+
+
+def test_nan_is_no_mark(grains, box):
+    """As a float, NaN counts as true: every grain was active."""
+    marks = np.where(np.arange(len(grains)) % 10 == 0, 1.0, np.nan)
+    with pytest.raises(MicroslipError, match="the active is nan at grain 1"):
+        find_clusters(grains, marks, box, link_distance=1.0)
+    with pytest.raises(MicroslipError, match="active has masked entries"):
+        find_clusters(grains, np.ma.masked_array(marks == 1, mask=np.isnan(marks)), box, link_distance=1.0)
+    with pytest.raises(MicroslipError, match="diameter = 9 d̄"):
+        find_clusters(grains, np.ones(len(grains), dtype=bool), box, np.full(len(grains), 9.0))
+
+
+def test_more_pairs_than_memory_holds_are_refused():
+    """20,000 grains at one place are two hundred million pairs."""
+    box = Box((8.0, 8.0, 8.0))
+    with pytest.raises(MicroslipError, match="199990000 pairs of grains lie within 1 d̄ and would take 8 GB"):
+        find_clusters(np.ones((20_000, 3)), np.ones(20_000, dtype=bool), box, link_distance=1.0)

@@ -62,3 +62,26 @@ def test_scale_offset_place_and_order_drop_out(grains, box, rng):
 def test_a_cutoff_beyond_half_the_cell_is_refused(grains, box, rng):
     with pytest.raises(MicroslipError, match="half the smallest periodic length"):
         moran_i(grains, rng.random(len(grains)), box, 4.5)
+
+
+def test_infinite_values_and_lost_grains_are_refused(grains, box, rng):
+    values = rng.random(len(grains))
+    with pytest.raises(MicroslipError, match="the values is inf at grain 5"):
+        moran_i(grains, np.where(np.arange(1000) == 5, np.inf, values), box)
+    lost = np.where(np.arange(1000)[:, None] == 5, np.nan, grains)
+    with pytest.raises(MicroslipError, match="the position of grain 5"):
+        moran_i(lost, values, box)
+    # a grain without a value need not have a place
+    without = np.where(np.arange(1000) == 5, np.nan, values)
+    assert moran_i(lost, without, box) == moran_i(grains, without, box)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e40])
+def test_tiny_and_huge_values_have_squares_too(grains, box, rng, scale):
+    values = rng.random(len(grains))
+    assert moran_i(grains, scale * values, box) == pytest.approx(moran_i(grains, values, box))
+
+
+def test_marks_are_values(grains, box, rng):
+    marks = rng.random(len(grains)) < 0.1
+    assert moran_i(grains, marks, box) == moran_i(grains, marks.astype(float), box)

@@ -84,11 +84,45 @@ def test_a_lognormal_and_a_truncated_law_are_told_from_it(rng):
         (np.full(50, 4), 4, "too few"),
         (np.array([0] + [2] * 20), None, "a cluster of 0 grains"),
         (np.empty(0, dtype=int), None, "0 clusters are too few"),
+        ([], None, "0 clusters are too few"),
+        (np.append(np.arange(1.0, 30), np.nan), None, "the sizes is nan at cluster 29: give whole numbers"),
+        (
+            np.append(np.arange(1.0, 30), 2.5),
+            None,
+            "the sizes is 2.5 at cluster 29: give whole numbers.*discrete=False",
+        ),
+        (np.array([2] * 20 + [-3]), None, "a cluster of -3 grains"),
+        (np.array([2, 3] * 20), 2.5, "smallest = 2.5 is no whole number"),
+        (np.array([2, 3] * 20), np.nan, "smallest = nan is no whole number"),
+        (np.array([2, 3] * 20) > 2, None, "sizes = .* holds marks"),
     ],
 )
 def test_no_exponent_but_a_reason(sizes, smallest, message):
     with pytest.raises(MicroslipError, match=message):
         fit_power_law(sizes, smallest=smallest)
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (np.array([5.0, 6.0, 7.0]), "counts = .* holds numbers with a decimal point"),
+        (np.array([5, -6, 70]), "the counts is -6 at cluster 1"),
+        (np.array([5, 60]), "counts has 2 values for 3 clusters"),
+        (np.array([5, 60, 10**17]), "the counts is 1e.17 at cluster 2"),
+    ],
+)
+def test_counts_that_are_none_are_refused(counts, message):
+    with pytest.raises(MicroslipError, match=message):
+        fit_power_law(np.array([1, 2, 3]), counts)
+
+
+def test_sizes_of_any_type_of_whole_number_are_the_same(rng):
+    sizes = zeta_sample(2.5, 500, rng)
+    for other in (sizes.tolist(), sizes.astype(np.uint16), sizes.astype(">i4"), sizes.astype(float)):
+        assert fit_power_law(other, smallest=1) == fit_power_law(sizes, smallest=1)
+    found, counts = count_sizes(sizes)
+    # a size that is listed twice counts twice
+    assert fit_power_law(np.tile(found, 2), np.tile(counts, 2)).n_tail == 2 * fit_power_law(found, counts).n_tail
 
 
 def test_error_and_rivals_agree_with_the_powerlaw_package(rng):

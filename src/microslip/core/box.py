@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
+
+# Lengths beyond these have volumes or moments that a double does not hold [d̄].
+SHORTEST, LONGEST = 1e-30, 1e30
+
+# A place this many cells from the origin is none of a packing, and its digits would be too few when it is wrapped.
+FARTHEST = 1e6
+
+OF_A_BOX = "give a microslip.Box(lengths, periodic)"
 
 
 @dataclass(frozen=True)
@@ -30,8 +39,8 @@ class Box:
     Raises
     ------
     MicroslipError
-        A length is not a positive finite number; a tilt that is not finite, or of a cell that does not repeat in x and
-        z; a planar cell of another thickness.
+        A length is not a positive finite number; `periodic` is not three marks; a tilt that is not finite, or of a cell
+        that does not repeat in x and z; a planar cell of another thickness.
     """
 
     lengths: tuple[float, float, float]
@@ -40,19 +49,27 @@ class Box:
     planar: bool = False
 
     def __post_init__(self) -> None:
-        lengths = np.asarray(self.lengths, dtype=float)
-        if lengths.shape != (3,) or not np.all(np.isfinite(lengths)) or np.any(lengths <= 0):
+        try:
+            lengths = arguments.reals("lengths", self.lengths, (3,)).tolist()
+        except MicroslipError as problem:
+            raise MicroslipError(f"the box's lengths are not three positive numbers: {problem}") from None
+        if not (min(lengths) >= SHORTEST and max(lengths) <= LONGEST):
             raise MicroslipError(
-                f"box lengths {self.lengths} are not three positive numbers: give Lx, Ly, Lz in mean diameters"
+                f"the box's lengths = {lengths} are not three positive numbers, {SHORTEST:g} to {LONGEST:g}: give Lx,"
+                " Ly, Lz in mean diameters"
             )
-        object.__setattr__(self, "lengths", tuple(float(length) for length in lengths))
-        object.__setattr__(self, "tilt", float(self.tilt))
+        periodic = arguments.marks("periodic", self.periodic, (3,)).tolist()
+        farthest = FARTHEST * lengths[0]
+        rule = f"a finite number of at most {FARTHEST:g} Lx: fold it back by whole Lx"
+        tilt = arguments.real("tilt", self.tilt, rule, low=-farthest, high=farthest, unit=" d̄")
+        object.__setattr__(self, "lengths", tuple(lengths))
+        object.__setattr__(self, "tilt", tilt)
         object.__setattr__(self, "planar", bool(self.planar))
         if self.planar and self.lengths[1] != 1:
             raise MicroslipError(f"a planar cell is 1 d̄ thick in y, the axis it lacks, not {self.lengths[1]:g}: give 1")
-        repeats = (bool(flag) and not (self.planar and axis == 1) for axis, flag in enumerate(self.periodic))
+        repeats = (flag and not (self.planar and axis == 1) for axis, flag in enumerate(periodic))
         object.__setattr__(self, "periodic", tuple(repeats))
-        if not np.isfinite(self.tilt) or (self.tilt and not (self.periodic[0] and self.periodic[2])):
+        if self.tilt and not (self.periodic[0] and self.periodic[2]):
             raise MicroslipError(
                 f"tilt = {self.tilt} d̄ of a cell that repeats in {self._repeats()}: only a cell that repeats in x and z"
                 " can be tilted"
@@ -106,13 +123,16 @@ class Box:
         """The nearest periodic copy of each vector, shape (..., 3) [d̄].
 
         In a tilted cell it is the nearest for vectors that have a copy shorter than half the smallest period.
+        NaN stays.
         """
+        vectors = self._near(vectors, "vectors")
         lengths = np.asarray(self.lengths)
         turned = self._turned(vectors, -np.round(vectors[..., 2] / lengths[2]))
         return turned - np.where(self.periodic, lengths * np.round(turned / lengths), 0.0)
 
     def wrap(self, positions: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
-        """Positions moved into [0, L) along the periodic axes, shape (..., 3) [d̄]; of a tilted cell, too."""
+        """Positions moved into [0, L) along the periodic axes, shape (..., 3) [d̄]; of a tilted cell, too. NaN stays."""
+        positions = self._near(positions, "positions")
         lengths = np.asarray(self.lengths)
         turned = self._turned(positions, -np.floor(positions[..., 2] / lengths[2]))
         wrapped = turned - np.where(self.periodic, lengths * np.floor(turned / lengths), 0.0)
@@ -121,7 +141,12 @@ class Box:
 
     def wrapped_onto(self, other: Box, positions: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
         """Positions wrapped into this cell and stretched with it onto another one, as voxels are, (..., 3) [d̄]."""
+        arguments.record("other", other, Box, OF_A_BOX)
         return np.asarray(self.wrap(positions) * (np.asarray(other.lengths) / np.asarray(self.lengths)))
+
+    def _near(self, vectors: np.ndarray, name: str) -> np.ndarray:
+        farthest = FARTHEST * max(self.lengths)
+        return arguments.reals(name, vectors, (..., 3), missing=True, largest=farthest)
 
     def _turned(self, positions: np.ndarray, turns: np.ndarray) -> np.ndarray:
         """Positions in x of the copies that lie `turns` cells above; z is left to the caller."""
@@ -135,6 +160,7 @@ class Box:
 
         The tilts of both count as they are, whole Lx included.
         """
+        arguments.record("later", later, Box, OF_A_BOX)
         lx, _, lz = self.lengths
         stretch = np.where(self.periodic, np.asarray(later.lengths) / np.asarray(self.lengths) - 1, 0.0)
         gradient: np.ndarray = np.diag(stretch)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int64
 
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.core.volume import grain_volume
 
@@ -51,12 +52,12 @@ def grain_stress(
     Raises
     ------
     MicroslipError
-        A contact names a grain that does not exist or one grain twice, two centres coincide, or a contact is listed
-        twice.
+        A contact names a grain that does not exist, or one grain twice, or is listed twice; two centres coincide;
+        arrays of other contacts, numbers that are not finite, or a diameter that is not positive.
 
     Source: Love (1927); Mei et al. (2023), eq. 10.
     """
-    _check(pairs, separation, diameter)
+    pairs, separation, force, diameter = _checked(pairs, separation, force, diameter)
     radius = diameter / 2
     distance = np.linalg.norm(separation, axis=1)
     overlap = radius[pairs].sum(axis=1) - distance
@@ -92,15 +93,22 @@ def contact_energy(
     youngs_modulus
         E, in the unit of stress of the other arguments [p].
     poisson_ratio
-        ν.
+        ν, above −1 and at most 1/2.
 
     Returns
     -------
     Energy [p d̄³]; 0 where the grains do not overlap.
 
+    Raises
+    ------
+    MicroslipError
+        As in `grain_stress`; a modulus that is not positive, a ratio that no solid has.
+
     Source: Johnson, Contact Mechanics (1985), eqs 4.23 and 7.43; Mei et al. (2023), eqs 11 and 12.
     """
-    _check(pairs, separation, diameter)
+    pairs, separation, force, diameter = _checked(pairs, separation, force, diameter)
+    youngs_modulus = arguments.real("youngs_modulus", youngs_modulus, "positive", low=1 / arguments.LARGEST)
+    poisson_ratio = arguments.real("poisson_ratio", poisson_ratio, "between -1 and 0.5", above=-1, high=0.5)
     radii = diameter[pairs] / 2
     distance = np.linalg.norm(separation, axis=1)
     overlap = np.maximum(radii.sum(axis=1) - distance, 0.0)
@@ -127,21 +135,33 @@ def count_contacts(pairs: Int64[np.ndarray, "contact 2"], n_grains: int) -> Int6
     return np.bincount(pairs.ravel(), minlength=n_grains)
 
 
-def _check(pairs: np.ndarray, separation: np.ndarray, diameter: np.ndarray) -> None:
-    if len(pairs) and not (pairs.min() >= 0 and pairs.max() < len(diameter)):
+def _checked(
+    pairs: np.ndarray, separation: np.ndarray, force: np.ndarray, diameter: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    diameter = arguments.reals("diameter", diameter, ("grain",), positive=True)
+    last = len(diameter) - 1
+    pairs = arguments.wholes("pairs", pairs, ("contact", 2), -arguments.MOST)
+    contacts = ("contact", len(pairs), "pairs")
+    separation = arguments.reals("separation", separation, (contacts, 3), noun="the vector")
+    force = arguments.reals("force", force, (contacts, 3), noun="the force")
+    if len(pairs) and not (pairs.min() >= 0 and pairs.max() <= last):
+        bad = int(pairs.max() if pairs.max() > last else pairs.min())
         raise MicroslipError(
-            f"a contact names grain {int(pairs.max())} of {len(diameter)}: pairs are indices from 0 into diameter"
+            f"pairs: a contact names grain {bad} of {len(diameter)}: pairs are indices from 0 into diameter"
         )
+    if (alone := pairs[:, 0] == pairs[:, 1]).any():
+        bad = int(np.argmax(alone))
+        raise MicroslipError(f"pairs: contact {bad} is one of grain {pairs[bad, 0]} with itself: leave it out")
     if not (separation**2).sum(axis=1).all():
-        raise MicroslipError("a contact joins two grains at the same place: give nearest-image centre distances")
+        raise MicroslipError(
+            "separation: a contact joins two grains at the same place: give nearest-image centre distances"
+        )
     _check_once(pairs, separation)
+    return pairs, separation, force, diameter
 
 
 def _check_once(pairs: np.ndarray, separation: np.ndarray) -> None:
     """Two grains may touch twice in a thin cell, but not twice in one place."""
-    itself = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
-    if len(itself):
-        raise MicroslipError(f"grain {pairs[itself[0], 0]} is in contact with itself: a contact joins two grains")
     key = pairs.min(axis=1) * (int(pairs.max(initial=0)) + 1) + pairs.max(axis=1)
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=-1))

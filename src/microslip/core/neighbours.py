@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 
-from microslip.core.box import Box
+from microslip.core import arguments
+from microslip.core.box import FARTHEST, OF_A_BOX, Box
 from microslip.core.errors import MicroslipError
 
 # Cells hold one grain on average, and are no finer than this share of the cutoff: finer ones fit the sphere of
@@ -25,6 +26,8 @@ FLAT = 1e-9
 
 # A layer of grains whose centres scatter by less than this is taken for a plane, where it matters [d̄].
 THIN = 1e-3
+# Pairs that a list may hold: 4 GB.
+MOST_PAIRS = 10**8
 
 
 class Cells(NamedTuple):
@@ -58,8 +61,8 @@ def sort_into_cells(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: f
     MicroslipError
         A position is not finite, or the cutoff is not positive or exceeds half the smallest periodic length.
     """
-    check_positions(positions, box, cutoff)
-    wrapped = box.wrap(np.asarray(positions, dtype=float))
+    positions, cutoff = check_positions("positions", positions, box), check_cutoff("cutoff", cutoff, box)
+    wrapped = box.wrap(positions)
     upright = wrapped
     if tilt := box.nearest_tilt:
         # in the axes of the tilted cell, x is counted from its slanting face; the copies of a grain follow from there
@@ -224,7 +227,7 @@ def find_pairs(
     Raises
     ------
     MicroslipError
-        As in `sort_into_cells`.
+        As in `sort_into_cells`; more pairs than memory may hold.
     """
     cells = sort_into_cells(positions, box, cutoff)
     most = 8 * len(cells.x) + 64
@@ -232,6 +235,11 @@ def find_pairs(
         count, pairs, vectors = _find_pairs(cells, most)
         if count <= most:
             break
+        if count > MOST_PAIRS:
+            raise MicroslipError(
+                f"{count} pairs of grains lie within {cutoff:g} d̄ and would take {count * 40 / 1e9:.0f} GB, more than"
+                f" {MOST_PAIRS} are not held: use a smaller distance"
+            )
         most = count
     pairs, vectors = pairs[:count], vectors[:count]
     # two grains half a period apart are met once for each of their copies: one of them counts
@@ -244,27 +252,38 @@ def find_pairs(
     return pairs, vectors
 
 
-def check_positions(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: float) -> None:
-    """Refuse what a cell list cannot serve.
+def check_positions(
+    name: str, positions: Float[np.ndarray, "grain 3"], box: Box, missing: bool = False
+) -> Float64[np.ndarray, "grain 3"]:
+    """Positions as double precision, with NaN only where grains may be `missing`.
 
     Raises
     ------
     MicroslipError
-        A position is not finite, or the cutoff is not positive or exceeds half the smallest periodic length; grains off
-        the plane of a planar cell.
+        They are not of shape (grain, 3), not finite, a million cells away, or off the plane of a planar cell.
     """
-    if not np.isfinite(positions).all():
-        bad = int(np.argwhere(~np.isfinite(positions).all(axis=1))[0, 0])
-        raise MicroslipError(f"the position of grain {bad} is {positions[bad]}: mend or drop that grain first")
-    if not 0 < cutoff <= box.half_period or cutoff == np.inf:
+    arguments.record("box", box, Box, OF_A_BOX)
+    farthest = FARTHEST * max(box.lengths)
+    found = arguments.reals(name, positions, ("grain", 3), missing=missing, largest=farthest, noun="the position")
+    if (
+        box.planar
+        and np.isfinite(found[:, 1]).any()
+        and (thickness := float(np.nanmax(found[:, 1]) - np.nanmin(found[:, 1]))) > FLAT
+    ):
         raise MicroslipError(
-            f"cutoff = {cutoff:g} d̄ is not between 0 and half the smallest periodic length, {box.half_period:g} d̄:"
-            " use a smaller cutoff or a larger cell"
+            f"{name}: the cell is planar, and y, the axis that it lacks, spans {thickness:.3g} d̄ over the grains: give"
+            " them one y, or a box in space"
         )
-    if box.planar and len(positions) and (thickness := float(np.ptp(positions[:, 1]))) > FLAT:
+    return found
+
+
+def refuse_lost(positions: Float64[np.ndarray, "grain 3"], needed: Bool[np.ndarray, "grain"]) -> None:
+    """Refuse positions that may be missing, but not of these grains."""
+    lost = np.isnan(positions).any(axis=1) & needed
+    if lost.any():
+        bad = int(np.argmax(lost))
         raise MicroslipError(
-            f"the cell is planar, and y, the axis that it lacks, spans {thickness:.3g} d̄ over the grains: give them one"
-            " y, or a box in space"
+            f"positions: the position of grain {bad} is {positions[bad]}: mend or drop that grain first"
         )
 
 
@@ -287,7 +306,17 @@ def refuse_plane(positions: Float[np.ndarray, "grain 3"], box: Box) -> None:
         )
 
 
-def check_values(positions: Float[np.ndarray, "grain 3"], values: Float[np.ndarray, "value"]) -> None:
-    """Refuse values that are not one per grain: a compiled kernel would read past their end."""
-    if values.shape != (len(positions),):
-        raise MicroslipError(f"{values.size} values for {len(positions)} grains: give one value per grain")
+def check_cutoff(name: str, cutoff: float, box: Box) -> float:
+    """A distance that pairs of grains may have [d̄].
+
+    Raises
+    ------
+    MicroslipError
+        It is not positive, or exceeds half the smallest periodic length.
+    """
+    arguments.record("box", box, Box, OF_A_BOX)
+    rule = (
+        f"between 0 and half the smallest periodic length, {box.half_period:g} d̄: use a smaller {name} or a larger cell"
+    )
+    farthest = min(box.half_period, FARTHEST * max(box.lengths))
+    return arguments.real(name, cutoff, rule, above=0, high=farthest, unit=" d̄")

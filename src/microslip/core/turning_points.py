@@ -6,7 +6,7 @@ The same compiled rule watches the stress while the DEM runs and re-reads a stor
 from __future__ import annotations
 
 from collections import deque
-from typing import Literal
+from typing import Literal, get_args
 
 import numba
 import numpy as np
@@ -15,6 +15,10 @@ from jaxtyping import Float, Int64
 from microslip.core.errors import MicroslipError
 
 Smoothing = Literal["none", "ewma", "median"]
+SMOOTHINGS = get_args(Smoothing)
+
+# Longer filters than this take hours for a long series [samples].
+LONGEST_SPAN = 10_000
 
 RISING, UNDECIDED, FALLING = 1, 0, -1
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from microslip.core import arguments
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, read_table
@@ -150,7 +151,7 @@ def open_run(path: str | Path) -> Run:
     MicroslipError
         There is no such folder, or it is not a run folder.
     """
-    folder = Path(path)
+    folder = arguments.path("path", path)
     if not folder.is_dir():
         raise MicroslipError(f"{folder} is not a folder: give the folder that `microslip run` made, such as runs/quick")
     if (folder / "study.toml").is_file():

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, write_json
 from microslip.data.store import check_store, open_dataset
@@ -56,6 +57,8 @@ def simulate(
     KeyboardInterrupt
         When interrupted; the next call goes on from the last checkpoint.
     """
+    arguments.record("config", config, ShearCell, "give a ShearCell of microslip.dem.config, or a whole Config")
+    run = arguments.path("run", run)
     # a whole configuration is a shear cell too; the simulation depends on the cell's sections alone
     content = config.model_dump(mode="json", include=set(ShearCell.model_fields))
     if ranks is not None:
@@ -63,15 +66,15 @@ def simulate(
             raise MicroslipError(
                 f'ranks are LAMMPS\', and engine.kind = {config.engine.kind}: set engine.kind = "lammps"'
             )
-        content["engine"]["ranks"] = ranks
+        content["engine"]["ranks"] = arguments.whole("ranks", ranks, 1, 1_000_000)
     config = ShearCell.model_validate(content)
     launch = engine_module(config.engine.kind, "launch")
     command, version = launch.command(config), launch.check(config)["version"]
     if config.recording.cell_volumes:
         cells = _cells_command(_voronoi_ranks(config), "recording.cell_volumes")
-    folder = Path(run) / "dem"
+    folder = run / "dem"
     refuse_other_simulation(config, folder, version)
-    check_disk(config, Path(run))
+    check_disk(config, run)
     folder.mkdir(parents=True, exist_ok=True)
     _wait_for_predecessor(folder)
     write_json(folder / "config.json", config.model_dump(mode="json"))

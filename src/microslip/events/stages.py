@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
-from microslip.core.turning_points import Smoothing, smooth, turning_points
+from microslip.core.turning_points import LONGEST_SPAN, SMOOTHINGS, Smoothing, smooth, turning_points
 
 
 def detect_stages(
@@ -45,23 +46,22 @@ def detect_stages(
     Raises
     ------
     MicroslipError
-        NaN in the series, unequal lengths, strain that does not increase, a threshold that is not positive.
+        Numbers that are not finite, unequal lengths, strain that does not increase, a threshold that is not positive, a
+        filter that is not known, a first sample that the series does not have.
     """
-    strain, stress = np.asarray(strain, dtype=float), np.asarray(stress, dtype=float)
-    if strain.shape != stress.shape or strain.ndim != 1:
-        raise MicroslipError(f"strain and stress have shapes {strain.shape} and {stress.shape}: give two equal columns")
-    for name, values in (("strain", strain), ("stress", stress)):
-        if not np.isfinite(values).all():
-            bad = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise MicroslipError(f"the {name} is {values[bad]} at sample {bad}: mend or cut the series first")
+    strain, stress = (
+        arguments.reals(name, values, ("sample",)) for name, values in (("strain", strain), ("stress", stress))
+    )
+    if len(strain) != len(stress):
+        raise MicroslipError(f"strain and stress have {len(strain)} and {len(stress)} samples: give two equal columns")
     if np.any(np.diff(strain) <= 0):
         bad = int(np.flatnonzero(np.diff(strain) <= 0)[0])
         raise MicroslipError(
-            f"the strain does not increase from sample {bad} to {bad + 1}: sort or cut the series first"
+            f"strain: the strain does not increase from sample {bad} to {bad + 1}: sort or cut the series first"
         )
-    if not threshold > 0:
-        raise MicroslipError(f"threshold = {threshold:g} is not positive: give the smallest swing of s that counts")
-    smoothed = smooth(stress, *smoothing) if smoothing else stress
+    threshold = arguments.real("threshold", threshold, "positive: give the smallest swing of s that counts", above=0)
+    first_sample = arguments.whole("first_sample", first_sample, 0, len(strain))
+    smoothed = stress if smoothing is None else smooth(stress, *_filter(smoothing))
     points = first_sample + turning_points(smoothed[first_sample:], threshold)
     # a record that begins in the midst of a stage has an extreme, not a turning point, at its first sample
     points = points[points > first_sample]
@@ -84,6 +84,14 @@ def detect_stages(
         }
     )
     return table
+
+
+def _filter(smoothing: tuple[Smoothing, int]) -> tuple[Smoothing, int]:
+    if not isinstance(smoothing, tuple | list) or len(smoothing) != 2 or smoothing[0] not in SMOOTHINGS:
+        raise MicroslipError(
+            f'smoothing = {arguments.shown(smoothing)} is no filter: give ("ewma", span), ("median", span) or None'
+        )
+    return smoothing[0], arguments.whole("span of smoothing", smoothing[1], 1, LONGEST_SPAN)
 
 
 def attach_frames(stages: pd.DataFrame, frame_sample: Int[np.ndarray, "frame"]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import numba
 import numpy as np
 from jaxtyping import Float, Float64
 
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.core.volume import grain_volume
 
@@ -43,10 +44,17 @@ def major_principal_stress(stress: Float[np.ndarray, "grain 6"], planar: bool = 
     -------
     Shape (grain,) [p]; NaN where a component is.
 
+    Raises
+    ------
+    MicroslipError
+        Not six components per grain, or an infinite one.
+
     Source: Mei et al. 2023, section 4.3; the trigonometric root of the characteristic polynomial.
     """
+    # of any unit: only squares are taken
+    stress = arguments.reals("stress", stress, ("grain", 6), missing=True, largest=1e150)
     if planar:
-        xx, _, zz, _, xz, _ = np.asarray(stress, dtype=float).T
+        xx, _, zz, _, xz, _ = stress.T
         return np.asarray((xx + zz) / 2 + np.hypot((xx - zz) / 2, xz))
     return np.asarray(_largest_eigenvalue(stress))
 
@@ -68,12 +76,13 @@ def local_packing_fraction(
     Raises
     ------
     MicroslipError
-        A diameter or a cell volume is zero or negative.
+        A diameter or a cell volume is zero, negative or infinite; arrays of other grains.
 
     Source: Mei et al. 2023, section 4.3.
     """
-    cell_volume = np.asarray(cell_volume, dtype=float)
-    if (cell_volume <= 0).any() or not (diameter > 0).all():
-        bad = int(np.argwhere(cell_volume <= 0)[0, -1]) if (cell_volume <= 0).any() else int(np.argmin(diameter))
-        raise MicroslipError(f"grain {bad} or its Voronoi cell has no volume: mend or drop that grain first")
+    diameter = arguments.reals("diameter", diameter, ("grain",), positive=True)
+    cell_volume = arguments.reals("cell_volume", cell_volume, (..., ("grain", len(diameter), "diameter")), missing=True)
+    if (empty := cell_volume < 1 / arguments.LARGEST).any():
+        bad = int(np.argwhere(empty)[0, -1])
+        raise MicroslipError(f"cell_volume: grain {bad} or its Voronoi cell has no volume: mend or drop it first")
     return np.asarray(grain_volume(diameter, planar) / cell_volume)

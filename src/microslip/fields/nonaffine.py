@@ -8,7 +8,8 @@ import numba
 import numpy as np
 from jaxtyping import Bool, Float64, Int32
 
-from microslip.core.box import Box
+from microslip.core import arguments
+from microslip.core.box import OF_A_BOX, Box
 from microslip.core.errors import MicroslipError
 from microslip.core.neighbours import check_positions, most_runs, refuse_plane, runs_about, sort_into_cells
 
@@ -195,17 +196,22 @@ def d2min(
     Raises
     ------
     MicroslipError
-        Positions that are not finite, frames of different grains, a cutoff beyond half the cell, a motion of half a
-        period or more between the frames; grains in one plane of a cell that is not planar.
+        Positions that are not finite, frames of different grains, marks that are not one per grain, a cutoff beyond
+        half the cell, a motion of half a period or more between the frames; grains in one plane of a cell that is not
+        planar.
 
     Source: Mei et al. 2023, eqs 1–4, with Y of eq. 3 from reference vectors alone, as in Falk & Langer, Phys. Rev. E 57
     (1998) 7192.
     """
-    if reference.shape != current.shape:
-        raise MicroslipError(f"the frames hold {len(reference)} and {len(current)} grains: give the same grains twice")
-    if of is not None and of.shape != (len(reference),):
-        raise MicroslipError(f"`of` marks {of.size} grains, the frames hold {len(reference)}: give one mark per grain")
-    check_positions(current, box, cutoff)
+    reference, current = check_positions("reference", reference, box), check_positions("current", current, box)
+    n = len(reference)
+    if len(current) != n:
+        raise MicroslipError(
+            f"reference and current: the frames hold {n} and {len(current)} grains: give the same grains twice"
+        )
+    wanted = np.ones(n, dtype=bool) if of is None else arguments.marks("of", of, (("grain", n, "reference"),))
+    if end_box is not None:
+        arguments.record("end_box", end_box, Box, OF_A_BOX)
     cells = sort_into_cells(reference, box, cutoff)
     # what the cell does, its copies do too: relative to it, a motion is the same for all copies of a grain; being
     # affine, it is no part of D²min, and is given back to the gradient below
@@ -216,8 +222,8 @@ def d2min(
         if 0 < period <= 2 * moved:
             grain = int(np.abs(displacement[:, axis]).argmax())
             raise MicroslipError(
-                f"grain {grain} moves {moved:.3g} d̄ along {'xyz'[axis]} between two frames, half the cell or more:"
-                " unwrap the positions or use shorter stages"
+                f"reference, current: grain {grain} moves {moved:.3g} d̄ along {'xyz'[axis]} between two frames, half"
+                " the cell or more: unwrap the positions or use shorter stages"
             )
     wanted = np.ones(len(reference), dtype=bool) if of is None else of
     moved_rows = np.ascontiguousarray(displacement[cells.order].T)

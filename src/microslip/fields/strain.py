@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64, Int
 
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 
 
@@ -30,8 +31,14 @@ def local_strain(
     η_shear, the von Mises strain, and η_vol, positive for dilation, shape (grain,); NaN where G is. In simple shear by
     a small γ they are γ/2 and 0.
 
+    Raises
+    ------
+    MicroslipError
+        Not three rows of three per grain, or an infinite number.
+
     Source: Shimizu, Ogata & Li, Mater. Trans. 48 (2007) 2923, as in OVITO's atomic strain.
     """
+    gradient = arguments.reals("gradient", gradient, ("grain", 3, 3), missing=True)
     strain = 0.5 * (gradient + gradient.transpose(0, 2, 1) + np.einsum("nca,ncb->nab", gradient, gradient))
     there = np.array([1.0, 0.0 if planar else 1.0, 1.0])
     volumetric = np.trace(strain, axis1=1, axis2=2) / there.sum()
@@ -64,15 +71,20 @@ def displacement_without_shear(
     Raises
     ------
     MicroslipError
-        Frames of different grains, walls that leave no room between them, or grains without walls that all lie at one
-        height.
+        Frames of different or of no grains, positions that are not finite, another kind than these, walls that leave no
+        room between them, or grains without walls that all lie at one height.
     """
-    if reference.shape != current.shape or len(kind) != len(reference):
+    reference = arguments.reals("reference", reference, ("grain", 3), noun="the position")
+    current = arguments.reals("current", current, ("grain", 3), noun="the position")
+    kind = arguments.wholes("kind", kind, ("grain",), 0, 2)
+    if not len(reference) == len(current) == len(kind) > 0:
         raise MicroslipError(
-            f"{len(reference)}, {len(current)} and {len(kind)} grains in two frames and in kind: give the same grains"
+            f"reference, current and kind: {len(reference)}, {len(current)} and {len(kind)} grains in two frames and in"
+            " kind: give the same grains, one at least"
         )
     moved = current - reference
     if of_cell is not None:
+        of_cell = arguments.reals("of_cell", of_cell, (3, 3))
         relative = moved - reference @ of_cell.T
         return np.asarray(relative - relative.mean(axis=0))
     z = reference[:, 2]
@@ -82,7 +94,7 @@ def displacement_without_shear(
         low, high = z[bottom].max(), z[top].min()
         if low >= high:
             raise MicroslipError(
-                f"the bottom wall reaches up to {low:g} d̄ and the top wall down to {high:g} d̄: there is no height"
+                f"kind: the bottom wall reaches up to {low:g} d̄ and the top wall down to {high:g} d̄: there is no height"
                 " between them to shear; check which grains belong to the walls"
             )
         at_low, at_high = moved[bottom].mean(axis=0), moved[top].mean(axis=0)
@@ -91,6 +103,6 @@ def displacement_without_shear(
     centred = z - z.mean()
     spread = float(centred @ centred)
     if np.ptp(z) == 0:
-        raise MicroslipError("all grains lie at one height: there is no shear along z to take away")
+        raise MicroslipError("reference: all grains lie at one height: there is no shear along z to take away")
     slope = centred @ moved / spread
     return np.asarray(moved - moved.mean(axis=0) - centred[:, None] * slope)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
-from microslip.core.box import Box
+from microslip.core import arguments
+from microslip.core.box import OF_A_BOX, Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import check_positions, check_values
+from microslip.core.neighbours import check_cutoff, check_positions
+
+# Nodes that a grid may have: sums, counts and means of them take 3 GB.
+MOST_NODES = 10**8
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,8 @@ class VoxelGrid:
     origin: tuple[float, float, float]
 
     def coordinates(self, axis: int) -> Float64[np.ndarray, "node"]:
-        """Node positions along an axis [d̄]."""
+        """Node positions along an axis, 0 to 2 [d̄]."""
+        axis = arguments.whole("axis", axis, 0, 2)
         return self.origin[axis] + self.spacing[axis] * np.arange(self.values.shape[axis])
 
 
@@ -40,7 +46,19 @@ def place_nodes(box: Box, spacing: float) -> Nodes:
 
     Shifting the grid by one node along a periodic axis is then an exact symmetry of the cell. A planar cell has one
     layer of nodes, in the plane of its grains.
+
+    Raises
+    ------
+    MicroslipError
+        The spacing is not positive, or so small that memory would not hold the nodes.
     """
+    arguments.record("box", box, Box, OF_A_BOX)
+    spacing = arguments.real("spacing", spacing, "positive: give the distance between nodes", above=0, unit=" d̄")
+    if (n := math.prod(max(1.0, length / spacing) for length in box.lengths)) > MOST_NODES:
+        raise MicroslipError(
+            f"spacing = {spacing:g} d̄ makes {n:.1e} nodes, which take {24 * n / 1e9:.2g} GB, and the most are"
+            f" {MOST_NODES:.0e}: in this cell use {np.cbrt(box.volume / MOST_NODES):.2g} d̄ or more"
+        )
     shape = [max(1, round(length / spacing)) for length in box.lengths]
     if box.planar:
         shape[1] = 1
@@ -94,7 +112,7 @@ def coarse_grain(
     positions
         Centres, shape (grain, 3) [d̄].
     values
-        One value per grain, shape (grain,); grains with NaN (walls) are left out.
+        One value per grain, shape (grain,), or marks, which count as 1 and 0; grains with NaN (walls) are left out.
     box
         The cell; the wall-bounded axis is covered from 0 to its length, grains beyond still reach nodes within. A
         planar cell has one layer of nodes, and `radius` is that of a disc.
@@ -104,16 +122,15 @@ def coarse_grain(
     Raises
     ------
     MicroslipError
-        Positions that are not finite, a spacing that is not positive, a radius beyond half the smallest period.
+        Positions or values that are not finite, arrays of other grains, a spacing that is not positive or makes more
+        nodes than memory holds, a radius beyond half the smallest period.
 
     Source: Mei et al. 2023, section 3.2.
     """
-    if not spacing > 0:
-        raise MicroslipError(f"spacing = {spacing:g} d̄ is not positive: give the distance between nodes")
-    check_values(positions, values)
-    check_positions(positions, box, radius)
+    positions, radius = check_positions("positions", positions, box), check_cutoff("radius", radius, box)
+    values = arguments.reals("values", values, (("grain", len(positions), "positions"),), missing=True, marks=True)
     nodes = place_nodes(box, spacing)
-    inside, values, periodic = box.wrap(positions), np.asarray(values, dtype=float), box.periodic
+    inside, periodic = box.wrap(positions), box.periodic
     if box.planar:
         inside[:, 1] = nodes.origin[1]
     if tilt := box.nearest_tilt:

@@ -11,6 +11,8 @@ from captum.attr import IntegratedGradients, NoiseTunnel, Occlusion
 from jaxtyping import Float32, Float64
 from torch import nn
 
+from microslip.core import arguments
+from microslip.core.errors import MicroslipError
 from microslip.learn.config import Attribution
 from microslip.learn.network import Predictor
 from microslip.learn.samples import Scaling
@@ -23,6 +25,9 @@ STEPS_AT_MOST = 2048
 
 # Pieces that are halved at a time: those that make up this much of what is missed.
 SPLIT_SHARE = 0.5
+
+# Scaled voxels beyond this are none of a stage, and their products are beyond single precision.
+LARGEST = 1e9
 
 Voxels = Float32[np.ndarray, "channel x y z"]
 Nodes = Float64[np.ndarray, "channel x y z"]
@@ -93,12 +98,20 @@ def integrated_gradients(
         path bends where units switch on and off; pieces over which it rises by something else than that gradient
         says are halved, the worst first, until the completeness error is met.
 
+    Raises
+    ------
+    MicroslipError
+        Voxels or a baseline that are not finite or not of the network's channels and grid; a network of another
+        scaling, or one that predicts no finite number.
+
     Source: Sundararajan, Taly & Yan, ICML 2017; Mei et al. 2023, section 4.1.
     """
-    voxels, start = _both(scaling, inputs, config, baseline)
+    voxels, start = _both(network, scaling, inputs, config, baseline)
     path = _Path(Decoded(network, scaling), start, voxels - start)
     edges = np.linspace(0, 1, config.n_steps + 1)
     values = path.predict(edges)
+    if not np.isfinite(values).all():
+        raise MicroslipError("network: its prediction is not finite on the way from the baseline to the stage")
     difference = float(values[-1] - values[0])
     # no sum comes nearer than the rounding of single-precision predictions
     rounding = 8 * float(np.finfo(np.float32).eps) * float(np.abs(values).max())
@@ -185,7 +198,7 @@ def smoothed_integrated_gradients(
 
     Source: Smilkov et al., arXiv 1706.03825; the noise is captum's, `config.noise` deviations of the input wide.
     """
-    voxels, start = _both(scaling, inputs, config, baseline)
+    voxels, start = _both(network, scaling, inputs, config, baseline)
     method = NoiseTunnel(IntegratedGradients(Decoded(network, scaling)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -203,7 +216,7 @@ def occlusion(
 
     Source: Zeiler & Fergus, ECCV 2014; captum's. Cubes lie half an edge apart.
     """
-    voxels, start = _both(scaling, inputs, config, baseline)
+    voxels, start = _both(network, scaling, inputs, config, baseline)
     edges = tuple(min(config.occlusion, n) for n in inputs.shape[1:])
     window = (inputs.shape[0], *edges)
     strides = (inputs.shape[0], *(max(1, (edge + 1) // 2) for edge in edges))
@@ -215,7 +228,18 @@ def occlusion(
 
 
 def _both(
-    scaling: Scaling, inputs: Voxels, config: Attribution, baseline: Voxels | None
+    network: Predictor, scaling: Scaling, inputs: Voxels, config: Attribution, baseline: Voxels | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    start = baseline_field(scaling, inputs.shape, config.baseline) if baseline is None else baseline
-    return torch.from_numpy(np.ascontiguousarray(inputs))[None], torch.from_numpy(start)[None]
+    """A stage and its baseline as a network takes them."""
+    arguments.record("network", network, Predictor, "give a network, such as that of train")
+    arguments.record("scaling", scaling, Scaling, "give what fit_scaling returns")
+    arguments.record("config", config, Attribution, "give an Attribution of microslip.learn.config")
+    if len(scaling.names) != network.n_channels:
+        raise MicroslipError(f"scaling is of {len(scaling.names)} channels, the network takes {network.n_channels}")
+    shape = (network.n_channels, *network.grid)
+    voxels = arguments.reals("inputs", inputs, shape, largest=LARGEST)
+    if baseline is None:
+        start = baseline_field(scaling, shape, config.baseline)
+    else:
+        start = arguments.reals("baseline", baseline, shape, largest=LARGEST)
+    return torch.from_numpy(voxels.astype(np.float32))[None], torch.from_numpy(start.astype(np.float32))[None]

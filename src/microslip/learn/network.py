@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 
 import torch
 from torch import nn
 
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.learn.config import Network
+
+# Nodes of a grid beyond which no memory holds a stage's features.
+MOST_NODES = 10**8
 
 
 def has_room(grid: tuple[int, int, int], config: Network) -> bool:
@@ -21,6 +26,13 @@ class Predictor(nn.Module):
 
     def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
         super().__init__()
+        arguments.record("config", config, Network, "give a Network of microslip.learn.config")
+        nodes = arguments.wholes("grid", grid, (3,), 1, MOST_NODES).tolist()
+        grid = (nodes[0], nodes[1], nodes[2])
+        if math.prod(grid) > MOST_NODES:
+            raise MicroslipError(f"grid = {grid} has {math.prod(grid):.0e} nodes, more than {MOST_NODES:.0e}")
+        if min(config.channels) < 1:
+            raise MicroslipError(f"config: network.channels = {config.channels} holds a number below 1")
         if not has_room(grid, config):
             raise MicroslipError(
                 f"a grid of {' × '.join(map(str, grid))} nodes is too small for {len(config.channels)} poolings, each"
@@ -34,6 +46,14 @@ class Predictor(nn.Module):
         """One number for each stage, shape (stage, 1)."""
 
     def forward(self, voxels: torch.Tensor) -> torch.Tensor:
+        arguments.record("voxels", voxels, torch.Tensor, "give a tensor, such as torch.from_numpy makes of an array")
+        if voxels.is_complex() or voxels.dtype == torch.bool:
+            raise MicroslipError(f"the voxels are {voxels.dtype}: give real numbers")
+        if voxels.dtype == torch.float64 or not voxels.is_floating_point():
+            weights = next(self.parameters(), None)
+            voxels = voxels.to(torch.float32 if weights is None else weights.dtype)
+        if voxels.dim() != 5:
+            raise MicroslipError(f"the voxels have shape {tuple(voxels.shape)}: give (stage, channel, x, y, z)")
         if tuple(voxels.shape[1:]) != (self.n_channels, *self.grid):
             raise MicroslipError(
                 f"the voxels have {voxels.shape[1]} channels of {tuple(voxels.shape[2:])} nodes, the network was made"
@@ -54,7 +74,7 @@ class SlipNet(Predictor):
     def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
         super().__init__(grid, config)
         layers: list[nn.Module] = []
-        n_in, size = self.n_channels, list(grid)
+        n_in, size = self.n_channels, list(self.grid)
         for n_out in config.channels:
             layers.append(nn.Conv3d(n_in, n_out, kernel_size=3, padding=1, bias=not config.batch_normalisation))
             layers.append(nn.MaxPool3d(2, ceil_mode=True))
@@ -110,7 +130,7 @@ class ResidualNet(Predictor):
     def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
         super().__init__(grid, config)
         layers: list[nn.Module] = []
-        n_in, height = self.n_channels, grid[2]
+        n_in, height = self.n_channels, self.grid[2]
         for stage, n_out in enumerate(config.channels):
             layers += [
                 PeriodicConvolution(n_in, n_out), nn.MaxPool3d(2, ceil_mode=True), nn.BatchNorm3d(n_out), nn.ReLU()

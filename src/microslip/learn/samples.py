@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
 
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.learn.config import Training
 from microslip.learn.inputs import ODD_IN_Y, STAGES_PER_READ, on_scale
@@ -37,6 +38,26 @@ class Samples:
         if path is not None:
             return _reopen, (path, self.names, self.target)
         return Samples, (self.inputs, self.names, self.target)
+
+
+def check_samples(samples: Samples) -> None:
+    """Refuse samples whose parts do not belong together; their inputs, which may be larger than memory, are not read.
+
+    Raises
+    ------
+    MicroslipError
+        Inputs that are no array of real numbers of five axes, one channel for each name; fluctuations that are not
+        finite, or not one for each stage.
+    """
+    arguments.record("samples", samples, Samples, "give microslip.learn.samples.Samples")
+    inputs = samples.inputs
+    if not isinstance(inputs, np.ndarray) or inputs.ndim != 5 or inputs.dtype.kind not in "uif":
+        raise MicroslipError("samples: the inputs are no array of real numbers of shape (stage, channel, x, y, z)")
+    if inputs.shape[1] != len(samples.names) or 0 in inputs.shape[1:]:
+        raise MicroslipError(
+            f"samples: inputs of shape {inputs.shape} do not have nodes for {len(samples.names)} named channels"
+        )
+    arguments.reals("target of samples", samples.target, (("stage", len(inputs), "its inputs"),))
 
 
 def _whole_file(inputs: np.ndarray) -> str | None:

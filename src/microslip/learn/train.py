@@ -19,12 +19,13 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing
 from microslip.grids.splits import TRAIN, VALIDATION, SplitSets
 from microslip.learn.config import Network, Training
 from microslip.learn.network import Predictor, SlipNet, build_network
-from microslip.learn.samples import Samples, Scaling, assemble, draw_turns
+from microslip.learn.samples import Samples, Scaling, assemble, check_samples, draw_turns
 from microslip.learn.saved import load_saved
 
 # Stages in a batch that only predicts.
@@ -32,6 +33,9 @@ PREDICTION_BATCH = 128
 
 # Training stages that scale the initial weights.
 CALIBRATION_STAGES = 256
+
+# What is kept after each epoch.
+STATE = ("network", "averaged", "optimiser", "schedule", "history", "best_loss", "best_epoch", "best_weights")
 
 PRECISION: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
@@ -83,8 +87,13 @@ def train(
     Raises
     ------
     MicroslipError
-        The loss is not finite, there is no GPU where one is asked for, or the grid is too small for the network.
+        The loss is not finite, there is no GPU where one is asked for, the grid is too small for the network; samples,
+        sets or settings that do not belong together, or a state that is not one of this network.
     """
+    resume_from = arguments.path("resume_from", resume_from)
+    sets = _check_training(samples, sets, scaling, network_config, config)
+    if report is not None:
+        arguments.function("report", report)
     if config.device == "cuda" and not torch.cuda.is_available():
         raise MicroslipError("training.device = cuda, but torch sees no GPU: use cpu or auto")
     work = (samples, sets, scaling, network_config, config, resume_from)
@@ -96,6 +105,42 @@ def train(
     network.load_state_dict(weights)
     network.eval()
     return Trained(network, scaling, pd.DataFrame(history))
+
+
+def _check_training(
+    samples: Samples, sets: SplitSets, scaling: Scaling, network_config: Network, config: Training
+) -> SplitSets:
+    """The sets of stages as arrays of numbers, where everything belongs together."""
+    check_samples(samples)
+    arguments.record("network_config", network_config, Network, "give a Network of microslip.learn.config")
+    arguments.record("config", config, Training, "give a Training of microslip.learn.config")
+    arguments.record("scaling", scaling, Scaling, "give what fit_scaling returns")
+    if not samples.names == scaling.names == network_config.inputs:
+        raise MicroslipError(
+            f"samples hold {', '.join(samples.names)}, scaling {', '.join(scaling.names)}, network_config"
+            f" {', '.join(network_config.inputs)}: give all three the same channels"
+        )
+    arguments.record("sets", sets, dict, "give what random_split or blocked_split returns")
+    found = dict(sets)
+    for name, least in ((TRAIN, 2), (VALIDATION, 1)):
+        if name not in sets:
+            raise MicroslipError(f"sets has no {name}: give what random_split or blocked_split returns")
+        found[name] = arguments.wholes(f"sets[{name!r}]", sets[name], ("entry",), 0, len(samples.target) - 1)
+        if len(found[name]) < least:
+            raise MicroslipError(f"sets[{name!r}] holds {len(found[name])} stages: it takes {least} or more")
+    return found
+
+
+def _resume(path: Path, device: torch.device) -> dict[str, Any]:
+    """The state after an epoch, as it was kept."""
+    try:
+        state: dict[str, Any] = load_saved(path, device)
+        return {name: state[name] for name in STATE}
+    except (MicroslipError, TypeError, KeyError, IndexError) as problem:
+        raise MicroslipError(
+            f"resume_from = {path} is no state of a training ({problem}): remove it to train from the first epoch, or"
+            " name another"
+        ) from None
 
 
 def _fabric(config: Training, strategy: str) -> Fabric:
@@ -186,12 +231,20 @@ def _fit(
 
     history: list[dict[str, float | int]] = []
     best_loss, best_epoch, best_weights = np.inf, -1, _copy(plain)
-    state = _earlier_state(resume_from, fabric.device)
-    if state is not None:
-        plain.load_state_dict(state["network"])
-        averaged.load_state_dict(state["averaged"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
+    if resume_from.exists():
+        state = _resume(resume_from, fabric.device)
+        try:
+            for name, part in (
+                ("network", plain),
+                ("averaged", averaged),
+                ("optimiser", optimiser),
+                ("schedule", schedule),
+            ):
+                part.load_state_dict(state[name])
+        except (RuntimeError, ValueError, KeyError):
+            raise MicroslipError(
+                f"resume_from = {resume_from} holds the state of another network: remove the file, or name another"
+            ) from None
         history, best_loss = state["history"], state["best_loss"]
         best_epoch, best_weights = state["best_epoch"], state["best_weights"]
 
@@ -222,8 +275,7 @@ def _fit(
         train_loss = _total(fabric, squares) / len(order)
         if not np.isfinite(train_loss):
             raise MicroslipError(
-                f"the training loss is not finite in epoch {epoch}:"
-                f" lower training.learning_rate = {config.learning_rate:g}"
+                f"the training loss is not finite in epoch {epoch}: {_why_not_finite(samples, config)}"
             )
         mine_too = sets[VALIDATION][fabric.global_rank :: fabric.world_size]
         assert isinstance(averaged.module, Predictor)
@@ -258,19 +310,19 @@ def _fit(
     return {name: value.cpu() for name, value in best_weights.items()}, history
 
 
+def _why_not_finite(samples: Samples, config: Training) -> str:
+    """What to do: inputs are read only now, for they may be larger than memory."""
+    for stage, one in enumerate(samples.inputs):
+        if not np.isfinite(one).all():
+            return f"samples hold inputs of stage {stage} that are not finite, run the voxels step again"
+    return f"lower training.learning_rate = {config.learning_rate:g}"
+
+
 def _total(fabric: Fabric, share: torch.Tensor) -> float:
     """Sum over the processes."""
     whole = fabric.all_reduce(share, reduce_op="sum")
     assert isinstance(whole, torch.Tensor)
     return float(whole)
-
-
-def _earlier_state(path: Path, device: torch.device) -> Any:
-    """The state after the last epoch of an interrupted training; None, to begin anew, where there is no whole one."""
-    try:
-        return load_saved(path, device)
-    except MicroslipError:
-        return None
 
 
 def _schedule(optimiser: Any, config: Training, n_batches: int) -> torch.optim.lr_scheduler.LRScheduler:
@@ -296,11 +348,17 @@ def predict(
     Raises
     ------
     MicroslipError
-        The samples' inputs or grid are not those of the network.
+        The samples' inputs or grid are not those of the network; stages that the samples do not hold; a prediction that
+        is not finite.
     """
+    check_samples(samples)
+    arguments.record("network", network, Predictor, "give a network, such as that of train")
+    arguments.record("scaling", scaling, Scaling, "give what fit_scaling returns")
+    arguments.flag("decoded", decoded)
+    stages = arguments.wholes("stages", stages, ("entry",), 0, len(samples.target) - 1)
     if samples.names != scaling.names:
         raise MicroslipError(
-            f"the network takes {', '.join(scaling.names)}, the samples hold {', '.join(samples.names)}"
+            f"the network of this scaling takes {', '.join(scaling.names)}, the samples hold {', '.join(samples.names)}"
         )
     network.eval()
     device = next(network.parameters()).device
@@ -310,4 +368,9 @@ def predict(
             voxels = assemble(samples, scaling, stages[start : start + PREDICTION_BATCH]).to(device)
             parts.append(network(voxels).float().cpu().numpy())
     prediction = np.concatenate(parts)
+    if not np.isfinite(prediction).all():
+        bad = int(stages[np.argmin(np.isfinite(prediction))])
+        raise MicroslipError(
+            f"samples: the prediction of stage {bad} is not finite: its inputs or the network's weights are not"
+        )
     return scaling.decode(prediction) if decoded else prediction

@@ -8,9 +8,10 @@ import numba
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int32, Int64
 
+from microslip.core import arguments
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import check_values, find_pairs
+from microslip.core.neighbours import check_cutoff, check_positions, find_pairs, refuse_lost
 from microslip.core.volume import grain_volume
 
 
@@ -44,15 +45,15 @@ def active_grains(values: Float[np.ndarray, "grain"], fraction: float = 0.1) -> 
     Raises
     ------
     MicroslipError
-        No grain has a value, or the fraction is not between 0 and 1.
+        No grain has a value, an infinite value, or the fraction is not between 0 and 1.
 
     Source: Mei et al. 2023, section 4.2.
     """
-    if not 0 < fraction <= 1:
-        raise MicroslipError(f"fraction = {fraction:g} is not between 0 and 1: the paper's is 0.1")
+    fraction = arguments.real("fraction", fraction, "between 0 and 1: the paper's is 0.1", above=0, high=1)
+    values = arguments.reals("values", values, ("grain",), missing=True)
     known = np.flatnonzero(np.isfinite(values))
     if not len(known):
-        raise MicroslipError("no grain has a value: there are no active ones")
+        raise MicroslipError("values: no grain has a value: there are no active ones")
     n_active = max(1, round(fraction * len(known)))
     active = np.zeros(len(values), dtype=bool)
     active[known[np.argpartition(values[known], len(known) - n_active)[len(known) - n_active :]]] = True
@@ -122,7 +123,7 @@ def find_clusters(
     positions
         Centres, shape (grain, 3) [d̄].
     active
-        Which grains count, shape (grain,).
+        Which grains count, true or false, shape (grain,).
     box
         The cell; clusters reach across its periodic faces.
     diameter
@@ -133,29 +134,35 @@ def find_clusters(
     Raises
     ------
     MicroslipError
-        Both or neither of `diameter` and `link_distance`; arrays of other grains; positions that are not finite; a link
-        beyond half the cell.
+        Both or neither of `diameter` and `link_distance`; arrays of other grains; marks that are neither true nor
+        false; positions of active grains that are not finite; diameters that are not positive; a link beyond half the
+        cell.
 
     Source: Mei et al. 2023, section 4.2, where the rule of linking is not given.
     """
     if (diameter is None) == (link_distance is None):
-        raise MicroslipError("give either the diameters, for contact, or a link_distance, not both or neither")
-    for values in (active, diameter) if diameter is not None else (active,):
-        check_values(positions, values)
+        raise MicroslipError(
+            "give either the diameter of the grains, for contact, or a link_distance, not both or neither"
+        )
+    positions = check_positions("positions", positions, box, missing=True)
+    n = len(positions)
+    active = arguments.marks("active", active, (("grain", n, "positions"),))
+    refuse_lost(positions, active)
     chosen = np.flatnonzero(active)
+    if diameter is not None:
+        diameter = arguments.reals("diameter", diameter, (("grain", n, "positions"),), positive=True)
+        reach = check_cutoff("diameter", float(diameter[chosen].max()), box) if len(chosen) else 0.0
+    else:
+        reach = check_cutoff("link_distance", link_distance, box)  # type: ignore[arg-type]
     label = np.zeros(len(positions), dtype=np.int32)
     laid = np.full((len(positions), 3), np.nan)
     if not len(chosen):
         return Clusters(label, np.empty(0, dtype=np.int64), laid, np.empty(0, dtype=bool), box.planar)
-    own = np.asarray(positions, dtype=float)[chosen]
+    own = positions[chosen]
+    pairs, vectors = find_pairs(own, box, reach)
     if diameter is not None:
-        pairs, vectors = find_pairs(own, box, float(diameter[chosen].max()))
-        reach = diameter[chosen][pairs].sum(axis=1) / 2
-        touching = (vectors**2).sum(axis=1) <= reach**2
+        touching = (vectors**2).sum(axis=1) <= (diameter[chosen][pairs].sum(axis=1) / 2) ** 2
         pairs, vectors = pairs[touching], vectors[touching]
-    else:
-        assert link_distance is not None
-        pairs, vectors = find_pairs(own, box, link_distance)
     part, laid[chosen], wraps = _walk(len(chosen), pairs, vectors, own)
     size = np.bincount(part)
     order = np.argsort(-size, kind="stable")
@@ -171,13 +178,18 @@ def _weighted_means(clusters: Clusters, weight: np.ndarray, values: np.ndarray) 
     return np.bincount(number, weight * values, len(clusters.size)) / total
 
 
+def _diameter(clusters: Clusters, diameter: np.ndarray) -> np.ndarray:
+    arguments.record("clusters", clusters, Clusters, "give what find_clusters returns")
+    return arguments.reals("diameter", diameter, (("grain", len(clusters.label), "clusters"),), positive=True)
+
+
 def cluster_centres(clusters: Clusters, diameter: Float[np.ndarray, "grain"]) -> Float64[np.ndarray, "cluster 3"]:
     """Centre of every cluster, its grains weighted by volume or, in the plane, by area, shape (cluster, 3) [d̄].
 
     Not wrapped into the cell. NaN of a cluster that wraps: where it is depends on where one begins.
     """
     active = clusters.label > 0
-    volume = grain_volume(diameter, clusters.planar)[active]
+    volume = grain_volume(_diameter(clusters, diameter), clusters.planar)[active]
     means = np.stack([_weighted_means(clusters, volume, one) for one in clusters.positions[active].T], axis=1)
     return np.where(clusters.wraps[:, None], np.nan, means)
 
@@ -198,8 +210,14 @@ def radius_of_gyration(clusters: Clusters, diameter: Float[np.ndarray, "grain"])
     -------
     Shape (cluster,) [d̄]; 0 for a single grain, which counts as a point.
 
+    Raises
+    ------
+    MicroslipError
+        Diameters of other grains, or such as are not positive.
+
     Source: Mei et al. 2023, eq. 7, with the centre weighted like the sum.
     """
+    diameter = _diameter(clusters, diameter)
     active = clusters.label > 0
     volume = grain_volume(diameter, clusters.planar)[active]
     from_centre = clusters.positions[active] - cluster_centres(clusters, diameter)[clusters.label[active] - 1]

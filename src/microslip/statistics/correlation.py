@@ -8,9 +8,17 @@ import numba
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
+from microslip.core import arguments
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import check_values, most_runs, runs_about, sort_into_cells
+from microslip.core.neighbours import (
+    check_cutoff,
+    check_positions,
+    most_runs,
+    refuse_lost,
+    runs_about,
+    sort_into_cells,
+)
 
 
 @dataclass(frozen=True)
@@ -80,10 +88,12 @@ def sum_pairs(cells, values, n_bins, low, width):  # type: ignore[no-untyped-def
 
 def check_edges(edges: Float[np.ndarray, "edge"]) -> Float64[np.ndarray, "edge"]:
     """The edges of distance bins as numbers; refused unless equally spaced, rising and not negative."""
-    edges = np.asarray(edges, dtype=float)
+    edges = arguments.reals("edges", edges, ("edge",))
     widths = np.diff(edges)
     if len(edges) < 2 or edges[0] < 0 or widths[0] <= 0 or not np.allclose(widths, widths[0]):
-        raise MicroslipError("the edges of the distance bins are not equally spaced and rising: use numpy.linspace")
+        raise MicroslipError(
+            "edges: the edges of the distance bins are not equally spaced and rising: use numpy.linspace"
+        )
     return edges
 
 
@@ -103,7 +113,7 @@ def spatial_correlation(
     positions
         Centres, shape (grain, 3) [d̄].
     values
-        One value per grain, shape (grain,); grains with NaN (walls) are left out.
+        One value per grain, shape (grain,), or marks, which count as 1 and 0; grains with NaN (walls) are left out.
     box
         The cell; distances wrap along the axes that repeat, which z between walls does not.
     edges
@@ -112,21 +122,26 @@ def spatial_correlation(
     Raises
     ------
     MicroslipError
-        Edges that are not equally spaced and rising, or beyond half the cell; fewer than two values, or constant ones.
+        Positions or values that are not finite, arrays of other grains; edges that are not equally spaced and rising,
+        or beyond half the cell; fewer than two values, or constant ones.
 
     Source: Mei et al. 2023, eqs 5 and 6, normalised by the variance.
     """
-    edges = check_edges(edges)
-    check_values(positions, values)
+    edges, positions = check_edges(edges), check_positions("positions", positions, box, missing=True)
+    farthest = check_cutoff("edges", float(edges[-1]), box)
+    values = arguments.reals("values", values, (("grain", len(positions), "positions"),), missing=True, marks=True)
     known = np.isfinite(values)
+    refuse_lost(positions, known)
     if known.sum() < 2:
-        raise MicroslipError(f"{int(known.sum())} grains have a value: a correlation needs two or more")
-    cells = sort_into_cells(np.asarray(positions, dtype=float)[known], box, float(edges[-1]))
-    fluctuation = np.asarray(values, dtype=float)[known]
+        raise MicroslipError(f"values: {int(known.sum())} grains have a value: a correlation needs two or more")
+    cells = sort_into_cells(positions[known], box, farthest)
+    fluctuation = values[known]
     # not by the variance: the mean of equal numbers can differ from them by rounding
     if fluctuation.max() == fluctuation.min():
-        raise MicroslipError("all grains have the same value: there is no fluctuation to correlate")
+        raise MicroslipError("values: all grains have the same value: there is no fluctuation to correlate")
     fluctuation = fluctuation - fluctuation.mean()
+    # by a power of two, which changes no digit: squares of tiny numbers would be nothing
+    fluctuation = np.ldexp(fluctuation, -np.frexp(np.abs(fluctuation).max())[1])
     variance = float(np.mean(fluctuation**2))
     sums, counts = sum_pairs(
         cells, fluctuation[cells.order], len(edges) - 1, float(edges[0]), float(edges[1] - edges[0])

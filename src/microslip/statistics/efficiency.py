@@ -8,11 +8,15 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
-from microslip.core.box import Box
+from microslip.core import arguments
+from microslip.core.box import FARTHEST, OF_A_BOX, Box
 from microslip.core.errors import MicroslipError
 
 # Shortest paths are found from this many clusters at a time, so that memory grows with their number and not its square.
 SOURCES_AT_A_TIME = 256
+
+# Links that are asked for, squared and over all centres: a table of so many bytes is made of them.
+MOST_COMPARED = 4 * 10**9
 
 
 def nearest_graph(centres: Float[np.ndarray, "cluster 3"], box: Box, n_neighbours: int = 3) -> csr_array:
@@ -71,17 +75,22 @@ def global_efficiency(centres: Float[np.ndarray, "cluster 3"], box: Box, n_neigh
     Raises
     ------
     MicroslipError
-        Fewer than two clusters, or two of them at one place.
+        Fewer than two clusters, two of them at one place, one without a centre; so many neighbours that memory would
+        not hold them.
 
     Source: Latora & Marchiori, Phys. Rev. Lett. 87 (2001) 198701; Mei et al. 2023, eq. 9.
     """
-    n = len(centres)
-    if not np.isfinite(centres).all():
-        raise MicroslipError("a centre is not finite: leave out clusters that reach around the cell, which have none")
-    if n_neighbours < 1:
-        raise MicroslipError(f"n_neighbours = {n_neighbours} makes no graph: give 1 or more")
+    arguments.record("box", box, Box, OF_A_BOX)
+    centres = arguments.reals("centres", centres, ("cluster", 3), missing=True, largest=FARTHEST * max(box.lengths))
+    if np.isnan(centres).any():
+        raise MicroslipError(
+            "centres: a centre is not finite: leave out clusters that reach around the cell, which have none"
+        )
+    n, n_neighbours = len(centres), arguments.whole("n_neighbours", n_neighbours, 1)
+    if n * (3 * min(n_neighbours + 1, n)) ** 2 > MOST_COMPARED:
+        raise MicroslipError(f"n_neighbours = {n_neighbours} of {n} clusters are more than memory holds: give fewer")
     if n < 2:
-        raise MicroslipError(f"{n} clusters make no graph: a global efficiency needs two or more")
+        raise MicroslipError(f"centres: {n} clusters make no graph: a global efficiency needs two or more")
     graph = nearest_graph(centres, box, n_neighbours)
     total = 0.0
     for start in range(0, n, SOURCES_AT_A_TIME):
@@ -89,6 +98,6 @@ def global_efficiency(centres: Float[np.ndarray, "cluster 3"], box: Box, n_neigh
         distance = dijkstra(graph, directed=False, indices=sources)
         distance[np.arange(len(sources)), sources] = np.inf
         if distance.min() < 1e-300:
-            raise MicroslipError("two clusters have the same centre: the path between them has no length")
+            raise MicroslipError("centres: two clusters have the same centre: the path between them has no length")
         total += float((1 / distance).sum())
     return total / (n * (n - 1))

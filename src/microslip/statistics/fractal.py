@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64, Int
 
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 
 # Fewer clusters than this give no exponent.
@@ -39,14 +40,14 @@ def fit_log_moments(moments: Float[np.ndarray, "6"]) -> FractalDimension:
     """Least squares through ln R_g against ln N from the sums of `log_moments`; errors as in `fractal_dimension`."""
     n, x, y, xx, xy, yy = (float(value) for value in moments)
     if n < FEWEST_CLUSTERS:
-        raise MicroslipError(f"{n:.0f} clusters are too few for a fractal dimension: it takes {FEWEST_CLUSTERS}")
+        raise MicroslipError(f"size: {n:.0f} clusters are too few for a fractal dimension: it takes {FEWEST_CLUSTERS}")
     sxx, sxy, syy = xx - x * x / n, xy - x * y / n, yy - y * y / n
     if sxx <= 1e-12 * max(xx, 1.0):
-        raise MicroslipError("all clusters have the same size: they have no fractal dimension")
+        raise MicroslipError("size: all clusters have the same size: they have no fractal dimension")
     slope = sxy / sxx
     # a rise lost in the rounding of the sums is none
     if slope * np.sqrt(sxx) <= 1e-9 * np.sqrt(max(yy, y * y / n)):
-        raise MicroslipError("the radius does not grow with the size: these clusters have no fractal dimension")
+        raise MicroslipError("radius: the radius does not grow with the size: these clusters have no fractal dimension")
     error = float(np.sqrt(max(syy - slope * sxy, 0.0) / max(n - 2, 1) / sxx))
     return FractalDimension(1 / slope, error / slope**2, float(np.exp((y - slope * x) / n)), int(n))
 
@@ -66,8 +67,15 @@ def fractal_dimension(
     Raises
     ------
     MicroslipError
-        Fewer than ten clusters, clusters of one size alone, or a radius that does not grow.
+        Sizes that are no whole numbers, radii that are negative or infinite, fewer than ten clusters, clusters of one
+        size alone, or a radius that does not grow.
 
     Source: Mei et al. 2023, section 4.2.
     """
-    return fit_log_moments(log_moments(size, radius, smallest))
+    size = arguments.wholes("size", size, ("cluster",), 1)
+    radius = arguments.reals("radius", radius, (("cluster", len(size), "size"),), missing=True)
+    if (radius < 0).any():
+        raise MicroslipError(
+            f"the radius is {radius.min():g} at cluster {np.nanargmin(radius)}: a radius is not negative"
+        )
+    return fit_log_moments(log_moments(size, radius, arguments.whole("smallest", smallest, 1)))

@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
+from microslip.core.neighbours import check_cutoff
 from microslip.statistics.correlation import spatial_correlation
 
 
@@ -25,7 +26,8 @@ def moran_i(
     positions
         Centres, shape (grain, 3) [d̄].
     values
-        One per grain, shape (grain,), such as 1 for the active grains and 0 for the others; NaN (walls) is left out.
+        One per grain, shape (grain,), such as 1 for the active grains and 0 for the others, or marks; NaN (walls) is
+        left out, as if the grain were not there.
     box
         The cell.
     cutoff
@@ -42,7 +44,8 @@ def moran_i(
 
     Source: Moran, Biometrika 37 (1950) 17; Mei et al. 2023, eq. 8, where the weights are not given.
     """
+    cutoff = check_cutoff("cutoff", cutoff, box)
     found = float(spatial_correlation(positions, values, box, np.array([0.0, cutoff])).correlation[0])
     if not np.isfinite(found):
-        raise MicroslipError(f"no grain has a neighbour within {cutoff:g} d̄: Moran's I needs some")
+        raise MicroslipError(f"cutoff: no grain has a neighbour within {cutoff:g} d̄: Moran's I needs some")
     return found

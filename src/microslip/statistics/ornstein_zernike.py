@@ -11,7 +11,11 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.optimize import OptimizeWarning, curve_fit
 
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
+
+# Larger exponents of the prefactor are no law of a correlation.
+STEEPEST = 20.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class OrnsteinZernike:
     r_max: float
 
     def __call__(self, r: Float[np.ndarray, "bin"]) -> Float[np.ndarray, "bin"]:
-        """The fitted curve at distances r [d̄]."""
+        """The fitted curve at distances r [d̄], of any shape; it has none at 0."""
+        r = arguments.reals("r", r, (...,), positive=True)
         return self.amplitude * r**-self.exponent * np.exp(-r / self.xi)
 
 
@@ -44,9 +49,11 @@ def fit_ornstein_zernike(
     Parameters
     ----------
     r, correlation
-        Bin centres [d̄] and C(r), shape (bin,); bins with NaN, below `r_min` or above `r_max` are left out.
+        Bin centres [d̄], rising, and C(r), shape (bin,); bins at 0, without a C(r), below `r_min` or above `r_max` are
+        left out.
     standard_error
-        Of C(r) over stages, shape (bin,), used as weights; equal weights where left out.
+        Of C(r) over stages, shape (bin,), used as weights; bins where it is NaN or 0 are left out. Equal weights where
+        not given.
     exponent
         m; the paper's is 0.5. Ornstein and Zernike's own, far beyond ξ, is (d − 1)/2 in d dimensions: ½ in the plane.
     r_min, r_max
@@ -61,15 +68,32 @@ def fit_ornstein_zernike(
     Raises
     ------
     MicroslipError
-        Fewer than four bins, or no decaying correlation in them.
+        Columns of other lengths, distances that do not rise or are negative, negative errors, infinite numbers; fewer
+        than four bins, or no decaying correlation in them.
     """
-    used = np.isfinite(correlation) & (r >= r_min) & (r <= r_max)
+    r = arguments.reals("r", r, ("bin",))
+    bins = ("bin", len(r), "r")
+    correlation = arguments.reals("correlation", correlation, (bins,), missing=True)
+    if (r < 0).any() or (np.diff(r) <= 0).any():
+        raise MicroslipError("r: the distances do not rise from 0 or more: sort the bins first")
+    exponent = arguments.real("exponent", exponent, f"a number of at most {STEEPEST:g}", low=-STEEPEST, high=STEEPEST)
+    r_min = arguments.real("r_min", r_min, "a distance, 0 or more", low=0)
+    r_max = arguments.real("r_max", r_max, f"a distance beyond r_min = {r_min:g}", above=r_min, high=np.inf)
+    used = np.isfinite(correlation) & (r >= r_min) & (r <= r_max) & (r > 0)
     sigma = None
     if standard_error is not None:
-        used &= np.isfinite(standard_error) & (standard_error > 0)
+        standard_error = arguments.reals("standard_error", standard_error, (bins,), missing=True)
+        if (standard_error < 0).any():
+            bad = int(np.nanargmin(standard_error))
+            raise MicroslipError(
+                f"the standard_error is {standard_error[bad]:g} at bin {bad}: an error is not negative"
+            )
+        used &= standard_error > 0
         sigma = standard_error[used]
     if used.sum() < 4:
-        raise MicroslipError(f"{int(used.sum())} distance bins are too few to fit ξ: use finer bins or a larger cell")
+        raise MicroslipError(
+            f"correlation: {int(used.sum())} distance bins are too few to fit ξ: use finer bins or a larger cell"
+        )
     x, y = r[used], correlation[used]
 
     def curve(x: np.ndarray, log_amplitude: float, log_xi: float) -> np.ndarray:
@@ -87,11 +111,13 @@ def fit_ornstein_zernike(
                 curve, x, y, p0=_start(x, y, exponent), sigma=sigma, jac=derivative, maxfev=5000
             )
     except (RuntimeError, ValueError):
-        raise MicroslipError("C(r) does not decay like r^−m exp(−r/ξ): no ξ can be given") from None
+        raise MicroslipError("correlation: C(r) does not decay like r^−m exp(−r/ξ): no ξ can be given") from None
     error = 1.96 * np.sqrt(covariance[1, 1])
     # a length far beyond the distances seen, or known to no better than an order of magnitude, is no result
     if not np.isfinite(error) or error > np.log(10) or np.exp(best[1]) > 10 * x[-1]:
-        raise MicroslipError("C(r) does not fix ξ within these distances: use a larger cell or more stages")
+        raise MicroslipError(
+            "correlation: C(r) does not fix ξ within these distances: use a larger cell or more stages"
+        )
     return OrnsteinZernike(
         xi=float(np.exp(best[1])),
         xi_low=float(np.exp(best[1] - error)),

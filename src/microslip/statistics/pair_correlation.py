@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy.ndimage import gaussian_filter1d
 
+from microslip.core import arguments
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.core.neighbours import check_positions, refuse_plane, sort_into_cells
+from microslip.core.neighbours import check_cutoff, check_positions, refuse_plane, sort_into_cells
 from microslip.statistics.correlation import check_edges, sum_pairs
 
 # Width of the filter before minima are looked for [d̄]: less than the width of a shell, more than the noise of a bin.
@@ -61,15 +62,17 @@ def pair_correlation(
     ------
     MicroslipError
         Edges that are not equally spaced and rising, too far or beyond H; fewer than two grains; grains in a plane of a
-        cell that is not planar; walls along x or y.
+        cell that is not planar; walls along x or y; positions that are not finite.
     """
-    edges = check_edges(edges)
+    edges, positions = check_edges(edges), check_positions("positions", positions, box)
     n = len(positions)
     if n < 2:
-        raise MicroslipError(f"{n} grains make no pair: a pair correlation needs two or more")
+        raise MicroslipError(f"positions: {n} grains make no pair: a pair correlation needs two or more")
     if not box.repeats_across:
-        raise MicroslipError("g(r) is normalised for cells that repeat in x and y: this one does not")
-    check_positions(positions, box, float(edges[-1]))
+        raise MicroslipError("box: g(r) is normalised for cells that repeat in x and y: this one does not")
+    farthest = check_cutoff("edges", float(edges[-1]), box)
+    if height is not None:
+        height = arguments.real("height", height, "a positive length", above=0, unit=" d̄")
     if box.periodic[2]:
         height, beyond = box.lengths[2], 0.0
     else:
@@ -78,14 +81,15 @@ def pair_correlation(
         if height < np.ptp(positions[:, 2]):
             raise MicroslipError(f"height = {height:g} d̄ is less than the grains span: give that of their centres")
         if not height > 0:
-            raise MicroslipError("all grains lie at one height: their slab has no volume")
+            raise MicroslipError("positions: all grains lie at one height: their slab has no volume")
         if edges[-1] > height:
             raise MicroslipError(
-                f"distances up to {edges[-1]:g} d̄ exceed the height of the grains, {height:g} d̄: use smaller ones"
+                f"edges: distances up to {edges[-1]:g} d̄ exceed the height of the grains, {height:g} d̄: use"
+                " smaller ones"
             )
         beyond = 4 / (3 * height) if box.planar else np.pi / (2 * height)
     refuse_plane(positions, box)
-    cells = sort_into_cells(positions, box, float(edges[-1]))
+    cells = sort_into_cells(positions, box, farthest)
     _, counts = sum_pairs(cells, np.zeros(n), len(edges) - 1, float(edges[0]), float(edges[1] - edges[0]))
     whole, power = (np.pi, 2) if box.planar else (4 * np.pi / 3, 3)
     shell = np.diff(whole * edges**power - beyond * edges ** (power + 1))

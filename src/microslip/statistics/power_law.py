@@ -2,64 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int64
 from scipy.integrate import quad
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import erfc, log_ndtr, zeta
+from scipy.optimize import minimize_scalar
+from scipy.special import log_ndtr, zeta
 
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
-
-# Fewer clusters than this give no exponent.
-FEWEST_CLUSTERS = 10
-
-# Exponents that are searched: 1 is where the law can no longer be normalised.
-LOWEST, HIGHEST = 1.0005, 20.0
-
-# An exponent this near to an end of the search is that end.
-PINNED = 1e-4
+from microslip.statistics.continuous_power_law import fit_continuous
+from microslip.statistics.heavy_tails import (
+    BINS_PER_OCTAVE,
+    FEWEST_CLUSTERS,
+    HIGHEST,
+    LOWEST,
+    PowerLaw,
+    nested,
+    pinned,
+    search,
+    vuong,
+)
 
 # Sizes up to here are summed one by one in the normalisation of the truncated law, beyond it the sum is an integral.
 SUMMED = 4096
-
-# Logarithmic bins of the straight-line fit, per factor of 2.
-BINS_PER_OCTAVE = 2
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Log-likelihood ratio of the power law over another law, positive where the power law is better, and its p-value.
-
-    A p-value above 0.05 or so says that the data do not tell the two apart.
-    """
-
-    ratio: float
-    p_value: float
-
-
-@dataclass(frozen=True)
-class PowerLaw:
-    """P(N) ∝ N^−η for N ≥ `smallest`.
-
-    `exponent` η and its standard error; `smallest` x_min; `n_tail` clusters at or above it; `distance`, the largest gap
-    between the cumulative distributions (Kolmogorov–Smirnov); `log_log_exponent`, the slope of a straight line through
-    the binned distribution, for comparison alone; the two comparisons, and the truncated law's exponent and rate in
-    N^−α exp(−λN).
-    """
-
-    exponent: float
-    standard_error: float
-    smallest: int
-    n_tail: int
-    distance: float
-    log_log_exponent: float
-    against_lognormal: Comparison
-    against_truncated: Comparison
-    truncated_exponent: float
-    truncated_rate: float
 
 
 def count_sizes(sizes: Int[np.ndarray, "cluster"]) -> tuple[Int64[np.ndarray, "size"], Int64[np.ndarray, "size"]]:
@@ -83,11 +50,12 @@ def exponent_at(mean_log: Float[np.ndarray, "*n"], smallest: int) -> Float64[np.
 
 
 def fit_power_law(
-    sizes: Int[np.ndarray, "cluster"],
+    sizes: Float[np.ndarray, "cluster"],
     counts: Int[np.ndarray, "cluster"] | None = None,
-    smallest: int | None = None,
+    smallest: float | None = None,
+    discrete: bool = True,
 ) -> PowerLaw:
-    """Discrete power law P(N) = N^−η / ζ(η, x_min) of cluster sizes, and its rivals.
+    """Power law of cluster sizes, P(N) = N^−η / ζ(η, x_min) of whole numbers, and its rivals.
 
     η maximises the likelihood; x_min is the size from which the law fits best, in the sense of the least
     Kolmogorov–Smirnov distance. The likelihood-ratio test against the lognormal is Vuong's, that against the truncated
@@ -98,44 +66,51 @@ def fit_power_law(
     sizes
         Cluster sizes, or the sizes that occur where `counts` is given, shape (cluster,).
     counts
-        How many clusters have each size.
+        How many clusters have each size, whole numbers.
     smallest
         x_min; searched for where left out.
+    discrete
+        Sizes are numbers of grains. False for real sizes in any unit, such as energies or stress drops: the law is
+        then the density (η − 1)/x_min (x/x_min)^−η, and `truncated_rate` is in the inverse of their unit.
 
     Raises
     ------
     MicroslipError
-        Fewer than ten clusters at or above x_min, sizes below 1, or all of one size: the reason for no exponent.
+        Sizes that are no whole numbers from 1 on, or no positive ones of the density; counts that are negative or have
+        a fraction; fewer than ten clusters at or above x_min, or all of one size: the reason for no exponent.
 
     Source: Clauset, Shalizi & Newman, SIAM Rev. 51 (2009) 661, sections 3 and 5; Mei et al. 2023, section 4.2.
     """
-    if counts is None:
-        sizes, counts = count_sizes(sizes)
-    order = np.argsort(sizes)
-    present = np.asarray(counts)[order] > 0
-    x, n = np.asarray(sizes, dtype=np.int64)[order][present], np.asarray(counts, dtype=np.int64)[order][present]
+    if not arguments.flag("discrete", discrete):
+        return fit_continuous(
+            *_occurring(arguments.reals("sizes", sizes, ("cluster",), positive=True), counts), smallest
+        )
+    remedy = ": a cluster has whole grains, real sizes take discrete=False"
+    x, n = _occurring(arguments.wholes("sizes", sizes, ("cluster",), -arguments.MOST, remedy=remedy), counts)
     if len(x) and x[0] < 1:
-        raise MicroslipError(f"a cluster of {x[0]} grains cannot be: sizes are counted from 1")
+        raise MicroslipError(f"sizes: a cluster of {x[0]} grains cannot be: sizes are counted from 1")
+    if smallest is not None:
+        smallest = arguments.whole("smallest", smallest, 1)
     if n.sum() < FEWEST_CLUSTERS:
-        raise MicroslipError(f"{n.sum()} clusters are too few for a power law: it takes {FEWEST_CLUSTERS}")
+        raise MicroslipError(f"sizes: {n.sum()} clusters are too few for a power law: it takes {FEWEST_CLUSTERS}")
     above = np.cumsum(n[::-1])[::-1]
     if smallest is None:
         # the tail must hold ten clusters of two sizes
         candidates = x[:-1][above[:-1] >= FEWEST_CLUSTERS]
         if not len(candidates):
-            raise MicroslipError("the clusters have one size, or all but a few: they follow no power law")
+            raise MicroslipError("sizes: the clusters have one size, or all but a few: they follow no power law")
         distances = [_tail_distance(x[x >= at], n[x >= at], int(at)) for at in candidates]
         smallest = int(candidates[int(np.argmin(distances))])
     x, n = x[x >= smallest], n[x >= smallest]
     if n.sum() < FEWEST_CLUSTERS or len(x) < 2:
         raise MicroslipError(
-            f"{n.sum()} clusters of {len(x)} sizes from {smallest} grains up are too few for a power law:"
+            f"sizes: {n.sum()} clusters of {len(x)} sizes from {smallest} grains up are too few for a power law:"
             f" it takes {FEWEST_CLUSTERS} of two sizes"
         )
     exponent = _most_likely(x, n, smallest)
-    if _pinned(exponent):
+    if pinned(exponent):
         raise MicroslipError(
-            f"the likelihood of these sizes rises up to an exponent of {exponent:.4g}, the end of the search:"
+            f"sizes: the likelihood of these sizes rises up to an exponent of {exponent:.4g}, the end of the search:"
             " they follow no power law"
         )
     likelihood = _log_power_law(x, exponent, smallest)
@@ -148,12 +123,22 @@ def fit_power_law(
         n_tail=int(n.sum()),
         distance=_distance(x, n, exponent, smallest),
         log_log_exponent=log_log_exponent(x, n),
-        against_lognormal=_vuong(likelihood - _fit_lognormal(x, n, smallest), n),
-        # of nested laws the larger one is never worse, and twice the gain follows χ² of one degree of freedom
-        against_truncated=Comparison(-max(gain, 0.0), float(erfc(np.sqrt(max(gain, 0.0))))),
+        against_lognormal=vuong(likelihood - _fit_lognormal(x, n, smallest), n),
+        against_truncated=nested(gain),
         truncated_exponent=truncated[0],
         truncated_rate=truncated[1],
     )
+
+
+def _occurring(sizes: np.ndarray, counts: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The sizes that occur, rising, and how often each does."""
+    if counts is None:
+        counts = np.ones(len(sizes), dtype=np.int64)
+    else:
+        counts = arguments.wholes("counts", counts, (("cluster", len(sizes), "sizes"),), 0, floats=False)
+    # a size that is given twice counts twice
+    found, place = np.unique(sizes[counts > 0], return_inverse=True)
+    return found, np.bincount(place, counts[counts > 0], len(found)).astype(np.int64)
 
 
 def log_log_exponent(sizes: Int[np.ndarray, "size"], counts: Int[np.ndarray, "size"]) -> float:
@@ -201,25 +186,10 @@ def _distance(x: np.ndarray, n: np.ndarray, exponent: float, smallest: int) -> f
     return float(np.abs(1 - beyond - np.append(below, below[:-1])).max())
 
 
-def _pinned(exponent: float) -> bool:
-    return not LOWEST + PINNED < exponent < HIGHEST - PINNED
-
-
 def _tail_distance(x: np.ndarray, n: np.ndarray, smallest: int) -> float:
     """The distance of the best law from this size up; infinite where the likelihood has no maximum."""
     exponent = _most_likely(x, n, smallest)
-    return np.inf if _pinned(exponent) else _distance(x, n, exponent, smallest)
-
-
-def _vuong(difference: np.ndarray, n: np.ndarray) -> Comparison:
-    ratio, total = float(n @ difference), n.sum()
-    spread = np.sqrt(float(n @ (difference - ratio / total) ** 2) / total)
-    return Comparison(ratio, float(erfc(abs(ratio) / (spread * np.sqrt(2 * total)))) if spread > 0 else 1.0)
-
-
-def _search(loss: Callable[[np.ndarray], float], start: list[float]) -> np.ndarray:
-    found = minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9, "maxiter": 2000})
-    return np.asarray(found.x)
+    return np.inf if pinned(exponent) else _distance(x, n, exponent, smallest)
 
 
 def _fit_lognormal(x: np.ndarray, n: np.ndarray, smallest: int) -> np.ndarray:
@@ -241,7 +211,7 @@ def _fit_lognormal(x: np.ndarray, n: np.ndarray, smallest: int) -> np.ndarray:
     logs = np.log(x)
     mean = float(n @ logs) / n.sum()
     width = max(np.sqrt(float(n @ (logs - mean) ** 2) / n.sum()), 0.1)
-    tries = [_search(loss, start) for start in ([mean, np.log(width)], [mean - 4, np.log(3 * width)])]
+    tries = [search(loss, start) for start in ([mean, np.log(width)], [mean - 4, np.log(3 * width)])]
     best = min(tries, key=loss)
     found, limit = log_probability(best[0], np.exp(best[1])), _widest_lognormal(x, n, smallest)
     return found if n @ found > n @ limit else limit
@@ -281,5 +251,5 @@ def _fit_truncated(x: np.ndarray, n: np.ndarray, smallest: int, exponent: float)
         return -float(n @ _log_truncated(x, float(parameters[0]), rate, smallest))
 
     mean = float(n @ x) / n.sum()
-    best = _search(loss, [max(exponent - 0.3, 0.5), np.log(0.1 / mean)])
+    best = search(loss, [max(exponent - 0.3, 0.5), np.log(0.1 / mean)])
     return float(best[0]), float(np.exp(best[1]))

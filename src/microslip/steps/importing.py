@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 
 from microslip.config import Config
+from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.core.units import inertial_number, stiffness_number
 from microslip.core.volume import grain_volume
@@ -75,6 +76,8 @@ def read_trajectory(
     MicroslipError
         What is wrong with the files, with file, frame and line; what the settings leave open.
     """
+    arguments.record("source", source, Source, "give microslip.Source(files=…)")
+    path = arguments.path("path", path)
     files = find_files(source.files)
     kind = recognise(files[0]) if source.format == "auto" else source.format
     notes: list[str] = []
@@ -101,7 +104,7 @@ def read_trajectory(
     energies = source.youngs_modulus is not None and source.poisson_ratio is not None
     kept = ("grain_stress", "n_contacts", *(("grain_energy",) if energies else ())) if contacts else ()
     kept += ("cell_volume",) if source.cell_volumes else ()
-    with replacing(Path(path)) as beside:
+    with replacing(path) as beside:
         digits = _Digits(layout.axes[::2] if layout.planar else layout.axes)
         frames = digits.looked_at(read_frames_of(files, kind, source, notes.append))
         if source.sheared:

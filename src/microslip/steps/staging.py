@@ -40,6 +40,7 @@ def _own_stages(run: Run, config: Config) -> pd.DataFrame:
     if config.stages.warm_up is not None:
         # by strain, for samples are not equally spaced while the rate changes; half a step against its rounding
         first = max(first, int(np.searchsorted(strain, config.stages.warm_up - recording.strain_step / 2)))
+    first = min(first, len(strain))
     table = detect_stages(
         strain,
         series["stress"].to_numpy(),
