@@ -16,10 +16,13 @@ import pandas as pd
 import torch
 from jaxtyping import Float, Int64
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from microslip.core.errors import MicroslipError
+from microslip.core.jobs import outside_any_job
+from microslip.core.stopping import check, shielded
 from microslip.data.files import replacing
 from microslip.grids.splits import TRAIN, VALIDATION, SplitSets
 from microslip.learn.config import Network, Training
@@ -87,10 +90,12 @@ def train(
     if config.device == "cuda" and not torch.cuda.is_available():
         raise MicroslipError("training.device = cuda, but torch sees no GPU: use cpu or auto")
     work = (samples, sets, scaling, network_config, config, resume_from)
-    if config.processes == 1:
-        weights, history = _fit(_fabric(config, "auto"), *work, report)
-    else:
-        weights, history = _fit_in_processes(config, work, report)
+    # the processes are those of the configuration, whatever the job that this one is in
+    with outside_any_job():
+        if config.processes == 1:
+            weights, history = _fit(_fabric(config, "auto"), *work, report)
+        else:
+            weights, history = _fit_in_processes(config, work, report)
     network = build_network(samples.grid, network_config)
     network.load_state_dict(weights)
     network.eval()
@@ -102,7 +107,12 @@ def _fabric(config: Training, strategy: str) -> Fabric:
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     return Fabric(
-        accelerator=accelerator, devices=config.processes, strategy=strategy, precision=PRECISION[config.precision]
+        accelerator=accelerator,
+        devices=config.processes,
+        strategy=strategy,
+        precision=PRECISION[config.precision],
+        # named, or Fabric looks for others, and imports mpi4py for it: that starts MPI, which swallows a SIGHUP
+        plugins=LightningEnvironment(),
     )
 
 
@@ -112,7 +122,8 @@ def _fit_in_processes(config: Training, work: tuple[Any, ...], report: Report | 
     What `report` raises stops the training after the epoch, and is raised here.
     """
     raised: list[BaseException] = []
-    with multiprocessing.get_context("spawn").Manager() as manager:
+    # this process answers a Ctrl-C, for all of them
+    with shielded(), multiprocessing.get_context("spawn").Manager() as manager:
         rows, stop = manager.Queue(), manager.Event()
 
         def pass_on() -> None:
@@ -203,6 +214,7 @@ def _fit(
         order = rng.permutation(sets[TRAIN])
         squares = torch.zeros((), device=fabric.device)
         for batch in np.array_split(order, n_batches):
+            check()
             turns = draw_turns(len(batch), samples.grid, rng) if config.augment else None
             mine = slice(fabric.global_rank, None, fabric.world_size)
             share = turns if turns is None else type(turns)(*(one[mine] for one in turns))
