@@ -126,7 +126,7 @@ def trial(verb: str, folder: Path, words: tuple[str, ...], number: int, wait: fl
     )
     print(f" left behind {orphans}\n{output[-500:]}\n{error[-3000:]}", flush=True)
     if process.returncode == -number:
-        return "died before our first line" if not error else "died", took
+        return "died before our first line" if not output + error and wait < 1 else "died", took
     if orphans:
         return "orphans", took
     return ("slow" if good else f"code {process.returncode}"), took

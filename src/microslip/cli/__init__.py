@@ -18,6 +18,10 @@ __all__ = ["app", "exchange", "learning", "main", "running", "showing", "studyin
 
 def main() -> None:
     """Entry point: a failure that the user can mend ends in one sentence and exit code 2, a stop in 128 + signal."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # a terminal without d̄ shows a question mark for it
+            stream.reconfigure(errors="replace")
     with watched():
         try:
             check()

@@ -12,6 +12,7 @@ import atexit
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ _asked: list[int] = []
 _callbacks: list[Callable[[], object]] = []
 _patience = 0.0
 _watching = False
+_stderr = 2
 _ending = threading.Lock()
 
 
@@ -79,12 +81,14 @@ def watch(patience: float = PATIENCE) -> Callable[[], None]:
     Under nohup a SIGHUP is ignored, and behind the `&` of a script a SIGINT. Once watching, another call only sets the
     seconds. Outside the main thread nothing is changed. What is returned ends it.
     """
-    global _watching, _patience
+    global _watching, _patience, _stderr
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
     _patience = patience
     if _watching:
         return lambda: None
+    _open_what_is_closed()
+    _stderr = os.dup(2)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     ours = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
@@ -102,7 +106,7 @@ def watch(patience: float = PATIENCE) -> Callable[[], None]:
     atexit.register(ignore)
 
     def end_watching() -> None:
-        global _watching
+        global _watching, _stderr
         _watching = False
         atexit.unregister(ignore)
         signal.set_wakeup_fd(earlier_writer)
@@ -110,8 +114,10 @@ def watch(patience: float = PATIENCE) -> Callable[[], None]:
             signal.signal(number, handler)
         os.write(writer, b"\0")
         thread.join()
-        os.close(reader)
-        os.close(writer)
+        os.dup2(_stderr, 2)
+        for file in (reader, writer, _stderr):
+            os.close(file)
+        _stderr = 2
         _asked.clear()
 
     return end_watching
@@ -152,8 +158,15 @@ def end(number: int) -> NoReturn:
             os.kill(child, signal.SIGKILL)
     if _is_terminal(1):
         _write(1, "\r\x1b[2K\x1b[?25h")  # a progress bar hides the cursor
-    _write(2, f"microslip: {sentence(number)}\n")
+    _write(_stderr, f"microslip: {sentence(number)}\n")
     os._exit(128 + number)
+
+
+def _open_what_is_closed() -> None:
+    """What a starter has closed would be the number of the next file that is opened, and a message end in a store."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def _wait_for_the_thread(_number: int, _frame: FrameType | None) -> None:
@@ -167,6 +180,8 @@ def _note(reader: int, ours: list[int]) -> None:
         return
     came = time.monotonic()
     _asked.append(number)
+    # workers that have got the signal too make much of it, and so do libraries that lose them
+    _silence()
     for callback in [*_callbacks]:
         with suppress(Exception):
             callback()
@@ -189,6 +204,13 @@ def _next(reader: int, ours: list[int], seconds: float | None) -> int | None:
         number = os.read(reader, 1)[0]
         if number == 0 or number in ours:
             return number
+
+
+def _silence() -> None:
+    """Nothing but `end` is heard from here on."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def _write(file: int, text: str) -> None:
