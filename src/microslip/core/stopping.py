@@ -153,6 +153,7 @@ def end(number: int) -> NoReturn:
     """
     if not _ending.acquire(blocking=False):
         time.sleep(60)  # the other thread ends both
+    _free_semaphores()
     for child in _descendants():
         with suppress(OSError):
             os.kill(child, signal.SIGKILL)
@@ -211,6 +212,14 @@ def _silence() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
+
+
+def _free_semaphores() -> None:
+    """Those of multiprocessing's, and so of Dask's and torch's, outlive their processes."""
+    if (util := sys.modules.get("multiprocessing.util")) is not None:
+        freeing = threading.Thread(target=util._run_finalizers, args=(0,), daemon=True)
+        freeing.start()
+        freeing.join(0.3)
 
 
 def _write(file: int, text: str) -> None:

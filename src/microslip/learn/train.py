@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import multiprocessing
 import threading
 import time
@@ -38,6 +39,9 @@ CALIBRATION_STAGES = 256
 PRECISION: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 Report = Callable[[dict[str, float | int]], None]
+
+# every process would say on the error stream that it has begun
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
