@@ -14,7 +14,7 @@ from typing import Any
 from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
 from microslip.core.settings import Settings
-from microslip.data.provenance import digest_output, fingerprint, read_provenance, record_step, versions
+from microslip.data.provenance import digest_output, fingerprint, forget_step, read_provenance, record_step, versions
 from microslip.data.readers.sources import find_files
 from microslip.data.run import Run
 from microslip.data.source import Source
@@ -185,6 +185,9 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
     mark = _mark(step, folder, config)
     if _done(step, folder, mark):
         return False
+    if read_provenance(folder)["steps"].get(verb, {}).get("fingerprint") == mark:
+        # what it left was removed: a step that is stopped among several files must not count as done by its old record
+        forget_step(folder, verb)
     started = time.time()
     said: list[str] = []
 

@@ -10,8 +10,9 @@ import cyclopts
 # imported so that their verbs are known
 from microslip.cli import exchange, learning, running, showing, studying
 from microslip.cli.common import app
+from microslip.cli.stopping import stopped
 from microslip.core.errors import MicroslipError
-from microslip.core.stopping import asked, check, end, sentence, watched
+from microslip.core.stopping import announce, asked, check, end, sentence, watched
 
 __all__ = ["app", "exchange", "learning", "main", "running", "showing", "studying"]
 
@@ -23,6 +24,7 @@ def main() -> None:
             # a terminal without d̄ shows a question mark for it
             stream.reconfigure(errors="replace")
     with watched():
+        announce(stopped(sys.argv[1:]))
         try:
             check()
             _answer()

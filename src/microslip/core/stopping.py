@@ -32,6 +32,7 @@ _callbacks: list[Callable[[], object]] = []
 _patience = 0.0
 _watching = False
 _stderr = 2
+_words = "stopped; the same command goes on from here"
 _ending = threading.Lock()
 
 
@@ -52,10 +53,17 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+def announce(words: str) -> None:
+    """Set what is said of a stop; it begins with "stopped"."""
+    global _words
+    _words = words
+
+
 def sentence(number: int) -> str:
     """What is said of a stop by this signal."""
-    how = "stopped" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
-    return f"{how}; the same command goes on from here"
+    if number == signal.SIGINT:
+        return _words
+    return _words.replace("stopped", f"stopped by {signal.Signals(number).name}", 1)
 
 
 @contextmanager

@@ -75,3 +75,10 @@ def record_step(folder: Path, step: str, entry: dict[str, Any]) -> None:
     record = read_provenance(folder)
     record["steps"][step] = entry
     write_json(folder / "provenance.json", record)
+
+
+def forget_step(folder: Path, step: str) -> None:
+    """Remove a step's entry."""
+    record = read_provenance(folder)
+    if record["steps"].pop(step, None) is not None:
+        write_json(folder / "provenance.json", record)

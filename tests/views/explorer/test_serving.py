@@ -385,7 +385,12 @@ def started(*arguments):
     ("number", "code", "said", "complained"),
     [
         (signal.SIGINT, 0, "  ended\n", ""),
-        (signal.SIGTERM, 143, "", "microslip: stopped by SIGTERM; the same command goes on from here\n"),
+        (
+            signal.SIGTERM,
+            143,
+            "",
+            "microslip: stopped by SIGTERM; what was there before stays: the page is begun anew by the same command\n",
+        ),
     ],
 )
 def test_the_command_serves_until_it_is_stopped(explored, number, code, said, complained):
