@@ -1,6 +1,7 @@
 """Shapes in the types are checked while the tests run; kernels compiled by numba are left alone."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,11 @@ CHECKED = [
 # a hundred times longer. The variables are for what is loaded later and for commands; numpy is here already.
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 threadpool_limits(1)
+
+# What ignores a signal hands that on to each command that it starts: nohup does, and the & of a script.
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda _number, _frame: None)
 
 # how long an example takes tells of the machine, and nothing of what is tested
 settings.register_profile("microslip", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -103,3 +104,19 @@ def test_the_report_is_written_again_when_a_state_changes(folder):
     late = parse_config({"training": {"epochs": 7}})
     assert pipeline.is_current("report", folder, Config())
     assert not pipeline.is_current("report", folder, late)
+
+
+def test_a_step_made_again_and_stopped_is_not_done_by_its_older_record(folder, steps, monkeypatch):
+    """Its first file is there, and the folder that holds its others."""
+    shutil.rmtree(folder / "statistics")
+
+    def stopped(run, config, mark, advance, say):
+        leave(("statistics",), "first")(run, config, mark, advance, say)
+        raise KeyboardInterrupt
+
+    nothing = (lambda done, total: None, lambda text: None)
+    monkeypatch.setitem(steps, "statistics", replace(steps["statistics"], work=stopped))
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.perform("statistics", folder, Config(), *nothing)
+    assert told(folder, Config())["statistics"][0] == "not done"
+    assert not pipeline.is_current("statistics", folder, Config())

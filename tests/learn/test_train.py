@@ -1,3 +1,6 @@
+import os
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -173,7 +176,44 @@ def test_bfloat16_learns_like_float32(task, trained, tmp_path):
     assert found["validation_loss"].min() < 0.2
 
 
-def test_two_processes_learn_what_one_learns(task, tmp_path):
+# What each sets for the first of its processes.
+JOBS = {
+    "sbatch": {"SLURM_JOB_ID": "4242", "SLURM_NTASKS": "16", "SLURM_JOB_NODELIST": "n[01-02]", "SLURM_NNODES": "2"},
+    "srun": {"SLURM_JOB_ID": "4242", "SLURM_NTASKS": "4", "SLURM_NTASKS_PER_NODE": "4", "SLURM_PROCID": "2"}
+    | {
+        "SLURM_LOCALID": "2",
+        "SLURM_NODEID": "0",
+        "SLURM_STEP_ID": "0",
+        "PMI_RANK": "2",
+        "PMI_SIZE": "4",
+        "PMI_FD": "9",
+    },
+    "salloc": {"SLURM_JOB_ID": "4242", "SLURM_NTASKS": "8", "SLURM_JOB_NAME": "interactive"},
+    "torchrun": {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4", "GROUP_RANK": "0"}
+    | {"MASTER_ADDR": "192.0.2.1", "MASTER_PORT": "29500", "TORCHELASTIC_RUN_ID": "none"}
+    | {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0"},
+    "PBS": {"PBS_JOBID": "7.n01", "PBS_NODEFILE": "/nowhere/7.n01", "PBS_NP": "16"},
+    "LSF": {"LSB_JOBID": "7", "LSB_DJOB_RANKFILE": "/nowhere", "JSM_NAMESPACE_RANK": "1", "JSM_NAMESPACE_SIZE": "4"}
+    | {"JSM_NAMESPACE_LOCAL_RANK": "1", "LSB_HOSTS": "n01 n02", "LSB_DJOB_NUMPROC": "2"},
+    "Open MPI": {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_RANK": "1"},
+    "fabric run": {"LT_CLI_USED": "1", "LT_DEVICES": "4", "LT_STRATEGY": "ddp", "LT_ACCELERATOR": "cuda"},
+}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_of_many_processes_is_not_taken_for_the_trainings_own(task, tmp_path, monkeypatch, job):
+    expected = fit(task, tmp_path / "outside", epochs=1)
+    for name, value in JOBS[job].items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    assert same_weights(fit(task, tmp_path / "inside", epochs=1), expected)
+    assert dict(os.environ) == before
+    assert "mpi4py" not in sys.modules, "its import starts MPI, which swallows a SIGHUP"
+
+
+def test_two_processes_learn_what_one_learns_within_a_job_too(task, tmp_path, monkeypatch):
+    for name, value in (JOBS["torchrun"] | JOBS["sbatch"]).items():
+        monkeypatch.setenv(name, value)
     rows = []
     found = fit(task, tmp_path / "two", rows.append, epochs=3, processes=2, threads=2)
     expected = fit(task, tmp_path / "one", epochs=3)

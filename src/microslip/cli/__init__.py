@@ -4,58 +4,55 @@ from __future__ import annotations
 
 import signal
 import sys
-from types import FrameType
 
 import cyclopts
 
 # imported so that their verbs are known
 from microslip.cli import exchange, learning, running, showing, studying
-from microslip.cli.common import STOPPED, app
+from microslip.cli.common import app
+from microslip.cli.stopping import stopped
 from microslip.core.errors import MicroslipError
+from microslip.core.stopping import announce, asked, check, end, sentence, watched
 
 __all__ = ["app", "exchange", "learning", "main", "running", "showing", "studying"]
 
 
 def main() -> None:
-    """Entry point: a failure that the user can mend ends in one sentence and exit code 2."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        for number in (signal.SIGINT, signal.SIGALRM):
-            signal.signal(number, _interrupt)
+    """Entry point: a failure that the user can mend ends in one sentence and exit code 2, a stop in 128 + signal."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # a terminal without d̄ shows a question mark for it
+            stream.reconfigure(errors="replace")
+    with watched():
+        announce(stopped(sys.argv[1:]))
+        try:
+            check()
+            _answer()
+        except Exception:
+            # whatever fails once a stop is asked for fails because of it: a worker that is gone, a pipe that is closed
+            if (number := asked()) is not None:
+                end(number)
+            raise
+        except KeyboardInterrupt:
+            if (number := asked()) is not None:
+                end(number)
+            _fail(sentence(signal.SIGINT), 128 + signal.SIGINT)
+
+
+def _answer() -> None:
     try:
         app(exit_on_error=False, print_error=False)
     except MicroslipError as problem:
+        check()
         _fail(str(problem), 2)
     except cyclopts.CycloptsError as problem:
         _fail(f"{' '.join(str(problem).split())}; see microslip --help", 2)
-    except KeyboardInterrupt:
-        _fail(STOPPED, 130)
-    except SystemError as problem:
-        # a Ctrl-C inside a compiled kernel surfaces as this, at times two or three causes deep
-        if not _from_ctrl_c(problem):
-            raise
-        _fail(STOPPED, 130)
     except OSError as problem:
+        check()
         _fail(
             f"{problem.strerror or problem} ({problem.filename or 'no file named'}): free space or rights, then repeat",
             2,
         )
-
-
-def _from_ctrl_c(problem: BaseException | None) -> bool:
-    while problem is not None and not isinstance(problem, KeyboardInterrupt):
-        problem = problem.__cause__ or problem.__context__
-    return problem is not None
-
-
-def _interrupt(_number: int, frame: FrameType | None) -> None:
-    """Answer a Ctrl-C, but not inside a module that loads or numba's own code: there it is printed, and lost."""
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if file.startswith("<frozen importlib") or "/numba/core/" in file:
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            return
-        frame = frame.f_back
-    raise KeyboardInterrupt
 
 
 def _fail(text: str, code: int) -> None:

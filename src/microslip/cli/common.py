@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from microslip import __version__
 from microslip.config import Config, load_config
 from microslip.core.errors import MicroslipError
+from microslip.core.stopping import check
 from microslip.data.run import open_run
 from microslip.pipeline import STEPS, check_overrides, only_one, perform
 
@@ -53,19 +54,18 @@ Launcher = Annotated[
 ]
 Hosts = Annotated[Path | None, Parameter(name="--hosts", help="File of host names for the launcher: engine.hosts.")]
 
-STOPPED = "stopped; the same command goes on from here"
-
 # long lines are left to the terminal, so that a log keeps each sentence whole
 console = Console(highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def bar(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[str], None]]]:
-    """A bar with time left on a terminal, a line every tenth of the way elsewhere."""
+    """A bar with time left on a terminal, a line every tenth of the way elsewhere; both are safe places to stop at."""
     if not console.is_terminal:
         last = [-1]
 
         def advance_lines(done: int, total: int) -> None:
+            check()
             tenth = 10 * done // max(total, 1)
             if tenth > last[0] and done:
                 last[0] = tenth
@@ -79,6 +79,7 @@ def bar(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[str]
         task = progress.add_task(title, total=None)
 
         def advance(done: int, total: int) -> None:
+            check()
             progress.update(task, completed=done, total=total)
 
         yield advance, lambda text: progress.console.print(f"  {text}")

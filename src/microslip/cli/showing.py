@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 from microslip.cli.common import (
@@ -13,6 +15,7 @@ from microslip.cli.common import (
 )
 from microslip.config import load_config
 from microslip.core.errors import MicroslipError
+from microslip.core.stopping import asked, check, when_asked
 from microslip.data.run import Run, open_run
 from microslip.data.step_state import StepState
 from microslip.info import describe_run
@@ -139,7 +142,8 @@ def _serve(run: Run, port: int | None, browser: bool) -> None:
         console.print(f"{address}  Ctrl-C ends it", markup=False)
         if browser and not webbrowser.open(address):
             console.print("  no browser was found here: open the address in one", markup=False)
-        try:
+        with suppress(KeyboardInterrupt), when_asked(server.shutdown):
             server.serve_forever()
-        except KeyboardInterrupt:
-            console.print("  ended")
+        if asked() not in (None, signal.SIGINT):
+            check()
+        console.print("  ended")

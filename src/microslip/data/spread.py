@@ -15,6 +15,7 @@ from typing import Any
 import numba
 
 from microslip.core.errors import MicroslipError
+from microslip.core.stopping import check, shielded
 from microslip.data.config import Batches
 
 # Batches on their way for each thread of a worker: enough to keep it busy, few enough to be done nearly in order.
@@ -42,6 +43,7 @@ def spread_batches(
         return
     if not (batches.workers or batches.scheduler):
         for one in slices:
+            check()
             work(store, one)
             yield one
         return
@@ -67,6 +69,7 @@ def _client(batches: Batches, n_batches: int) -> Iterator[Any]:
         return
     settings = importlib.import_module("dask").config
     with (
+        shielded(),
         settings.set({"distributed.worker.multiprocessing-method": "spawn"}),
         distributed.LocalCluster(
             n_workers=min(batches.workers, n_batches),

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
+from microslip.core.stopping import SAME, check, when_asked
 from microslip.data.files import read_json, write_json
 from microslip.data.store import check_store, open_dataset
 from microslip.dem.checkpoints import POINTER, read_pointer
@@ -71,7 +73,8 @@ def simulate(
     launch = engine_module(config.engine.kind, "launch")
     command, version = launch.command(config), launch.check(config)["version"]
     if config.recording.cell_volumes:
-        cells = _cells_command(_voronoi_ranks(config), "recording.cell_volumes")
+        cells_engine = _voronoi_ranks(config)
+        cells = _cells_command(cells_engine, "recording.cell_volumes")
     folder = run / "dem"
     refuse_other_simulation(config, folder, version)
     check_disk(config, run)
@@ -80,7 +83,7 @@ def simulate(
     write_json(folder / "config.json", config.model_dump(mode="json"))
     _run([*command, str(run)], launch.environment(config), folder, progress)
     if config.recording.cell_volumes:
-        _run([*cells, str(run)], rank_environment(), folder, progress)
+        _run([*cells, str(run)], rank_environment(engine=cells_engine), folder, progress)
 
 
 def voronoi_cells(run: Path, ranks: int, progress: Progress | None = None) -> None:
@@ -126,7 +129,8 @@ def _run(command: list[str], environment: dict[str, str], folder: Path, progress
             start_new_session=True,
         )
         try:
-            _follow(running, progress)
+            with when_asked(lambda: mark.unlink(missing_ok=True)):
+                _follow(running, progress)
         except BaseException:
             mark.unlink(missing_ok=True)
             _follow(running, None)
@@ -138,6 +142,9 @@ def _run(command: list[str], environment: dict[str, str], folder: Path, progress
     if running.returncode == STOPPED:
         raise KeyboardInterrupt
     if running.returncode != FINISHED:
+        # a scheduler sends its signal to all processes of a job, and this one's may be the last to come
+        time.sleep(SAME)
+        check()
         raise MicroslipError(_explain(error, folder, running.returncode))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import multiprocessing
 import threading
 import time
@@ -16,11 +17,14 @@ import pandas as pd
 import torch
 from jaxtyping import Float, Int64
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
+from microslip.core.jobs import outside_any_job
+from microslip.core.stopping import check, shielded
 from microslip.data.files import replacing
 from microslip.grids.splits import TRAIN, VALIDATION, SplitSets
 from microslip.learn.config import Network, Training
@@ -40,6 +44,9 @@ STATE = ("network", "averaged", "optimiser", "schedule", "history", "best_loss",
 PRECISION: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 Report = Callable[[dict[str, float | int]], None]
+
+# every process would say on the error stream that it has begun
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -97,10 +104,12 @@ def train(
     if config.device == "cuda" and not torch.cuda.is_available():
         raise MicroslipError("training.device = cuda, but torch sees no GPU: use cpu or auto")
     work = (samples, sets, scaling, network_config, config, resume_from)
-    if config.processes == 1:
-        weights, history = _fit(_fabric(config, "auto"), *work, report)
-    else:
-        weights, history = _fit_in_processes(config, work, report)
+    # the processes are those of the configuration, whatever the job that this one is in
+    with outside_any_job():
+        if config.processes == 1:
+            weights, history = _fit(_fabric(config, "auto"), *work, report)
+        else:
+            weights, history = _fit_in_processes(config, work, report)
     network = build_network(samples.grid, network_config)
     network.load_state_dict(weights)
     network.eval()
@@ -148,7 +157,12 @@ def _fabric(config: Training, strategy: str) -> Fabric:
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     return Fabric(
-        accelerator=accelerator, devices=config.processes, strategy=strategy, precision=PRECISION[config.precision]
+        accelerator=accelerator,
+        devices=config.processes,
+        strategy=strategy,
+        precision=PRECISION[config.precision],
+        # named, or Fabric looks for others, and imports mpi4py for it: that starts MPI, which swallows a SIGHUP
+        plugins=LightningEnvironment(),
     )
 
 
@@ -158,7 +172,8 @@ def _fit_in_processes(config: Training, work: tuple[Any, ...], report: Report | 
     What `report` raises stops the training after the epoch, and is raised here.
     """
     raised: list[BaseException] = []
-    with multiprocessing.get_context("spawn").Manager() as manager:
+    # this process answers a Ctrl-C, for all of them
+    with shielded(), multiprocessing.get_context("spawn").Manager() as manager:
         rows, stop = manager.Queue(), manager.Event()
 
         def pass_on() -> None:
@@ -257,6 +272,7 @@ def _fit(
         order = rng.permutation(sets[TRAIN])
         squares = torch.zeros((), device=fabric.device)
         for batch in np.array_split(order, n_batches):
+            check()
             turns = draw_turns(len(batch), samples.grid, rng) if config.augment else None
             mine = slice(fabric.global_rank, None, fabric.world_size)
             share = turns if turns is None else type(turns)(*(one[mine] for one in turns))

@@ -381,7 +381,19 @@ def started(*arguments):
     )
 
 
-def test_the_command_serves_until_ctrl_c(explored):
+@pytest.mark.parametrize(
+    ("number", "code", "said", "complained"),
+    [
+        (signal.SIGINT, 0, "  ended\n", ""),
+        (
+            signal.SIGTERM,
+            143,
+            "",
+            "microslip: stopped by SIGTERM; what was there before stays: the page is begun anew by the same command\n",
+        ),
+    ],
+)
+def test_the_command_serves_until_it_is_stopped(explored, number, code, said, complained):
     process = started(explored.folder, "--no-browser", "--port", "0")
     watchdog = threading.Timer(PATIENCE, process.kill)
     watchdog.start()
@@ -391,14 +403,12 @@ def test_the_command_serves_until_ctrl_c(explored):
         assert address, line + process.stderr.read()
         assert ask(address[0])[0] == 200
         assert ask(address[0], "/data/stage/3/d2min.bin")[2] == read_part(explored, "stage/3/d2min.bin")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=PATIENCE)
     finally:
         watchdog.cancel()
         process.kill()
-    assert process.returncode == 0
-    assert "ended" in out
-    assert err == ""
+    assert (process.returncode, out, err) == (code, said, complained)
 
 
 def test_the_command_says_a_taken_port_in_one_sentence(explored, taken):

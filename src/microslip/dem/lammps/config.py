@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from microslip.core.jobs import n_machines
 from microslip.core.settings import Settings
 
 Count = Annotated[int, Field(ge=0)]
@@ -64,4 +66,9 @@ class Lammps(Settings):
 
     def warnings(self) -> list[str]:
         """What a reader should know before the start."""
+        machines = n_machines(os.environ)
+        if machines > 1 and not (self.launcher or self.hosts):
+            return [
+                f"the job has {machines} machines, and ranks start on this one: give --launcher srun or --hosts FILE"
+            ]
         return []

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from microslip.core.errors import MicroslipError
+from microslip.core.jobs import without_job, without_part
 from microslip.dem.lammps.config import Lammps
 
 # The package of LAMMPS behind each suffix.
@@ -60,9 +61,14 @@ def ranks_command(engine: Lammps) -> list[str]:
     return [*words, "-n", str(engine.ranks)]
 
 
-def rank_environment(threads: int = 1) -> dict[str, str]:
-    """The ranks' environment: a wheel's own libmpi is found, and each rank keeps to its threads."""
-    env = dict(os.environ)
+def rank_environment(threads: int = 1, engine: Lammps | None = None) -> dict[str, str]:
+    """The ranks' environment: a wheel's own libmpi is found, and each rank keeps to its threads.
+
+    A job's machines are for the launcher or the hosts that are named. The mpiexec that is found without stays on this
+    machine: by itself it would ask for the scheduler's own launcher, or for machines that it cannot reach.
+    """
+    named = engine is not None and bool(engine.launcher or engine.hosts)
+    env = without_part(os.environ) if named else without_job(os.environ)
     library = Path(sys.prefix) / "lib"
     if any(library.glob("libmpi.so*")):
         env["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, [str(library), env.get("LD_LIBRARY_PATH", "")]))

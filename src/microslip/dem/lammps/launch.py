@@ -34,4 +34,4 @@ def command(config: ShearCell) -> list[str]:
 
 def environment(config: ShearCell) -> dict[str, str]:
     """The ranks' environment."""
-    return rank_environment(settings(config).threads)
+    return rank_environment(settings(config).threads, settings(config))
