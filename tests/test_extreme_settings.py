@@ -46,12 +46,14 @@ def settings_of_all_models():
 
 
 NUMERIC = sorted(
-    {
+    {"seed"}
+    | {
         f"{section}.{name}"
         for section, _, name, field in settings_of_all_models()
         if any(numbers_of(field.annotation, field.metadata))
     }
-) + ["seed"]
+)
+OF_THE_CELL = [key for key in NUMERIC if key.split(".")[0] in ("grains", "cell", "loading", "recording")]
 
 
 def test_every_number_of_every_model_has_two_limits():
@@ -83,8 +85,11 @@ def check(overrides: list[str]) -> None:
     try:
         config = parse_config(apply_overrides({}, overrides))
     except MicroslipError as problem:
-        assert "\n" not in str(problem)
-        assert len(str(problem)) < LONGEST
+        sentence = str(problem)
+        config = None
+    if config is None:
+        assert "\n" not in sentence
+        assert len(sentence) < LONGEST
         return
     cell = config.shear_cell
     assert all(math.isfinite(number) for number in cell.numbers().values())
@@ -108,9 +113,7 @@ def test_an_extreme_value_is_taken_or_refused_in_a_sentence(key):
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(
-                [key for key in NUMERIC if key.split(".")[0] in ("grains", "cell", "loading", "recording")]
-            ),
+            st.sampled_from(OF_THE_CELL),
             st.floats(min_value=1e-320, max_value=1e308),
         ),
         min_size=1,
@@ -138,9 +141,9 @@ def test_no_mixture_of_extremes_overflows(given_values):
         (["stages.warm_up=3"], r"stages\.warm_up = 3 leaves nothing of loading\.strain = 1\.25"),
         (["cell.length=1e5", "cell.depth=1e5"], r"hold 2\.\de\+11 grains, which take some \d+ TB of memory"),
         (["loading.strain=1e4"], r"are 1e\+09 samples, which take 40 GB of memory"),
-        (["loading.shear_rate=1e-9"], r"time steps of 1\.9\de\+04|time steps of .* grains would take some .* years"),
+        (["loading.shear_rate=1e-9"], r"time steps of .* grains would take some .* years"),
         (["loading.shear_rate=1e8"], r"inertial number of 1\.7e\+03, and above 10 no packing is left"),
-        (["network.channels=[4096, 4096, 4096]"], r"has 9\.1e\+08 weights|has .* weights, which take"),
+        (["network.channels=[4096, 4096, 4096]"], r"has 9\.1e\+08 weights, which take 14\.5 GB"),
         (["correlation.farthest=1e4", "correlation.bin_width=0.01"], r"are 1e\+06 bins, 100000 are the most"),
         (['engine.kind="lammps"', 'engine.hosts="a\\u0000b"'], r"engine\.hosts = a\x00b holds a character"),
     ],
