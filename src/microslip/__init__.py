@@ -7,6 +7,7 @@ from typing import Any as _Any
 from microslip.core.box import Box
 from microslip.core.contacts import contact_energy, grain_stress
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import require
 from microslip.data.run import Run, open_run
 from microslip.data.source import Source
 from microslip.dem.launch import simulate
@@ -74,5 +75,6 @@ __all__ = [
 
 def __getattr__(name: str) -> _Any:
     if name in _LEARNING:
+        require("learn", f"microslip.{name}")
         return getattr(_import_module(_LEARNING[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,6 +13,7 @@ from typing import Any
 
 from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import missing, require
 from microslip.core.settings import Settings
 from microslip.data.provenance import digest_output, fingerprint, read_provenance, record_step, versions
 from microslip.data.readers.sources import find_files
@@ -45,6 +46,8 @@ class Step:
     work: Callable[[Run, Config, str, Advance, Say], dict[str, Any] | None]
     # raised when a later version leaves more or other things there, so that older results are made again
     edition: int = 1
+    # extras whose packages it needs
+    needs: tuple[str, ...] = ()
     # part of `microslip run`; the others are asked for by name
     in_run: bool = True
 
@@ -97,6 +100,7 @@ STEPS = {
             ("model",),
             train_step,
             edition=2,
+            needs=("learn",),
         ),
         Step(
             "explain",
@@ -106,6 +110,7 @@ STEPS = {
             ("attributions.zarr", "interpretation"),
             explain_step,
             edition=2,
+            needs=("learn",),
         ),
         Step(
             "statistics",
@@ -123,6 +128,7 @@ STEPS = {
             (*_MOTION, "fields.zarr", "voxels.zarr", "statistics/stages.csv"),
             ("ablations",),
             ablate_step,
+            needs=("learn",),
             in_run=False,
         ),
         Step(
@@ -132,6 +138,7 @@ STEPS = {
             ("stages.csv", "voxels.zarr"),
             ("search",),
             search_step,
+            needs=("learn", "search"),
             in_run=False,
         ),
         Step("figures", "drawing figures", (), _RESULTS, ("figures",), figures_step, edition=2),
@@ -160,6 +167,16 @@ def run_steps(config: Config) -> tuple[str, ...]:
 _SHOWS_WHAT_EXISTS = ("figures", "report")
 
 
+def left_out(verbs: Iterable[str]) -> dict[str, str]:
+    """Why steps cannot run here, by verb: packages of an extra that are not installed."""
+    why = {}
+    for verb in verbs:
+        lacking = {extra: modules for extra in STEPS[verb].needs if (modules := missing(extra))}
+        for extra, modules in lacking.items():
+            why[verb] = f"the package {modules[0]} is not installed: pip install 'microslip[{extra}]'"
+    return why
+
+
 @contextmanager
 def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
     """Hold the folder against a second command, which is refused, or waits for its turn where asked to."""
@@ -185,6 +202,8 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
     mark = _mark(step, folder, config)
     if _done(step, folder, mark):
         return False
+    for extra in step.needs:
+        require(extra, f"microslip {verb}")
     started = time.time()
     said: list[str] = []
 

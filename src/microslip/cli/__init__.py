@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from types import FrameType
@@ -12,6 +13,8 @@ import cyclopts
 from microslip.cli import exchange, learning, running, showing, studying
 from microslip.cli.common import STOPPED, app
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import explain_import
+from microslip.core.visible import visible
 
 __all__ = ["app", "exchange", "learning", "main", "running", "showing", "studying"]
 
@@ -21,6 +24,10 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         for number in (signal.SIGINT, signal.SIGALRM):
             signal.signal(number, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal that does not know every letter shows the others as \u03ba
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(exit_on_error=False, print_error=False)
     except MicroslipError as problem:
@@ -34,6 +41,10 @@ def main() -> None:
         if not _from_ctrl_c(problem):
             raise
         _fail(STOPPED, 130)
+    except ImportError as problem:
+        if (sentence := explain_import(problem)) is None:
+            raise
+        _fail(sentence, 2)
     except OSError as problem:
         _fail(
             f"{problem.strerror or problem} ({problem.filename or 'no file named'}): free space or rights, then repeat",
@@ -60,5 +71,5 @@ def _interrupt(_number: int, frame: FrameType | None) -> None:
 
 def _fail(text: str, code: int) -> None:
     sys.stdout.flush()
-    print(f"microslip: {text}", file=sys.stderr)
+    print(f"microslip: {visible(text)}", file=sys.stderr)
     sys.exit(code)

@@ -22,10 +22,11 @@ from microslip.cli.common import (
 )
 from microslip.config import load_config
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import MissingPackageError
 from microslip.data.run import open_run
 from microslip.dem.continuing import continue_run, continued_defaults
 from microslip.grids.splits import FEWEST_STAGES
-from microslip.pipeline import only_one, run_folder, run_steps
+from microslip.pipeline import STEPS, is_current, left_out, only_one, run_folder, run_steps
 
 # A run with too few stages for these is still measured, drawn and reported.
 LEARNING = ("train", "explain")
@@ -72,12 +73,24 @@ def run(
     run_folder(folder, settings)
     with only_one(folder):
         steps = run_steps(settings)
+        lacking = {verb: why for verb, why in left_out(steps).items() if not is_current(verb, folder, settings)}
+        for why in dict.fromkeys(lacking.values()):
+            verbs = " and ".join(verb for verb, reason in lacking.items() if reason == why)
+            console.print(f"warning: {verbs} will be left out: {why}", markup=False)
         for number, verb in enumerate(steps, start=1):
             if verb in LEARNING and (n_stages := len(open_run(folder).stages)) < FEWEST_STAGES:
                 reason = f"{n_stages} stages are too few for a network, {FEWEST_STAGES} are the least"
-                console.print(f"[bold]{number}/{len(steps)} {verb}[/bold]: left out: {reason}")
+                console.begin(f"{number}/{len(steps)} {verb}", f": left out: {reason}")
                 continue
-            perform_step(verb, folder, settings, f"{number}/{len(steps)} ")
+            if verb in lacking:
+                console.begin(f"{number}/{len(steps)} {verb}", f": left out: {lacking[verb]}")
+                continue
+            try:
+                perform_step(verb, folder, settings, f"{number}/{len(steps)} ")
+            except MissingPackageError as problem:
+                # it is there and does not load: what follows from it is left out as well
+                console.print(f"  left out: {problem}")
+                lacking |= {other: str(problem) for other in steps if STEPS[other].needs}
     console.print(f"look inside with: microslip view {folder}", markup=False)
 
 

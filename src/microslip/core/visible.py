@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import shlex
+import unicodedata
 from pathlib import Path
 
-# Beside what is not printable at all: marks that turn the direction of what follows, and could show it as another text.
-_TURNING = {*range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+# Unicode's controls, marks that turn the direction of what follows, halves of a character, and ends of lines.
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
-def visible(text: str) -> str:
-    """The text with control characters as `\\x1b`, bytes that are no text as `\\xff`; line ends and tabs stay."""
+def visible(text: str, kept: str = "") -> str:
+    """The text with control characters, ends of lines among them, as `\\x1b`, and bytes that are no text as `\\xff`.
+
+    `kept`: control characters that stay as they are.
+    """
     if text.isprintable():
         return text
-    return "".join(_visible(one) for one in text)
+    return "".join(one if one in kept else _visible(one) for one in text)
 
 
 def quoted(path: Path | str) -> str:
@@ -22,7 +26,7 @@ def quoted(path: Path | str) -> str:
     text = f"./{text}" if text.startswith(("-", "~")) else text
     if text.isprintable():
         return shlex.quote(text)
-    inside = "".join(_visible(one, everything=True) if not one.isprintable() else _escaped(one) for one in text)
+    inside = "".join(f"\\{one}" if one in "\\'" else _visible(one) for one in text)
     return f"$'{inside}'"
 
 
@@ -31,17 +35,11 @@ def shortened(text: str, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
-def _visible(one: str, everything: bool = False) -> str:
+def _visible(one: str) -> str:
     code = ord(one)
-    if one in "\n\t" and not everything:
-        return one
     if 0xDC80 <= code <= 0xDCFF:
         # a byte that is no UTF-8, as Python holds it in names of files
         return f"\\x{code - 0xDC00:02x}"
-    if one.isprintable() or (code > 0xFF and code not in _TURNING and not 0xD800 <= code <= 0xDFFF and not everything):
+    if unicodedata.category(one) not in _UNSEEN:
         return one
     return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
-
-
-def _escaped(one: str) -> str:
-    return f"\\{one}" if one in "\\'" else one

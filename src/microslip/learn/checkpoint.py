@@ -10,6 +10,7 @@ import torch
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing
+from microslip.data.text_files import regular_file
 from microslip.learn.config import Network, Training
 from microslip.learn.network import Predictor, build_network
 from microslip.learn.samples import Scaling
@@ -54,6 +55,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     MicroslipError
         The file is missing, is not a checkpoint, or is one of another version.
     """
+    if path.exists():
+        regular_file(path, "give a run folder with a trained network, or its model/checkpoint.pt")
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
         version = content.get("format_version")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from microslip.config import load_config
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import require
 from microslip.data.files import write_table
 from microslip.data.provenance import digest_output, fingerprint
 from microslip.data.run import Run
@@ -29,6 +30,7 @@ def predict_elsewhere(run: Run, model: Path, into: Path | None, allow_transfer: 
     MicroslipError
         The cells differ and that was not allowed; other voxels; no checkpoint.
     """
+    require("learn", "microslip predict")
     from microslip.learn.evaluate import scores
 
     path = model / "model" / "checkpoint.pt" if model.is_dir() else model
@@ -69,6 +71,7 @@ def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: A
     Columns trained_on, tested_on, rule, n, r2 with interval, sign_accuracy, spearman, rescaled_r2: R² after the best
     straight line, which forgives a wrong scale of the stress; written to transfer.csv.
     """
+    require("learn", "microslip transfer")
     from microslip.views.compose import Drawing
     from microslip.views.controls import transfer_map
     from microslip.views.gallery import save_drawing
