@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ from microslip.fields.config import Nonaffine
 from microslip.grids.config import Split, Voxels, too_many_nodes
 from microslip.learn.config import Ablation, Attribution, Network, Search, Training
 from microslip.statistics.config import ActiveClusters, Bootstrap, Correlation, Distributions
+
+# With which a configuration begins that was written whole, so that what is lost of it is noticed.
+FIRST_LINE = re.compile(r"# All (\d+) settings of this run\.\n")
 
 
 class Config(ShearCell):
@@ -285,6 +289,11 @@ def _description(location: list[str], model: type[BaseModel]) -> str:
     return (field.description or "") if field else ""
 
 
+def count_settings(content: Mapping[str, Any]) -> int:
+    """Values in the content of a configuration, those in its sections counted one by one."""
+    return sum(len(part) if isinstance(part, Mapping) else 1 for part in content.values())
+
+
 def write_config(config: Config, path: Path) -> None:
     """Write every key with its value, so that the file stands alone; who works on the batches is no part of a run.
 
@@ -293,4 +302,5 @@ def write_config(config: Config, path: Path) -> None:
     left_out = {"batches"} if config.source is None else {"batches", *ShearCell.model_fields}
     with replacing(path) as beside:
         content = config.model_dump(mode="json", exclude_none=True, exclude=left_out)
-        beside.write_text(tomli_w.dumps(content), encoding="utf-8")
+        first = f"# All {count_settings(content)} settings of this run.\n"
+        beside.write_text(first + tomli_w.dumps(content), encoding="utf-8")

@@ -27,6 +27,7 @@ from microslip.steps.explaining import explain_step
 from microslip.steps.importing import import_step
 from microslip.steps.learning import train_step
 from microslip.steps.measuring import fields_step, voxels_step
+from microslip.steps.run_settings import damage
 from microslip.steps.searching import search_step
 from microslip.steps.shearing import simulate_step
 from microslip.steps.showing import figures_step, report_step
@@ -398,6 +399,14 @@ def run_folder(folder: Path, config: Config) -> Path:
     if seen and not any((folder / name).exists() for name in known):
         raise MicroslipError(f"{folder} is not a run folder and is not empty: choose another one with --into")
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "config.toml").exists():
+    if not (folder / "config.toml").exists() or _is_damaged(folder):
         write_config(config, folder / "config.toml")
     return folder
+
+
+def _is_damaged(folder: Path) -> bool:
+    """Whether the settings in a run folder have lost some, so that those given take their place."""
+    try:
+        return damage(folder) is not None
+    except MicroslipError:
+        return True

@@ -13,11 +13,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from microslip import __version__
-from microslip.config import Config, load_config
+from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import visible
 from microslip.data.run import open_run
 from microslip.pipeline import STEPS, check_overrides, only_one, perform
+from microslip.steps.run_settings import run_config
 
 app = App(
     name="microslip",
@@ -112,7 +113,7 @@ def perform_step(verb: str, folder: Path, config: Config, number: str = "") -> N
 def one_step(verb: str, run: Path, overrides: list[str] | None) -> None:
     folder = open_run(run).folder
     check_overrides(verb, overrides or [])
-    settings = load_config(folder / "config.toml", overrides or [])
+    settings = run_config(folder, overrides or [])
     with only_one(folder):
         perform_step(verb, folder, settings)
 

@@ -14,13 +14,14 @@ from microslip.cli.common import (
     console,
     perform_step,
 )
-from microslip.config import load_config, read_toml, source_config
+from microslip.config import read_toml, source_config
 from microslip.core.errors import MicroslipError
 from microslip.data.readers.sources import find_files
 from microslip.data.run import open_run
 from microslip.data.source import Axis, Format
 from microslip.pipeline import is_current, only_one, run_folder
 from microslip.steps.exporting import Kind, export_run
+from microslip.steps.run_settings import run_config
 
 
 @app.command(name="import")
@@ -135,7 +136,7 @@ def export(run: Path, what: Kind = "frames", *, into: Path | None = None, stages
     """
     opened = open_run(run)
     made = all((opened.folder / name).exists() for name in (f"{what}.zarr", "stages.csv", "config.toml"))
-    if made and not is_current(what, opened.folder, load_config(opened.folder / "config.toml")):
+    if made and not is_current(what, opened.folder, run_config(opened.folder)):
         raise MicroslipError(
             f"{what} of {run} were made of other stages or settings: run `microslip {what} {run}` again"
         )

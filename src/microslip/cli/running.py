@@ -27,6 +27,7 @@ from microslip.data.run import open_run
 from microslip.dem.continuing import continue_run, continued_defaults
 from microslip.grids.splits import FEWEST_STAGES
 from microslip.pipeline import STEPS, is_current, left_out, only_one, run_folder, run_steps
+from microslip.steps.run_settings import run_config
 
 # A run with too few stages for these is still measured, drawn and reported.
 LEARNING = ("train", "explain")
@@ -64,7 +65,7 @@ def run(
         *batch_overrides(workers, scheduler),
     ]
     if config.is_dir():
-        folder, settings = config, load_config(open_run(config).folder / "config.toml", overrides)
+        folder, settings = config, run_config(open_run(config).folder, overrides)
         if into is not None and into.resolve() != config.resolve():
             raise MicroslipError(f"--into {into} differs from the run folder {config}: give its config.toml instead")
     else:
@@ -123,8 +124,8 @@ def simulate(
         one_step("simulate", config, overrides)
         return
     if config.is_dir():
-        before = load_config(open_run(config).folder / "config.toml")
-        settings = load_config(config / "config.toml", [*continued_defaults(config, before, overrides), *overrides])
+        before = run_config(open_run(config).folder)
+        settings = run_config(config, [*continued_defaults(config, before, overrides), *overrides])
         assert into is not None
         folder = run_folder(into, settings)
         continue_run(config, folder, before.shear_cell, settings.shear_cell)
