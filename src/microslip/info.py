@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from microslip.core.errors import MicroslipError
+from microslip.core.visible import quoted
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.units import stress_unit
@@ -220,7 +221,7 @@ def _steps(run: Run, _marks: str) -> Iterator[str]:
                 again.append("run" if verb in verbs and not too_few else verb)
         yield f"  {verb:<11}{done}  {step.title}{note}"
     if again:
-        commands = " and ".join(f"`microslip {verb} {run.folder}`" for verb in dict.fromkeys(again))
+        commands = " and ".join(f"`microslip {verb} {quoted(run.folder)}`" for verb in dict.fromkeys(again))
         yield f"  {commands} would make again what is gone or out of date"
 
 

@@ -15,6 +15,7 @@ from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import missing, require
 from microslip.core.settings import Settings
+from microslip.core.visible import quoted
 from microslip.data.provenance import digest_output, fingerprint, read_provenance, record_step, versions
 from microslip.data.readers.sources import find_files
 from microslip.data.run import Run
@@ -53,8 +54,9 @@ class Step:
     in_run: bool = True
 
 
-def _report(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
+def _report(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> dict[str, Any]:
     report_step(run, step_states(run.folder, config), say)
+    return {"name": run.folder.resolve().name}
 
 
 _DEM = ("seed", "grains", "cell", "loading", "recording", "engine")
@@ -316,7 +318,11 @@ def _why_not(step: Step, config: Config, entry: dict[str, Any]) -> str:
 
 def _done(step: Step, folder: Path, mark: str) -> bool:
     before = read_provenance(folder)["steps"].get(step.verb, {})
-    return before.get("fingerprint") == mark and all((folder / name).exists() for name in step.outputs)
+    # a page shows the run's name: of a folder that was renamed or copied it is another one's
+    name = folder.resolve().name
+    if before.get("fingerprint") != mark or before.get("name", name) != name:
+        return False
+    return all((folder / name).exists() for name in step.outputs)
 
 
 def _section(config: Config, name: str) -> Any:
@@ -343,7 +349,7 @@ def _mark(step: Step, folder: Path, config: Config, digests: dict[Path, str] | N
         elif step.verb not in _SHOWS_WHAT_EXISTS:
             makers = [STEPS[other] for other in run_steps(config)] + list(STEPS.values())
             maker = next(other.verb for other in makers if name.split("/")[0] in other.outputs)
-            raise MicroslipError(f"{folder / name} is missing: run `microslip {maker} {folder}` first")
+            raise MicroslipError(f"{folder / name} is missing: run `microslip {maker} {quoted(folder)}` first")
     if step.verb == "import" and config.source is not None:
         inputs |= _digest_source(config.source)
     if step.verb == "report":

@@ -16,6 +16,7 @@ from microslip.cli.common import (
 )
 from microslip.config import read_toml, source_config
 from microslip.core.errors import MicroslipError
+from microslip.core.visible import quoted
 from microslip.data.readers.sources import find_files
 from microslip.data.run import open_run
 from microslip.data.source import Axis, Format
@@ -108,7 +109,7 @@ def import_(
     folder = run_folder(into or Path("runs") / source[0].stem, settings)
     with only_one(folder):
         perform_step("import", folder, settings)
-    console.print(f"  go on with: microslip run {folder}", markup=False)
+    console.print(f"  go on with: microslip run {quoted(folder)}", markup=False)
 
 
 def _named_columns(columns: list[str] | None) -> dict[str, str] | None:
@@ -138,7 +139,7 @@ def export(run: Path, what: Kind = "frames", *, into: Path | None = None, stages
     made = all((opened.folder / name).exists() for name in (f"{what}.zarr", "stages.csv", "config.toml"))
     if made and not is_current(what, opened.folder, run_config(opened.folder)):
         raise MicroslipError(
-            f"{what} of {run} were made of other stages or settings: run `microslip {what} {run}` again"
+            f"{what} of {run} were made of other stages or settings: run `microslip {what} {quoted(run)}` again"
         )
     with bar(f"writing {what}") as (advance, say):
         export_run(opened, what, into, stages, advance, say)

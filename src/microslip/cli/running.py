@@ -23,6 +23,7 @@ from microslip.cli.common import (
 from microslip.config import load_config
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import MissingPackageError
+from microslip.core.visible import quoted
 from microslip.data.run import open_run
 from microslip.dem.continuing import continue_run, continued_defaults
 from microslip.grids.splits import FEWEST_STAGES
@@ -92,7 +93,7 @@ def run(
                 # it is there and does not load: what follows from it is left out as well
                 console.print(f"  left out: {problem}")
                 lacking |= {other: str(problem) for other in steps if STEPS[other].needs}
-    console.print(f"look inside with: microslip view {folder}", markup=False)
+    console.print(f"look inside with: microslip view {quoted(folder)}", markup=False)
 
 
 @app.command

@@ -9,14 +9,11 @@ from pydantic import ValidationError
 
 from microslip.config import FIRST_LINE, Config, count_settings, load_config, read_toml
 from microslip.core.errors import MicroslipError
+from microslip.core.visible import quoted
 from microslip.data.run import Run
 from microslip.data.text_files import read_text
 from microslip.dem.config import ShearCell
 from microslip.dem.launch import sections_of
-
-# Sections that the settings of every run have had from the first version on; an imported run has the later ones alone.
-OF_THE_CELL = ("seed", "grains", "cell", "loading", "recording")
-OF_ALL = ("stages", "nonaffine", "voxels", "split", "network", "training", "attribution", "correlation")
 
 
 def run_config(folder: Path, overrides: Iterable[str] = ()) -> Config:
@@ -48,10 +45,8 @@ def damage(folder: Path) -> str | None:
     first = FIRST_LINE.match(read_text(path, "restore it"))
     if first and (n := count_settings(content)) < int(first[1]):
         return f"holds {n} of the {first[1]} settings that were written there"
-    wanted = OF_ALL if "source" in content else OF_THE_CELL + OF_ALL
-    if lost := [name for name in wanted if name not in content]:
-        return f"lacks {', '.join(lost)}, which the settings of a run that has begun have"
-    return None
+    # older versions wrote no such line; what they lost, the trajectory tells where it is of the cell
+    return None if count_settings(content) else "is empty"
 
 
 def contradiction(folder: Path, config: Config) -> str | None:
@@ -64,9 +59,11 @@ def contradiction(folder: Path, config: Config) -> str | None:
     imported = bool(made.get("imported"))
     if imported != (config.source is not None):
         return f"{'has no' if imported else 'has a'} [source], and trajectory.zarr was {_origin(imported)}"
+    if not {"seed", "grains", "cell", "loading", "recording"} <= made.get("config", {}).keys():
+        return None
     try:
         before = sections_of(ShearCell.model_validate(made["config"]))
-    except (KeyError, ValidationError):
+    except ValidationError:
         return None
     now = sections_of(config.shear_cell)
     for section, values in before.items():
@@ -84,5 +81,5 @@ def _origin(imported: bool) -> str:
 def _remedy(folder: Path) -> str:
     return (
         "put the file back, or remove it and give the TOML file that the run was made from,"
-        f" microslip run TOML --into {folder}"
+        f" microslip run TOML --into {quoted(folder)}"
     )

@@ -19,7 +19,7 @@ def figures_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
     from microslip.views.gallery import draw_figures
 
     drawn = draw_figures(run, run.folder / "figures", advance, network_layers(run, say))
-    say(f"{len(drawn)} files in {run.folder / 'figures'}")
+    say(f"{len(drawn)} files in figures/")
 
 
 def network_layers(run: Run, say: Say) -> pd.DataFrame | None:
