@@ -18,7 +18,7 @@ from microslip.core.settings import Settings
 from microslip.core.visible import quoted
 from microslip.data.provenance import digest_output, fingerprint, read_provenance, record_step, versions
 from microslip.data.readers.sources import find_files
-from microslip.data.run import Run
+from microslip.data.run import Run, as_named
 from microslip.data.source import Source
 from microslip.data.step_state import StepState
 from microslip.dem.config import Engine
@@ -398,6 +398,7 @@ def run_folder(folder: Path, config: Config) -> Path:
     MicroslipError
         The path is a file, or a folder with other content.
     """
+    folder = as_named(folder)
     if folder.exists() and not folder.is_dir():
         raise MicroslipError(f"{folder} is a file: choose a folder with --into")
     known = ("config.toml", "provenance.json", "trajectory.zarr")

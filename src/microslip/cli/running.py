@@ -22,7 +22,7 @@ from microslip.cli.common import (
 )
 from microslip.config import load_config
 from microslip.core.errors import MicroslipError
-from microslip.core.extras import MissingPackageError
+from microslip.core.extras import MissingPackageError, require
 from microslip.core.visible import quoted
 from microslip.data.run import open_run
 from microslip.dem.continuing import continue_run, continued_defaults
@@ -72,7 +72,10 @@ def run(
     else:
         settings = load_config(config, overrides)
         folder = into or Path("runs") / config.stem
-    run_folder(folder, settings)
+    if settings.batches.workers or settings.batches.scheduler:
+        # before the long simulation, not after it
+        require("scale", "--workers or --scheduler")
+    folder = run_folder(folder, settings)
     with only_one(folder):
         steps = run_steps(settings)
         lacking = {verb: why for verb, why in left_out(steps).items() if not is_current(verb, folder, settings)}
