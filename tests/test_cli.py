@@ -575,3 +575,94 @@ def test_ranks_that_fill_in_cells_stop_together(copied):
     command = [find_launcher(), "-n", "2", sys.executable, "-m", "microslip.dem.lammps.cells", str(copied)]
     done = subprocess.run(command, env=rank_environment(), timeout=PATIENCE, capture_output=True, check=False)
     assert done.returncode == STOPPED
+
+
+# Put on the path of a command: one package is missing there, as where its extra was not installed.
+MISSING = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+@pytest.fixture
+def without_torch(tmp_path):
+    folder = tmp_path / "without"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(MISSING)
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.environ | {"PYTHONPATH": path}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "{run}", "--set", "training.epochs=2"],
+        ["explain", "{run}", "--set", "attribution.n_stages=4"],
+        ["ablate", "{run}"],
+        ["search", "{run}"],
+        ["predict", "{run}", "--model", "{run}"],
+        ["transfer", "{run}", "{run}", "--into", "{new}"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_verb_without_torch_names_the_pip_command(copied, tmp_path, without_torch, arguments):
+    places = {"{run}": copied, "{new}": tmp_path / "new"}
+    done = microslip(*(places.get(one, one) for one in arguments), check=False, env=without_torch)
+    assert done.returncode == 2
+    said = f"microslip {arguments[0]} needs the package torch, which is not installed: pip install 'microslip[learn]'"
+    assert done.stderr.strip() == f"microslip: {said}"
+
+
+def test_a_run_without_torch_says_at_its_start_what_is_left_out(copied, without_torch):
+    for name in ("model", "attributions.zarr", "interpretation"):
+        shutil.rmtree(copied / name)
+    said = microslip("run", copied, env=without_torch).stdout
+    first, *_ = said.splitlines()
+    assert first.startswith("warning: train and explain will be left out: the package torch is not installed: pip")
+    assert "train: left out" in said
+    assert "explain: left out" in said
+    assert (copied / "report" / "index.html").is_file()
+
+
+HOSTILE = ["a b", "it's", "two\nlines", "-dash", "\x1b[31mred", "[/bold]", "$x_{", "~", "n" * 250, "<b>&", b"\xff"]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_a_run_may_have_any_name(copied, name):
+    """No name is taken for an option, for markup, for a formula or for a command to the terminal."""
+    folder = copied.parent / (name if isinstance(name, str) else os.fsdecode(name))
+    copied.rename(folder)
+    argument = f"./{folder.name}" if folder.name.startswith("-") else folder.name
+    for verb in ("info", "report"):
+        done = subprocess.run(
+            [*COMMAND, verb, argument], cwd=copied.parent, capture_output=True, timeout=PATIENCE, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert b"\x1b" not in done.stdout + done.stderr
+        (done.stdout + done.stderr).decode()
+    page = (folder / "report" / "index.html").read_text(encoding="utf-8")
+    assert "runs/tiny" not in page
+    assert "microslip run tiny" not in page
+
+
+def test_a_message_shows_what_a_terminal_would_obey(tmp_path):
+    done = microslip("run", tmp_path / "\x1b[31m.toml", check=False)
+    assert done.returncode == 2
+    assert r"\x1b[31m.toml does not exist" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_empty_settings_of_a_finished_run_are_refused_and_given_anew(copied):
+    (copied / "config.toml").write_text("")
+    for verb in ("stages", "train", "run", "simulate"):
+        done = microslip(verb, copied, check=False)
+        assert done.returncode == 2
+        assert "config.toml is empty: put the file back, or remove it" in done.stderr
+    assert "skipped" in microslip("run", CONFIG, "--into", copied).stdout
+    assert "skipped" in microslip("stages", copied).stdout

@@ -37,7 +37,7 @@ def test_a_written_configuration_reads_back_the_same(tmp_path):
         ("lading.pressure=1e6", r"unknown key lading = .*did you mean loading\?"),
         (
             "loading.pressure=-1",
-            r"loading\.pressure = -1 is not possible: input should be greater than 0 \(normal stress",
+            r"loading\.pressure = -1 is not possible: it must be at least 1e-09 \(normal stress",
         ),
         ("grains.friction=-0.1", r"grains\.friction = -0\.1 is not possible"),
         ("grains.restitution=1.2", r"grains\.restitution = 1\.2"),

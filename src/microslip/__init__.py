@@ -97,6 +97,10 @@ def __getattr__(name: str) -> _Any:
 
         return version("microslip")
     if name in _HOME:
+        if _HOME[name].startswith("microslip.learn."):
+            from microslip.core.extras import require
+
+            require("learn", f"microslip.{name}")
         return getattr(_import_module(_HOME[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,15 +16,20 @@ from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from microslip.core.errors import MicroslipError
+from microslip.core.visible import shortened
 from microslip.data.config import Batches
 from microslip.data.files import replacing
 from microslip.data.source import Source
+from microslip.data.text_files import read_text
 from microslip.dem.config import ENGINE_SETTINGS, ShearCell
 from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
-from microslip.grids.config import Split, Voxels
+from microslip.grids.config import Split, Voxels, too_many_nodes
 from microslip.learn.config import Ablation, Attribution, Network, Search, Training
 from microslip.statistics.config import ActiveClusters, Bootstrap, Correlation, Distributions
+
+# With which a configuration begins that was written whole, so that what is lost of it is noticed.
+FIRST_LINE = re.compile(r"# All (\d+) settings of this run\.\n")
 
 
 class Config(ShearCell):
@@ -66,6 +72,18 @@ class Config(ShearCell):
                     f"ablation.radii names {radius:g}, which exceeds half the smallest periodic length, {half:g} d̄:"
                     " use a smaller one or a larger cell"
                 )
+        for key, spacings in (
+            ("voxels.spacing", [self.voxels.spacing]),
+            ("a value of ablation.spacings", self.ablation.spacings),
+        ):
+            for spacing in spacings:
+                if problem := too_many_nodes(key, spacing, (self.cell.length, self.cell.depth, self.cell.height)):
+                    raise ValueError(problem)
+        if self.stages.warm_up is not None and self.stages.warm_up >= self.loading.strain:
+            raise ValueError(
+                f"stages.warm_up = {self.stages.warm_up:g} leaves nothing of loading.strain = {self.loading.strain:g}:"
+                " lower it or leave it out"
+            )
         if self.stages.threshold is not None and self.stages.threshold < self.recording.threshold:
             raise ValueError(
                 f"stages.threshold = {self.stages.threshold:g} is below"
@@ -116,16 +134,15 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises
     ------
     MicroslipError
-        The file is missing, a folder or not TOML.
+        The file is missing, no regular file, not text in UTF-8 or not TOML.
     """
+    text = read_text(path, "give a TOML file such as configs/quick.toml")
     try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise MicroslipError(f"{path} does not exist: give a TOML file such as configs/quick.toml") from None
-    except IsADirectoryError:
-        raise MicroslipError(f"{path} is a folder: give a TOML file such as configs/quick.toml") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise MicroslipError(f"{path} is not valid TOML ({problem}): mend that line") from None
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as problem:
+        # a number of five thousand digits is a ValueError of its own
+        why = "tables in tables without end" if isinstance(problem, RecursionError) else str(problem)
+        raise MicroslipError(f"{path} is not valid TOML ({shortened(why)}): mend that line") from None
 
 
 def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
@@ -135,11 +152,17 @@ def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dic
         key, equals, text = override.partition("=")
         *sections, name = key.strip().split(".")
         if not equals or not name or len(sections) > 1:
-            raise MicroslipError(f"--set {override} is not of the form section.key=value, such as loading.strain=0.5")
+            raise MicroslipError(
+                f"--set {shortened(override)} is not of the form section.key=value, such as loading.strain=0.5"
+            )
         try:
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             value = text.strip()
+        except (ValueError, RecursionError):
+            raise MicroslipError(
+                f"--set {key.strip()}={shortened(text)} is no value of a setting: shorten it"
+            ) from None
         target = changed
         if sections:
             target = changed.setdefault(sections[0], {})
@@ -193,15 +216,37 @@ def _whole_names(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 def parse_config(content: Mapping[str, Any]) -> Config:
     """Validate; the first thing wrong becomes one sentence with key, value and remedy."""
+    if wrong := not_text(content):
+        raise MicroslipError(wrong)
     try:
         return Config.model_validate(content)
     except ValidationError as problem:
         raise MicroslipError(explain(problem.errors()[0], Config)) from None
 
 
+def not_text(content: Any, key: str = "") -> str | None:
+    """Which value of a configuration no file name and no TOML can hold, as a sentence; None where all are text."""
+    if isinstance(content, str) and (
+        "\0" in content or (not content.isascii() and any("\ud800" <= one <= "\udfff" for one in content))
+    ):
+        return f"{key} = {shortened(content)} holds a character that is no text: write it in UTF-8 without it"
+    if isinstance(content, Mapping):
+        parts = [(f"{key}.{name}".removeprefix("."), one) for name, one in content.items()]
+        return next(
+            (found for name, one in parts if (found := not_text(name, f"the key {key}") or not_text(one, name))), None
+        )
+    if isinstance(content, list | tuple):
+        return next((found for one in content if (found := not_text(one, key))), None)
+    return None
+
+
+_LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+
+
 def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
     """One sentence on what is wrong with the content of a model: key, value and remedy."""
     location = [str(part) for part in error["loc"]]
+    given = shortened(" ".join(str(error["input"]).split()))
     # the settings of each engine are a model of their own, whose kind pydantic puts behind the section's name
     key = ".".join(
         part
@@ -212,13 +257,16 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
         known = [name.split(".")[-1] for name in _model_at(location, model).model_fields]
         close = difflib.get_close_matches(location[-1], known, n=1)
         remedy = f"did you mean {close[0]}?" if close else f"known there: {', '.join(known)}"
-        return f"unknown key {key} = {error['input']}: {remedy}"
+        return f"unknown key {key} = {given}: {remedy}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return message if not key or key.split(".")[-1] in message else f"{key}: {message}"
+    for name, words in _LIMITS.items():
+        if name in error.get("ctx", {}) and error["type"] not in ("too_short", "too_long"):
+            message = f"it must be {words} {error['ctx'][name]:g}"
     description = _description(location, model)
     about = f" ({description})" if description else ""
-    return f"{key} = {error['input']} is not possible: {message[0].lower()}{message[1:]}{about}"
+    return f"{key} = {given} is not possible: {message[0].lower()}{message[1:]}{about}"
 
 
 def _model_at(location: list[str], model: type[BaseModel]) -> type[BaseModel]:
@@ -241,6 +289,11 @@ def _description(location: list[str], model: type[BaseModel]) -> str:
     return (field.description or "") if field else ""
 
 
+def count_settings(content: Mapping[str, Any]) -> int:
+    """Values in the content of a configuration, those in its sections counted one by one."""
+    return sum(len(part) if isinstance(part, Mapping) else 1 for part in content.values())
+
+
 def write_config(config: Config, path: Path) -> None:
     """Write every key with its value, so that the file stands alone; who works on the batches is no part of a run.
 
@@ -248,4 +301,6 @@ def write_config(config: Config, path: Path) -> None:
     """
     left_out = {"batches"} if config.source is None else {"batches", *ShearCell.model_fields}
     with replacing(path) as beside:
-        beside.write_text(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True, exclude=left_out)))
+        content = config.model_dump(mode="json", exclude_none=True, exclude=left_out)
+        first = f"# All {count_settings(content)} settings of this run.\n"
+        beside.write_text(first + tomli_w.dumps(content), encoding="utf-8")

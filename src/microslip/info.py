@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from microslip.config import load_config
 from microslip.core.errors import MicroslipError
+from microslip.core.visible import quoted
 from microslip.data.edges import cell_edges
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
@@ -19,6 +19,7 @@ from microslip.data.units import stress_unit
 from microslip.grids.splits import FEWEST_STAGES
 from microslip.pipeline import RUN_STEPS, STEPS, is_current, run_steps, step_states
 from microslip.steps.common import describe, metric_lines
+from microslip.steps.run_settings import run_config
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -190,7 +191,7 @@ def _steps(run: Run, _marks: str) -> Iterator[str]:
     entries = run.provenance["steps"]
     states: dict[str, StepState] = {}
     try:
-        config = load_config(run.folder / "config.toml")
+        config = run_config(run.folder)
         verbs, states = run_steps(config), step_states(run.folder, config)
         if "report" in entries and not is_current("report", run.folder, config):
             states["report"] = StepState("report", "", "out of date", "what it shows changed since")
@@ -224,7 +225,7 @@ def _steps(run: Run, _marks: str) -> Iterator[str]:
                 again.append("run" if verb in verbs and not too_few else verb)
         yield f"  {verb:<11}{done}  {step.title}{note}"
     if again:
-        commands = " and ".join(f"`microslip {verb} {run.folder}`" for verb in dict.fromkeys(again))
+        commands = " and ".join(f"`microslip {verb} {quoted(run.folder)}`" for verb in dict.fromkeys(again))
         yield f"  {commands} would make again what is gone or out of date"
 
 

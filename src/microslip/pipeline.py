@@ -14,7 +14,9 @@ from typing import Any
 
 from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import missing, require
 from microslip.core.settings import Settings
+from microslip.core.visible import quoted
 from microslip.data.provenance import (
     break_seals,
     digest_output,
@@ -24,7 +26,7 @@ from microslip.data.provenance import (
     versions,
 )
 from microslip.data.readers.sources import find_files
-from microslip.data.run import Run
+from microslip.data.run import Run, as_named
 from microslip.data.seals import describe_damage, find_damage, in_the_making, seal
 from microslip.data.source import Source
 from microslip.data.step_state import StepState
@@ -35,6 +37,7 @@ from microslip.steps.explaining import explain_step
 from microslip.steps.importing import import_step
 from microslip.steps.learning import train_step
 from microslip.steps.measuring import fields_step, voxels_step
+from microslip.steps.run_settings import damage
 from microslip.steps.searching import search_step
 from microslip.steps.shearing import simulate_step
 from microslip.steps.showing import figures_step, report_step
@@ -54,14 +57,17 @@ class Step:
     work: Callable[[Run, Config, str, Advance, Say], dict[str, Any] | None]
     # raised when a later version leaves more or other things there, so that older results are made again
     edition: int = 1
+    # extras whose packages it needs
+    needs: tuple[str, ...] = ()
     # part of `microslip run`; the others are asked for by name
     in_run: bool = True
     # goes on writing into what it left before, which is never made again over something finished
     grows: bool = False
 
 
-def _report(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
+def _report(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> dict[str, Any]:
     report_step(run, step_states(run.folder, config), say)
+    return {"name": run.folder.resolve().name}
 
 
 _DEM = ("seed", "grains", "cell", "loading", "recording", "engine")
@@ -108,6 +114,7 @@ STEPS = {
             ("model",),
             train_step,
             edition=2,
+            needs=("learn",),
         ),
         Step(
             "explain",
@@ -117,6 +124,7 @@ STEPS = {
             ("attributions.zarr", "interpretation"),
             explain_step,
             edition=2,
+            needs=("learn",),
         ),
         Step(
             "statistics",
@@ -134,6 +142,7 @@ STEPS = {
             (*_MOTION, "fields.zarr", "voxels.zarr", "statistics/stages.csv"),
             ("ablations",),
             ablate_step,
+            needs=("learn",),
             in_run=False,
         ),
         Step(
@@ -143,6 +152,7 @@ STEPS = {
             ("stages.csv", "voxels.zarr"),
             ("search",),
             search_step,
+            needs=("learn", "search"),
             in_run=False,
         ),
         Step("figures", "drawing figures", (), _RESULTS, ("figures",), figures_step, edition=2),
@@ -169,6 +179,16 @@ def run_steps(config: Config) -> tuple[str, ...]:
 
 # These show what there is; the others need every input.
 _SHOWS_WHAT_EXISTS = ("figures", "report")
+
+
+def left_out(verbs: Iterable[str]) -> dict[str, str]:
+    """Why steps cannot run here, by verb: packages of an extra that are not installed."""
+    why = {}
+    for verb in verbs:
+        lacking = {extra: modules for extra in STEPS[verb].needs if (modules := missing(extra))}
+        for extra, modules in lacking.items():
+            why[verb] = f"the package {modules[0]} is not installed: pip install 'microslip[{extra}]'"
+    return why
 
 
 @contextmanager
@@ -202,13 +222,15 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
     for sentence in _damaged_inputs(step, folder):
         remember(f"warning: {sentence}")
     mark = _mark(step, folder, config)
-    damage = _damaged_outputs(step, folder)
+    changes = _damaged_outputs(step, folder)
     if _made(step, folder, mark):
-        if not damage:
+        if not changes:
             return False
-        remember(f"{damage[0]}{' and more' if len(damage) > 1 else ''} since it was made: made again")
+        remember(f"{changes[0]}{' and more' if len(changes) > 1 else ''} since it was made: made again")
         if not step.grows:
             _remove_stores(step, folder)
+    for needed in step.needs:
+        require(needed, f"microslip {verb}")
     started = time.time()
     with in_the_making(folder, step.outputs), _seals_broken(step, folder):
         extra = step.work(Run(folder), config, mark, advance, remember)
@@ -243,9 +265,9 @@ def _damaged_inputs(step: Step, folder: Path) -> list[str]:
         if maker is None:
             without.append(name)
             continue
-        damage = find_damage(folder, entries[maker].get("outputs", {}), [name])
-        if damage:
-            sentence = describe_damage(folder, maker, damage)
+        changes = find_damage(folder, entries[maker].get("outputs", {}), [name])
+        if changes:
+            sentence = describe_damage(folder, maker, changes)
             if step.verb not in _SHOWS_WHAT_EXISTS:
                 raise MicroslipError(sentence)
             warnings.append(sentence)
@@ -263,10 +285,10 @@ def _damaged_outputs(step: Step, folder: Path) -> list[str]:
         It is damaged, and the step would have to write into it.
     """
     sealed = read_provenance(folder)["steps"].get(step.verb, {}).get("outputs", {})
-    damage = find_damage(folder, sealed, step.outputs)
-    if damage and step.grows and any((folder / name).exists() for name in step.outputs):
-        raise MicroslipError(describe_damage(folder, step.verb, damage))
-    return damage
+    changes = find_damage(folder, sealed, step.outputs)
+    if changes and step.grows and any((folder / name).exists() for name in step.outputs):
+        raise MicroslipError(describe_damage(folder, step.verb, changes))
+    return changes
 
 
 def _remove_stores(step: Step, folder: Path) -> None:
@@ -348,9 +370,9 @@ def step_states(folder: Path, config: Config, digests: dict[Path, str] | None = 
         if verb not in entries or not all((folder / name).exists() for name in step.outputs):
             states[verb] = StepState(verb, step.title, "not done")
             continue
-        damage = find_damage(folder, entries[verb].get("outputs", {}), step.outputs)
-        if damage:
-            states[verb] = StepState(verb, step.title, "damaged", damage[0])
+        changes = find_damage(folder, entries[verb].get("outputs", {}), step.outputs)
+        if changes:
+            states[verb] = StepState(verb, step.title, "damaged", changes[0])
             continue
         needed = {other for other in states if {name.split("/")[0] for name in step.inputs} & {*STEPS[other].outputs}}
         late = [other for other in needed if states[other].state == "out of date"]
@@ -397,7 +419,11 @@ def _done(step: Step, folder: Path, mark: str) -> bool:
 
 def _made(step: Step, folder: Path, mark: str) -> bool:
     before = read_provenance(folder)["steps"].get(step.verb, {})
-    return before.get("fingerprint") == mark and all((folder / name).exists() for name in step.outputs)
+    # a page shows the run's name: of a folder that was renamed or copied it is another one's
+    name = folder.resolve().name
+    if before.get("fingerprint") != mark or before.get("name", name) != name:
+        return False
+    return all((folder / name).exists() for name in step.outputs)
 
 
 def _section(config: Config, name: str) -> Any:
@@ -424,7 +450,7 @@ def _mark(step: Step, folder: Path, config: Config, digests: dict[Path, str] | N
         elif step.verb not in _SHOWS_WHAT_EXISTS:
             makers = [STEPS[other] for other in run_steps(config)] + list(STEPS.values())
             maker = next(other.verb for other in makers if name.split("/")[0] in other.outputs)
-            raise MicroslipError(f"{folder / name} is missing: run `microslip {maker} {folder}` first")
+            raise MicroslipError(f"{folder / name} is missing: run `microslip {maker} {quoted(folder)}` first")
     if step.verb == "import" and config.source is not None:
         inputs |= _digest_source(config.source)
     if step.verb == "report":
@@ -473,6 +499,7 @@ def run_folder(folder: Path, config: Config) -> Path:
     MicroslipError
         The path is a file, or a folder with other content.
     """
+    folder = as_named(folder)
     if folder.exists() and not folder.is_dir():
         raise MicroslipError(f"{folder} is a file: choose a folder with --into")
     known = ("config.toml", "provenance.json", "trajectory.zarr")
@@ -480,6 +507,14 @@ def run_folder(folder: Path, config: Config) -> Path:
     if seen and not any((folder / name).exists() for name in known):
         raise MicroslipError(f"{folder} is not a run folder and is not empty: choose another one with --into")
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "config.toml").exists():
+    if not (folder / "config.toml").exists() or _is_damaged(folder):
         write_config(config, folder / "config.toml")
     return folder
+
+
+def _is_damaged(folder: Path) -> bool:
+    """Whether the settings in a run folder have lost some, so that those given take their place."""
+    try:
+        return damage(folder) is not None
+    except MicroslipError:
+        return True

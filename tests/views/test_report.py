@@ -410,3 +410,12 @@ def test_durations_for_a_reader():
     assert repeat.duration(12.47) == "12.5 s"
     assert repeat.duration(1800) == "30 min"
     assert repeat.duration(9000) == "2.5 h"
+
+
+def test_a_renamed_run_is_named_as_it_is_called_now(illustrated, tmp_path):
+    moved = illustrated.folder.with_name("other name")
+    illustrated.folder.rename(moved)
+    page = read_page(Run(moved), tmp_path / "report")
+    assert "'other name'" in page.text
+    assert str(moved) not in page.text
+    assert "runs/small" not in page.text

@@ -12,7 +12,9 @@ from microslip.cli import exchange, learning, running, showing, studying
 from microslip.cli.common import app
 from microslip.cli.stopping import stopped
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import explain_import
 from microslip.core.stopping import announce, asked, check, end, sentence, watched
+from microslip.core.visible import visible
 
 __all__ = ["app", "exchange", "learning", "main", "running", "showing", "studying"]
 
@@ -21,8 +23,8 @@ def main() -> None:
     """Entry point: a failure that the user can mend ends in one sentence and exit code 2, a stop in 128 + signal."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            # a terminal without d̄ shows a question mark for it
-            stream.reconfigure(errors="replace")
+            # a terminal that does not know every letter shows the others as \u03ba
+            stream.reconfigure(errors="backslashreplace")
     with watched():
         announce(stopped(sys.argv[1:]))
         try:
@@ -47,6 +49,11 @@ def _answer() -> None:
         _fail(str(problem), 2)
     except cyclopts.CycloptsError as problem:
         _fail(f"{' '.join(str(problem).split())}; see microslip --help", 2)
+    except ImportError as problem:
+        check()
+        if (told := explain_import(problem)) is None:
+            raise
+        _fail(told, 2)
     except OSError as problem:
         check()
         _fail(
@@ -57,5 +64,5 @@ def _answer() -> None:
 
 def _fail(text: str, code: int) -> None:
     sys.stdout.flush()
-    print(f"microslip: {text}", file=sys.stderr)
+    print(f"microslip: {visible(text)}", file=sys.stderr)
     sys.exit(code)

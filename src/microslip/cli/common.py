@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from microslip import __version__
-from microslip.config import Config, load_config
+from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.stopping import check
+from microslip.core.visible import visible
 from microslip.data.run import open_run
 from microslip.pipeline import STEPS, check_overrides, only_one, perform
+from microslip.steps.run_settings import run_config
 
 app = App(
     name="microslip",
@@ -54,8 +57,23 @@ Launcher = Annotated[
 ]
 Hosts = Annotated[Path | None, Parameter(name="--hosts", help="File of host names for the launcher: engine.hosts.")]
 
-# long lines are left to the terminal, so that a log keeps each sentence whole
-console = Console(highlight=False, soft_wrap=True)
+
+class Terminal(Console):
+    """Where every message goes: names and values in it are text, neither markup nor commands to the terminal."""
+
+    def __init__(self) -> None:
+        # long lines are left to the terminal, so that a log keeps each sentence whole
+        super().__init__(highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+    def print(self, *texts: Any, **options: Any) -> None:
+        super().print(*(visible(one) if isinstance(one, str) else one for one in texts), **options)
+
+    def begin(self, heading: str, text: str) -> None:
+        """A line that begins with a heading in bold letters."""
+        super().print(Text.assemble((visible(heading), "bold"), visible(text)))
+
+
+console = Terminal()
 
 
 @contextmanager
@@ -73,7 +91,7 @@ def bar(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[str]
 
         yield advance_lines, lambda text: console.print(f"  {text}")
         return
-    columns = TextColumn("  {task.description}"), BarColumn(), TaskProgressColumn()
+    columns = TextColumn("  {task.description}", markup=False), BarColumn(), TaskProgressColumn()
     times = TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
     with Progress(*columns, *times, console=console, transient=True) as progress:
         task = progress.add_task(title, total=None)
@@ -82,12 +100,12 @@ def bar(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[str]
             check()
             progress.update(task, completed=done, total=total)
 
-        yield advance, lambda text: progress.console.print(f"  {text}")
+        yield advance, lambda text: console.print(f"  {text}")
 
 
 def perform_step(verb: str, folder: Path, config: Config, number: str = "") -> None:
     step = STEPS[verb]
-    console.print(f"[bold]{number}{verb}[/bold]: {step.title}")
+    console.begin(f"{number}{verb}", f": {step.title}")
     with bar(step.title) as (advance, say):
         ran = perform(verb, folder, config, advance, say)
     console.print("  done" if ran else "  skipped: done before with these settings and inputs")
@@ -96,7 +114,7 @@ def perform_step(verb: str, folder: Path, config: Config, number: str = "") -> N
 def one_step(verb: str, run: Path, overrides: list[str] | None) -> None:
     folder = open_run(run).folder
     check_overrides(verb, overrides or [])
-    settings = load_config(folder / "config.toml", overrides or [])
+    settings = run_config(folder, overrides or [])
     with only_one(folder):
         perform_step(verb, folder, settings)
 

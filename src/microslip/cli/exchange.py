@@ -14,14 +14,16 @@ from microslip.cli.common import (
     console,
     perform_step,
 )
-from microslip.config import load_config, read_toml, source_config
+from microslip.config import read_toml, source_config
 from microslip.core.errors import MicroslipError
+from microslip.core.visible import quoted
 from microslip.data.readers.sources import find_files
 from microslip.data.run import open_run
 from microslip.data.seals import check_whole
 from microslip.data.source import Axis, Format
 from microslip.pipeline import is_current, only_one, run_folder
 from microslip.steps.exporting import Kind, export_run
+from microslip.steps.run_settings import run_config
 
 
 @app.command(name="import")
@@ -109,7 +111,7 @@ def import_(
     folder = run_folder(into or Path("runs") / source[0].stem, settings)
     with only_one(folder):
         perform_step("import", folder, settings)
-    console.print(f"  go on with: microslip run {folder}", markup=False)
+    console.print(f"  go on with: microslip run {quoted(folder)}", markup=False)
 
 
 def _named_columns(columns: list[str] | None) -> dict[str, str] | None:
@@ -139,9 +141,9 @@ def export(run: Path, what: Kind = "frames", *, into: Path | None = None, stages
     for name in () if what == "frames" else ("stages.csv", f"{what}.zarr"):
         check_whole(opened.folder / name)
     made = all((opened.folder / name).exists() for name in (f"{what}.zarr", "stages.csv", "config.toml"))
-    if made and not is_current(what, opened.folder, load_config(opened.folder / "config.toml")):
+    if made and not is_current(what, opened.folder, run_config(opened.folder)):
         raise MicroslipError(
-            f"{what} of {run} were made of other stages or settings: run `microslip {what} {run}` again"
+            f"{what} of {run} were made of other stages or settings: run `microslip {what} {quoted(run)}` again"
         )
     with bar(f"writing {what}") as (advance, say):
         export_run(opened, what, into, stages, advance, say)

@@ -22,10 +22,13 @@ from microslip.cli.common import (
 )
 from microslip.config import load_config
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import MissingPackageError, require
+from microslip.core.visible import quoted
 from microslip.data.run import open_run
 from microslip.dem.continuing import continue_run, continued_defaults
 from microslip.grids.splits import FEWEST_STAGES
-from microslip.pipeline import only_one, run_folder, run_steps
+from microslip.pipeline import STEPS, is_current, left_out, only_one, run_folder, run_steps
+from microslip.steps.run_settings import run_config
 
 # A run with too few stages for these is still measured, drawn and reported.
 LEARNING = ("train", "explain")
@@ -63,22 +66,37 @@ def run(
         *batch_overrides(workers, scheduler),
     ]
     if config.is_dir():
-        folder, settings = config, load_config(open_run(config).folder / "config.toml", overrides)
+        folder, settings = config, run_config(open_run(config).folder, overrides)
         if into is not None and into.resolve() != config.resolve():
             raise MicroslipError(f"--into {into} differs from the run folder {config}: give its config.toml instead")
     else:
         settings = load_config(config, overrides)
         folder = into or Path("runs") / config.stem
-    run_folder(folder, settings)
+    if settings.batches.workers or settings.batches.scheduler:
+        # before the long simulation, not after it
+        require("scale", "--workers or --scheduler")
+    folder = run_folder(folder, settings)
     with only_one(folder):
         steps = run_steps(settings)
+        lacking = {verb: why for verb, why in left_out(steps).items() if not is_current(verb, folder, settings)}
+        for why in dict.fromkeys(lacking.values()):
+            verbs = " and ".join(verb for verb, reason in lacking.items() if reason == why)
+            console.print(f"warning: {verbs} will be left out: {why}", markup=False)
         for number, verb in enumerate(steps, start=1):
             if verb in LEARNING and (n_stages := len(open_run(folder).stages)) < FEWEST_STAGES:
                 reason = f"{n_stages} stages are too few for a network, {FEWEST_STAGES} are the least"
-                console.print(f"[bold]{number}/{len(steps)} {verb}[/bold]: left out: {reason}")
+                console.begin(f"{number}/{len(steps)} {verb}", f": left out: {reason}")
                 continue
-            perform_step(verb, folder, settings, f"{number}/{len(steps)} ")
-    console.print(f"look inside with: microslip view {folder}", markup=False)
+            if verb in lacking:
+                console.begin(f"{number}/{len(steps)} {verb}", f": left out: {lacking[verb]}")
+                continue
+            try:
+                perform_step(verb, folder, settings, f"{number}/{len(steps)} ")
+            except MissingPackageError as problem:
+                # it is there and does not load: what follows from it is left out as well
+                console.print(f"  left out: {problem}")
+                lacking |= {other: str(problem) for other in steps if STEPS[other].needs}
+    console.print(f"look inside with: microslip view {quoted(folder)}", markup=False)
 
 
 @app.command
@@ -110,8 +128,8 @@ def simulate(
         one_step("simulate", config, overrides)
         return
     if config.is_dir():
-        before = load_config(open_run(config).folder / "config.toml")
-        settings = load_config(config / "config.toml", [*continued_defaults(config, before, overrides), *overrides])
+        before = run_config(open_run(config).folder)
+        settings = run_config(config, [*continued_defaults(config, before, overrides), *overrides])
         assert into is not None
         folder = run_folder(into, settings)
         continue_run(config, folder, before.shear_cell, settings.shear_cell)

@@ -13,13 +13,13 @@ from microslip.cli.common import (
     console,
     one_step,
 )
-from microslip.config import load_config
 from microslip.core.errors import MicroslipError
 from microslip.core.stopping import asked, check, when_asked
 from microslip.data.run import Run, open_run
 from microslip.data.step_state import StepState
 from microslip.info import describe_run
 from microslip.pipeline import check_overrides, step_states
+from microslip.steps.run_settings import run_config
 from microslip.steps.viewing import export_view
 from microslip.study.folder import write_results
 from microslip.study.plan import STUDY_FILE, load_study
@@ -67,7 +67,7 @@ def report(run: Path, *others: Path, into: Path | None = None, set_: Set = None)
     opened = open_run(run)
     states = None
     try:
-        states = step_states(opened.folder, load_config(opened.folder / "config.toml"))
+        states = step_states(opened.folder, run_config(opened.folder))
     except MicroslipError as problem:
         # what tells which steps are current is damaged: the rest can still be shown
         console.print(f"  warning: {problem}", markup=False)
@@ -127,7 +127,7 @@ def view(
 def _states(run: Run) -> list[StepState]:
     """State of every step, so that results that are out of date can be named; none without readable settings."""
     try:
-        return list(step_states(run.folder, load_config(run.folder / "config.toml")).values())
+        return list(step_states(run.folder, run_config(run.folder)).values())
     except MicroslipError:
         return []
 

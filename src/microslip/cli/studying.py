@@ -70,7 +70,7 @@ def study(
     study_folder(folder, planned)
     failed = []
     for number, system in chosen:
-        console.print(f"[bold]system {number}/{len(planned.systems)}: {system.name}[/bold], {system.describe()}")
+        console.begin(f"system {number}/{len(planned.systems)}: {system.name}", f", {system.describe()}")
         try:
             run_folder(folder / system.name, system.config)
             with only_one(folder / system.name):
@@ -79,7 +79,7 @@ def study(
         except MicroslipError as problem:
             console.print(f"  failed: {problem}", markup=False)
             failed.append(system.name)
-    console.print("[bold]summary[/bold]")
+    console.begin("summary", "")
     write_results(planned, folder, lambda text: console.print(f"  {text}", markup=False))
     if failed:
         raise MicroslipError(

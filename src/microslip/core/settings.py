@@ -10,6 +10,14 @@ from pydantic import BaseModel, ConfigDict
 LATER: dict[str, Any] = {"later": True}
 
 
+# Threads of one process, beyond the cores of any machine; a system may refuse to start more.
+MOST_THREADS = 1024
+
+
+# Neighbours that are no farther apart than this [d̄] number half a million a grain: beyond it nothing ends.
+MOST_NEIGHBOUR_DISTANCE = 50.0
+
+
 class Settings(BaseModel):
     """Frozen, and strict about names: a misspelt key is an error, not a default."""
 

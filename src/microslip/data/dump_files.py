@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import IO
 import numpy as np
 
 from microslip.core.box import Box
-from microslip.core.errors import MicroslipError
+from microslip.core.extras import package
 from microslip.data.files import replacing
 
 
@@ -22,8 +21,7 @@ def write_dump(path: Path, frames: Iterable[tuple[int, Box, Mapping[str, np.ndar
     A cell's edges lie at 0 along x, y, z; an axis that does not repeat is marked `ff`. NaN is written as `nan`.
     """
     count = 0
-    if importlib.util.find_spec("pyarrow") is None:
-        raise MicroslipError("writing text dumps needs the package pyarrow: pip install 'microslip[import]'")
+    package("pyarrow", "writing text dumps")
     with replacing(path) as beside, beside.open("wb") as file:
         packed = path.name.endswith(".gz")
         with gzip.GzipFile("", "wb", 4, file, mtime=0) if packed else nullcontext(file) as target:

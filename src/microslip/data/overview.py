@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import os
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from microslip.core.visible import quoted
 from microslip.data.edges import cell_edges
 from microslip.data.files import read_table
 from microslip.data.seals import check_whole
@@ -124,7 +124,7 @@ def _check(path: Path) -> str:
 
 
 def _command(folder: Path, verb: str) -> str:
-    path = shlex.quote(str(folder))
+    path = quoted(folder)
     if verb == "simulate" and "[source]" in _config_text(folder):
         return f"microslip import {path}/config.toml --into {path}"
     return f"microslip {verb} {path}"

@@ -143,6 +143,11 @@ class Run:
         return read_provenance(self.folder)
 
 
+def as_named(path: str | Path) -> Path:
+    """The path of a folder, whole where it begins with a ~ that is part of its name: libraries take that for a home."""
+    return Path(path).absolute() if str(path).startswith("~") else Path(path)
+
+
 def open_run(path: str | Path) -> Run:
     """Open a run folder.
 
@@ -151,7 +156,7 @@ def open_run(path: str | Path) -> Run:
     MicroslipError
         There is no such folder, or it is not a run folder.
     """
-    folder = arguments.path("path", path)
+    folder = as_named(arguments.path("path", path))
     if not folder.is_dir():
         raise MicroslipError(f"{folder} is not a folder: give the folder that `microslip run` made, such as runs/quick")
     if (folder / "study.toml").is_file():

@@ -11,7 +11,10 @@ from microslip.core.settings import Settings
 
 Axis = Literal["x", "y", "z"]
 Format = Literal["auto", "lammps", "table", "extxyz", "gsd", "h5md", "netcdf", "vtk"]
-Positive = Annotated[float, Field(gt=0)]
+# Any unit of length, stress or time; squares and cubes of it are numbers still.
+SMALLEST, LARGEST = 1e-60, 1e60
+Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
+Step = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 # Names that `columns` and `contact_columns` may give to a file's own.
 GRAIN_COLUMNS = ("frame", "strain", "id", "type", "x", "y", "z", "ix", "iy", "iz", "diameter", "radius")
@@ -26,8 +29,8 @@ class Source(Settings):
     columns: dict[str, str] = Field(
         {}, description=f"the files' names of our columns, such as {{id = 'label'}}; ours: {', '.join(GRAIN_COLUMNS)}"
     )
-    first_step: int | None = Field(None, description="frames and samples before this time step are left out")
-    last_step: int | None = Field(None, description="those after this one, too")
+    first_step: Step | None = Field(None, description="frames and samples before this time step are left out")
+    last_step: Step | None = Field(None, description="those after this one, too")
 
     flow: Axis = Field("x", description="axis along which the cell is sheared; ours is x")
     gradient: Axis = Field("z", description="axis along which the flow changes; ours is z")
@@ -44,19 +47,26 @@ class Source(Settings):
     )
     origin: float | None = Field(
         None,
+        ge=-LARGEST,
+        le=LARGEST,
         description="gradient coordinate that becomes z = 0; left out: inner face of the bottom wall, else lower face"
         " of the cell",
     )
 
-    length: float | None = Field(None, gt=0, description="d̄; left out: the mean diameter of the bulk grains")
+    length: Positive | None = Field(None, description="d̄; left out: the mean diameter of the bulk grains")
     position_error: float | None = Field(
-        None, ge=0, description="standard deviation of a measured coordinate; the digits of the files count besides"
+        None,
+        ge=0,
+        le=LARGEST,
+        description="standard deviation of a measured coordinate; the digits of the files count besides",
     )
     diameters: dict[str, Positive] = Field({}, description="diameter of each type, where the files hold none")
-    wall_types: tuple[int, ...] = Field((), description="types of wall grains, those above the middle are the top wall")
+    wall_types: tuple[Step, ...] = Field(
+        (), description="types of wall grains, those above the middle are the top wall"
+    )
 
-    strain_per_step: float | None = Field(
-        None, gt=0, description="shear strain a time step, shear rate × Δt; left out: from the cell's tilt or the walls"
+    strain_per_step: Positive | None = Field(
+        None, description="shear strain a time step, shear rate × Δt; left out: from the cell's tilt or the walls"
     )
     follow: bool = Field(
         False,
@@ -87,14 +97,14 @@ class Source(Settings):
     contact_columns: dict[str, str] = Field(
         {}, description=f"their names of our columns: {', '.join(CONTACT_COLUMNS)}; the force is that on id1"
     )
-    youngs_modulus: float | None = Field(None, gt=0, description="E, for the energy of Hertz–Mindlin contacts")
+    youngs_modulus: Positive | None = Field(None, description="E, for the energy of Hertz–Mindlin contacts")
     poisson_ratio: float | None = Field(None, ge=0, lt=0.5, description="ν, likewise")
 
     cell_volumes: bool = Field(
         False, description="radical Voronoi cell of every grain in every frame, for φ_local; made by LAMMPS"
     )
-    density: float | None = Field(None, gt=0, description="of the grains, for the inertial number")
-    shear_rate: float | None = Field(None, gt=0, description="γ̇, likewise")
+    density: Positive | None = Field(None, description="of the grains, for the inertial number")
+    shear_rate: Positive | None = Field(None, description="γ̇, likewise")
 
     @field_validator("pressure", mode="plain")
     @classmethod

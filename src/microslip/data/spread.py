@@ -15,6 +15,7 @@ from typing import Any
 import numba
 
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import package
 from microslip.core.stopping import check, shielded
 from microslip.data.config import Batches
 
@@ -54,9 +55,7 @@ def spread_batches(
 
 @contextmanager
 def _client(batches: Batches, n_batches: int) -> Iterator[Any]:
-    if importlib.util.find_spec("distributed") is None:
-        raise MicroslipError("Dask is not installed: pip install 'microslip[scale]', or leave out --workers")
-    distributed = importlib.import_module("distributed")
+    distributed = package("distributed", "--workers or --scheduler")
     if batches.scheduler:
         _knock(batches.scheduler)
         with distributed.Client(batches.scheduler, timeout=PATIENCE, set_as_default=False) as client:
@@ -67,7 +66,7 @@ def _client(batches: Batches, n_batches: int) -> Iterator[Any]:
                 )
             yield client
         return
-    settings = importlib.import_module("dask").config
+    settings = package("dask", "--workers or --scheduler").config
     with (
         shielded(),
         settings.set({"distributed.worker.multiprocessing-method": "spawn"}),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microslip.core.errors import MicroslipError
+from microslip.core.extras import package
 from microslip.data.files import replacing
 
 if TYPE_CHECKING:
@@ -23,11 +23,7 @@ VERTEX = 1
 
 
 def _library() -> Any:
-    try:
-        import h5py
-    except ImportError:
-        raise MicroslipError("writing VTKHDF needs the package h5py: pip install 'microslip[import]'") from None
-    return h5py
+    return package("h5py", "writing VTKHDF")
 
 
 def write_points(path: Path, steps: Iterable[tuple[float, np.ndarray, Mapping[str, np.ndarray]]]) -> int:

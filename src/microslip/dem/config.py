@@ -14,6 +14,8 @@ from pydantic import Field, model_validator
 from microslip.core.settings import LATER, Settings
 from microslip.core.turning_points import Smoothing
 from microslip.core.units import Units, contact_time, inertial_number, rayleigh_time, stiffness_number
+from microslip.core.visible import shortened
+from microslip.dem.cost import too_much
 from microslip.dem.lammps.config import Lammps
 from microslip.dem.native.config import Native
 from microslip.dem.schedule import Schedule, shear_schedule
@@ -34,13 +36,13 @@ ENGINE_SETTINGS = {one.model_fields["kind"].default: one for one in get_args(Eng
 class Grains(Settings):
     """Hertz–Mindlin spheres."""
 
-    mean_diameter: float = Field(1e-3, gt=0, description="d̄ [m]")
+    mean_diameter: float = Field(1e-3, ge=1e-9, le=1e3, description="d̄ [m]")
     width: float = Field(0.2, ge=0, lt=1, description="diameters are uniform on [1 − width, 1 + width] d̄")
-    density: float = Field(2900.0, gt=0, description="[kg/m³]")
-    youngs_modulus: float = Field(65e9, gt=0, description="[Pa]")
+    density: float = Field(2900.0, ge=1e-3, le=1e6, description="[kg/m³]")
+    youngs_modulus: float = Field(65e9, ge=1e-6, le=1e15, description="[Pa]")
     poisson_ratio: float = Field(0.25, ge=0, lt=0.5)
     friction: float = Field(0.5, ge=0, le=10, description="Coulomb coefficient μ")
-    restitution: float = Field(0.87, gt=0, le=1, description="normal restitution e, independent of speed")
+    restitution: float = Field(0.87, ge=1e-3, le=1, description="normal restitution e, independent of speed")
     damping: Literal["restitution", "viscous"] = Field(
         "restitution",
         description="`restitution`: e at any speed; `viscous`: alike for contacts under p only, faster in LAMMPS",
@@ -61,9 +63,11 @@ class Grains(Settings):
 class Cell(Settings):
     """Box and walls [d̄]."""
 
-    length: float = Field(50.0, ge=4, description="x, along the flow, periodic [d̄]")
-    depth: float = Field(15.0, ge=4, description="y, along the vorticity, periodic [d̄]")
-    height: float = Field(20.0, ge=4, description="z between the walls, aimed at; the prepared height is H₀ [d̄]")
+    length: float = Field(50.0, ge=4, le=1e5, description="x, along the flow, periodic [d̄]")
+    depth: float = Field(15.0, ge=4, le=1e5, description="y, along the vorticity, periodic [d̄]")
+    height: float = Field(
+        20.0, ge=4, le=1e5, description="z between the walls, aimed at; the prepared height is H₀ [d̄]"
+    )
     walls: bool = Field(
         True,
         json_schema_extra=LATER,
@@ -78,10 +82,11 @@ class Cell(Settings):
         1.5,
         json_schema_extra=LATER,
         gt=0,
+        le=1e5,
         description="of an amorphous wall, from the lattice's inner face to its own [d̄]",
     )
     wall_spacing: float = Field(
-        0.75, gt=0, le=0.8, description="lattice of wall grains [d̄]; wider than 0.8 lets small grains through"
+        0.75, ge=0.1, le=0.8, description="lattice of wall grains [d̄]; wider than 0.8 lets small grains through"
     )
     wall_roughness: float = Field(
         0.25, ge=0, le=0.3, description="wall grains are shifted in z by up to this much [d̄], so that no layer slides"
@@ -94,23 +99,27 @@ class Cell(Settings):
 class Loading(Settings):
     """Pressure, shear, and the time step."""
 
-    pressure: float = Field(10e6, gt=0, description="normal stress p on the top wall [Pa]")
-    shear_rate: float = Field(10.0, gt=0, description="γ̇ [1/s]; the paper's 0.1 /s costs a hundred times the steps")
+    pressure: float = Field(10e6, ge=1e-9, le=1e14, description="normal stress p on the top wall [Pa]")
+    shear_rate: float = Field(
+        10.0, ge=1e-15, le=1e9, description="γ̇ [1/s]; the paper's 0.1 /s costs a hundred times the steps"
+    )
     preparation_friction: float | None = Field(
         None, ge=0, le=10, description="μ while compacting: less makes it denser; the grains' own if left out"
     )
-    strain: float = Field(1.25, gt=0, description="total shear strain γ")
-    warm_up: float = Field(0.2, ge=0, description="strain before the steady state; no stage starts earlier")
+    strain: float = Field(1.25, ge=1e-9, le=1e5, description="total shear strain γ")
+    warm_up: float = Field(0.2, ge=0, le=1e5, description="strain before the steady state; no stage starts earlier")
     warm_up_rate: float | None = Field(
         None,
         json_schema_extra=LATER,
-        gt=0,
+        ge=1e-15,
+        le=1e9,
         description="γ̇ of the warm-up [1/s], where it is another one, such as a faster and cheaper one",
     )
     slow_down: float = Field(
         0.02,
         json_schema_extra=LATER,
         ge=0,
+        le=1e5,
         description="strain at the end of the warm-up over which γ̇ goes from warm_up_rate to shear_rate",
     )
     hold: Literal["pressure", "volume"] = Field(
@@ -118,11 +127,13 @@ class Loading(Settings):
     )
     rayleigh_fraction: float = Field(
         0.25,
-        gt=0,
+        ge=1e-6,
         le=STABLE_FRACTION,
         description="upper bound of Δt over the Rayleigh time of the smallest grain and over its contact time",
     )
-    timestep: float | None = Field(None, gt=0, description="Δt in place of that bound [s]; rounded down to samples")
+    timestep: float | None = Field(
+        None, ge=1e-30, le=1e12, description="Δt in place of that bound [s]; rounded down to samples"
+    )
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:
@@ -141,15 +152,19 @@ class Recording(Settings):
     contacts: bool = Field(True, description="stress, energy and number of contacts of every grain in every frame")
     cell_volumes: bool = Field(False, description="radical Voronoi cell of every grain in every frame, after the shear")
 
-    strain_step: float = Field(1e-5, gt=0, le=1e-3, description="strain between two samples of the stress")
+    strain_step: float = Field(1e-5, ge=1e-12, le=1e-3, description="strain between two samples of the stress")
     threshold: float = Field(
-        1e-5, gt=0, lt=1, description="a frame is kept at every turning point whose following swing of s exceeds this"
+        1e-5,
+        ge=1e-12,
+        lt=1,
+        description="a frame is kept at every turning point whose following swing of s exceeds this",
     )
     smoothing: Smoothing = Field("none", description="causal filter before detection: none, ewma or median")
     smoothing_span: int = Field(11, ge=1, le=1001, description="samples in that filter")
     checkpoint_steps: int = Field(
         20_000,
         ge=1,
+        le=10**15,
         description="time steps between checkpoints, from which an interrupted run resumes, to the same bytes;"
         " rounded to samples",
     )
@@ -169,6 +184,12 @@ class ShearCell(Settings):
     @classmethod
     def _name_the_engine(cls, content: Any) -> Any:
         return with_engine(content) if isinstance(content, dict) else content
+
+    @model_validator(mode="after")
+    def _can_be_paid_for(self) -> Self:
+        if problem := too_much(self):
+            raise ValueError(problem)
+        return self
 
     @model_validator(mode="after")
     def _engine_can_run_it(self) -> Self:
@@ -241,10 +262,14 @@ class ShearCell(Settings):
     def steps_per_sample(self) -> int:
         """Time steps between two samples, the smallest number that keeps Δt below its bound."""
         sample_time: float = self.recording.strain_step / self.loading.shear_rate
-        bound = self.loading.timestep or self.loading.rayleigh_fraction * self.critical_time
         # a Δt that divides the sample time is kept as it is, round-off aside
-        steps: int = math.ceil(sample_time / bound - 1e-9)
+        steps: int = max(1, math.ceil(sample_time / self.timestep_bound - 1e-9))
         return steps
+
+    @property
+    def timestep_bound(self) -> float:
+        """What Δt may not exceed [s]."""
+        return self.loading.timestep or self.loading.rayleigh_fraction * self.critical_time
 
     @property
     def timestep(self) -> float:
@@ -281,15 +306,20 @@ class ShearCell(Settings):
 
     def numbers(self) -> dict[str, float]:
         """The numbers that state how slow, how stiff and how finely resolved the run is."""
+        return self.reduced_numbers() | {
+            "timestep": self.timestep,
+            "timestep_over_rayleigh_time": self.timestep / self.rayleigh_time,
+            "steps_per_sample": self.steps_per_sample,
+        }
+
+    def reduced_numbers(self) -> dict[str, float]:
+        """I and κ, which say what grains under this pressure and rate are."""
         grains, loading = self.grains, self.loading
         return {
             "inertial_number": inertial_number(
                 loading.shear_rate, grains.mean_diameter, grains.density, loading.pressure
             ),
             "stiffness_number": stiffness_number(grains.youngs_modulus, grains.poisson_ratio, loading.pressure),
-            "timestep": self.timestep,
-            "timestep_over_rayleigh_time": self.timestep / self.rayleigh_time,
-            "steps_per_sample": self.steps_per_sample,
         }
 
     def identity(self) -> dict[str, Any]:
@@ -356,13 +386,13 @@ def with_engine(content: dict[str, Any]) -> dict[str, Any]:
     engine = before | engine
     kind = engine["kind"]
     if not isinstance(kind, str) or kind not in ENGINE_SETTINGS:
-        raise ValueError(f"engine.kind = {kind} is unknown: it is one of {', '.join(ENGINE_SETTINGS)}")
+        raise ValueError(f"engine.kind = {shortened(str(kind))} is unknown: it is one of {', '.join(ENGINE_SETTINGS)}")
     for key, value in engine.items():
         owners = [name for name, settings in ENGINE_SETTINGS.items() if key in settings.model_fields]
         if owners and kind not in owners:
             raise ValueError(
-                f"engine.{key} = {value} is a setting of the engine {owners[0]}, and engine.kind = {kind}:"
-                f' leave it out, or set engine.kind = "{owners[0]}"'
+                f"engine.{key} = {shortened(str(value))} is a setting of the engine {owners[0]}, and engine.kind ="
+                f' {kind}: leave it out, or set engine.kind = "{owners[0]}"'
             )
     content["engine"] = engine
     return content

@@ -24,6 +24,7 @@ from microslip.data.files import read_json, write_json
 from microslip.data.store import check_store, open_dataset
 from microslip.dem.checkpoints import POINTER, read_pointer
 from microslip.dem.config import ShearCell
+from microslip.dem.cost import installed_memory, memory_of
 from microslip.dem.engines import engine_module
 from microslip.dem.lammps.config import Lammps
 from microslip.dem.lammps.installed import check_installed, rank_environment, ranks_command
@@ -78,6 +79,7 @@ def simulate(
     folder = run / "dem"
     refuse_other_simulation(config, folder, version)
     check_disk(config, run)
+    check_memory(config)
     folder.mkdir(parents=True, exist_ok=True)
     _wait_for_predecessor(folder)
     write_json(folder / "config.json", config.model_dump(mode="json"))
@@ -218,6 +220,23 @@ def check_disk(config: ShearCell, run: Path) -> None:
         raise MicroslipError(
             f"the frames may take {config.bytes_on_disk() / 1e9:.1f} GB and {place} has {free / 1e9:.1f} GB free: free"
             " some, raise recording.threshold, lower loading.strain or set recording.contacts = false"
+        )
+
+
+def check_memory(config: ShearCell) -> None:
+    """Refuse a cell that this machine's memory cannot hold; the ranks of LAMMPS may be on others.
+
+    Raises
+    ------
+    MicroslipError
+        The native engine would take more than is installed.
+    """
+    wanted, there = memory_of(config.n_grains, config.n_samples), installed_memory()
+    if config.engine.kind == "native" and wanted > there:
+        raise MicroslipError(
+            f"{config.n_grains} grains and {config.n_samples} samples take some {wanted / 1e9:.3g} GB of memory, and"
+            f" this machine has {there / 1e9:.3g} GB: use a smaller cell or a larger recording.strain_step, or"
+            " engine.kind = lammps on several machines"
         )
 
 

@@ -13,13 +13,13 @@ class Stages(Settings):
 
     threshold: float | None = Field(
         None,
-        gt=0,
+        ge=1e-12,
         lt=1,
         description="smallest swing of s that ends a stage [p]; left out: the recording's, below which no frames exist;"
         " of an imported run the smallest that its frames support",
     )
     warm_up: float | None = Field(
-        None, ge=0, description="strain before the first stage; left out: loading.warm_up, 0 of an imported run"
+        None, ge=0, le=1e5, description="strain before the first stage; left out: loading.warm_up, 0 of an imported run"
     )
     smoothing: Smoothing | None = Field(
         None, description="causal filter before detection: none, ewma or median; left out: the recording's, or none"
@@ -27,6 +27,7 @@ class Stages(Settings):
     smoothing_span: int | None = Field(None, ge=1, le=1001, description="samples in that filter; the recording's")
     window: float | None = Field(
         None,
-        gt=0,
+        ge=1e-12,
+        le=1e5,
         description="strain of windows of one length in place of stages, for an imported run; goes before threshold",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -11,13 +13,29 @@ from microslip.core.settings import Settings
 FieldName = Literal["d2min", "shear_strain", "volumetric_strain", "displacement_x", "displacement_y", "displacement_z"]
 
 
+# Nodes of a grid beyond which one stage takes gigabytes.
+MOST_NODES = 2**27
+
+
+def too_many_nodes(key: str, spacing: float, lengths: Sequence[float]) -> str | None:
+    """Why no grid of this spacing can be made in a cell of these lengths [d̄]; None where it can."""
+    nodes = math.prod(max(1.0, length / spacing) for length in lengths)
+    if nodes <= MOST_NODES:
+        return None
+    # sums, counts and values of every node
+    return (
+        f"{key} = {spacing:g} gives {nodes:.2g} nodes, which take {20 * nodes / 1e9:.3g} GB of memory a stage;"
+        f" {MOST_NODES:.2g} nodes are the most: raise it"
+    )
+
+
 class Voxels(Settings):
     """Coarse graining; d₅₀, the median diameter by number, is d̄ for diameters uniform about d̄."""
 
     spacing: float = Field(
-        1.0, gt=0, le=10, description="L_grid [d₅₀], rounded so that nodes close on the periodic axes"
+        1.0, ge=1e-3, le=10, description="L_grid [d₅₀], rounded so that nodes close on the periodic axes"
     )
-    radius: float = Field(1.3, gt=0, le=10, description="δ [d₅₀]: a node carries the mean of the grains this near")
+    radius: float = Field(1.3, ge=1e-3, le=10, description="δ [d₅₀]: a node carries the mean of the grains this near")
     fields: tuple[FieldName, ...] = Field(
         ("d2min",), description="what is coarse-grained: d2min always, and what the network is to see beside it"
     )
@@ -33,9 +51,9 @@ class Voxels(Settings):
 class Split(Settings):
     """Training, validation and test shares."""
 
-    train: float = Field(0.6, gt=0, lt=1)
-    validation: float = Field(0.2, gt=0, lt=1)
-    guard: int = Field(10, ge=0, description="stages left out between the blocks of the blocked split")
+    train: float = Field(0.6, ge=1e-3, lt=1)
+    validation: float = Field(0.2, ge=1e-3, lt=1)
+    guard: int = Field(10, ge=0, le=10**6, description="stages left out between the blocks of the blocked split")
 
     @model_validator(mode="after")
     def _leaves_a_test_set(self) -> Self:

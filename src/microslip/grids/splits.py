@@ -21,7 +21,7 @@ def random_split(n_stages: int, split: Split, seed: int) -> SplitSets:
 
     Adjacent stages share a frame and much of their pattern, so this split leaks: show the blocked one beside it.
     """
-    _check(n_stages)
+    _check(n_stages, split)
     order = np.random.default_rng(seed).permutation(n_stages)
     n_train, n_validation = round(split.train * n_stages), round(split.validation * n_stages)
     parts = np.split(order, [n_train, n_train + n_validation])
@@ -30,7 +30,7 @@ def random_split(n_stages: int, split: Split, seed: int) -> SplitSets:
 
 def blocked_split(n_stages: int, split: Split) -> SplitSets:
     """Three blocks of strain in order, train, validation, test, with `guard` stages left out at each border."""
-    _check(n_stages)
+    _check(n_stages, split)
     n_train, n_validation = round(split.train * n_stages), round(split.validation * n_stages)
     stages = np.arange(n_stages)
     blocks = np.split(stages, [n_train, n_train + n_validation])
@@ -43,9 +43,18 @@ def blocked_split(n_stages: int, split: Split) -> SplitSets:
     return sets
 
 
-def _check(n_stages: int) -> None:
+def _check(n_stages: int, split: Split) -> None:
     if n_stages < FEWEST_STAGES:
         raise MicroslipError(
             f"{n_stages} stages are too few to train, validate and test, {FEWEST_STAGES} are the least:"
             " raise loading.strain or lower stages.threshold"
+        )
+    shares = {"split.train": split.train, "split.validation": split.validation}
+    sizes = {key: round(share * n_stages) for key, share in shares.items()}
+    if empty := [key for key, size in sizes.items() if not size]:
+        raise MicroslipError(f"{empty[0]} = {shares[empty[0]]:g} of {n_stages} stages is none: raise it")
+    if sum(sizes.values()) >= n_stages:
+        raise MicroslipError(
+            f"split.train + split.validation = {sum(shares.values()):g} of {n_stages} stages leaves no test set:"
+            " lower one"
         )

@@ -11,6 +11,7 @@ import torch
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing
 from microslip.data.seals import check_whole
+from microslip.data.text_files import regular_file
 from microslip.learn.config import Network, Training
 from microslip.learn.network import Predictor, build_network
 from microslip.learn.samples import Scaling
@@ -59,6 +60,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     check_whole(path)
     if not path.exists():
         raise MicroslipError(f"{path} is missing: run `microslip train` first")
+    regular_file(path, "give a run folder with a trained network, or its model/checkpoint.pt")
     try:
         content = load_saved(path)
     except MicroslipError as problem:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from microslip.core.settings import Settings
+from microslip.core.settings import MOST_THREADS, Settings
 
 InputName = Literal[
     "d2min",
@@ -17,6 +18,15 @@ InputName = Literal[
     "displacement_z",
     "strain_increment",
 ]
+
+
+# Of what costs an hour or a gigabyte each thousand: beyond it nothing ends.
+MOST = 10**6
+MOST_WEIGHTS = 5 * 10**8
+
+Channels = Annotated[int, Field(ge=1, le=4096)]
+Length = Annotated[float, Field(ge=1e-3, le=10)]
+Share = Annotated[float, Field(ge=1e-3, lt=1)]
 
 
 class Network(Settings):
@@ -33,8 +43,12 @@ class Network(Settings):
         description="one channel each; what is no D²min must be among voxels.fields, and strain_increment, the stage's"
         " length in strain, is told to every node alike",
     )
-    channels: tuple[int, ...] = Field((16, 32, 64, 128), min_length=1, description="of the convolutions, the paper's")
-    hidden: int = Field(128, ge=1, description="units of the fully connected layer; the paper gives no number")
+    channels: tuple[Channels, ...] = Field(
+        (16, 32, 64, 128), min_length=1, max_length=16, description="of the convolutions, the paper's"
+    )
+    hidden: int = Field(
+        128, ge=1, le=2**16, description="units of the fully connected layer; the paper gives no number"
+    )
     batch_normalisation: bool = Field(
         False, description="after each convolution; not in the paper, but it learns in fewer epochs"
     )
@@ -44,6 +58,16 @@ class Network(Settings):
         description="initial weights of the plain network without batch normalisation scaled on some training stages,"
         " so that every layer hands on numbers of mean 0 and deviation 1; without it, it waits long on a plateau",
     )
+
+    @field_validator("channels")
+    @classmethod
+    def _fit_into_memory(cls, channels: tuple[int, ...]) -> tuple[int, ...]:
+        if (weights := sum(27 * n * m for n, m in pairwise(channels))) > MOST_WEIGHTS:
+            raise ValueError(
+                f"network.channels = {list(channels)} has {weights:.2g} weights, which take {16 * weights / 1e9:.3g} GB"
+                " while they are trained: use fewer"
+            )
+        return channels
 
     @field_validator("inputs")
     @classmethod
@@ -62,17 +86,19 @@ class Training(Settings):
     ensemble: int = Field(
         1, ge=1, le=100, description="networks per split, with seeds seed, seed + 1, …; the prediction is their mean"
     )
-    epochs: int = Field(40, ge=1)
+    epochs: int = Field(40, ge=1, le=MOST)
     patience: int = Field(
         25,
         ge=1,
+        le=MOST,
         description="epochs without a better validation loss before training stops; most of a cycle, which ends low",
     )
-    batch_size: int = Field(32, ge=2)
-    learning_rate: float = Field(1e-3, gt=0, lt=1, description="peak of the cycle; 2e-3 killed the plain network")
+    batch_size: int = Field(32, ge=2, le=MOST)
+    learning_rate: float = Field(1e-3, ge=1e-12, lt=1, description="peak of the cycle; 2e-3 killed the plain network")
     average: float = Field(
         1.0,
         ge=0,
+        le=MOST,
         description="epochs over which the running mean of the weights forgets; that mean is validated, kept and used,"
         " for with heavy-tailed fluctuations the weights of a single step are noise; 0 for those of the last step",
     )
@@ -80,14 +106,18 @@ class Training(Settings):
     weight_decay: float = Field(1e-4, ge=0, lt=1)
     gradient_clip: float = Field(
         1.0,
-        gt=0,
+        ge=1e-9,
+        le=1e9,
         description="largest norm of a step's gradient: fluctuations are heavy-tailed, one batch can kill the net",
     )
     transform: Literal["log", "raw"] = Field(
         "log", description="of the input: log₁₀(D²min + floor), or D²min itself; standardised after that"
     )
     floor: float = Field(
-        1e-10, gt=0, description="ε of the input log₁₀(D²min + ε) [d̄²]; well above the precision of the positions"
+        1e-10,
+        ge=1e-30,
+        le=1,
+        description="ε of the input log₁₀(D²min + ε) [d̄²]; well above the precision of the positions",
     )
     target: Literal["linear", "asinh"] = Field(
         "linear",
@@ -95,8 +125,12 @@ class Training(Settings):
         " stages as much weight as large ones",
     )
     augment: bool = Field(True, description="random periodic shifts in x and y, and the mirror in y")
-    threads: int = Field(2, ge=1, description="processor threads; their number changes the last digits")
-    processes: int = Field(1, ge=1, description="that share every batch, on as many GPUs, or on the processor")
+    threads: int = Field(
+        2, ge=1, le=MOST_THREADS, description="processor threads; their number changes the last digits"
+    )
+    processes: int = Field(
+        1, ge=1, le=MOST_THREADS, description="that share every batch, on as many GPUs, or on the processor"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="a GPU where there is one, or as said")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="of the convolutions; bfloat16 pays on processors that have it and on GPUs"
@@ -124,38 +158,28 @@ class Ablation(Settings):
         " and deviation of the stage taken away; amplitude: every node at the stage's mean; mask: which nodes are the"
         " most active, nothing else",
     )
-    active_fraction: float = Field(0.1, gt=0, lt=1, description="nodes of the mask")
-    spacings: tuple[float, ...] = Field((1.5, 2.0, 3.0), description="L_grid [d₅₀] beside voxels.spacing, fig. 3c")
-    radii: tuple[float, ...] = Field((0.8, 2.0), description="δ [d₅₀] beside voxels.radius, fig. 3d")
-    cell_shares: tuple[float, ...] = Field((0.5, 0.25), description="parts of the cell's length that are seen")
-    training_shares: tuple[float, ...] = Field(
-        (0.5, 0.25, 0.125), description="parts of the training set that are used"
+    active_fraction: float = Field(0.1, ge=1e-6, lt=1, description="nodes of the mask")
+    spacings: tuple[Length, ...] = Field(
+        (1.5, 2.0, 3.0), max_length=100, description="L_grid [d₅₀] beside voxels.spacing, fig. 3c"
+    )
+    radii: tuple[Length, ...] = Field((0.8, 2.0), max_length=100, description="δ [d₅₀] beside voxels.radius, fig. 3d")
+    cell_shares: tuple[Share, ...] = Field(
+        (0.5, 0.25), max_length=100, description="parts of the cell's length that are seen"
+    )
+    training_shares: tuple[Share, ...] = Field(
+        (0.5, 0.25, 0.125), max_length=100, description="parts of the training set that are used"
     )
     rules: tuple[Literal["random", "blocked"], ...] = Field(("random", "blocked"), min_length=1)
-    seeds: int = Field(1, ge=1, description="networks for each line of the table, seeds from training.seed on")
-    epochs: int | None = Field(None, ge=1, description="of every training; those of training where left out")
+    seeds: int = Field(1, ge=1, le=1000, description="networks for each line of the table, seeds from training.seed on")
+    epochs: int | None = Field(None, ge=1, le=MOST, description="of every training; those of training where left out")
     baselines: bool = Field(True, description="boosted trees on hand-made numbers beside the networks")
-
-    @field_validator("spacings", "radii")
-    @classmethod
-    def _lengths(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        if any(not 0 < value <= 10 for value in values):
-            raise ValueError("lengths lie between 0 and 10")
-        return values
-
-    @field_validator("cell_shares", "training_shares")
-    @classmethod
-    def _shares(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        if any(not 0 < value < 1 for value in values):
-            raise ValueError("shares lie between 0 and 1")
-        return values
 
 
 class Search(Settings):
     """Search of settings by the loss on the blocked split's validation set; the test set stays closed."""
 
-    trials: int = Field(20, ge=1)
-    epochs: int = Field(15, ge=1, description="of every trial; bad ones are stopped before")
+    trials: int = Field(20, ge=1, le=MOST)
+    epochs: int = Field(15, ge=1, le=MOST, description="of every trial; bad ones are stopped before")
     rule: Literal["random", "blocked"] = "blocked"
     seed: int = Field(1, ge=0, lt=2**31)
 
@@ -164,13 +188,13 @@ class Attribution(Settings):
     """Integrated Gradients of stages of the test set, and what they must be compared with to mean anything."""
 
     n_stages: int = Field(
-        200, ge=2, multiple_of=2, description="stages explained, half stick and half slip, over all sizes"
+        200, ge=2, le=MOST, multiple_of=2, description="stages explained, half stick and half slip, over all sizes"
     )
     n_steps: int = Field(
         64, ge=2, le=1024, description="points on the path, doubled until the completeness error is met"
     )
     completeness: float = Field(
-        0.01, gt=0, lt=1, description="largest |Σ attribution − prediction difference| over that difference"
+        0.01, ge=1e-9, lt=1, description="largest |Σ attribution − prediction difference| over that difference"
     )
     baseline: Literal["profile", "mean", "zero"] = Field(
         "profile",
@@ -178,9 +202,9 @@ class Attribution(Settings):
         " nodes, or at D²min = 0; where grains move in a band, no stage is near a field without one",
     )
     n_compared: int = Field(
-        20, ge=2, description="of these stages, those for the slower controls: other methods, layers, deletion"
+        20, ge=2, le=MOST, description="of these stages, those for the slower controls: other methods, layers, deletion"
     )
-    null_epochs: int = Field(5, ge=1, description="of the network that is trained on shuffled fluctuations")
-    noise: float = Field(0.1, gt=0, description="of SmoothGrad, in deviations of the input")
-    n_noisy: int = Field(8, ge=1, description="noisy copies for SmoothGrad")
-    occlusion: int = Field(5, ge=1, description="edge of the cube of nodes that occlusion hides")
+    null_epochs: int = Field(5, ge=1, le=MOST, description="of the network that is trained on shuffled fluctuations")
+    noise: float = Field(0.1, ge=1e-6, le=1e3, description="of SmoothGrad, in deviations of the input")
+    n_noisy: int = Field(8, ge=1, le=1000, description="noisy copies for SmoothGrad")
+    occlusion: int = Field(5, ge=1, le=1000, description="edge of the cube of nodes that occlusion hides")

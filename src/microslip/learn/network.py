@@ -10,7 +10,7 @@ from torch import nn
 
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
-from microslip.learn.config import Network
+from microslip.learn.config import MOST_WEIGHTS, Network
 
 # Nodes of a grid beyond which no memory holds a stage's features.
 MOST_NODES = 10**8
@@ -37,6 +37,15 @@ class Predictor(nn.Module):
             raise MicroslipError(
                 f"a grid of {' × '.join(map(str, grid))} nodes is too small for {len(config.channels)} poolings, each"
                 " of which halves it: lower voxels.spacing, or give network.channels fewer numbers"
+            )
+        # what the last pooling leaves of the grid, seen by every unit of the head
+        halvings = 2 ** len(config.channels)
+        weights = config.hidden * config.channels[-1] * math.prod(-(-n // halvings) for n in grid)
+        if weights > MOST_WEIGHTS:
+            raise MicroslipError(
+                f"network.hidden = {config.hidden} over {config.channels[-1]} channels of a grid of"
+                f" {' × '.join(map(str, grid))} nodes has {weights:.2g} weights, which take {16 * weights / 1e9:.3g} GB"
+                " while they are trained: lower network.hidden, or raise voxels.spacing"
             )
         self.grid = tuple(grid)
         self.n_channels = len(config.inputs)

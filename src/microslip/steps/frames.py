@@ -10,6 +10,7 @@ import xarray as xr
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
+from microslip.core.visible import quoted
 from microslip.data.run import Run
 
 # Frames held at a time while a stage of many frames is averaged.
@@ -37,7 +38,7 @@ def check_grains(run: Run) -> None:
     if not (np.isfinite(diameter) & (diameter > 0)).all():
         bad = int(np.argmin(np.isfinite(diameter) & (diameter > 0)))
         raise MicroslipError(f"{where} gives grain {bad} the diameter {diameter[bad]:g}: diameters are positive")
-    again = f"run `microslip stages {run.folder}` again"
+    again = f"run `microslip stages {quoted(run.folder)}` again"
     if stages.empty:
         raise MicroslipError(f"stages.csv holds no stage: {again}")
     start, end = stages["start_frame"].to_numpy(), stages["end_frame"].to_numpy()

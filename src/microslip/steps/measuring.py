@@ -16,6 +16,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.batches import batched_store
 from microslip.data.run import Run
 from microslip.data.store import CHUNK_BYTES, add_array, create_store
+from microslip.grids.config import too_many_nodes
 from microslip.steps.common import Advance, Say, array
 from microslip.steps.frames import Start, check_grains, elsewhere, every_frame, read_frames, read_starts
 
@@ -172,6 +173,8 @@ def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     from microslip.grids.coarse import place_nodes
 
     n_stages, settings = len(run.stages), config.voxels
+    if problem := too_many_nodes("voxels.spacing", settings.spacing, run.box.lengths):
+        raise MicroslipError(problem)
     nodes = place_nodes(run.box, settings.spacing)
     per_chunk = max(1, CHUNK_BYTES // (4 * math.prod(nodes.shape)))
 

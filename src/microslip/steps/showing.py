@@ -8,6 +8,7 @@ import pandas as pd
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import require
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.steps.common import Advance, Say
@@ -18,7 +19,7 @@ def figures_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
     from microslip.views.gallery import draw_figures
 
     drawn = draw_figures(run, run.folder / "figures", advance, network_layers(run, say))
-    say(f"{len(drawn)} files in {run.folder / 'figures'}")
+    say(f"{len(drawn)} files in figures/")
 
 
 def network_layers(run: Run, say: Say) -> pd.DataFrame | None:
@@ -27,12 +28,11 @@ def network_layers(run: Run, say: Say) -> pd.DataFrame | None:
     if not checkpoint.exists():
         return None
     try:
+        require("learn", "a trained network")
         from microslip.learn.checkpoint import load_checkpoint
         from microslip.learn.layers import describe_layers
 
         return describe_layers(load_checkpoint(checkpoint).network)
-    except ImportError:
-        say("the network is not drawn: pip install 'microslip[learn]'")
     except MicroslipError as problem:
         say(f"the network is not drawn: {problem}")
     return None

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from microslip.config import load_config
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import require
 from microslip.data.files import write_table
 from microslip.data.provenance import digest_output, fingerprint
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
 from microslip.steps.learning import describe_cell, fit_to_cell, keep_only
+from microslip.steps.run_settings import run_config
 
 # What makes a checkpoint's cell another one, in the order in which it is told.
 _PARTS = ("grains", "cell", "loading", "stages", "voxels")
@@ -29,11 +30,12 @@ def predict_elsewhere(run: Run, model: Path, into: Path | None, allow_transfer: 
     MicroslipError
         The cells differ and that was not allowed; other voxels; no checkpoint.
     """
+    require("learn", "microslip predict")
     from microslip.learn.evaluate import scores
 
     path = model / "model" / "checkpoint.pt" if model.is_dir() else model
     checkpoint = _load(path)
-    differs = differences(checkpoint.cell, describe_cell(run, load_config(run.folder / "config.toml")))
+    differs = differences(checkpoint.cell, describe_cell(run, run_config(run.folder)))
     if differs and not allow_transfer:
         raise MicroslipError(
             f"{path} was trained on another cell ({'; '.join(differs)}): give --allow-transfer to use it all the same"
@@ -69,6 +71,7 @@ def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: A
     Columns trained_on, tested_on, rule, n, r2 with interval, sign_accuracy, spearman, rescaled_r2: R² after the best
     straight line, which forgives a wrong scale of the stress; written to transfer.csv.
     """
+    require("learn", "microslip transfer")
     from microslip.views.compose import Drawing
     from microslip.views.controls import transfer_map
     from microslip.views.gallery import save_drawing
@@ -151,7 +154,7 @@ def _train_on_others(others: list[Run], left_out: Run, state: Path) -> pd.DataFr
     from microslip.learn.samples import Samples, fit_scaling
     from microslip.learn.train import train
 
-    config = load_config(others[0].folder / "config.toml")
+    config = run_config(others[0].folder)
     for run in others:
         config = fit_to_cell(run, config, lambda sentence: None)
     training, names = config.training, config.network.inputs

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from microslip.config import Config, load_config
+from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.turning_points import Smoothing
 from microslip.data.run import Run, open_run
 from microslip.pipeline import step_states
+from microslip.steps.run_settings import run_config
 from microslip.study.summary import slip_sizes, summarise_series
 from microslip.views.report.comparison import MOST_RUNS, Compared, write_comparison
 from microslip.views.report.parts import Parts, read_parts
@@ -48,7 +49,7 @@ def comparison_target(folders: Sequence[Path], into: Path | None) -> Path:
 
 def _read(run: Run) -> Compared:
     try:
-        config = load_config(run.folder / "config.toml")
+        config = run_config(run.folder)
         parts = read_parts(run, step_states(run.folder, config))
     except MicroslipError as problem:
         parts = read_parts(run)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.turning_points import Smoothing
+from microslip.core.visible import quoted
 from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.events.stages import detect_stages
@@ -151,7 +152,7 @@ def read_system(run: Run, config: Config) -> tuple[dict[str, Any], pd.DataFrame]
     if samples.sizes["sample"] < config.n_samples:
         raise MicroslipError(
             f"{run.folder} is simulated to {samples.sizes['sample']} of {config.n_samples} samples:"
-            f" run `microslip simulate {run.folder}`"
+            f" run `microslip simulate {quoted(run.folder)}`"
         )
     names = ("strain", "stress", "normal_stress", "solid_fraction")
     series = {name: samples[name].to_numpy() for name in names}

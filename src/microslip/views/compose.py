@@ -59,13 +59,13 @@ def panel(axes: Axes, run: Run, verb: str, title: str) -> Iterator[None]:
     except IndexError:
         # results that name frames or stages of another import
         axes.set_title(title, loc="left")
-        say_missing(axes, f"Of another import. Run `microslip {verb} {run.folder}`")
+        say_missing(axes, f"Of another import. Run `microslip {verb}`")
     except MicroslipError as missing:
         axes.set_title(title, loc="left")
         if verb in ("train", "explain", "ablate") and not knows_stress(run):
             say_missing(axes, f"{NoStress()} There is nothing to learn.")
         else:
-            say_missing(axes, f"{_why(missing)} `microslip {verb} {run.folder}`")
+            say_missing(axes, f"{_why(missing)} `microslip {verb}` on this run")
 
 
 def _why(missing: MicroslipError) -> str:

@@ -124,5 +124,5 @@ def _missing(run: Run, verb: str, title: str) -> Figure:
     figure = new_figure(TWO_COLUMNS, 2.0)
     axes = figure.subplots()
     axes.set_title(title, loc="left")
-    say_missing(axes, f"Not made yet. Run `microslip {verb} {run.folder}`", 60)
+    say_missing(axes, f"Not made yet. Run `microslip {verb}` on this run", 60)
     return figure

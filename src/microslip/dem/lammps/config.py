@@ -9,23 +9,28 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from microslip.core.jobs import n_machines
-from microslip.core.settings import Settings
+from microslip.core.settings import MOST_THREADS, Settings
 
-Count = Annotated[int, Field(ge=0)]
+# Beyond the largest machines there are.
+MOST_RANKS = 10**6
+
+Count = Annotated[int, Field(ge=0, le=MOST_RANKS)]
 
 
 class Lammps(Settings):
     """LAMMPS on MPI ranks; the same number of ranks gives the same bytes."""
 
     kind: Literal["lammps"] = "lammps"
-    ranks: int = Field(2, ge=1, description="MPI processes")
+    ranks: int = Field(2, ge=1, le=MOST_RANKS, description="MPI processes")
     processors: tuple[Count, Count, Count] = Field(
         (0, 0, 1), description="ranks along x, y and z; 0 leaves the choice to LAMMPS"
     )
     suffix: Literal["none", "omp", "opt", "kk", "gpu", "intel"] = Field(
         "none", description="LAMMPS' accelerated styles, where its build has them"
     )
-    threads: int = Field(1, ge=1, description="OpenMP threads of each rank, for the suffixes omp, kk and intel")
+    threads: int = Field(
+        1, ge=1, le=MOST_THREADS, description="OpenMP threads of each rank, for the suffixes omp, kk and intel"
+    )
     launcher: str = Field(
         "",
         description="such as `srun`; `-n RANKS` is added unless it holds {ranks}; empty: mpiexec",

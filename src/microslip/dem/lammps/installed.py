@@ -49,7 +49,10 @@ def find_launcher() -> str:
 
 def ranks_command(engine: Lammps) -> list[str]:
     """What starts the ranks, up to the program: the launcher, the number of ranks and the hosts."""
-    words = shlex.split(engine.launcher) or [find_launcher()]
+    try:
+        words = shlex.split(engine.launcher) or [find_launcher()]
+    except ValueError as problem:
+        raise MicroslipError(f"the launcher {engine.launcher} is no command ({problem}): mend --launcher") from None
     if shutil.which(words[0]) is None:
         raise MicroslipError(f"the launcher {words[0]} is not found: give --launcher a command of this machine")
     if engine.hosts:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from microslip.core.settings import Settings
+from microslip.core.settings import MOST_THREADS, Settings
 
 # Fewer grains than this leave a thread waiting for the others for longer than it works.
 GRAINS_PER_THREAD = 1_000
@@ -23,7 +23,10 @@ class Native(Settings):
 
     kind: Literal["native"] = "native"
     threads: int | None = Field(
-        None, ge=1, description="threads of the one process; all cores that its grains can use if left out"
+        None,
+        ge=1,
+        le=MOST_THREADS,
+        description="threads of the one process; all cores that its grains can use if left out",
     )
 
     @property

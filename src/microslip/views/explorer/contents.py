@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib import colormaps
 
 from microslip.core.errors import MicroslipError
+from microslip.core.visible import quoted
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
@@ -54,7 +55,7 @@ def describe_contents(run: Run, exported: Iterable[int] | None = None) -> dict[s
     n_stages = stages["n"] if stages else 0
     if stages is not None and not n_stages:
         notes.append(
-            f"no stage was found: lower stages.threshold or shear further, then `microslip stages {run.folder}`"
+            f"no stage was found: lower stages.threshold or shear further, then `microslip stages {quoted(run.folder)}`"
         )
     contents = {
         "name": run.folder.resolve().name,
@@ -83,7 +84,7 @@ def describe_contents(run: Run, exported: Iterable[int] | None = None) -> dict[s
     }
     if stages and not any(column["name"].startswith("prediction") for column in stages["columns"]):
         enough = stages["n"] >= FEWEST_STAGES
-        remedy = f"`microslip train {run.folder}`" if enough else f"it takes {FEWEST_STAGES} stages"
+        remedy = f"`microslip train {quoted(run.folder)}`" if enough else f"it takes {FEWEST_STAGES} stages"
         notes.append(f"no network has been trained: {remedy}")
     return contents
 
@@ -187,7 +188,7 @@ def _fields(run: Run, n_stages: int, stress: str) -> list[dict[str, Any]]:
 
 def _why_missing(run: Run, name: str, n_stages: int) -> str | None:
     verb = FIELDS[name].verb
-    command = f"`microslip {verb} {run.folder}`"
+    command = f"`microslip {verb} {quoted(run.folder)}`"
     if not n_stages:
         return "this run has no stages"
     stores = {"attribution": "attributions.zarr", "cluster": "statistics/clusters.zarr"}

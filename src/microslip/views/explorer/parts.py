@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from microslip.core.errors import MicroslipError
+from microslip.core.visible import quoted
 from microslip.data.run import Run
 from microslip.views.compose import read_predictions
 from microslip.views.explorer.packing import pack_columns, pack_places, pack_values, pack_vectors
@@ -156,7 +157,7 @@ def _field(run: Run, stage: int, name: str) -> bytes:
     if name == "displacement":
         fields = run.fields
         if "displacement" not in fields or stage >= fields.sizes["stage"]:
-            raise MicroslipError(f"displacements are missing: run `microslip fields {run.folder}` again")
+            raise MicroslipError(f"displacements are missing: run `microslip fields {quoted(run.folder)}` again")
         return pack_vectors(fields["displacement"][stage].to_numpy())
     if name not in FIELDS:
         raise NoSuchPart(f"{name} is not a field of this page")

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from microslip.core.errors import MicroslipError
+from microslip.core.visible import quoted
 from microslip.data.run import Run
 from microslip.data.store import open_dataset
 from microslip.views.explorer.packing import Scale
@@ -55,7 +56,9 @@ def field_values(run: Run, name: str, stage: int) -> Float[np.ndarray, "grain"]:
     if array not in store:
         raise MicroslipError(f"this run has no {FIELDS[name].title}")
     if stage >= store.sizes["stage"]:
-        raise MicroslipError(f"stage {stage} is missing: run `microslip {FIELDS[name].verb} {run.folder}` again")
+        raise MicroslipError(
+            f"stage {stage} is missing: run `microslip {FIELDS[name].verb} {quoted(run.folder)}` again"
+        )
     values = store[array][stage].to_numpy().astype(float)
     return np.where(values > 0, values, np.nan) if name == "cluster" else values
 
@@ -66,7 +69,8 @@ def _attribution(run: Run, stage: int) -> Float[np.ndarray, "grain"]:
     rows = np.flatnonzero(explained["stage"].to_numpy() == stage)
     if not len(rows):
         raise MicroslipError(
-            f"stage {stage} has not been explained: raise attribution.n_stages and run `microslip explain {run.folder}`"
+            f"stage {stage} has not been explained: raise attribution.n_stages and run"
+            f" `microslip explain {quoted(run.folder)}`"
         )
     frame = int(run.stages["start_frame"].iloc[stage])
     positions = run.box_at(frame).wrapped_onto(run.box, run.frames["position"][frame].to_numpy())

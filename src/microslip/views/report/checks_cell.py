@@ -81,7 +81,7 @@ def _inertial_number(parts: Parts) -> Check:
     elif small is None:
         said += "; no stage with a size yet" if parts.stages is None else "; stages have no size of their own"
         if verdict == "passed" and parts.stages is None:
-            verdict, remedy = "open", f"microslip stages {parts.run.folder}"
+            verdict, remedy = "open", f"microslip stages {parts.folder}"
     else:
         median, share_small = small
         limit = show(SMALLEST_CONVERGED)
@@ -159,7 +159,7 @@ def _strain_reached(parts: Parts) -> Check | None:
         f"γ = {show(reached)}",
         f"γ = {show(wanted)} was asked for",
         "A run that stopped early has fewer stages than its settings say.",
-        f"microslip simulate {parts.run.folder}",
+        f"microslip simulate {parts.folder}",
     )
 
 

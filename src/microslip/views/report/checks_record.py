@@ -44,7 +44,7 @@ def _steps(parts: Parts) -> list[Check]:
                 "not checked",
                 "every step",
                 "A result of other settings or inputs than those shown belongs to another run.",
-                f"microslip report {parts.run.folder}",
+                f"microslip report {parts.folder}",
             )
         ]
     # figures are no result: the page says beside them that they are old
@@ -65,7 +65,7 @@ def _steps(parts: Parts) -> list[Check]:
         or ("none has run" if len(undone) == len(states) else "made of this folder's settings and inputs"),
         "every step",
         "A result of other settings or inputs than those shown belongs to another run.",
-        f"microslip run {parts.run.folder}",
+        f"microslip run {parts.folder}",
     )
     done = Check(
         GROUP,
@@ -74,7 +74,7 @@ def _steps(parts: Parts) -> list[Check]:
         f"not yet: {', '.join(undone)}" if undone else "all of them",
         "every step",
         "What a missing step would show is left out of this page.",
-        parts.too_few_to_train or f"microslip run {parts.run.folder}",
+        parts.too_few_to_train or f"microslip run {parts.folder}",
     )
     return [current, done]
 

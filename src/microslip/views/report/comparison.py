@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from microslip.core.visible import quoted
 from microslip.views.captions import TITLES
 from microslip.views.learning import RULES, score
 from microslip.views.report import repeat, results, summary
@@ -99,7 +100,7 @@ def write_comparison(runs: Sequence[Compared], target: Path) -> None:
         "figures": _figures(parts),
         "timings": _timings(parts),
         "versions": _versions(parts),
-        "command": "microslip report " + " ".join(str(each.run.folder) for each in parts),
+        "command": "microslip report " + " ".join(quoted(each.run.folder) for each in parts),
         "show": show,
     }
     write_page("comparison.html.jinja", content, target)
@@ -126,7 +127,7 @@ def _remarks(letters: str, parts: Sequence[Parts]) -> list[tuple[str, str]]:
             )
         if undone:
             few = each.too_few_to_train
-            remedy = f"{few[:1].upper()}{few[1:]}" if few else f"microslip run {each.run.folder} does them"
+            remedy = f"{few[:1].upper()}{few[1:]}" if few else f"microslip run {quoted(each.run.folder)} does them"
             found.append((letter, f"not done: {', '.join(undone)}. {remedy}."))
         if each.stress_unit != "p":
             text = f"no pressure is known, stresses are in {each.stress_unit}: do not compare them with another run's."

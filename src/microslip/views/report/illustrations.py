@@ -68,14 +68,14 @@ def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str
         path = folder / "figures" / f"{name}.png"
         if not (folder / result).exists():
             untrained = parts.too_few_to_train if verb in UNTRAINED else ""
-            lacking.append((title, untrained or f"microslip {verb} {folder}"))
+            lacking.append((title, untrained or f"microslip {verb} {parts.folder}"))
         elif said == NOT_MADE:
             # drawing it again helps only where its data came after the other figures
             lacking.append(
-                (title, f"nothing to show when the figures were drawn; `microslip run {folder}` looks again")
+                (title, f"nothing to show when the figures were drawn; `microslip run {parts.folder}` looks again")
             )
         elif not path.is_file():
-            lacking.append((title, f"microslip figures {folder}"))
+            lacking.append((title, f"microslip figures {parts.folder}"))
         else:
             alternative = words.get("alternative") or ALTERNATIVES.get(name, title)
             shown.append(Illustration(name, words.get("title") or title, said, alternative, path))

@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
+from microslip.core.visible import visible
 from microslip.data.files import replacing
 
 
@@ -33,7 +34,8 @@ def write_page(template: str, content: Mapping[str, Any], target: Path) -> None:
     policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     text = environment.get_template(template).render({**content, "style": style, "policy": policy})
     with replacing(target) as beside:
-        beside.write_text(text, encoding="utf-8")
+        # names of folders may hold what no page can
+        beside.write_text(visible(text, kept="\n\t"), encoding="utf-8")
 
 
 def embedded(picture: Path) -> str:

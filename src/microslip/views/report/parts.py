@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from microslip.core.errors import MicroslipError
+from microslip.core.visible import quoted
 from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
@@ -72,6 +73,11 @@ class Parts:
     def name(self) -> str:
         """The run's own name."""
         return self.run.folder.resolve().name
+
+    @property
+    def folder(self) -> str:
+        """The run as commands name it that are given beside its folder, wherever that is by now."""
+        return quoted(self.name)
 
     @property
     def imported(self) -> bool:

@@ -76,7 +76,7 @@ def _late(parts: Parts) -> list[tuple[str, str]]:
         (
             "Results out of date",
             f"{', '.join(late)}: made with other settings or inputs than those shown here, and marked where they are"
-            f" shown; microslip run {parts.run.folder} renews them.",
+            f" shown; microslip run {parts.folder} renews them.",
         )
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from microslip.core.visible import quoted
 from microslip.views.report.parts import Parts
 from microslip.views.wording import show
 
@@ -72,8 +73,7 @@ def versions(parts: Parts) -> dict[str, str]:
 
 def commands(parts: Parts) -> list[tuple[str, str]]:
     """Commands that make the run again from its config.toml, and what each does."""
-    into = f"runs/{parts.name}"
-    quoted = f"'{into}'" if any(not (letter.isalnum() or letter in "/._-") for letter in into) else into
+    into = quoted(f"runs/{parts.name}")
     rows = []
     known = versions(parts)
     commit, version = known.get("commit"), known.get("microslip")
@@ -83,14 +83,14 @@ def commands(parts: Parts) -> list[tuple[str, str]]:
     rows.append(("make install", f"in a clone of microslip{of}: makes .venv, as its README says"))
     rows.append(("source .venv/bin/activate", ""))
     if parts.imported or "source" in parts.config:
-        rows.append((f"microslip import config.toml --into {quoted}", "reads the files of frames named in it"))
+        rows.append((f"microslip import config.toml --into {into}", "reads the files of frames named in it"))
         # without a network the chain of all steps ends in an error
         later = [verb for verb in parts.steps if verb not in ("import", *_BY_NAME)] if parts.too_few_to_train else []
-        rows += [(f"microslip {verb} {quoted}", "") for verb in later]
-        rows += [] if later else [(f"microslip run {quoted}", "every later step")]
+        rows += [(f"microslip {verb} {into}", "") for verb in later]
+        rows += [] if later else [(f"microslip run {into}", "every later step")]
     else:
-        rows.append((f"microslip run config.toml --into {quoted}", "every step from the simulation on"))
-    rows += [(f"microslip {verb} {quoted}", "asked for by name") for verb in _BY_NAME if verb in parts.steps]
+        rows.append((f"microslip run config.toml --into {into}", "every step from the simulation on"))
+    rows += [(f"microslip {verb} {into}", "asked for by name") for verb in _BY_NAME if verb in parts.steps]
     return rows
 
 

@@ -70,7 +70,7 @@ def gather(parts: Parts, checks: list[Check]) -> dict[str, Any]:
     return {
         **tables,
         "name": parts.name,
-        "folder": str(parts.run.folder),
+        "folder": parts.folder,
         "imported": parts.imported,
         "stress_unit": parts.stress_unit,
         "lead": summary.lead(parts),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from microslip.core.visible import quoted
 from microslip.views.report.page import embedded, write_page
 from microslip.views.report.parameters import sections
 from microslip.views.wording import show, with_error
@@ -72,7 +73,7 @@ def write_study_report(
     ]
     content = {
         "name": folder.resolve().name,
-        "folder": str(folder),
+        "folder": quoted(folder.resolve().name),
         "n_systems": len(differences),
         "steps": settings["steps"],
         "headings": list(shown),

@@ -59,7 +59,7 @@ def _engine(parts: Parts) -> str:
 
 def findings(parts: Parts) -> list[tuple[str, str]]:
     """What was found, as topic and sentence; a step that has not run says which command would tell."""
-    folder = parts.run.folder
+    folder = parts.folder
     found = [("Stages", _stages(parts) or f"Not found yet: microslip stages {folder}.")]
     found.append(("Motion", _lengths(parts) or f"ξ is not known yet: microslip statistics {folder}."))
     untrained = parts.too_few_to_train

@@ -1,0 +1,85 @@
+"""The settings of a run folder: whole as they were written, and those that its trajectory was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from microslip.config import FIRST_LINE, Config, count_settings, load_config, read_toml
+from microslip.core.errors import MicroslipError
+from microslip.core.visible import quoted
+from microslip.data.run import Run
+from microslip.data.text_files import read_text
+from microslip.dem.config import ShearCell
+from microslip.dem.launch import sections_of
+
+
+def run_config(folder: Path, overrides: Iterable[str] = ()) -> Config:
+    """The configuration of a run folder, with overrides such as `stages.threshold=1e-4`.
+
+    Raises
+    ------
+    MicroslipError
+        As `load_config`; or settings of a run that has begun are missing, or are not those of its trajectory.
+    """
+    path = folder / "config.toml"
+    if path.exists() and (problem := damage(folder)):
+        raise MicroslipError(f"{path} {problem}: {_remedy(folder)}")
+    config = load_config(path, overrides)
+    if problem := contradiction(folder, load_config(path)):
+        raise MicroslipError(f"{path} {problem}: {_remedy(folder)}")
+    return config
+
+
+def damage(folder: Path) -> str | None:
+    """What the settings of a run that has begun have lost since they were written; None where they are whole.
+
+    A folder in which no step has run may hold a preset, which says only what differs from the defaults.
+    """
+    path = folder / "config.toml"
+    if not any((folder / name).exists() for name in ("trajectory.zarr", "provenance.json")):
+        return None
+    content = read_toml(path)
+    first = FIRST_LINE.match(read_text(path, "restore it"))
+    if first and (n := count_settings(content)) < int(first[1]):
+        return f"holds {n} of the {first[1]} settings that were written there"
+    # older versions wrote no such line; what they lost, the trajectory tells where it is of the cell
+    return None if count_settings(content) else "is empty"
+
+
+def contradiction(folder: Path, config: Config) -> str | None:
+    """Where the settings are not those that the trajectory was made with; None where they agree or it is unreadable."""
+    try:
+        made = Run(folder).attributes
+    except MicroslipError:
+        # what is wrong with the trajectory, the steps say that read it
+        return None
+    imported = bool(made.get("imported"))
+    if imported != (config.source is not None):
+        return f"{'has no' if imported else 'has a'} [source], and trajectory.zarr was {_origin(imported)}"
+    if not {"seed", "grains", "cell", "loading", "recording"} <= made.get("config", {}).keys():
+        return None
+    try:
+        before = sections_of(ShearCell.model_validate(made["config"]))
+    except ValidationError:
+        return None
+    now = sections_of(config.shear_cell)
+    for section, values in before.items():
+        for key, value in values.items():
+            if (given := now[section].get(key)) != value:
+                name = f"{section}.{key}".removeprefix(".")
+                return f"says {name} = {given}, and trajectory.zarr was made with {value}"
+    return None
+
+
+def _origin(imported: bool) -> str:
+    return "imported" if imported else "simulated"
+
+
+def _remedy(folder: Path) -> str:
+    return (
+        "put the file back, or remove it and give the TOML file that the run was made from,"
+        f" microslip run TOML --into {quoted(folder)}"
+    )
