@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from microslip import __version__
+from microslip.cli.output import Screen
 from microslip.config import Config, load_config
+from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
 from microslip.data.run import open_run
-from microslip.pipeline import STEPS, check_overrides, only_one, perform
+from microslip.pipeline import STEPS, check_overrides, only_one, perform, run_folder
 
 app = App(
     name="microslip",
@@ -53,10 +54,8 @@ Launcher = Annotated[
 ]
 Hosts = Annotated[Path | None, Parameter(name="--hosts", help="File of host names for the launcher: engine.hosts.")]
 
-STOPPED = "stopped; the same command goes on from here"
-
 # long lines are left to the terminal, so that a log keeps each sentence whole
-console = Console(highlight=False, soft_wrap=True)
+console = Screen(highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -87,7 +86,7 @@ def bar(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[str]
 def perform_step(verb: str, folder: Path, config: Config, number: str = "") -> None:
     step = STEPS[verb]
     console.print(f"[bold]{number}{verb}[/bold]: {step.title}")
-    with bar(step.title) as (advance, say):
+    with bar(step.title) as (advance, say), naming(folder):
         ran = perform(verb, folder, config, advance, say)
     console.print("  done" if ran else "  skipped: done before with these settings and inputs")
 
@@ -95,6 +94,8 @@ def perform_step(verb: str, folder: Path, config: Config, number: str = "") -> N
 def one_step(verb: str, run: Path, overrides: list[str] | None) -> None:
     folder = open_run(run).folder
     check_overrides(verb, overrides or [])
+    if not (folder / "config.toml").exists():
+        run_folder(folder, load_config(folder / "config.toml"))
     settings = load_config(folder / "config.toml", overrides or [])
     with only_one(folder):
         perform_step(verb, folder, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.errors import ZarrUserWarning
 
 from microslip.core.errors import MicroslipError
+from microslip.data.files import read_json, write_json
 
 # Raised when a reader of the old stores would misread the new ones.
 FORMAT_VERSION = 1
@@ -65,6 +68,34 @@ def append(array: zarr.Array, values: np.ndarray) -> None:
     array[start:] = values
 
 
+def finish_store(path: Path) -> None:
+    """Note the metadata of all groups and arrays in each group, so that other programs open the store at once.
+
+    Such a note is no part of zarr's format 3 yet, but for this that a reader may pass it over; xarray asks for it. Our
+    own readers do not use it.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Consolidated metadata", ZarrUserWarning)
+        for group in _groups(path):
+            zarr.consolidate_metadata(path, path=group)
+
+
+def reopen_store(path: Path) -> zarr.Group:
+    """Open a store that is to grow, without the note of `finish_store`, which would soon be wrong."""
+    for group in _groups(path):
+        file = path / group / "zarr.json"
+        content = read_json(file)
+        if content.pop("consolidated_metadata", None) is not None:
+            write_json(file, content)
+    return zarr.open_group(path, mode="r+", use_consolidated=False)
+
+
+def _groups(path: Path) -> list[str]:
+    """Names of the groups, the root's among them, outermost last."""
+    root = zarr.open_group(path, mode="r", use_consolidated=False)
+    return [*(name for name, _ in root.groups()), ""]
+
+
 def check_store(path: Path) -> zarr.Group:
     """Open a store for reading.
 
@@ -74,7 +105,7 @@ def check_store(path: Path) -> zarr.Group:
         There is none, it is not ours, or it was written by a version with another format.
     """
     try:
-        group = zarr.open_group(path, mode="r")
+        group = zarr.open_group(path, mode="r", use_consolidated=False)
     except (FileNotFoundError, KeyError, ValueError, TypeError) as problem:
         if path.exists():
             raise MicroslipError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from microslip.core.errors import MicroslipError
-from microslip.data.files import read_json, write_json
+from microslip.data.files import read_json, replacing, write_json
 from microslip.dem.config import ShearCell
 from microslip.dem.launch import sections_of
 
@@ -70,7 +70,8 @@ def continue_run(run: Path, into: Path, before: ShearCell, config: ShearCell) ->
     folder.mkdir(parents=True, exist_ok=True)
     for file in (run / "dem").glob(f"{pointer['name']}.*"):
         if file.name != f"{pointer['name']}.npz":  # of the recording, which begins anew
-            shutil.copy2(file, folder / file.name.replace(pointer["name"], STATE, 1))
+            with replacing(folder / file.name.replace(pointer["name"], STATE, 1)) as beside:
+                shutil.copy2(file, beside)
     last = max(pointer["last_sample"], 0)
     origin = {
         **{key: pointer[key] for key in ("height", "offset", "bulk_volume", "engine_version") if key in pointer},

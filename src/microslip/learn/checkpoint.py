@@ -13,7 +13,7 @@ from microslip.data.files import replacing
 from microslip.learn.config import Network, Training
 from microslip.learn.network import Predictor, build_network
 from microslip.learn.samples import Scaling
-from microslip.learn.train import Trained
+from microslip.learn.train import Trained, as_bytes
 
 # Raised when an older checkpoint would be misread.
 FORMAT_VERSION = 2
@@ -43,7 +43,7 @@ def save_checkpoint(
         "cell": cell,
     }
     with replacing(path) as beside:
-        torch.save(content, beside)
+        beside.write_bytes(as_bytes(content))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -23,7 +23,7 @@ from microslip.data.readers.sources import MORE_DIGITS, find_files, read_frames_
 from microslip.data.run import Run
 from microslip.data.series import StressTable, lean, read_stress, strain_of_frames, strain_of_samples
 from microslip.data.source import Source
-from microslip.data.store import add_array
+from microslip.data.store import add_array, finish_store
 from microslip.data.trajectory import SERIES, TrajectoryWriter
 from microslip.dem.native.config import usable_cores
 from microslip.steps.common import Advance, Say, array
@@ -92,6 +92,7 @@ def read_trajectory(
             frames = lean(frames, source, told)
         made = assemble(frames, source, beside, contacts, kept, kind == "table", progress, say)
         _finish(beside, source, kind, made, told, pressure, _resolution(first, layout), contacts is not None, say)
+        finish_store(beside)
     for note in [*notes, *made.notes, *(told.notes if told else ())]:
         say(f"warning: {note}")
     if made.n_missing:

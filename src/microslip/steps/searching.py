@@ -6,6 +6,7 @@ import shutil
 from typing import Any
 
 from microslip.config import Config
+from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing, write_json, write_table
 from microslip.data.run import Run
@@ -32,7 +33,8 @@ def search_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     batches = read_inputs(run.voxels, stages["strain_increment"].to_numpy(), names, training.floor, training.transform)
     samples = Samples(write_inputs(partial / "inputs.npy", len(target), batches), names, target)
     try:
-        found = search(samples, split, config.network, training, settings, partial, advance)
+        with naming(partial / "study.db"):
+            found = search(samples, split, config.network, training, settings, partial, advance)
     except ImportError:
         raise MicroslipError("a search needs optuna: pip install 'microslip[search]'") from None
     with replacing(run.folder / "search") as beside:
