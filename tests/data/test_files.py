@@ -163,9 +163,13 @@ def test_a_full_disk_names_the_target_and_leaves_what_was_there(tmp_path, small_
 
 
 def test_a_folder_that_goes_away_under_way_is_said(tmp_path):
-    with pytest.raises(MicroslipError, match="No such file or directory"), replacing(tmp_path / "run" / "x") as place:
-        shutil.rmtree(tmp_path / "run")
-        place.write_text("x")
+    def lose():
+        with replacing(tmp_path / "run" / "x") as place:
+            shutil.rmtree(tmp_path / "run")
+            place.write_text("x")
+
+    with pytest.raises(MicroslipError, match="No such file or directory"):
+        lose()
 
 
 def test_too_many_open_files_are_said(tmp_path):
