@@ -42,6 +42,7 @@ def raised(*chain):
         raised(full(), RuntimeError("storage"), ValueError("two deep")),
         raised(sqlite3.OperationalError("database or disk is full"), RuntimeError("of an ORM")),
         OSError("262144 requested and 131072 written"),
+        Exception("ERROR: I/O error while writing restart (src/src/write_restart.cpp:375)"),
     ],
 )
 def test_a_full_disk_is_found_under_what_others_made_of_it(problem):

@@ -25,6 +25,7 @@ REMEDIES = {
 # How libraries that keep the system's error to themselves tell of a write that failed.
 TOLD_OTHERWISE = (
     (OSError, "requested and"),  # NumPy
+    (Exception, "I/O error while writing"),  # LAMMPS
     (sqlite3.OperationalError, "database or disk is full"),
     (sqlite3.OperationalError, "disk I/O error"),
 )
