@@ -108,9 +108,10 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
         The file is missing or not TOML; a key is unknown; a value is out of range.
     """
     content = _settings_of_trajectory(path.parent) if path.name == "config.toml" and not path.exists() else {}
-    content = content or read_toml(path)
-    if isinstance(content.get("source"), dict):
-        content["source"] = _whole_names(content["source"], path.parent)
+    if not content:
+        content = read_toml(path)
+        if isinstance(content.get("source"), dict):
+            content["source"] = _whole_names(content["source"], path.parent)
     return parse_config(apply_overrides(content, overrides))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -254,7 +255,7 @@ def _finish(
             "periodic": list(layout.periodic),
             "imported": True,
             "engine": kind,
-            "source": source.model_dump(mode="json"),
+            "source": _from_anywhere(source),
             "length": layout.length,
             "pressure": pressure,
             "position_resolution": resolution,
@@ -263,6 +264,13 @@ def _finish(
             "versions": versions(),
         }
     )
+
+
+def _from_anywhere(source: Source) -> dict[str, Any]:
+    """The source with whole names of files: the run folder may be used from another folder than this one."""
+    found = source.model_dump(mode="json")
+    found["files"] = [os.path.abspath(name) for name in source.files]
+    return found | {name: os.path.abspath(found[name]) for name in ("series", "contacts") if found[name]}
 
 
 def _numbers(source: Source, length: float, pressure: float) -> dict[str, float]:
