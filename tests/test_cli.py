@@ -482,6 +482,150 @@ def test_two_commands_do_not_share_a_run(copied):
     assert "another microslip is working on" in done.stderr
 
 
+def visible(folder):
+    """Contents of a run's files, those of work under way left out."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in files if not any(p[0] == "." for p in path.relative_to(folder).parts)}
+
+
+def on_a_full_disk(*arguments):
+    """No file may grow beyond 4 kB: as on a full disk, writes fail with an error, at the first file that is larger."""
+    limited = ["bash", "-c", 'ulimit -f 4; exec "$@"', "bash", *COMMAND, *map(str, arguments)]
+    return subprocess.run(limited, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "lost"),
+    [
+        (["stages", "{run}", "--set", "stages.threshold=2e-4"], "{run}/stages.csv", None),
+        (["fields", "{run}", "--set", "nonaffine.cutoff=1.9"], "{run}/fields.zarr", None),
+        pytest.param(["voxels", "{run}", "--set", "voxels.radius=1.2"], "{run}/voxels.zarr", None, marks=slow),
+        pytest.param(
+            ["statistics", "{run}", "--set", "correlation.bin_width=0.3"],
+            "{run}/statistics/correlation.zarr",
+            None,
+            marks=slow,
+        ),
+        (["train", "{run}", "--set", "training.epochs=2"], "{run}/.training/inputs.npy", None),
+        pytest.param(
+            ["explain", "{run}", "--set", "attribution.n_steps=8"], "{run}/attributions.zarr", None, marks=slow
+        ),
+        pytest.param(
+            ["ablate", "{run}", "--set", "ablation.training_shares=[]"], "{run}/.ablating/inputs.npy", None, marks=slow
+        ),
+        pytest.param(["search", "{run}", "--trials", "1"], "{run}/.searching/inputs.npy", None, marks=slow),
+        pytest.param(["figures", "{run}"], "{run}/figures/overview.png", "figures", marks=slow),
+        pytest.param(["report", "{run}"], "{run}/report/figures", "report", marks=slow),
+        pytest.param(["export", "{run}"], "{run}/export/frames.dump.gz", None, marks=slow),
+        (["export", "{run}", "fields"], "{run}/export/fields.vtkhdf", None),
+        pytest.param(["export", "{run}", "fields", "--into", "{new}/a.dump"], "{new}/a.dump", None, marks=slow),
+        pytest.param(["export", "{run}", "voxels"], "{run}/export/voxels.vtkhdf", None, marks=slow),
+        pytest.param(["view", "{run}", "--export", "{new}"], "{new}", None, marks=slow),
+        pytest.param(
+            ["predict", "{run}", "--model", "{run}", "--into", "{new}/p.csv"], "{new}/p.csv", None, marks=slow
+        ),
+    ],
+)
+def test_a_full_disk_ends_in_a_sentence_that_names_the_file(copied, tmp_path, arguments, named, lost):
+    if lost:
+        shutil.rmtree(copied / lost)
+    places = {"run": copied, "new": tmp_path / "new"}
+    before = visible(copied)
+    done = on_a_full_disk(*(one.format(**places) for one in arguments))
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == (
+        f"microslip: {named.format(**places)} could not be written: the disk or a quota is full"
+        " (File too large): free some space, then repeat the command\n"
+    )
+    assert visible(copied) == before
+    assert not [path for path in copied.parent.rglob(".*partial") if ".zarr." not in path.name]
+
+
+def test_an_engine_on_a_full_disk_says_so_and_the_run_goes_on(finished, tmp_path):
+    few = ["--set", "recording.cell_volumes=false"]  # MPI itself would not start
+    done = on_a_full_disk("simulate", CONFIG, "--into", tmp_path / "run", *few)
+    assert done.returncode == 2
+    assert "could not be written: the disk or a quota is full (File too large): free some space" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    microslip("simulate", CONFIG, "--into", tmp_path / "run", *few)
+    assert open_run(tmp_path / "run").series.load().equals(open_run(finished).series.load())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["native", "lammps"])
+def test_a_disk_that_fills_up_under_an_engine_costs_no_sample(sheared_by_lammps, finished, tmp_path, engine):
+    """A real file system that is full in the midst of the shear; with room again the run ends with the same bytes."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=120m", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        command = [*COMMAND, "simulate", str(CONFIG), "--into", str(disk / "run"), "--engine", engine]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+            until(lambda: (disk / "run" / "dem" / "checkpoint.json").exists())
+            free = os.statvfs(disk)
+            filling = b"0" * max(0, free.f_bavail * free.f_frsize - 30_000)
+            (disk / "filling").write_bytes(filling)
+            _, error = running.communicate(timeout=PATIENCE)
+        assert running.returncode == 2
+        assert "could not be written: the disk or a quota is full (No space left on device)" in error
+        assert len(error.splitlines()) == 1
+        (disk / "filling").unlink()
+        microslip(*command[1:])
+        whole = finished if engine == "native" else sheared_by_lammps
+        assert open_run(disk / "run").trajectory.equals(open_run(whole).trajectory)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def until(true):
+    for _ in range(20 * PATIENCE):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it took too long")
+
+
+def shell(line, **words):
+    """What a shell makes of a command line: exit code of the first command, output, complaint."""
+    line = line.format(microslip=COMMAND[0], **words)
+    done = subprocess.run(
+        ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_output_that_nobody_reads_any_longer_is_no_error(finished):
+    code, output, error = shell("{microslip} info {run} | (read line; echo $line)", run=finished)
+    assert (output, error) == (f"run {finished}\n", "")
+    assert code in (0, 128 + signal.SIGPIPE)
+    # one that ended before anything was read
+    code, _, error = shell("{microslip} info {run} | true", run=finished)
+    assert error == ""
+    assert code in (0, 128 + signal.SIGPIPE)
+
+
+def test_output_that_does_not_fit_is_said(finished):
+    code, _, error = shell("{microslip} info {run} > /dev/full", run=finished)
+    assert code == 2
+    assert error.startswith("microslip: what is printed could not be written (No space left on device)")
+    assert len(error.splitlines()) == 1
+
+
+def test_closed_output_lets_a_command_do_its_work(copied):
+    shutil.rmtree(copied / "report")
+    assert shell("{microslip} report {run} >&- 2>&- <&-", run=copied) == (0, "", "")
+    assert (copied / "report" / "index.html").read_text().startswith("<!")
+
+
 def contents(folder):
     """Everything that a run computes, times and paths left out."""
     run = open_run(folder)

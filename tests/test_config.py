@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from microslip import MicroslipError
+from microslip import MicroslipError, Source, read_trajectory
 from microslip.config import Config, apply_overrides, load_config, parse_config, write_config
+from microslip.data.store import create_store
 
 # presets of studies have a test of their own
 PRESETS = sorted(
@@ -83,3 +84,32 @@ def test_files_that_are_no_configuration_are_said(tmp_path):
     (tmp_path / "bad.toml").write_text("[loading\n")
     with pytest.raises(MicroslipError, match="is not valid TOML"):
         load_config(tmp_path / "bad.toml")
+
+
+def test_a_folder_without_settings_has_those_of_its_trajectory(tmp_path, monkeypatch):
+    """As `read_trajectory` leaves it: every verb works on it, from whatever folder."""
+    frames = [
+        f"{frame},{grain},{grain % 4},{grain // 4 % 4},{grain // 16 + 0.01 * frame}"
+        for frame in range(3)
+        for grain in range(32)
+    ]
+    (tmp_path / "grains.csv").write_text("\n".join(["frame,id,x,y,z", *frames]) + "\n")
+    monkeypatch.chdir(tmp_path)
+    source = Source(files=("grains.csv",), box=(4.0, 4.0, 2.0), length=1.0, strain_per_step=1e-3)
+    read_trajectory(source, "run/trajectory.zarr")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["trajectory.zarr"]
+    monkeypatch.chdir("/")
+    settings = load_config(tmp_path / "run" / "config.toml", ["stages.window=0.5"])
+    assert settings.source.files == (str(tmp_path / "grains.csv"),)
+    assert settings.source.length == 1.0
+    assert settings.stages.window == 0.5
+    write_config(settings, tmp_path / "run" / "config.toml")
+    assert load_config(tmp_path / "run" / "config.toml") == settings
+
+
+def test_a_simulated_folder_without_settings_has_those_of_its_trajectory(tmp_path):
+    cell = Config(seed=7)
+    create_store(tmp_path / "trajectory.zarr", {"config": cell.shear_cell.model_dump(mode="json")})
+    assert load_config(tmp_path / "config.toml").shear_cell == cell.shear_cell
+    with pytest.raises(MicroslipError, match="does not exist"):
+        load_config(tmp_path / "other.toml")

@@ -19,6 +19,7 @@ from microslip.core.errors import MicroslipError
 from microslip.core.visible import shortened
 from microslip.data.config import Batches
 from microslip.data.files import replacing
+from microslip.data.run import Run
 from microslip.data.source import Source
 from microslip.data.text_files import read_text
 from microslip.dem.config import ENGINE_SETTINGS, ShearCell
@@ -117,15 +118,30 @@ class Config(ShearCell):
 def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     """Read a TOML file and apply overrides such as `loading.strain=0.5`.
 
+    Of a run folder without its `config.toml`, as `read_trajectory` leaves it, the trajectory says how it was made.
+
     Raises
     ------
     MicroslipError
         The file is missing or not TOML; a key is unknown; a value is out of range.
     """
-    content = read_toml(path)
-    if isinstance(content.get("source"), dict):
-        content["source"] = _whole_names(content["source"], path.parent)
+    content = _settings_of_trajectory(path.parent) if path.name == "config.toml" and not path.exists() else {}
+    if not content:
+        content = read_toml(path)
+        if isinstance(content.get("source"), dict):
+            content["source"] = _whole_names(content["source"], path.parent)
     return parse_config(apply_overrides(content, overrides))
+
+
+def _settings_of_trajectory(folder: Path) -> dict[str, Any]:
+    """Sections that a trajectory carries: of a simulation the cell's, of an import its source; nothing without one."""
+    try:
+        attributes = Run(folder).attributes
+    except MicroslipError:
+        return {}
+    if attributes.get("imported"):
+        return {"source": {name: value for name, value in attributes["source"].items() if value is not None}}
+    return dict(attributes.get("config", {}))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

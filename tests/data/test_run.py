@@ -96,11 +96,13 @@ def test_a_folder_that_shall_import_is_told_how(tmp_path):
     assert "nothing yet" in repr(Run(tmp_path))
 
 
-def test_without_settings_no_command_is_named(run):
+def test_without_settings_and_trajectory_no_command_is_named(run):
     (run.folder / "config.toml").unlink()
+    assert f"microslip fields '{run.folder}'" in repr(run), "the trajectory says how it was made"
+    shutil.rmtree(run.folder / "trajectory.zarr")
     text = repr(run)
     assert "microslip" not in text
-    assert "missing   fields, voxels, model" in text
+    assert "missing   trajectory, fields, voxels, model" in text
     assert "config.toml, without which no command works" in text
 
 

@@ -3,13 +3,14 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 import zarr
 
 from microslip import MicroslipError, open_run
 from microslip.data.batches import batched_store
 from microslip.data.files import read_table, replacing, write_table
 from microslip.data.provenance import digest_output, fingerprint
-from microslip.data.store import add_array, check_store, create_store
+from microslip.data.store import add_array, check_store, create_store, finish_store, open_dataset
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
 
 
@@ -159,3 +160,43 @@ def test_damaged_provenance_is_said(tmp_path):
     (tmp_path / "provenance.json").write_text(json.dumps({"steps": {}})[:-1])
     with pytest.raises(MicroslipError, match="not readable as JSON"):
         open_run(tmp_path).provenance  # noqa: B018
+
+
+def test_xarray_opens_a_finished_store_without_a_warning(tmp_path):
+    """As a user of the Python API does first; warnings are errors in these tests."""
+    with batched_store(tmp_path / "fields.zarr", "f", make) as store:
+        store.fill(10, 2, lambda path, batch: None, lambda done, total: None)
+    assert xr.open_zarr(tmp_path / "fields.zarr", chunks=None)["values"].shape == (10,)
+
+
+def grown(path, n, writer=None):
+    writer = writer or TrajectoryWriter(path)
+    writer.add_samples(dict.fromkeys(SERIES, np.ones(n)))
+    return writer
+
+
+def test_a_store_that_grows_again_is_never_seen_as_it_was(tmp_path):
+    path = tmp_path / "trajectory.zarr"
+    create_trajectory(path, np.ones(3), np.zeros(3, dtype=np.int64), {"box": [4.0, 4.0, 4.0]})
+    grown(path, 5)
+    finish_store(path)
+    for group in ("grains", "series", "frames"):
+        xr.open_zarr(path, group=group, chunks=None)
+    assert xr.open_zarr(path, group="series", chunks=None).sizes["sample"] == 5
+    finished = {file: file.read_bytes() for file in path.rglob("zarr.json")}
+    grown(path, 2)
+    assert open_run(tmp_path).series.sizes["sample"] == 7
+    assert zarr.open_group(path, mode="r")["series/stress"].shape == (7,)
+    with pytest.warns(RuntimeWarning, match="consolidated"):
+        assert xr.open_zarr(path, group="series", chunks=None).sizes["sample"] == 7
+    TrajectoryWriter(path).cut(5, 0)
+    finish_store(path)
+    assert {file: file.read_bytes() for file in path.rglob("zarr.json")} == finished, "grown and cut, the same bytes"
+
+
+def test_our_own_readers_do_not_believe_a_stale_note(tmp_path):
+    make(tmp_path / "s.zarr")
+    finish_store(tmp_path / "s.zarr")
+    zarr.open_group(tmp_path / "s.zarr", mode="r+", use_consolidated=False)["values"].resize((12,))
+    assert check_store(tmp_path / "s.zarr")["values"].shape == (12,)
+    assert open_dataset(tmp_path / "s.zarr").sizes["stage"] == 12

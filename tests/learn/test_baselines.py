@@ -26,6 +26,16 @@ N = 300
 SETS = {"train": np.arange(180), "validation": np.arange(180, 240), "test": np.arange(240, N)}
 
 
+def test_features_that_no_training_stage_knows_are_left_out(rng):
+    """As the fits of a very small run, which fail in every stage; scikit-learn ends in a ValueError there."""
+    features, target = rng.normal(size=(N, 3)), rng.normal(size=N)
+    features[SETS["train"], 1] = np.nan
+    found = boosting(features, target, SETS, 1)
+    np.testing.assert_array_equal(found, boosting(features[:, [0, 2]], target, SETS, 1))
+    features[:] = np.nan
+    np.testing.assert_array_equal(boosting(features, target, SETS, 1), target[SETS["train"]].mean())
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     """Trees this small wait for their threads longer than they grow."""

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from microslip.data.files import read_json
 from microslip.views import figures_grid, figures_shear, gallery
 from microslip.views.captions import ALTERNATIVES, COUNTERPARTS, NOT_MADE, SHOWN, TITLES, About, caption
+from microslip.views.compose import Drawing
 from microslip.views.gallery import FIGURES, draw_figures
 
 LAYERS = pd.DataFrame(
@@ -103,6 +104,68 @@ def test_a_figure_without_data_leaves_no_file_and_says_so_in_the_captions(simula
     words = read_json(folder / "captions.json")
     assert words["ablations"]["caption"] == NOT_MADE
     assert words["cell_and_stress"]["caption"] != NOT_MADE
+
+
+SOME = ("correlation", "scores", "ablations", "completeness")
+
+
+def interrupted(complete, folder, monkeypatch, mark, before):
+    """Draw quick figures until a Ctrl-C falls into one of them; the names of those that were begun."""
+    begun = []
+
+    def draw(name):
+        def drawn(run):
+            begun.append(name)
+            if name == before:
+                raise KeyboardInterrupt
+            figure = Figure((1, 1))
+            figure.subplots().plot([1, 2, len(name)])
+            return Drawing(figure, {} if name == "ablations" else {"numbers": pd.DataFrame({"x": [1, len(name)]})})
+
+        return drawn
+
+    monkeypatch.setattr(gallery, "FIGURES", {name: draw(name) for name in SOME})
+    if before is None:
+        draw_figures(complete, folder, mark=mark)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            draw_figures(complete, folder, mark=mark)
+    return begun
+
+
+def test_a_drawing_that_is_stopped_again_and_again_ends_with_the_same_bytes(complete, tmp_path, monkeypatch):
+    """`ablations` has no data here, and is no file."""
+    folder = tmp_path / "figures"
+    assert interrupted(complete, folder, monkeypatch, "m", "scores") == ["correlation", "scores"]
+    assert interrupted(complete, folder, monkeypatch, "m", "completeness") == ["scores", "ablations", "completeness"]
+    assert interrupted(complete, folder, monkeypatch, "m", None) == ["completeness"]
+    interrupted(complete, tmp_path / "at once", monkeypatch, None, None)
+    one, other = (
+        {path.name: path.read_bytes() for path in place.iterdir()} for place in (folder, tmp_path / "at once")
+    )
+    assert one == other
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert interrupted(complete, folder, monkeypatch, "m", None) == [*SOME], "a finished drawing leaves no record"
+
+
+@pytest.mark.parametrize("change", ["mark", "file", "gone", "settings", "note", "foreign note"])
+def test_a_figure_that_is_no_longer_current_is_drawn_again(complete, tmp_path, monkeypatch, change):
+    folder, mark = tmp_path / "figures", "m"
+    interrupted(complete, folder, monkeypatch, mark, "ablations")
+    expected = [*SOME]
+    if change == "mark":
+        mark = "n"
+    elif change == "file":
+        (folder / "scores.pdf").write_bytes((folder / "scores.pdf").read_bytes()[:-1])
+        expected.remove("correlation")
+    elif change == "gone":
+        next(folder.glob("correlation-*.csv")).unlink()
+        expected.remove("scores")
+    elif change == "settings":
+        (complete.folder / "config.toml").write_text("[voxels]\nspacing = 1.5\n")
+    else:
+        (tmp_path / ".figures.drawn.json").write_text("{" if change == "note" else '{"mark": 3, "figures": [1]}')
+    assert interrupted(complete, folder, monkeypatch, mark, None) == expected
 
 
 def test_scores_against_the_grid_are_drawn_where_there_are_any(complete):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 
 import cyclopts
 
 # imported so that their verbs are known
 from microslip.cli import exchange, learning, running, showing, studying
 from microslip.cli.common import app
+from microslip.cli.output import drop_output, flush
 from microslip.cli.stopping import stopped
+from microslip.core.disk import disk_trouble
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import explain_import
 from microslip.core.stopping import announce, asked, check, end, sentence, watched
@@ -44,6 +47,7 @@ def main() -> None:
 def _answer() -> None:
     try:
         app(exit_on_error=False, print_error=False)
+        flush()
     except MicroslipError as problem:
         check()
         _fail(str(problem), 2)
@@ -54,15 +58,23 @@ def _answer() -> None:
         if (told := explain_import(problem)) is None:
             raise
         _fail(told, 2)
-    except OSError as problem:
+    except BrokenPipeError:
         check()
-        _fail(
-            f"{problem.strerror or problem} ({problem.filename or 'no file named'}): free space or rights, then repeat",
-            2,
-        )
+        # whoever read it has seen enough, as `head` has
+        drop_output()
+        sys.exit(128 + signal.SIGPIPE)
+    except Exception as problem:
+        check()
+        if (told := disk_trouble(problem)) is None:
+            raise
+        _fail(told, 2)
 
 
 def _fail(text: str, code: int) -> None:
-    sys.stdout.flush()
-    print(f"microslip: {visible(text)}", file=sys.stderr)
+    try:
+        flush()
+    except (OSError, MicroslipError):
+        drop_output()
+    with suppress(OSError):
+        print(f"microslip: {visible(text)}", file=sys.stderr, flush=True)
     sys.exit(code)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
 
 from microslip import __version__
+from microslip.cli.output import Screen
 from microslip.config import Config
+from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
 from microslip.core.stopping import check
-from microslip.core.visible import visible
 from microslip.data.run import open_run
 from microslip.pipeline import STEPS, check_overrides, only_one, perform
 from microslip.steps.run_settings import run_config
@@ -57,23 +56,7 @@ Launcher = Annotated[
 ]
 Hosts = Annotated[Path | None, Parameter(name="--hosts", help="File of host names for the launcher: engine.hosts.")]
 
-
-class Terminal(Console):
-    """Where every message goes: names and values in it are text, neither markup nor commands to the terminal."""
-
-    def __init__(self) -> None:
-        # long lines are left to the terminal, so that a log keeps each sentence whole
-        super().__init__(highlight=False, soft_wrap=True, markup=False, emoji=False)
-
-    def print(self, *texts: Any, **options: Any) -> None:
-        super().print(*(visible(one) if isinstance(one, str) else one for one in texts), **options)
-
-    def begin(self, heading: str, text: str) -> None:
-        """A line that begins with a heading in bold letters."""
-        super().print(Text.assemble((visible(heading), "bold"), visible(text)))
-
-
-console = Terminal()
+console = Screen()
 
 
 @contextmanager
@@ -106,7 +89,7 @@ def bar(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[str]
 def perform_step(verb: str, folder: Path, config: Config, number: str = "") -> None:
     step = STEPS[verb]
     console.begin(f"{number}{verb}", f": {step.title}")
-    with bar(step.title) as (advance, say):
+    with bar(step.title) as (advance, say), naming(folder):
         ran = perform(verb, folder, config, advance, say)
     console.print("  done" if ran else "  skipped: done before with these settings and inputs")
 

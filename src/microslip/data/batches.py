@@ -10,10 +10,12 @@ from pathlib import Path
 
 import zarr
 
+from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
 from microslip.data.config import Batches
 from microslip.data.files import put_in_place, read_json, write_json
 from microslip.data.spread import spread_batches
+from microslip.data.store import finish_store
 
 Advance = Callable[[int, int], None]
 
@@ -65,8 +67,13 @@ def batched_store(target: Path, fingerprint: str, create: Callable[[Path], zarr.
     """Open or create the store beside its target, and put it in place when the block ends without an error.
 
     A store left by an earlier try is used where its fingerprint is the same, and made anew otherwise; one that was put
-    in place with this fingerprint is complete.
+    in place with this fingerprint is complete. Errors of the disk as in `microslip.core.disk`.
     """
+    with naming(target):
+        yield from _batched_store(target, fingerprint, create)
+
+
+def _batched_store(target: Path, fingerprint: str, create: Callable[[Path], zarr.Group]) -> Iterator[BatchedStore]:
     target.parent.mkdir(parents=True, exist_ok=True)
     # a name of its own for every fingerprint: what a worker of an earlier try still writes must not land in this one
     beside = target.with_name(f".{target.name}.{fingerprint}.partial")
@@ -83,13 +90,14 @@ def batched_store(target: Path, fingerprint: str, create: Callable[[Path], zarr.
         create(beside).attrs["fingerprint"] = fingerprint
         store = BatchedStore(beside, note, mark)
     yield store
+    finish_store(beside)
     put_in_place(beside, target)
     note.unlink(missing_ok=True)
 
 
 def _fingerprint(path: Path) -> object:
     try:
-        return zarr.open_group(path, mode="r").attrs.get("fingerprint")
+        return zarr.open_group(path, mode="r", use_consolidated=False).attrs.get("fingerprint")
     except (OSError, KeyError, ValueError, TypeError):
         return None
 

@@ -2,44 +2,92 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import glob
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
 from microslip.data.seals import check_whole
+
+# Names beside a target: a folder in which one process writes, its lock there, and an older folder that makes room.
+PARTIAL, LOCK, OLD = ".partial", "lock", ".old"
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """A path beside the target; what is written there takes the target's place when the block ends without an error."""
-    beside = target.with_name(f".{target.name}.partial")
-    _remove(beside)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield beside
-    except BaseException:
-        _remove(beside)
-        raise
-    put_in_place(beside, target)
+    """A path beside the target; what is written there takes the target's place when the block ends without an error.
+
+    The path is this process's own, so that two that write one target do not write into each other's; the last one
+    stays. What a killed process left is removed by the next that writes the target.
+
+    Raises
+    ------
+    MicroslipError
+        The disk is full, or something else of `microslip.core.disk`; the target is as it was.
+    """
+    with naming(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(target)
+        with _own_place(target) as place:
+            yield place / target.name
+            put_in_place(place / target.name, target)
+
+
+@contextmanager
+def _own_place(target: Path) -> Iterator[Path]:
+    """A new folder beside the target, held by a lock until this process ends, however it ends."""
+    while True:
+        place = Path(tempfile.mkdtemp(PARTIAL, f".{target.name}.", target.parent))
+        try:
+            with (place / LOCK).open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                # another process may have taken it for a leftover before it was held
+                if place.exists():
+                    yield place
+                    return
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def put_in_place(beside: Path, target: Path) -> None:
     """Rename onto the target; a folder that stands there is moved aside first and then removed."""
-    if target.is_dir():
-        aside = target.with_name(f".{target.name}.old")
-        _remove(aside)
-        target.rename(aside)
-        beside.rename(target)
-        _remove(aside)
-    else:
-        os.replace(beside, target)
+    aside = beside.with_name(f".{target.name}{OLD}")
+    while True:
+        try:
+            os.replace(beside, target)
+        except OSError as problem:
+            # a folder is there: this one, or that of another process which was faster
+            if not target.is_dir() or problem.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR):
+                raise
+            _remove(aside)
+            with suppress(FileNotFoundError):
+                target.rename(aside)
+        else:
+            break
+    _remove(aside)
+
+
+def _clear_leftovers(target: Path) -> None:
+    """Remove what killed processes left beside a target, but for a folder that they had just moved aside."""
+    for place in target.parent.glob(f".{glob.escape(target.name)}.*{PARTIAL}"):
+        # one without a lock is about to get it, or its process ended before that: too empty to matter
+        with suppress(OSError), (place / LOCK).open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            aside = place / f".{target.name}{OLD}"
+            if aside.exists() and not target.exists():
+                aside.rename(target)
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _remove(path: Path) -> None:

@@ -54,7 +54,7 @@ def overview(run: Run) -> list[tuple[str, str]]:
         elif not (no_stress and verb in ("train", "explain")):
             missing.append((f"{name}, in part" if any(there) else name, _command(run.folder, verb)))
     rows.append(("made", ", ".join(made) or "nothing yet"))
-    if missing and not os.path.exists(run.folder / "config.toml"):
+    if missing and not any(os.path.exists(run.folder / name) for name in ("config.toml", "trajectory.zarr")):
         names = ", ".join(name for name, _ in missing)
         return [*rows, ("missing", names), ("", "config.toml, without which no command works on the folder")]
     if len(missing) > 1:

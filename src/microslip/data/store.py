@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import zarr
 from zarr.abc.store import ByteRequest
 from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.errors import ZarrUserWarning
 from zarr.storage import LocalStore
 
 from microslip.core.errors import MicroslipError
+from microslip.data.files import read_json, write_json
 from microslip.data.seals import METADATA, check_whole, chunk_is_whole, has_checksums
 
 # Raised when a reader of the old stores would misread the new ones.
@@ -95,6 +98,34 @@ class WholeChunks(LocalStore):
         return self._with_checksums[array]
 
 
+def finish_store(path: Path) -> None:
+    """Note the metadata of all groups and arrays in each group, so that other programs open the store at once.
+
+    Such a note is no part of zarr's format 3 yet, but for this that a reader may pass it over; xarray asks for it. Our
+    own readers do not use it.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Consolidated metadata", ZarrUserWarning)
+        for group in _groups(path):
+            zarr.consolidate_metadata(path, path=group)
+
+
+def reopen_store(path: Path) -> zarr.Group:
+    """Open a store that is to grow, without the note of `finish_store`, which would soon be wrong."""
+    for group in _groups(path):
+        file = path / group / "zarr.json"
+        content = read_json(file)
+        if content.pop("consolidated_metadata", None) is not None:
+            write_json(file, content)
+    return zarr.open_group(path, mode="r+", use_consolidated=False)
+
+
+def _groups(path: Path) -> list[str]:
+    """Names of the groups, the root's among them, outermost last."""
+    root = zarr.open_group(path, mode="r", use_consolidated=False)
+    return [*(name for name, _ in root.groups()), ""]
+
+
 def check_store(path: Path) -> zarr.Group:
     """Open a store for reading; its attributes are those that its step left, its arrays are checked as they are opened.
 
@@ -106,7 +137,7 @@ def check_store(path: Path) -> zarr.Group:
     """
     check_whole(path, below=False)
     try:
-        group = zarr.open_group(WholeChunks(path), mode="r")
+        group = zarr.open_group(WholeChunks(path), mode="r", use_consolidated=False)
     except (FileNotFoundError, KeyError, ValueError, TypeError) as problem:
         if path.exists():
             raise MicroslipError(f"{path} is not a readable zarr store ({problem}): {_remedy(path)}") from None

@@ -11,7 +11,7 @@ import numpy as np
 import zarr
 from jaxtyping import Float64, Int64
 
-from microslip.data.store import add_array, append, create_store
+from microslip.data.store import add_array, append, create_store, reopen_store
 
 SERIES = {
     "strain": ("", "shear strain γ"),
@@ -116,7 +116,7 @@ class TrajectoryWriter:
     """Appends to a trajectory that one process owns; `cut` drops what a killed process wrote after its checkpoint."""
 
     def __init__(self, path: Path) -> None:
-        self.store = zarr.open_group(path, mode="r+")
+        self.store = reopen_store(path)
         # a run that was begun before a quantity was kept goes on without it
         self.series = {name: self._array(f"series/{name}") for name in SERIES if f"series/{name}" in self.store}
         self.frame_sample = self._array("frames/sample")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microslip.core.extras import package
 from microslip.data.files import replacing
+from microslip.data.hdf5_output import hdf5, new_hdf5
 
 if TYPE_CHECKING:
     import h5py
@@ -22,17 +22,14 @@ VERSION = (2, 0)
 VERTEX = 1
 
 
-def _library() -> Any:
-    return package("h5py", "writing VTKHDF")
-
-
 def write_points(path: Path, steps: Iterable[tuple[float, np.ndarray, Mapping[str, np.ndarray]]]) -> int:
     """Write grains: for each step its value (a stage, a strain), centres (grain, 3) and arrays of one row per grain.
 
     Returns how many steps. A step may hold other grains than the one before.
     """
-    library, count = _library(), 0
-    with replacing(path) as beside, library.File(beside, "w") as file:
+    count = 0
+    hdf5()
+    with replacing(path) as beside, new_hdf5(beside) as (file, check):
         root = _root(file, "UnstructuredGrid")
         points = _growing(root, "Points", (0, 3), np.float64)
         connectivity = _growing(root, "Connectivity", (0,), np.int64)
@@ -66,6 +63,7 @@ def write_points(path: Path, steps: Iterable[tuple[float, np.ndarray, Mapping[st
                 found.add_offset(name, data[name].shape[0])
                 _append(data[name], values)
             count += 1
+            check()
         found.write(count)
     return count
 
@@ -78,8 +76,9 @@ def write_grid(
     steps: Iterable[tuple[float, Mapping[str, np.ndarray]]],
 ) -> int:
     """Write nodes: for each step its value and arrays (x, y, z) on them. Returns how many steps."""
-    library, count = _library(), 0
-    with replacing(path) as beside, library.File(beside, "w") as file:
+    count = 0
+    hdf5()
+    with replacing(path) as beside, new_hdf5(beside) as (file, check):
         root = _root(file, "ImageData")
         root.attrs["WholeExtent"] = np.array([0, shape[0] - 1, 0, shape[1] - 1, 0, shape[2] - 1], dtype=np.int64)
         root.attrs["Origin"] = np.array(origin, dtype=float)
@@ -97,6 +96,7 @@ def write_grid(
                 found.add_offset(name, data[name].shape[0])
                 _append(data[name], turned[None])
             count += 1
+            check()
         found.write(count)
     return count
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from microslip.core.errors import MicroslipError
-from microslip.data.files import read_json, write_json
+from microslip.data.files import read_json, replacing, write_json
 from microslip.data.provenance import digest_output
 from microslip.dem.checkpoints import POINTER, check_files, read_pointer
 from microslip.dem.config import ShearCell
@@ -73,7 +73,8 @@ def continue_run(run: Path, into: Path, before: ShearCell, config: ShearCell) ->
     for file in (run / "dem").glob(f"{pointer['name']}.*"):
         if file.name != f"{pointer['name']}.npz":  # of the recording, which begins anew
             copy = folder / file.name.replace(pointer["name"], STATE, 1)
-            shutil.copy2(file, copy)
+            with replacing(copy) as beside:
+                shutil.copy2(file, beside)
             files[copy.name] = digest_output(copy)
     last = max(pointer["last_sample"], 0)
     origin = {

@@ -18,10 +18,11 @@ import numpy as np
 from pydantic import ValidationError
 
 from microslip.core import arguments
+from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
 from microslip.core.stopping import SAME, check, when_asked
 from microslip.data.files import read_json, write_json
-from microslip.data.store import check_store, open_dataset
+from microslip.data.store import check_store, finish_store, open_dataset
 from microslip.dem.checkpoints import POINTER, read_pointer
 from microslip.dem.config import ShearCell
 from microslip.dem.cost import installed_memory, memory_of
@@ -86,6 +87,7 @@ def simulate(
     _run([*command, str(run)], launch.environment(config), folder, progress)
     if config.recording.cell_volumes:
         _run([*cells, str(run)], rank_environment(engine=cells_engine), folder, progress)
+    finish_store(run / "trajectory.zarr")
 
 
 def voronoi_cells(run: Path, ranks: int, progress: Progress | None = None) -> None:
@@ -100,6 +102,7 @@ def voronoi_cells(run: Path, ranks: int, progress: Progress | None = None) -> No
     _wait_for_predecessor(folder)
     write_json(folder / "config.json", ShearCell(engine=engine).model_dump(mode="json"))
     _run([*command, str(run)], rank_environment(), folder, progress)
+    finish_store(Path(run) / "trajectory.zarr")
 
 
 def _voronoi_ranks(config: ShearCell) -> Lammps:
@@ -119,7 +122,8 @@ def _run(command: list[str], environment: dict[str, str], folder: Path, progress
     """Start the engine's processes, follow them to their end, and say what went wrong."""
     error, mark = folder / "error.json", folder / "driver.pid"
     error.unlink(missing_ok=True)
-    mark.write_text(f"{os.getpid()} {socket.gethostname()}")
+    with naming(mark):
+        mark.write_text(f"{os.getpid()} {socket.gethostname()}")
     with (folder / "stderr.log").open("w") as log:
         # a session of its own: a Ctrl-C reaches this process alone, which then asks the others to stop
         running = subprocess.Popen(
@@ -132,7 +136,7 @@ def _run(command: list[str], environment: dict[str, str], folder: Path, progress
         )
         try:
             with when_asked(lambda: mark.unlink(missing_ok=True)):
-                _follow(running, progress)
+                reason = _follow(running, progress)
         except BaseException:
             mark.unlink(missing_ok=True)
             _follow(running, None)
@@ -147,15 +151,26 @@ def _run(command: list[str], environment: dict[str, str], folder: Path, progress
         # a scheduler sends its signal to all processes of a job, and this one's may be the last to come
         time.sleep(SAME)
         check()
-        raise MicroslipError(_explain(error, folder, running.returncode))
+        raise MicroslipError(_explain(reason, folder, running.returncode))
 
 
-def _follow(process: subprocess.Popen[str], progress: Progress | None) -> None:
+def _follow(process: subprocess.Popen[str], progress: Progress | None) -> dict[str, str] | None:
+    """Pass on what is told until the end; the reason, where it was told that it failed."""
     assert process.stdout is not None
+    reason = None
     for line in process.stdout:
-        if progress is not None and line.startswith("{"):
-            progress(json.loads(line))
+        if not line.startswith("{"):
+            continue
+        try:
+            told = json.loads(line)
+        except json.JSONDecodeError:
+            # two ranks at once
+            continue
+        reason = reason or told.get("failure")
+        if progress is not None and "failure" not in told:
+            progress(told)
     process.wait()
+    return reason
 
 
 def refuse_other_simulation(config: ShearCell, folder: Path, engine_version: int | None = None) -> None:
@@ -258,12 +273,14 @@ def _wait_for_predecessor(folder: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def _explain(error: Path, folder: Path, code: int) -> str:
+def _explain(reason: dict[str, str] | None, folder: Path, code: int) -> str:
     logs = [str(log) for log in (folder / "stderr.log", folder / "lammps.log") if log.exists()]
     where = f"see {' and '.join(logs)}; the run resumes from its last checkpoint"
-    if not error.exists():
+    error = folder / "error.json"
+    if reason is None and error.exists():
+        reason = read_json(error)
+    if reason is None:
         return f"the simulation ended with code {code} and left no reason: {where}"
-    content = read_json(error)
-    if content["kind"] == "microslip":
-        return str(content["text"])
-    return f"the simulation failed ({content['text'].strip().splitlines()[-1]}): {where}"
+    if reason["kind"] == "microslip":
+        return reason["text"]
+    return f"the simulation failed ({reason['text'].strip().splitlines()[-1]}): {where}"

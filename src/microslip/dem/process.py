@@ -10,9 +10,11 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from microslip.core.disk import disk_trouble
 from microslip.core.errors import MicroslipError
 from microslip.dem.config import ShearCell
 
@@ -58,12 +60,15 @@ def report(content: dict[str, Any]) -> None:
 
 
 def report_failure(folder: Path, problem: BaseException) -> None:
-    """Leave the reason where the starter looks for it."""
-    ours = isinstance(problem, MicroslipError)
-    text = str(problem) if ours else traceback.format_exc()
-    (folder / "dem" / "error.json").write_text(json.dumps({"kind": "microslip" if ours else "engine", "text": text}))
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    """Leave the reason where the starter looks for it, and tell it besides: the disk may be full."""
+    told = str(problem) if isinstance(problem, MicroslipError) else disk_trouble(problem, folder / "trajectory.zarr")
+    text = traceback.format_exc() if told is None else told
+    reason = {"kind": "engine" if told is None else "microslip", "text": text}
+    report({"failure": reason})
+    with suppress(OSError):
+        (folder / "dem" / "error.json").write_text(json.dumps(reason))
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def work_on(folder: Path, company: Company, work: Callable[[Path, ShearCell], int]) -> None:

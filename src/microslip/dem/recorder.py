@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from microslip.core.turning_points import Smoother, advance, initial_state
+from microslip.data.files import replacing
 from microslip.data.trajectory import SERIES, TrajectoryWriter
 from microslip.dem.config import ShearCell
 from microslip.dem.seam import Engine, Frame
@@ -126,7 +127,8 @@ class Recorder:
         state["recent"] = np.array(self.watch.smoother.recent)
         if self.watch.state is not None:
             state["watch"] = self.watch.state
-        np.savez(path, **state)
+        with replacing(path) as beside:
+            np.savez(beside, **state)
 
     def load(self, path: Path, n_frames: int) -> None:
         """Go on from what `save` wrote."""

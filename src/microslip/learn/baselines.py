@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Float, Float64
+from jaxtyping import Bool, Float, Float64
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from microslip.core.errors import MicroslipError
@@ -69,7 +69,14 @@ def cluster_features(per_stage: pd.DataFrame) -> Float[np.ndarray, "stage featur
 def boosting(
     features: Float[np.ndarray, "stage feature"], target: Float[np.ndarray, "stage"], sets: SplitSets, seed: int
 ) -> Float[np.ndarray, "stage"]:
-    """Gradient-boosted trees on the training stages; a prediction of the fluctuation [p] for every stage."""
+    """Gradient-boosted trees on the training stages; a prediction of the fluctuation [p] for every stage.
+
+    A feature that no training stage knows teaches nothing and is left out; without any, the mean of the training
+    stages is predicted.
+    """
+    features = features[:, known_features(features, sets)]
+    if not features.shape[1]:
+        return np.full(len(target), target[sets[TRAIN]].mean())
     model = HistGradientBoostingRegressor(random_state=seed, max_iter=200, learning_rate=0.05, early_stopping=False)
     # a number that no training stage has, as an exponent in a small cell, tells nothing and cannot be binned
     known = np.isfinite(features[sets[TRAIN]]).any(axis=0)
@@ -78,6 +85,12 @@ def boosting(
     model.fit(features[sets[TRAIN]][:, known], target[sets[TRAIN]])
     prediction: np.ndarray = model.predict(features[:, known])
     return prediction
+
+
+def known_features(features: Float[np.ndarray, "stage feature"], sets: SplitSets) -> Bool[np.ndarray, "feature"]:
+    """Whether any training stage knows a feature: fits fail for few grains or short runs."""
+    known: np.ndarray = np.isfinite(features[sets[TRAIN]]).any(axis=0)
+    return known
 
 
 def ridge(samples: Samples, scaling: Scaling, sets: SplitSets) -> Float64[np.ndarray, "stage"]:

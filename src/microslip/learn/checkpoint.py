@@ -16,7 +16,7 @@ from microslip.learn.config import Network, Training
 from microslip.learn.network import Predictor, build_network
 from microslip.learn.samples import Scaling
 from microslip.learn.saved import load_saved
-from microslip.learn.train import Trained
+from microslip.learn.train import Trained, as_bytes
 
 # Raised when an older checkpoint would be misread.
 FORMAT_VERSION = 2
@@ -46,7 +46,7 @@ def save_checkpoint(
         "cell": cell,
     }
     with replacing(path) as beside:
-        torch.save(content, beside)
+        beside.write_bytes(as_bytes(content))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

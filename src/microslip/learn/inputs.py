@@ -12,6 +12,7 @@ import xarray as xr
 from jaxtyping import Float, Float32
 from numpy.lib.format import write_array_header_1_0
 
+from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
 from microslip.learn.config import InputName
 
@@ -106,7 +107,7 @@ def write_inputs(
     It is written and only then memory-mapped: a disk that fills up under a map kills the process without a word.
     """
     done = 0
-    with path.open("wb") as file:
+    with naming(path), path.open("wb") as file:
         for batch in batches:
             if done == 0:
                 about = {"descr": "<f4", "fortran_order": False, "shape": (n_stages, *batch.shape[1:])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import logging
 import multiprocessing
 import threading
@@ -307,20 +308,18 @@ def _fit(
         if row["validation_loss"] < best_loss:
             best_loss, best_epoch, best_weights = row["validation_loss"], epoch, _copy(averaged.module)
         if fabric.is_global_zero:
+            state = {
+                "network": plain.state_dict(),
+                "averaged": averaged.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "schedule": schedule.state_dict(),
+                "history": history,
+                "best_loss": best_loss,
+                "best_epoch": best_epoch,
+                "best_weights": best_weights,
+            }
             with replacing(resume_from) as beside:
-                torch.save(
-                    {
-                        "network": plain.state_dict(),
-                        "averaged": averaged.state_dict(),
-                        "optimiser": optimiser.state_dict(),
-                        "schedule": schedule.state_dict(),
-                        "history": history,
-                        "best_loss": best_loss,
-                        "best_epoch": best_epoch,
-                        "best_weights": best_weights,
-                    },
-                    beside,
-                )
+                beside.write_bytes(as_bytes(state))
             if report is not None:
                 report(row)
     return {name: value.cpu() for name, value in best_weights.items()}, history
@@ -332,6 +331,13 @@ def _why_not_finite(samples: Samples, config: Training) -> str:
         if not np.isfinite(one).all():
             return f"samples hold inputs of stage {stage} that are not finite, run the voxels step again"
     return f"lower training.learning_rate = {config.learning_rate:g}"
+
+
+def as_bytes(content: Any) -> memoryview:
+    """What `torch.save` makes of it: in a file of its own it would not survive a disk that fills up."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getbuffer()
 
 
 def _total(fabric: Fabric, share: torch.Tensor) -> float:

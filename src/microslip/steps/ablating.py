@@ -13,7 +13,7 @@ import pandas as pd
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
-from microslip.data.files import read_json, replacing, write_json, write_table
+from microslip.data.files import read_json, read_table, replacing, write_json, write_table
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
 from microslip.steps.frames import read_starts
@@ -92,7 +92,7 @@ def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         done += len(settings.rules) * settings.seeds
         advance(done * training.epochs, n_trainings * training.epochs)
     if features:
-        rows += _baselines(run, config, splits, features)
+        rows += _baselines(run, config, splits, features, say)
     table = pd.DataFrame(rows)
     with replacing(run.folder / "ablations") as beside:
         beside.mkdir()
@@ -210,19 +210,23 @@ def _features(run: Run) -> dict[str, np.ndarray]:
     from microslip.learn.baselines import amplitude_features, cluster_features, length_feature
 
     features = amplitude_features(run.fields["d2min"]) | {"strain_increment": length_feature(run.stages)}
-    features["clusters"] = cluster_features(pd.read_csv(run.folder / "statistics" / "stages.csv"))
+    features["clusters"] = cluster_features(read_table(run.folder / "statistics" / "stages.csv", []))
     return features | {"all of these": np.concatenate(list(features.values()), axis=1)}
 
 
 def _baselines(
-    run: Run, config: Config, splits: dict[str, dict[str, np.ndarray]], features: dict[str, np.ndarray]
+    run: Run, config: Config, splits: dict[str, dict[str, np.ndarray]], features: dict[str, np.ndarray], say: Say
 ) -> list[dict[str, Any]]:
     """Boosting on hand-made numbers, on the same test sets."""
-    from microslip.learn.baselines import boosting
+    from microslip.learn.baselines import CLUSTER_NUMBERS, boosting, known_features
 
     stages, seed = run.stages, config.training.seed
     target, cycle = stages["fluctuation"].to_numpy(), stages["cycle"].to_numpy()
     rows = []
+    for rule in config.ablation.rules:
+        known = known_features(features["clusters"], splits[rule])
+        if unknown := [name for name, there in zip(CLUSTER_NUMBERS, known, strict=True) if not there]:
+            say(f"{', '.join(unknown)}: known in no training stage of the {rule} split, so that trees do without")
     for name, values in features.items():
         for rule in config.ablation.rules:
             prediction = boosting(values, target, splits[rule], seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from microslip.data.readers.sources import MORE_DIGITS, find_files, fits, in_ord
 from microslip.data.run import Run
 from microslip.data.series import StressTable, lean, read_stress, strain_of_frames, strain_of_samples
 from microslip.data.source import Source
-from microslip.data.store import add_array
+from microslip.data.store import add_array, finish_store
 from microslip.data.trajectory import SERIES, TrajectoryWriter
 from microslip.dem.native.config import usable_cores
 from microslip.steps.common import Advance, Say, array
@@ -115,6 +116,7 @@ def read_trajectory(
             raise _too_few("one frame is no run, two or more are needed", source, [*notes, *made.notes])
         resolution = _resolution(digits, layout)
         _finish(beside, source, kind, made, told, known_pressure, resolution, contacts is not None, say)
+        finish_store(beside)
     for note in [*notes, *made.notes, *(told.notes if told else ())]:
         say(f"warning: {note}")
     if made.n_missing:
@@ -325,7 +327,7 @@ def _finish(
             "planar": layout.planar,
             "imported": True,
             "engine": kind,
-            "source": source.model_dump(mode="json"),
+            "source": _from_anywhere(source),
             "length": layout.length,
             "pressure": pressure or 1.0,
             "pressure_known": pressure is not None,
@@ -335,6 +337,13 @@ def _finish(
             "versions": versions(),
         }
     )
+
+
+def _from_anywhere(source: Source) -> dict[str, Any]:
+    """The source with whole names of files: the run folder may be used from another folder than this one."""
+    found = source.model_dump(mode="json")
+    found["files"] = [os.path.abspath(name) for name in source.files]
+    return found | {name: os.path.abspath(found[name]) for name in ("series", "contacts") if found[name]}
 
 
 def _numbers(source: Source, length: float, pressure: float | None) -> dict[str, float]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from microslip.config import Config
+from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing, write_json, write_table
 from microslip.data.run import Run
@@ -170,7 +171,8 @@ def _evidence(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def keep_only(partial: Path, mark: str) -> None:
     """Keep an interrupted training of the same configuration and inputs; drop any other."""
     note = partial / "mark"
-    if not note.exists() or note.read_text() != mark:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        note.write_text(mark)
+    with naming(note):
+        if not note.exists() or note.read_text() != mark:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            note.write_text(mark)

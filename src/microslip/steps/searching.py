@@ -6,6 +6,7 @@ import shutil
 from typing import Any
 
 from microslip.config import Config
+from microslip.core.disk import naming
 from microslip.data.files import replacing, write_json, write_table
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
@@ -30,7 +31,8 @@ def search_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     names = config.network.inputs
     batches = read_inputs(run.voxels, stages["strain_increment"].to_numpy(), names, training.floor, training.transform)
     samples = Samples(write_inputs(partial / "inputs.npy", len(target), batches), names, target)
-    found = search(samples, split, config.network, training, settings, partial, advance)
+    with naming(partial / "study.db"):
+        found = search(samples, split, config.network, training, settings, partial, advance)
     with replacing(run.folder / "search") as beside:
         beside.mkdir()
         write_table(beside / "trials.csv", found.trials)

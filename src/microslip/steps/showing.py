@@ -18,7 +18,7 @@ def figures_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
     """Draw."""
     from microslip.views.gallery import draw_figures
 
-    drawn = draw_figures(run, run.folder / "figures", advance, network_layers(run, say))
+    drawn = draw_figures(run, run.folder / "figures", advance, network_layers(run, say), mark)
     say(f"{len(drawn)} files in figures/")
 
 

@@ -66,6 +66,8 @@ def overview(run: Run) -> Drawing:
             values=run.fields["d2min"][row].to_numpy(), label=f"non-affine motion {dynamics.D2MIN_LABEL}",
             pixels=1100, title=f"Non-affine motion of every grain in {moment}", axes=left,
         )  # fmt: skip
+        if not stressed:
+            tables["window"] = stages.iloc[[row]]
     if not stressed:
         with panel(middle, run, "statistics", "Motion along the strain"):
             per_stage = read_per_stage(run)

@@ -9,10 +9,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from microslip.data.files import replacing, write_json, write_table
+from microslip.data.provenance import fingerprint, versions
 from microslip.data.run import Run
 from microslip.views import figures_controls, figures_grid, figures_learning, figures_shear, figures_statistics
 from microslip.views.captions import ALTERNATIVES, TITLES, About, caption
 from microslip.views.compose import Drawing, read_config
+from microslip.views.drawn import Drawn
 from microslip.views.source_units import in_source_units
 from microslip.views.style import journal_style
 
@@ -48,6 +50,7 @@ def draw_figures(
     folder: Path,
     advance: Callable[[int, int], None] | None = None,
     layers: pd.DataFrame | None = None,
+    mark: str | None = None,
 ) -> list[Path]:
     """Draw every figure that has data into a folder; panels without data say which command makes them.
 
@@ -62,6 +65,9 @@ def draw_figures(
         Called with the number of figures done and their total.
     layers
         The trained network's layers, as in `microslip.learn.layers.describe_layers`; None where there is no network.
+    mark
+        A digest of what the run holds. With it an interrupted drawing of the same is gone on with; without it all is
+        drawn.
 
     Returns
     -------
@@ -71,20 +77,24 @@ def draw_figures(
     written: list[Path] = []
     words, about = {}, About.of(run)
     config = read_config(run)
+    drawn = Drawn(folder, None if mark is None else fingerprint([mark, config, versions()]))
     for done, (name, draw) in enumerate(FIGURES.items()):
         if advance is not None:
             advance(done, len(FIGURES))
-        drawing = figures_grid.network(run, layers) if name == "network" else draw(run)
-        if drawing.tables:
-            if not about.pressure_known:
+        files = drawn.files(name)
+        if files is None:
+            drawing = figures_grid.network(run, layers) if name == "network" else draw(run)
+            if drawing.tables and not about.pressure_known:
                 in_source_units(drawing.figure)
-            written += save_drawing(drawing, folder, name)
-        else:
-            _remove_drawing(folder, name)
-        said = caption(name, config, about.with_data(bool(drawing.tables)))
+            files = save_drawing(drawing, folder, name) if drawing.tables else []
+            _remove_others(folder, name, files)
+            drawn.add(name, files)
+        written += files
+        said = caption(name, config, about.with_data(bool(files)))
         words[name] = {"title": TITLES[name], "caption": said, "alternative": ALTERNATIVES[name]}
     write_json(folder / "captions.json", words)
     written.append(folder / "captions.json")
+    drawn.finish()
     if advance is not None:
         advance(len(FIGURES), len(FIGURES))
     return written
@@ -110,9 +120,9 @@ def save_drawing(drawing: Drawing, folder: Path, name: str) -> list[Path]:
     return written
 
 
-def _remove_drawing(folder: Path, name: str) -> None:
+def _remove_others(folder: Path, name: str, files: list[Path]) -> None:
     """Files of a figure as it was once: a run that lost its data must not show them."""
-    for path in (folder / f"{name}.png", folder / f"{name}.pdf", *folder.glob(f"{name}-*.csv")):
+    for path in {folder / f"{name}.png", folder / f"{name}.pdf", *folder.glob(f"{name}-*.csv")} - {*files}:
         path.unlink(missing_ok=True)
 
 

