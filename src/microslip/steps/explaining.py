@@ -104,7 +104,7 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
         ]
     )
     tables = {"events": events.drop(columns=["c_d2min", "c_attribution", "r"])}
-    tables |= interpretation_tables(events, run.stages.iloc[chosen], config.correlation, seed)
+    tables |= interpretation_tables(events, run.stages, config.correlation, seed)
     tables["layers"] = _randomise_layers(explained, n_layers, work)
     tables["methods"] = _compare_methods(explained, work)
     tables["deletion"] = _delete_and_insert(explained, work)

@@ -15,6 +15,7 @@ from microslip.core.turning_points import Smoothing
 from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.events.stages import detect_stages
+from microslip.statistics.bootstrap import error_of_interval
 from microslip.study.blocks import block_edges, cut, group_by_block, jackknife
 
 # Swings of s that end a stage [p], and those at which slips are measured.
@@ -23,9 +24,6 @@ SLIP_THRESHOLDS = ("1e-4", "1e-3")
 
 # Points of a curve: the largest slips one by one, and ever fewer of the many small ones.
 N_POINTS = 200
-
-# A normal interval of 95 % is this many standard errors to either side.
-NORMAL_95 = 1.96
 
 # What `convergence` compares.
 COMPARED = (
@@ -164,7 +162,7 @@ def read_system(run: Run, config: Config) -> tuple[dict[str, Any], pd.DataFrame]
         "stiffness_number": attributes.get("stiffness_number", np.nan),
         "timestep": attributes.get("timestep", np.nan),
         **summarise_series(series, config.first_stage_sample, smoothing),
-        **_lengths(run),
+        **_lengths(run, config.bootstrap.confidence),
         **_scores(run),
         "simulation_seconds": simulated.get("seconds", np.nan),
         "grain_steps_per_second": simulated.get("grain_steps_per_second", np.nan),
@@ -172,8 +170,8 @@ def read_system(run: Run, config: Config) -> tuple[dict[str, Any], pd.DataFrame]
     return row, slip_sizes(series["strain"], series["stress"], config.first_stage_sample, smoothing)
 
 
-def _lengths(run: Run) -> dict[str, float]:
-    """ξ of all sticks and of all slips with the interval and half of it over 1.96 as error; NaN where there is none."""
+def _lengths(run: Run, confidence: float) -> dict[str, float]:
+    """ξ of all sticks and of all slips with its interval and the error that belongs to it; NaN where there is none."""
     path = run.folder / "statistics" / "correlation_length.csv"
     table = read_table(path, ["kind", "by"]) if path.exists() else pd.DataFrame(columns=["kind", "by"])
     found: dict[str, float] = {}
@@ -187,7 +185,7 @@ def _lengths(run: Run) -> dict[str, float]:
             f"xi_{kind}": xi,
             f"xi_{kind}_low": low,
             f"xi_{kind}_high": high,
-            f"xi_{kind}_error": (high - low) / (2 * NORMAL_95),
+            f"xi_{kind}_error": error_of_interval(low, high, confidence),
         }
     return found
 

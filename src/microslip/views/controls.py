@@ -282,7 +282,7 @@ def length_plane(
     axes.set_xlim(0, wide)
     # a legend above all ellipses
     axes.set_ylim(0, (1.22 if len(networks) == 1 else 1.4) * high)
-    axes.set_xlabel(r"$\xi$ of $D^2_\mathrm{min}$ [$\bar d$]")
+    axes.set_xlabel(r"$\xi$ of $D^2_\mathrm{min}$ on the nodes [$\bar d$]")
     axes.set_ylabel(r"$\xi$ of the attribution [$\bar d$]")
     if kinds:
         axes.legend(loc="upper left", fontsize=7, ncols=2, borderaxespad=0.1, columnspacing=1.0, handletextpad=0.2)
