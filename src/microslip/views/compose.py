@@ -129,6 +129,12 @@ def read_history(run: Run) -> pd.DataFrame:
     return read_table(run.folder / "model" / "history.csv", ["rule", "epoch", "train_loss", "validation_loss"])
 
 
+def read_errors(run: Run) -> pd.DataFrame:
+    """Table of model/errors.csv."""
+    columns = ["rule", "split", "error_low", "error_high", "density"]
+    return read_table(run.folder / "model" / "errors.csv", columns)
+
+
 def read_predictions(run: Run) -> pd.DataFrame:
     """Table of model/predictions.csv, whose rows name their split rule."""
     table = run.predictions

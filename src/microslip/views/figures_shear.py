@@ -86,7 +86,7 @@ def overview(run: Run) -> Drawing:
         tables["stress"] = pd.DataFrame({"strain": strain[inside], "stress": stress[inside]})
     with panel(others[0], run, "train", "Predicted stress change"):
         table = read_predictions(run)
-        learning.both_test_sets(table, title="Stress change from the pattern of motion", axes=others[0])
+        learning.both_test_sets(table, run.metrics, title="Stress change from the pattern of motion", axes=others[0])
         tables["predictions"] = table[table["split"] == "test"]
     return Drawing(figure, tables)
 
