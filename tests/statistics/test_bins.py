@@ -56,7 +56,10 @@ def test_narrow_bins_have_names_of_their_own():
 
 def test_stages_of_one_size_are_one_bin():
     groups = bin_stages(stages_of(["stick", "slip", "slip"], [1e-3] * 3), 5)
-    assert groups.loc[groups["by"] == "bin", "group"].tolist() == ["stick 1.0e-03 to 1.0e-03", "slip 1.0e-03 to 1.0e-03"]
+    assert groups.loc[groups["by"] == "bin", "group"].tolist() == [
+        "stick 1.0e-03 to 1.0e-03",
+        "slip 1.0e-03 to 1.0e-03",
+    ]
 
 
 def test_a_stage_of_unknown_size_is_in_no_group():

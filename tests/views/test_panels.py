@@ -132,7 +132,7 @@ def predictions() -> pd.DataFrame:
 
 
 def metrics_of(r2):
-    return {rule: {"network": dict.fromkeys(("train", "test"), {"r2": value})} for rule, value in r2.items()}
+    return {rule: {"network": {split: {"r2": value} for split in ("train", "test")}} for rule, value in r2.items()}
 
 
 def legend_of(figure: Figure) -> list[str]:

@@ -1,4 +1,4 @@
-"""The load on the cell and the drag that takes up waves along z: constants of the protocol, the same for every engine."""
+"""The load on the cell and the drag on its waves along z: constants of the protocol, the same for every engine."""
 
 from __future__ import annotations
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from microslip.core.settings import Settings
+from microslip.fields.registry import ON_NODES
 
-InputName = Literal[
-    "d2min",
-    "shear_strain",
-    "volumetric_strain",
-    "displacement_x",
-    "displacement_y",
-    "displacement_z",
-    "strain_increment",
-]
+# What a network may be told beside the fields on nodes: a number of the stage, the same everywhere, never negative.
+OF_STAGE = ("strain_increment",)
+
+
+def input_name(name: str) -> str:
+    """The name itself where it is a possible input; a ValueError that says which are, where not."""
+    if name not in ON_NODES and name not in OF_STAGE:
+        raise ValueError(f"{name} is no input of a network: known are {', '.join([*ON_NODES, *OF_STAGE])}")
+    return name
+
+
+InputName = Annotated[str, AfterValidator(input_name)]
 
 
 class Network(Settings):

@@ -121,7 +121,7 @@ def membership(groups: pd.DataFrame, n_stages: int) -> Float[np.ndarray, "stage 
 def group_sums(
     columns: Float[np.ndarray, "stage k"], member: Float[np.ndarray, "stage group"]
 ) -> Float[np.ndarray, "group k"]:
-    """Σ of each column over the stages of each group, NaN as nothing: the same to the last digit wherever a group is asked for."""
+    """Σ of each column over the stages of each group, NaN as nothing: the same to the last digit for every table."""
     return np.stack([np.nan_to_num(columns[here > 0]).sum(axis=0) for here in member.T])
 
 

@@ -60,7 +60,10 @@ def write_tables(run: Run, config: Config, edges: np.ndarray, say: Say) -> None:
         raise MicroslipError("no stage changes the stress, as far as it is known: there is nothing to sort by size")
     n_grouped = int(groups.loc[groups["by"] == "kind", "n_stages"].sum())
     if n_grouped < len(stages):
-        say(f"{len(stages) - n_grouped} of {len(stages)} stages are in no group: no change of the stress is known of them")
+        say(
+            f"{len(stages) - n_grouped} of {len(stages)} stages are in no group: no change of the stress is known of"
+            " them"
+        )
     clusters = open_dataset(target / "clusters.zarr")
     narrow = [str(name) for name in clusters.data_vars if clusters[name].dims[1:] in ((), ("moment",))]
     per_stage = {name: clusters[name].to_numpy() for name in narrow}
@@ -133,7 +136,9 @@ def write_correlations(
         elif np.isfinite(row["xi_low"]):
             say(f"{row['kind']}: ξ = {row['xi']:.2f} d̄ [{row['xi_low']:.2f}, {row['xi_high']:.2f}]")
         else:
-            say(f"{row['kind']}: ξ = {row['xi']:.2f} d̄, from too few blocks of stages, or too few fits, for an interval")
+            say(
+                f"{row['kind']}: ξ = {row['xi']:.2f} d̄, from too few blocks of stages, or too few fits, for an interval"
+            )
 
 
 def _of_the_fit(fit: OrnsteinZernike) -> dict[str, float]:

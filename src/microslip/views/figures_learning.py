@@ -36,9 +36,7 @@ def training(run: Run) -> Drawing:
             )
         with panel(row[2], run, "train", f"Errors, {rule} split"):
             tables["errors"] = read_errors(run)
-            learning.error_histogram(
-                tables["errors"], run.metrics, rule, title=f"Errors, {rule} split", axes=row[2]
-            )
+            learning.error_histogram(tables["errors"], run.metrics, rule, title=f"Errors, {rule} split", axes=row[2])
     for axes, name in zip([sets, *grid.flat], "abcdefg", strict=True):
         letter(axes, name)
     return Drawing(figure, tables)

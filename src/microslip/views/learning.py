@@ -169,7 +169,7 @@ def predicted_against_true(
 def both_test_sets(
     predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str = "", axes: Axes | None = None
 ) -> Figure:
-    """Predicted against true stress fluctuation [p] of the test sets of all split rules; as `predicted_against_true`."""
+    """Predicted against true stress fluctuation [p] of the test sets of all rules; as `predicted_against_true`."""
     figure, axes = axes_or_new(axes, height=3.2)
     tests = predictions[predictions["split"] == "test"]
     for rule, colour, marker in zip(RULES, (SKY, VERMILLION), "os", strict=True):
