@@ -23,7 +23,11 @@ def write_trajectory(folder: Path, rng: np.random.Generator) -> None:
     """Sawtooth stress, one frame per turning point."""
     attributes = {
         "box": list(BOX),
-        "config": {"seed": 7, "loading": {"pressure": 1e7, "shear_rate": 10.0, "strain": 0.41, "warm_up": 0.01}},
+        "config": {
+            "seed": 7,
+            "loading": {"pressure": 1e7, "shear_rate": 10.0, "strain": 0.41, "warm_up": 0.01},
+            "recording": {"strain_step": 1e-3},
+        },
         "seed": 7,
         "versions": {"numpy": "9.8.7"},
         "inertial_number": INERTIAL_NUMBER,
@@ -293,7 +297,10 @@ def complete(simulated: Run) -> Run:
     write_attributions(simulated.folder, rng)
     write_ablations(simulated.folder)
     write_interpretation(simulated.folder)
-    config = "[loading]\npressure = 1e7\nwarm_up = 0.01\n\n[stages]\nthreshold = 4.5e-4\n\n[nonaffine]\ncutoff = 2.0\n"
+    config = (
+        "[loading]\npressure = 1e7\nwarm_up = 0.01\n\n[recording]\nstrain_step = 1e-3\n\n[stages]\nthreshold = 4.5e-4\n"
+    )
+    config += "\n[nonaffine]\ncutoff = 2.0\n"
     config += "\n[voxels]\nspacing = 1.0\nradius = 1.3\n"
     (simulated.folder / "config.toml").write_text(config)
     write_json(simulated.folder / "provenance.json", {"steps": {"simulate": {"seconds": 12.5, "finished": "today"}}})

@@ -61,8 +61,8 @@ def _start_anew(name: str, layer: nn.Module) -> None:
         start()
     else:
         raise MicroslipError(
-            f"the weights of the layer {name} ({type(layer).__name__}) cannot be made random, and a null that keeps some"
-            " is none: give its class a method reset_parameters"
+            f"the weights of the layer {name} ({type(layer).__name__}) cannot be made random, and a null that keeps"
+            " some is none: give its class a method reset_parameters"
         )
 
 

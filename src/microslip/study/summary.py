@@ -153,21 +153,21 @@ def read_system(run: Run, config: Config) -> tuple[dict[str, Any], pd.DataFrame]
         )
     names = ("strain", "stress", "normal_stress", "solid_fraction")
     series = {name: samples[name].to_numpy() for name in names}
-    recording = config.recording
-    smoothing = None if recording.smoothing == "none" else (recording.smoothing, recording.smoothing_span)
+    smoothing = config.stage_smoothing
     simulated = run.provenance["steps"].get("simulate", {})
+    first = config.steady_sample(series["strain"])
     row: dict[str, Any] = {
         "n_grains": run.grains.sizes["grain"],
         "inertial_number": attributes.get("inertial_number", np.nan),
         "stiffness_number": attributes.get("stiffness_number", np.nan),
         "timestep": attributes.get("timestep", np.nan),
-        **summarise_series(series, config.first_stage_sample, smoothing),
+        **summarise_series(series, first, smoothing),
         **_lengths(run, config.bootstrap.confidence),
         **_scores(run),
         "simulation_seconds": simulated.get("seconds", np.nan),
         "grain_steps_per_second": simulated.get("grain_steps_per_second", np.nan),
     }
-    return row, slip_sizes(series["strain"], series["stress"], config.first_stage_sample, smoothing)
+    return row, slip_sizes(series["strain"], series["stress"], first, smoothing)
 
 
 def _lengths(run: Run, confidence: float) -> dict[str, float]:
