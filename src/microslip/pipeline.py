@@ -105,7 +105,7 @@ STEPS = {
             ("stages.csv", "voxels.zarr", "model/checkpoint.pt", "model/predictions.csv"),
             ("attributions.zarr", "interpretation"),
             explain_step,
-            edition=2,
+            edition=3,
         ),
         Step(
             "statistics",
@@ -114,7 +114,7 @@ STEPS = {
             (*_MOTION, "fields.zarr"),
             ("statistics",),
             statistics_step,
-            edition=2,
+            edition=3,
         ),
         Step(
             "ablate",

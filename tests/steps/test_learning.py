@@ -596,6 +596,53 @@ def test_a_run_predicts_itself_as_its_training_did(family, tmp_path):
     np.testing.assert_allclose(found, own["prediction"], rtol=1e-4, atol=1e-8)
 
 
+def test_the_prediction_of_a_run_is_the_mean_of_its_networks_wherever_it_is_asked_for(copied, tmp_path):
+    """An ensemble of two: one of its networks alone would give another R² than the run's own metrics."""
+    microslip("predict", copied, "--model", copied, "--into", tmp_path / "own.csv")
+    own = open_run(copied).predictions.query("rule == 'random'").sort_values("stage")
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "own.csv")["prediction"], own["prediction"], rtol=1e-4, atol=1e-8)
+    other = Path(shutil.copytree(copied, tmp_path / "other"))
+    microslip("transfer", copied, other, "--into", tmp_path / "matrix")
+    table = pd.read_csv(tmp_path / "matrix" / "transfer.csv").query("trained_on == tested_on")
+    said = open_run(copied).metrics["random"]["network"]["test"]
+    np.testing.assert_allclose(table["r2"], said["r2"], rtol=1e-4)
+    assert table["n"].tolist() == [said["n"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("voxels.radius=1.2", "voxels.radius = 1.3 there, 1.2 here"),
+        ("voxels.spacing=1.02", "voxels.spacing = 1.0 there"),
+    ],
+)
+def test_a_network_of_other_voxels_is_not_explained(copied, change, message):
+    """As many nodes, made otherwise: nothing but the settings tells that the network never saw such a field."""
+    microslip("voxels", copied, "--set", change)
+    before = contents(copied)
+    said = refused("explain", copied, "--set", "attribution.n_steps=9")
+    assert message in said
+    assert f"run `microslip train {copied}` again" in said
+    assert contents(copied) == before
+
+
+def test_predictions_of_other_stages_are_not_explained(copied):
+    stages = pd.read_csv(copied / "stages.csv")
+    stages.loc[stages["stage"] == 7, "fluctuation"] *= 1.5
+    write_table(copied / "stages.csv", stages)
+    said = refused("explain", copied)
+    assert "is of other stages than stages.csv, " in said
+    assert "(stage 7 first)" in said
+
+
+def test_a_transfer_says_where_nodes_are_made_otherwise(family, tmp_path):
+    other = Path(shutil.copytree(family / "run1", tmp_path / "other"))
+    microslip("voxels", other, "--set", "voxels.radius=1.2")
+    said = microslip("transfer", family / "run0", other, "--into", tmp_path / "matrix").stdout
+    said = " ".join(said.split())
+    assert "warning: run0 on other, the nodes are made otherwise (voxels.radius = 1.3 there, 1.2 here)" in said
+
+
 def test_another_cell_is_refused_unless_allowed_and_what_differs_is_said(family, tmp_path):
     copied = Path(shutil.copytree(family / "run2", tmp_path / "run2"))
     before = contents(copied)

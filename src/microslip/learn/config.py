@@ -57,6 +57,9 @@ class Network(Settings):
         return inputs
 
 
+MOST_MEMBERS = 100
+
+
 class Training(Settings):
     """Mean squared error, AdamW, one cycle of the learning rate."""
 
@@ -64,7 +67,10 @@ class Training(Settings):
         1, ge=0, lt=2**31, description="initial weights, order of the samples, augmentation, random split"
     )
     ensemble: int = Field(
-        1, ge=1, le=100, description="networks per split, with seeds seed, seed + 1, …; the prediction is their mean"
+        1,
+        ge=1,
+        le=MOST_MEMBERS,
+        description="networks per split, with seeds seed, seed + 1, …; the prediction is their mean",
     )
     epochs: int = Field(40, ge=1)
     patience: int = Field(

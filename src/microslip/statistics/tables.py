@@ -144,8 +144,9 @@ def evolution(
     Returns
     -------
     DataFrame
-        group, kind, by, low, high, n_stages, mean_fluctuation [p], quantity, value, value_low, value_high; the interval
-        is NaN of a group that lies in fewer than five blocks.
+        group, kind, by, low, high, n_stages, mean_fluctuation [p], quantity, value, value_low, value_high, n_known; the
+        interval is NaN of a group that lies in fewer than five blocks. `n_known` is the number of stages that the value
+        rests on: those in which something of it was measured.
     dict
         The values of all samples by quantity, shape (sample, group).
     """
@@ -163,7 +164,9 @@ def evolution(
         samples[name] = quantity.value(resample(sums, weights))
         samples[name][:, few] = np.nan
         low, high = interval(samples[name], settings.confidence)
-        tables.append(about.assign(quantity=name, value=value, value_low=low, value_high=high))
+        measured = np.nan_to_num(quantity.columns).any(axis=1)
+        n_known = (member.T @ measured).astype(int)
+        tables.append(about.assign(quantity=name, value=value, value_low=low, value_high=high, n_known=n_known))
     return pd.concat(tables, ignore_index=True), samples
 
 

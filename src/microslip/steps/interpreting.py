@@ -13,6 +13,7 @@ from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.statistics.bins import bin_stages
+from microslip.statistics.bootstrap import FEWEST_BLOCKS, interval
 from microslip.statistics.clusters import active_grains
 from microslip.statistics.config import Correlation
 from microslip.statistics.correlation import spatial_correlation
@@ -173,9 +174,12 @@ def interpretation_tables(
 
 
 def _bootstrap_median(values: np.ndarray, seed: int) -> tuple[float, float]:
-    if len(values) < 2:
+    """90 % interval of a median over stages; NaN of too few to draw from, as of any interval."""
+    from microslip.learn.evaluate import COVERAGE
+
+    if len(values) < FEWEST_BLOCKS:
         return float("nan"), float("nan")
     rng = np.random.default_rng(seed)
     medians = np.median(rng.choice(values, (N_RESAMPLES, len(values))), axis=1)
-    low, high = np.quantile(medians, [0.05, 0.95])
+    low, high = interval(medians, COVERAGE)
     return float(low), float(high)
