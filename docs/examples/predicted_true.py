@@ -11,7 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from microslip.views.learning import coefficient_of_determination, predicted_against_true
+from microslip.learn.evaluate import scores
+from microslip.views.learning import predicted_against_true
 from microslip.views.style import TWO_COLUMNS, journal_style
 
 rng = np.random.default_rng(6)
@@ -29,7 +30,11 @@ with journal_style():
         table = pd.DataFrame(
             {"rule": "blocked", "split": "test", "target": target, "prediction": prediction}
         )
-        predicted_against_true(table, "blocked", splits=("test",), title=name, axes=panel)
+        found = scores(target, prediction)
+        metrics = {"blocked": {"network": {"test": found}}}
+        predicted_against_true(
+            table, metrics, "blocked", splits=("test",), title=name, axes=panel
+        )
         edges = np.geomspace(2.5e-4, 0.06, 9)
         wide = np.digitize(np.abs(target), edges)
         right = [
@@ -37,8 +42,7 @@ with journal_style():
             for bin in range(1, 9)
         ]
         axes[2].plot(np.sqrt(edges[1:] * edges[:-1]), right, "o-", markersize=3, label=name)
-        r2 = coefficient_of_determination(target, prediction)
-        print(f"{name}: R² = {r2:.2f}, sign {np.mean(right):.0%}")
+        print(f"{name}: R² = {found['r2']:.2f}, sign {np.mean(right):.0%}")
     axes[2].set_xscale("log")
     axes[2].set_ylim(0.4, 1.02)
     axes[2].axhline(0.5, color="grey", linewidth=0.7)

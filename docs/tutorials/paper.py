@@ -104,7 +104,9 @@ print("R² on the test sets\n", pd.DataFrame(scores).round(2))
 
 with journal_style():
     left, right = new_figure(TWO_COLUMNS, 3.1).subplots(1, 2)
-learning.predicted_against_true(run.predictions, "blocked", title="blocked split", axes=left)
+learning.predicted_against_true(
+    run.predictions, run.metrics, "blocked", title="blocked split", axes=left
+)
 learning.score_bars(run.metrics, title="beside the baselines", axes=right)
 
 # %% [markdown]

@@ -11,11 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, get_args
 
+import numpy as np
 import tomli_w
+from jaxtyping import Float
 from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from microslip.core.errors import MicroslipError
+from microslip.core.turning_points import Smoothing
 from microslip.core.visible import shortened
 from microslip.data.config import Batches
 from microslip.data.files import replacing
@@ -24,6 +27,7 @@ from microslip.data.source import Source
 from microslip.data.text_files import read_text
 from microslip.dem.config import ENGINE_SETTINGS, ShearCell
 from microslip.events.config import Stages
+from microslip.events.steady import steady_sample
 from microslip.fields.config import Nonaffine
 from microslip.grids.config import Split, Voxels, too_many_nodes
 from microslip.learn.config import Ablation, Attribution, Network, Search, Training
@@ -108,6 +112,17 @@ class Config(ShearCell):
     def shear_cell(self) -> ShearCell:
         """The sections that the simulation depends on."""
         return ShearCell.model_validate({name: getattr(self, name) for name in ShearCell.model_fields})
+
+    def steady_sample(self, strain: Float[np.ndarray, "sample"]) -> int:
+        """The first sample of the steady state of a series; see `events.steady`."""
+        return steady_sample(strain, self.stages, None if self.source is not None else self.shear_cell)
+
+    @property
+    def stage_smoothing(self) -> tuple[Smoothing, int] | None:
+        """Causal filter and its span in samples before stages are searched for; the recording's where left out."""
+        imported = self.source is not None
+        name = self.stages.smoothing or ("none" if imported else self.recording.smoothing)
+        return None if name == "none" else (name, self.stages.smoothing_span or self.recording.smoothing_span)
 
     @property
     def stage_threshold(self) -> float:

@@ -123,7 +123,7 @@ STEPS = {
             ("stages.csv", "voxels.zarr", "model/checkpoint.pt", "model/predictions.csv"),
             ("attributions.zarr", "interpretation"),
             explain_step,
-            edition=2,
+            edition=3,
             needs=("learn",),
         ),
         Step(
@@ -133,7 +133,7 @@ STEPS = {
             (*_MOTION, "fields.zarr"),
             ("statistics",),
             statistics_step,
-            edition=2,
+            edition=3,
         ),
         Step(
             "ablate",

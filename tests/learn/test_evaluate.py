@@ -6,6 +6,8 @@ from scipy import stats
 from sklearn.metrics import r2_score
 
 from microslip.learn.evaluate import (
+    NORMAL,
+    all_scores,
     calibration,
     conformal_interval,
     covered,
@@ -20,7 +22,7 @@ from microslip.learn.evaluate import (
 )
 
 # The 95th percentile of a normal distribution to three digits.
-Z = 1.645
+Z = NORMAL
 
 
 @pytest.fixture
@@ -255,3 +257,30 @@ def test_the_unit_of_the_scale_does_not_matter(rng):
 def test_coverage_counts_both_ends():
     assert covered(np.array([0.0, 1.0, 2.0, 3.0]), np.ones(4), np.full(4, 2.0)) == 0.5
     assert np.isnan(covered(np.empty(0), np.empty(0), np.empty(0)))
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_a_few_cycles_have_scores_without_intervals(n, rng):
+    """As everywhere: draws of fewer than five blocks know nothing of stages that were not seen."""
+    target = rng.normal(size=4 * n)
+    found = all_scores(target, target + 0.1, np.repeat(np.arange(n), 4), 1)
+    assert np.isfinite(found["r2"])
+    assert np.isnan([found[f"{name}_{end}"] for name in ("r2", "sign_accuracy") for end in ("low", "high")]).all()
+
+
+@pytest.mark.parametrize("n_held", [1, 8, 9])
+def test_too_few_held_out_stages_promise_no_coverage(n_held):
+    """Of eight errors none is the 90 % one: the largest would cover eight in nine at best."""
+    low, high = conformal_interval(np.arange(1.0, n_held + 1), np.ones(n_held), np.zeros(3), np.ones(3))
+    if n_held < 9:
+        assert np.isnan([low, high]).all()
+        assert np.isnan(covered(np.zeros(3), low, high))
+    else:
+        np.testing.assert_array_equal(high, 9)
+
+
+def test_a_constant_target_has_no_r2_and_no_warning():
+    target = np.full(12, 0.1) * 3
+    found = all_scores(target, np.linspace(0, 1, 12), np.arange(12), 1)
+    assert np.isnan([found["r2"], found["r2_low"], found["spearman"]]).all()
+    assert found["n"] == 12

@@ -5,9 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microslip import MicroslipError
-from microslip.learn.inputs import SIGNED, STAGES_PER_READ, changed, on_scale, read_inputs, write_inputs
+from microslip.fields.registry import FIELDS, ON_NODES, GrainField
+from microslip.learn.inputs import (
+    STAGES_PER_READ,
+    changed,
+    is_odd_in_y,
+    is_signed,
+    on_scale,
+    read_inputs,
+    write_inputs,
+)
 
 FLOOR = 1e-10
+SIGNED = ("volumetric_strain", "displacement_x", "displacement_y", "displacement_z")
 N_STAGES = STAGES_PER_READ + 5
 
 
@@ -110,3 +120,29 @@ def test_each_stage_is_changed_by_a_random_stream_of_its_own_however_they_are_ba
     np.testing.assert_allclose(noise, np.broadcast_to(noise[:, :1, :1, :1, :1], noise.shape), atol=1e-6)
     assert len(np.unique(noise[:, 0, 0, 0, 0].round(5))) == 7
     assert not np.allclose(other_seed, at_once)
+
+
+def test_signs_and_symmetries_are_those_of_the_registry():
+    assert tuple(name for name in ON_NODES if is_signed(name)) == SIGNED
+    assert [name for name in ON_NODES if is_odd_in_y(name)] == ["displacement_y"]
+    assert not is_signed("strain_increment")
+
+
+@pytest.mark.parametrize("ask", [is_signed, is_odd_in_y, lambda name: on_scale(name, np.zeros(1), FLOOR, "log")])
+def test_an_unknown_input_is_refused_and_not_guessed(ask):
+    with pytest.raises(MicroslipError, match=r"vorticity is no field of grains: known are d2min, .*displacement_z"):
+        ask("vorticity")
+
+
+@pytest.mark.parametrize("name", ["d2min", "shear_strain", "strain_increment"])
+def test_negative_values_of_what_has_no_sign_are_counted_and_refused(name):
+    """A logarithm that clipped them at zero would lose half of a new field without a word."""
+    with pytest.raises(MicroslipError, match=f"2 of 4 values of {name} are negative, down to -3, and it is"):
+        on_scale(name, np.array([0.0, -1.0, 2.0, -3.0]), FLOOR, "log")
+
+
+def test_a_new_signed_field_keeps_its_sign_by_its_line_alone(monkeypatch):
+    new = GrainField("float32", "", "turning of the neighbourhood", signed=True, short="vorticity")
+    monkeypatch.setitem(FIELDS, "vorticity", new)
+    values = np.array([-0.1, 0.2])
+    np.testing.assert_allclose(on_scale("vorticity", values, FLOOR, "log"), np.arcsinh(values / 1e-5), rtol=1e-6)

@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from torch import nn
 
 from microslip import MicroslipError
 from microslip.learn.config import Network
-from microslip.learn.network import PeriodicConvolution, ResidualBlock, ResidualNet, SlipNet, build_network
+from microslip.learn.network import NETWORKS, PeriodicConvolution, ResidualBlock, ResidualNet, SlipNet, build_network
 
 KINDS = ["plain", "residual"]
 
@@ -202,3 +204,12 @@ def test_what_is_no_tensor_of_stages_is_refused():
         network(torch.zeros(1, 1, 4, 4, 4, dtype=torch.complex64))
     # double precision and whole numbers are numbers
     assert network(torch.zeros(2, 1, 4, 4, 4, dtype=torch.float64)).tolist() == [0, 0]
+
+
+def test_every_kind_that_can_be_set_is_built():
+    """A kind that is added to the settings alone would be built as another network."""
+    kinds = get_args(Network.model_fields["kind"].annotation)
+    assert set(kinds) == set(NETWORKS)
+    unknown = Network().model_copy(update={"kind": "transformer"})
+    with pytest.raises(MicroslipError, match="kind = transformer is not built here: known are plain, residual"):
+        build_network((12, 8, 6), unknown)

@@ -44,3 +44,24 @@ def test_a_stage_that_changes_nothing_is_in_no_group():
     groups = bin_stages(stages_of(["stick", "slip", "slip"], [1e-3, 0, 1e-2]), 2)
     assert sorted(groups.loc[groups["by"] == "kind", "members"].sum()) == [0, 2]
     assert bin_stages(stages_of(["stick", "slip"], [0, 0]), 2).empty
+
+
+def test_narrow_bins_have_names_of_their_own():
+    """Tables and figures go by the name: two bins called “1.0e-03 to 1.0e-03” would be one group."""
+    size = np.linspace(1.0e-3, 1.02e-3, 100)
+    groups = bin_stages(stages_of(["slip"] * 100, size), 20)
+    assert groups["group"].is_unique
+    assert (groups["by"] == "bin").sum() == 20
+
+
+def test_stages_of_one_size_are_one_bin():
+    groups = bin_stages(stages_of(["stick", "slip", "slip"], [1e-3] * 3), 5)
+    assert groups.loc[groups["by"] == "bin", "group"].tolist() == [
+        "stick 1.0e-03 to 1.0e-03",
+        "slip 1.0e-03 to 1.0e-03",
+    ]
+
+
+def test_a_stage_of_unknown_size_is_in_no_group():
+    groups = bin_stages(stages_of(["stick", "slip", "slip"], [1e-3, np.nan, 1e-2]), 2)
+    assert sorted(groups.loc[groups["by"] == "kind", "members"].sum()) == [0, 2]

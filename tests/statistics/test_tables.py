@@ -18,6 +18,7 @@ from microslip.statistics.tables import (
     evolution,
     judge_claims,
     membership,
+    of_single_stages,
     quantities,
 )
 
@@ -90,6 +91,10 @@ def follow(stages, per_stage, settings, n_bins=4, with_length=False):
     if not with_length:
         followed["xi"] = nothing(len(stages))
     return evolution(bin_stages(stages, n_bins), len(stages), followed, settings)
+
+
+def contrast(stages, per_stage, table, samples):
+    return contrast_kinds(stages, of_single_stages(quantities(per_stage, r, FIT, SMALLEST)), table, samples)
 
 
 def verdicts(stages, per_stage, settings, **choices):
@@ -203,7 +208,7 @@ def test_what_was_not_measured_says_so(rng):
     claims = judge_claims(table, samples).set_index("quantity")
     assert (claims.loc[["efficiency", "xi"], "verdict"] == "not measured").all()
     assert claims.loc[["efficiency", "xi"], ["slope", "p_value"]].isna().all(axis=None)
-    contrasts = contrast_kinds(stages, per_stage, table, samples).set_index("quantity")
+    contrasts = contrast(stages, per_stage, table, samples).set_index("quantity")
     assert contrasts.loc["abs_delta_energy_ratio", "verdict"] == "not measured"
     assert contrasts.loc["abs_delta_sigma1_ratio", "verdict"] != "not measured"
 
@@ -247,7 +252,7 @@ def contrasts_with(rng, slip_ratio, n=400):
     ratio = np.where(stages["kind"] == "slip", slip_ratio, 2.0) * np.exp(rng.normal(0, 0.2, n))
     per_stage["abs_delta_sigma1_all"], per_stage["abs_delta_sigma1_active"] = everywhere, ratio * everywhere
     table, samples = follow(stages, per_stage, Bootstrap(n_samples=200))
-    contrasts = contrast_kinds(stages, per_stage, table, samples).set_index("quantity")
+    contrasts = contrast(stages, per_stage, table, samples).set_index("quantity")
     return stages["kind"].to_numpy(), ratio, contrasts.loc["abs_delta_sigma1_ratio"]
 
 
@@ -272,7 +277,7 @@ def test_a_run_of_sticks_alone_has_no_contrast(rng):
     stages = alternating_stages(rng, 60)
     per_stage = artificial_stages(rng, stages)
     stages["kind"], stages["fluctuation"] = "stick", -stages["fluctuation"].abs()
-    found = contrast_kinds(stages, per_stage, *follow(stages, per_stage, Bootstrap(n_samples=20)))
+    found = contrast(stages, per_stage, *follow(stages, per_stage, Bootstrap(n_samples=20)))
     assert (found["verdict"] == "not measured").all()
 
 

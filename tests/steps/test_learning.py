@@ -10,6 +10,7 @@ import sys
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 from unittest import mock
 
 import numpy as np
@@ -25,11 +26,21 @@ from microslip.data.files import read_json, write_table
 from microslip.data.store import add_array, create_store
 from microslip.learn.baselines import CLUSTER_NUMBERS
 from microslip.learn.checkpoint import load_checkpoint
+from microslip.learn.config import Ablated
+from microslip.learn.evaluate import r_squared
 from microslip.learn.nulls import predict_fields
 from microslip.learn.train import train
 from microslip.pipeline import perform
+from microslip.statistics.bins import bin_stages
+from microslip.statistics.lengths import length_or_nan
+from microslip.statistics.tables import CLAIMS, CONTRASTS
 from microslip.steps.ablating import summarise
 from microslip.steps.explaining import FRACTIONS
+from microslip.views import controls
+from microslip.views import learning as learning_views
+from microslip.views.figures_statistics import EVOLUTIONS
+from microslip.views.report import results
+from microslip.views.report.checks_network import FIELDS, NULLS, WITHOUT_PATTERN
 
 BOX, N_BULK, N_WALL, N_STAGES = (8.0, 8.0, 8.0), 500, 40, 100
 EPOCHS = 24
@@ -214,6 +225,43 @@ def test_the_planted_pattern_is_learnt_and_the_amplitude_does_not_hold_it(learnt
     assert random["strain_increment"]["test"]["r2"] < 0.3
 
 
+def test_equal_names_have_equal_numbers(learnt):
+    """R², rmse, signs and numbers of stages in the metrics are those of the tables that figures and reports draw."""
+    run = open_run(learnt)
+    predictions, metrics = run.predictions, run.metrics
+    by_size = pd.read_csv(learnt / "model" / "sign_by_size.csv")
+    calibrated = pd.read_csv(learnt / "model" / "calibration.csv")
+    for (rule, split), part in predictions.groupby(["rule", "split"]):
+        for model, column in zip(metrics[rule], ("prediction", *list(metrics[rule])[1:]), strict=True):
+            said = metrics[rule][model][split]
+            target, prediction = part["target"].to_numpy(), part[column].to_numpy()
+            assert said["r2"] == r_squared(target, prediction), (rule, model, split)
+            assert said["n"] == len(part)
+            assert said["rmse"] == pytest.approx(np.sqrt(np.mean((prediction - target) ** 2)), rel=1e-12)
+        said = metrics[rule]["network"][split]
+        signs = by_size.query("rule == @rule and split == @split")
+        assert np.average(signs["sign_accuracy"], weights=signs["n"]) == pytest.approx(said["sign_accuracy"])
+        means = calibrated.query("rule == @rule and split == @split")
+        errors = np.average(means["predicted"] - means["true"], weights=means["n"])
+        assert errors == pytest.approx(said["bias"], abs=1e-12)
+
+
+def test_groups_of_the_attributions_are_those_of_the_statistics(learnt):
+    """The same bins of all stages: a group of the same name holds stages of the same sizes."""
+    run = open_run(learnt)
+    ellipses = pd.read_csv(learnt / "interpretation" / "ellipses.csv")
+    groups = bin_stages(run.stages, load_config(learnt / "config.toml").correlation.n_bins).set_index("group")
+    for row in ellipses.drop_duplicates("group").itertuples():
+        assert row.mean_fluctuation == groups["mean_fluctuation"][row.group]
+    curves = pd.read_csv(learnt / "interpretation" / "correlation.csv")
+    settings = load_config(learnt / "config.toml").correlation
+    for row in ellipses.itertuples():
+        curve = curves.query("network == @row.network and field == @row.field and group == @row.group")
+        for name in ("d2min", "attribution"):
+            expected = length_or_nan(curve["r"].to_numpy(), curve[f"c_{name}"].to_numpy(), settings, 0.0)
+            np.testing.assert_equal(getattr(row, f"xi_{name}"), expected)
+
+
 def test_the_history_tells_each_epoch_of_each_network(learnt):
     history = pd.read_csv(learnt / "model" / "history.csv")
     assert history.groupby(["rule", "member"])["epoch"].apply(list).map(lambda e: e == [*range(len(e))]).all()
@@ -231,6 +279,36 @@ def test_the_evidence_counts_every_stage_once(learnt):
     errors = pd.read_csv(learnt / "model" / "errors.csv")
     assert len(errors) == 6 * 60
     assert errors["n"].sum() >= 0.97 * len(predictions)
+    of_set = dict(list(predictions.groupby(["rule", "split"])))
+    for key, part in errors.groupby(["rule", "split"]):
+        chosen = of_set[key]
+        error = (chosen["prediction"] - chosen["target"]).to_numpy()
+        edges = [*part["error_low"], part["error_high"].iloc[-1]]
+        np.testing.assert_array_equal(part["n"], np.histogram(error, edges)[0])
+
+
+def test_whatever_is_measured_has_a_name_in_figures_and_reports(learnt, ablated):
+    """A baseline, a null or an ablation entered in one place alone would be left out of pages without a word."""
+    metrics = open_run(learnt).metrics
+    assert tuple(sorted(metrics)) == tuple(sorted(learning_views.RULES)) == tuple(sorted(controls.RULE_COLOUR))
+    for methods in metrics.values():
+        assert set(methods) == set(learning_views.MODEL_COLOUR) == set(learning_views.MODEL_NAME) == set(results.MODELS)
+        assert {split for of in methods.values() for split in of} == set(results.SPLITS)
+        assert set(WITHOUT_PATTERN) < set(methods)
+    claim = pd.read_csv(learnt / "interpretation" / "claim.csv")
+    assert set(claim["network"]) == set(controls.NETWORK_NAME) == set(controls.NETWORK_COLOUR) == set(results.NETWORKS)
+    assert set(claim["network"]) == {"trained", *NULLS}
+    assert set(claim["field"]) == set(FIELDS) == set(controls.FIELD_MARKER) == set(controls.FIELD_NAME)
+    orders = set(pd.read_csv(learnt / "interpretation" / "deletion.csv")["order"])
+    assert orders == set(controls.ORDER_NAME) == set(controls.ORDER_COLOUR) == set(controls.ORDER_LINE)
+    summary = pd.read_csv(ablated / "ablations" / "summary.csv")
+    assert set(summary["family"]) == set(results.FAMILIES)
+    assert set(summary.loc[summary["family"] == "input", "value"]) == set(results.INPUTS) == set(get_args(Ablated))
+
+
+def test_what_follows_the_fluctuation_is_called_something():
+    assert set(CLAIMS) | set(CONTRASTS) <= set(results.QUANTITIES)
+    assert {name for name, _, _ in EVOLUTIONS} | {"xi"} == set(CLAIMS)
 
 
 def test_the_scores_are_said(learnt):
@@ -516,6 +594,53 @@ def test_a_run_predicts_itself_as_its_training_did(family, tmp_path):
     own = open_run(family / "run0").predictions.query("rule == 'random'").sort_values("stage")
     found = pd.read_csv(tmp_path / "own.csv")["prediction"]
     np.testing.assert_allclose(found, own["prediction"], rtol=1e-4, atol=1e-8)
+
+
+def test_the_prediction_of_a_run_is_the_mean_of_its_networks_wherever_it_is_asked_for(copied, tmp_path):
+    """An ensemble of two: one of its networks alone would give another R² than the run's own metrics."""
+    microslip("predict", copied, "--model", copied, "--into", tmp_path / "own.csv")
+    own = open_run(copied).predictions.query("rule == 'random'").sort_values("stage")
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "own.csv")["prediction"], own["prediction"], rtol=1e-4, atol=1e-8)
+    other = Path(shutil.copytree(copied, tmp_path / "other"))
+    microslip("transfer", copied, other, "--into", tmp_path / "matrix")
+    table = pd.read_csv(tmp_path / "matrix" / "transfer.csv").query("trained_on == tested_on")
+    said = open_run(copied).metrics["random"]["network"]["test"]
+    np.testing.assert_allclose(table["r2"], said["r2"], rtol=1e-4)
+    assert table["n"].tolist() == [said["n"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("voxels.radius=1.2", "voxels.radius = 1.3 there, 1.2 here"),
+        ("voxels.spacing=1.02", "voxels.spacing = 1.0 there"),
+    ],
+)
+def test_a_network_of_other_voxels_is_not_explained(copied, change, message):
+    """As many nodes, made otherwise: nothing but the settings tells that the network never saw such a field."""
+    microslip("voxels", copied, "--set", change)
+    before = contents(copied)
+    said = refused("explain", copied, "--set", "attribution.n_steps=9")
+    assert message in said
+    assert f"run `microslip train {copied}` again" in said
+    assert contents(copied) == before
+
+
+def test_predictions_of_other_stages_are_not_explained(copied):
+    stages = pd.read_csv(copied / "stages.csv")
+    stages.loc[stages["stage"] == 7, "fluctuation"] *= 1.5
+    write_table(copied / "stages.csv", stages)
+    said = refused("explain", copied)
+    assert "is of other stages than stages.csv, " in said
+    assert "(stage 7 first)" in said
+
+
+def test_a_transfer_says_where_nodes_are_made_otherwise(family, tmp_path):
+    other = Path(shutil.copytree(family / "run1", tmp_path / "other"))
+    microslip("voxels", other, "--set", "voxels.radius=1.2")
+    said = microslip("transfer", family / "run0", other, "--into", tmp_path / "matrix").stdout
+    said = " ".join(said.split())
+    assert "warning: run0 on other, the nodes are made otherwise (voxels.radius = 1.3 there, 1.2 here)" in said
 
 
 def test_another_cell_is_refused_unless_allowed_and_what_differs_is_said(family, tmp_path):

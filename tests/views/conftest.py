@@ -11,7 +11,7 @@ import pytest
 from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
 from microslip.data.store import add_array, create_store
-from microslip.learn.evaluate import calibration, sign_by_size, size_edges
+from microslip.learn.evaluate import calibration, error_histogram, sign_by_size, size_edges
 
 N_STAGES, N_GRAINS = 40, 60
 BOX = (6.0, 4.0, 5.0)
@@ -23,7 +23,11 @@ def write_trajectory(folder: Path, rng: np.random.Generator) -> None:
     """Sawtooth stress, one frame per turning point."""
     attributes = {
         "box": list(BOX),
-        "config": {"seed": 7, "loading": {"pressure": 1e7, "shear_rate": 10.0, "strain": 0.41, "warm_up": 0.01}},
+        "config": {
+            "seed": 7,
+            "loading": {"pressure": 1e7, "shear_rate": 10.0, "strain": 0.41, "warm_up": 0.01},
+            "recording": {"strain_step": 1e-3},
+        },
         "seed": 7,
         "versions": {"numpy": "9.8.7"},
         "inertial_number": INERTIAL_NUMBER,
@@ -91,7 +95,8 @@ def write_statistics(folder: Path) -> None:
     """C(r) of known ξ: 1.5 for sticks, 2.5 for slips."""
     r = np.arange(1.0, 3.0, 0.25)
     curves, lengths = [], []
-    for kind, xi, sign in (("stick", 1.5, -1), ("slip", 2.5, 1)):
+    for kind, sign in (("stick", -1), ("slip", 1)):
+        xi = XI[kind]
         for by, size in (("kind", 1e-3), ("bin", 5e-4), ("bin", 5e-3)):
             group = kind if by == "kind" else f"{kind} {size:g}"
             same = {"group": group, "kind": kind, "by": by, "low": size / 2, "high": size * 2, "n_stages": 20}
@@ -105,7 +110,9 @@ def write_statistics(folder: Path) -> None:
 
 
 ETA, DIMENSION, DECAY = 2.0, 1.7, 1.25
-EVOLVING = {"eta": ETA, "fractal_dimension": DIMENSION, "moran_i": 0.4, "efficiency": 0.1, "xi": 2.0}
+EVOLVING = {"eta": ETA, "fractal_dimension": DIMENSION, "moran_i": 0.4, "efficiency": 0.1}
+# the same in every table
+XI = {"stick": 1.5, "slip": 2.5}
 
 
 def groups() -> list[dict[str, object]]:
@@ -140,6 +147,8 @@ def write_clusters(folder: Path) -> None:
             evolution.append(
                 group | {"quantity": name, "value": value, "value_low": 0.9 * value, "value_high": 1.2 * value}
             )
+        xi = XI[str(group["kind"])]
+        evolution.append(group | {"quantity": "xi", "value": xi, "value_low": xi - 0.25, "value_high": xi + 0.25})
         for grains in ("all", "active"):
             both = {**group, "grains": grains, "x": x, "n": 50}
             rows.append(pd.DataFrame({**both, "density": np.exp(-np.abs(x) / DECAY) / (2 * DECAY)}))
@@ -181,11 +190,13 @@ def write_model(folder: Path, rng: np.random.Generator) -> None:
         }
     predictions = pd.concat(tables)
     write_table(folder / "model" / "predictions.csv", predictions)
-    edges, by_size, calibrated = size_edges(predictions["target"].to_numpy()), [], []
+    edges, by_size, calibrated, errors = size_edges(predictions["target"].to_numpy()), [], [], []
     for (rule, name), part in predictions.groupby(["rule", "split"], sort=False):
         pair = part["target"].to_numpy(), part["prediction"].to_numpy()
         by_size.append(sign_by_size(*pair, edges).assign(rule=rule, split=name))
         calibrated.append(calibration(*pair).assign(rule=rule, split=name))
+        errors.append(error_histogram(*pair, np.linspace(-4e-4, 4e-4, 21)).assign(rule=rule, split=name))
+    write_table(folder / "model" / "errors.csv", pd.concat(errors))
     write_table(folder / "model" / "sign_by_size.csv", pd.concat(by_size))
     write_table(folder / "model" / "calibration.csv", pd.concat(calibrated))
     write_table(folder / "model" / "history.csv", pd.concat(history))
@@ -286,7 +297,10 @@ def complete(simulated: Run) -> Run:
     write_attributions(simulated.folder, rng)
     write_ablations(simulated.folder)
     write_interpretation(simulated.folder)
-    config = "[loading]\npressure = 1e7\nwarm_up = 0.01\n\n[stages]\nthreshold = 4.5e-4\n\n[nonaffine]\ncutoff = 2.0\n"
+    config = (
+        "[loading]\npressure = 1e7\nwarm_up = 0.01\n\n[recording]\nstrain_step = 1e-3\n\n[stages]\nthreshold = 4.5e-4\n"
+    )
+    config += "\n[nonaffine]\ncutoff = 2.0\n"
     config += "\n[voxels]\nspacing = 1.0\nradius = 1.3\n"
     (simulated.folder / "config.toml").write_text(config)
     write_json(simulated.folder / "provenance.json", {"steps": {"simulate": {"seconds": 12.5, "finished": "today"}}})

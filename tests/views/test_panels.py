@@ -131,15 +131,29 @@ def predictions() -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def test_r2_is_printed(predictions):
-    figure = learning.predicted_against_true(predictions, "random")
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
-        "train, $R^2$ = 1.000",
-        "test, $R^2$ = 1.000",
-    ]
-    both = learning.both_test_sets(predictions)
-    assert "blocked split, $R^2$ = 0.00" in [text.get_text() for text in both.axes[0].get_legend().get_texts()]
+def metrics_of(r2):
+    return {rule: {"network": {split: {"r2": value} for split in ("train", "test")}} for rule, value in r2.items()}
+
+
+def legend_of(figure: Figure) -> list[str]:
+    legend = figure.axes[0].get_legend()
+    return [text.get_text() for text in legend.get_texts()] if legend else []
+
+
+def test_the_r2_of_the_training_is_printed_and_none_is_worked_out(predictions):
+    """Numbers that the table of predictions does not give: a figure says what the run's metrics say."""
+    metrics = metrics_of({"random": 0.8734, "blocked": -1.255})
+    figure = learning.predicted_against_true(predictions, metrics, "random")
+    assert legend_of(figure) == ["train, $R^2$ = 0.873", "test, $R^2$ = 0.873"]
+    both = learning.both_test_sets(predictions, metrics)
+    assert "blocked split, $R^2$ = −1.25" in legend_of(both)
     assert all("[$p$]" in label for label in labels(figure))
+
+
+def test_a_set_without_an_r2_has_none_in_the_legend(predictions):
+    figure = learning.predicted_against_true(predictions, metrics_of({"random": float("nan")}), "random")
+    assert legend_of(figure) == ["train", "test"]
+    assert legend_of(learning.both_test_sets(predictions, {})) == ["random split", "blocked split"]
 
 
 def test_a_hopeless_baseline_is_clipped_and_its_number_written():
@@ -149,10 +163,19 @@ def test_a_hopeless_baseline_is_clipped_and_its_number_written():
     assert min(bar.get_height() for bar in figure.axes[0].patches) == learning.R2_FLOOR
 
 
-def test_error_histogram_is_a_density(predictions):
-    figure = learning.error_histogram(predictions[predictions["rule"] == "blocked"], "blocked")
+def test_the_histogram_of_errors_is_that_of_the_training():
+    errors = pd.DataFrame(
+        {"rule": "blocked", "split": ["train", "train", "test", "test"], "error_low": [-1.0, 0.0] * 2,
+         "error_high": [0.0, 1.0] * 2, "n": [3, 1, 1, 1], "density": [0.75, 0.25, 0.5, 0.5]}
+    )  # fmt: skip
+    metrics = {"blocked": {"network": {"train": {"rmse": 0.5}, "test": {"rmse": float("nan")}}}}
+    figure = learning.error_histogram(errors, metrics, "blocked")
     assert any("1/p" in label for label in labels(figure))
-    empty = learning.error_histogram(predictions.iloc[:0], "random")
+    assert legend_of(figure) == ["train\nrmse 0.5 $p$", "test"]
+    drawn = [patch.get_data() for patch in figure.axes[0].patches]
+    assert [list(step.values) for step in drawn] == [[0.75, 0.25], [0.5, 0.5]]
+    assert list(drawn[0].edges) == [-1, 0, 1]
+    empty = learning.error_histogram(errors.iloc[:0], {}, "random")
     assert empty.axes[0].get_legend() is None
 
 

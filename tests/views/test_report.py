@@ -56,6 +56,10 @@ def add_claims(folder: Path) -> None:
          "value_high": value + 0.0125}
         for kind, value in (("stick", 0.375), ("slip", 0.425))
     ]  # fmt: skip
+    evolution += [
+        {**row, "quantity": "xi", "value": xi, "value_low": xi - 0.25, "value_high": xi + 0.25}
+        for row, xi in zip(evolution, (1.5, 2.5), strict=True)
+    ]
     write_table(folder / "statistics" / "evolution.csv", pd.DataFrame(evolution))
 
 

@@ -1,4 +1,4 @@
-"""The load on the cell and the drag that takes up its waves: constants of the protocol, the same for every engine."""
+"""The load on the cell and the drag on its waves along z: constants of the protocol, the same for every engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ class Servo:
     """What acts on the top wall along z, or on the height of a cell without walls.
 
     The drag is about the packing's own impedance, √(ρ M) A with the modulus M ≈ E^(2/3) p^(1/3) / 2 of Hertzian
-    packings, so that a wave that reaches the wall leaves the cell. The pressure feels it while the wall moves: little
+    packings, so that a wave of compression that reaches the wall along z leaves the cell; shear waves are thrown back,
+    for the wall is held in x and y. The pressure feels the drag while the wall moves: little
     at the speed of dilation, a few per cent for a moment in a large slip; `normal_stress` shows it.
     """
 

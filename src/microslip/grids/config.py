@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from microslip.core.settings import Settings
+from microslip.fields.registry import node_field_name
 
-FieldName = Literal["d2min", "shear_strain", "volumetric_strain", "displacement_x", "displacement_y", "displacement_z"]
+FieldName = Annotated[str, AfterValidator(node_field_name)]
 
 
 # Nodes of a grid beyond which one stage takes gigabytes.

@@ -50,11 +50,15 @@ def amplitude(fields: Fields, rng: np.random.Generator) -> Fields:
 
 
 def mask(fields: Fields, rng: np.random.Generator, fraction: float = 0.1) -> Fields:
-    """1 at the given fraction of nodes with the largest values, 0 elsewhere; D²min is no signed quantity."""
+    """1 at the given fraction of nodes with the largest values, 0 elsewhere."""
     flat = fields.reshape(len(fields), -1)
     n = max(1, round(fraction * flat.shape[1]))
-    least = np.partition(flat, flat.shape[1] - n, axis=1)[:, flat.shape[1] - n][:, None]
-    return (flat >= least).astype(fields.dtype).reshape(fields.shape)
+    # so many and no more, where several nodes are alike; none of a channel that is the same everywhere
+    largest = np.argsort(flat, axis=1, kind="stable")[:, flat.shape[1] - n :]
+    marked = np.zeros_like(flat)
+    np.put_along_axis(marked, largest, 1, axis=1)
+    found: Fields = (marked * (np.ptp(flat, axis=1, keepdims=True) > 0)).astype(fields.dtype).reshape(fields.shape)
+    return found
 
 
 def cut(fields: Fields, rng: np.random.Generator, share: float) -> Float[np.ndarray, "channel some y z"]:

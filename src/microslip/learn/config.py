@@ -5,19 +5,23 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from microslip.core.settings import MOST_THREADS, Settings
+from microslip.fields.registry import ON_NODES
 
-InputName = Literal[
-    "d2min",
-    "shear_strain",
-    "volumetric_strain",
-    "displacement_x",
-    "displacement_y",
-    "displacement_z",
-    "strain_increment",
-]
+# What a network may be told beside the fields on nodes: a number of the stage, the same everywhere, never negative.
+OF_STAGE = ("strain_increment",)
+
+
+def input_name(name: str) -> str:
+    """The name itself where it is a possible input; a ValueError that says which are, where not."""
+    if name not in ON_NODES and name not in OF_STAGE:
+        raise ValueError(f"{name} is no input of a network: known are {', '.join([*ON_NODES, *OF_STAGE])}")
+    return name
+
+
+InputName = Annotated[str, AfterValidator(input_name)]
 
 
 # Of what costs an hour or a gigabyte each thousand: beyond it nothing ends.
@@ -77,6 +81,9 @@ class Network(Settings):
         return inputs
 
 
+MOST_MEMBERS = 100
+
+
 class Training(Settings):
     """Mean squared error, AdamW, one cycle of the learning rate."""
 
@@ -84,7 +91,10 @@ class Training(Settings):
         1, ge=0, lt=2**31, description="initial weights, order of the samples, augmentation, random split"
     )
     ensemble: int = Field(
-        1, ge=1, le=100, description="networks per split, with seeds seed, seed + 1, …; the prediction is their mean"
+        1,
+        ge=1,
+        le=MOST_MEMBERS,
+        description="networks per split, with seeds seed, seed + 1, …; the prediction is their mean",
     )
     epochs: int = Field(40, ge=1, le=MOST)
     patience: int = Field(

@@ -12,7 +12,7 @@ from jaxtyping import Float64
 
 from microslip.grids.splits import VALIDATION, SplitSets
 from microslip.learn.config import Network, Training
-from microslip.learn.evaluate import conformal_interval, covered
+from microslip.learn.evaluate import NORMAL, conformal_interval, covered
 from microslip.learn.samples import Samples, fit_scaling
 from microslip.learn.train import Trained, predict, train
 
@@ -77,6 +77,9 @@ def train_ensemble(
     spread = np.full(len(prediction), np.nan) if single else np.std(predictions, axis=0, ddof=1)
     # the smallest spreads are luck: few members may agree by chance
     scale = np.ones(len(prediction)) if single else spread + np.median(spread)
+    if not (scale > 0).all():
+        # networks that agree to the last digit have no spread to go by
+        scale = np.ones(len(prediction))
     held = sets[VALIDATION]
     residual = samples.target[held] - prediction[held]
     low, high = conformal_interval(residual, scale[held], prediction, scale)
@@ -86,7 +89,7 @@ def train_ensemble(
 def interval_scores(ensemble: Ensemble, target: Float64[np.ndarray, "stage"], stages: np.ndarray) -> dict[str, float]:
     """Coverage of the 90 % interval and its median width [p], and the coverage of ±1.645 spreads alone."""
     chosen = target[stages], ensemble.low[stages], ensemble.high[stages]
-    mean, half = ensemble.prediction[stages], 1.645 * ensemble.spread[stages]
+    mean, half = ensemble.prediction[stages], NORMAL * ensemble.spread[stages]
     alone = covered(chosen[0], mean - half, mean + half) if np.isfinite(half).all() else float("nan")
     return {
         "coverage": covered(*chosen),

@@ -7,10 +7,14 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
+from scipy.special import ndtri
 from scipy.stats import rankdata
 
-# A 90 % interval of scores and predictions.
+from microslip.statistics.bootstrap import FEWEST_BLOCKS, interval
+
+# A 90 % interval of scores and predictions, and a normal quantity's errors to either side of it.
 COVERAGE = 0.9
+NORMAL = float(ndtri(0.5 + COVERAGE / 2))
 
 SIZE_BINS_PER_DECADE = 4
 
@@ -96,11 +100,12 @@ def score_intervals(
 
     Returns
     -------
-    `r2_low`, `r2_high`, `sign_accuracy_low`, `sign_accuracy_high`; NaN for fewer than two cycles.
+    `r2_low`, `r2_high`, `sign_accuracy_low`, `sign_accuracy_high`; NaN for fewer than five cycles, or where
+    more than a tenth of the draws have no value.
     """
     names, belongs = np.unique(cycle, return_inverse=True)
     keys = ("r2_low", "r2_high", "sign_accuracy_low", "sign_accuracy_high")
-    if len(names) < 2:
+    if len(names) < FEWEST_BLOCKS:
         return dict.fromkeys(keys, float("nan"))
     right = np.sign(target) == np.sign(prediction)
     parts = (np.ones(len(target)), target, target**2, (target - prediction) ** 2, right)
@@ -111,8 +116,9 @@ def score_intervals(
     spread = squares - total**2 / n
     # what is left of equal numbers is rounding of their squares
     r2 = 1 - errors / np.where(spread > 1e-12 * squares, spread, np.nan)
-    found = [*_limits(r2), *_limits(hits / n)]
-    return dict(zip(keys, found, strict=True))
+    low, high = interval(np.stack([r2, hits / n], axis=1), COVERAGE)
+    found = [low[0], high[0], low[1], high[1]]
+    return dict(zip(keys, map(float, found), strict=True))
 
 
 def all_scores(
@@ -123,13 +129,6 @@ def all_scores(
 ) -> dict[str, float]:
     """`scores` and their `score_intervals`."""
     return scores(target, prediction) | score_intervals(target, prediction, cycle, seed)
-
-
-def _limits(values: Float[np.ndarray, "resample"]) -> tuple[float, float]:
-    if np.isnan(values).all():
-        return float("nan"), float("nan")
-    low, high = np.nanquantile(values, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return float(low), float(high)
 
 
 def size_edges(target: Float[np.ndarray, "stage"]) -> Float[np.ndarray, "edge"]:
@@ -168,8 +167,8 @@ def sign_by_size(
     return pd.DataFrame(rows, columns=columns)
 
 
-def wilson(hits: int, n: int, z: float = 1.645) -> tuple[float, float]:
-    """Wilson's interval of a share; 90 % with z = 1.645."""
+def wilson(hits: int, n: int, z: float = NORMAL) -> tuple[float, float]:
+    """Wilson's interval of a share; 90 % where z is left out."""
     share, centre = hits / n, (hits + z**2 / 2) / (n + z**2)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     return float(centre - half), float(centre + half)
@@ -224,19 +223,21 @@ def conformal_interval(
     prediction, scale
         Of the stages that want an interval [p].
 
-    The coverage holds for stages drawn like the validation set; that of adjacent blocks is measured, not promised.
+    The coverage holds for stages drawn like the validation set; that of adjacent blocks is measured, not promised. NaN
+    with fewer than nine held out, of whose errors none is the 90 % one.
 
     Source: split conformal prediction, Lei et al., J. Am. Stat. Assoc. 113 (2018) 1094.
     """
-    ranked = np.sort(np.abs(residual) / held_scale)
-    rank = min(int(np.ceil(COVERAGE * (len(ranked) + 1))), len(ranked)) - 1
-    half = ranked[rank] * scale
+    rank = int(np.ceil(COVERAGE * (len(residual) + 1)))
+    if rank > len(residual):
+        return np.full(len(prediction), np.nan), np.full(len(prediction), np.nan)
+    half = np.sort(np.abs(residual) / held_scale)[rank - 1] * scale
     return prediction - half, prediction + half
 
 
 def covered(
     target: Float[np.ndarray, "stage"], low: Float[np.ndarray, "stage"], high: Float[np.ndarray, "stage"]
 ) -> float:
-    """Share of stages inside their intervals."""
+    """Share of stages inside their intervals; NaN where a stage has none, or there is no stage."""
     inside: Bool[np.ndarray, "stage"] = (low <= target) & (target <= high)
-    return float(inside.mean()) if len(inside) else float("nan")
+    return float(inside.mean()) if len(inside) and np.isfinite(low + high).all() else float("nan")

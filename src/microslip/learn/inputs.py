@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import xarray as xr
@@ -14,19 +13,24 @@ from numpy.lib.format import write_array_header_1_0
 
 from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
-from microslip.learn.config import InputName
+from microslip.fields.registry import ON_NODES, grain_field
+from microslip.learn.config import OF_STAGE
 
 # Stages read at a time.
 STAGES_PER_READ = 128
 
-# Quantities that point somewhere; the others are sizes.
-SIGNED = ("volumetric_strain", "displacement_x", "displacement_y", "displacement_z")
-
-# What changes its sign in the mirror that turns y into −y.
-ODD_IN_Y = ("displacement_y",)
-
 # A change of the fields before a network sees them: (channel, x, y, z) of one stage → the same, and a generator.
 Change = Callable[[Float[np.ndarray, "channel x y z"], np.random.Generator], Float[np.ndarray, "channel i j k"]]
+
+
+def is_signed(name: str) -> bool:
+    """Whether an input takes both signs, as its record says; errors as in `grain_field`."""
+    return name not in OF_STAGE and grain_field(name).signed
+
+
+def is_odd_in_y(name: str) -> bool:
+    """Whether the mirror that turns y into −y changes the sign of an input; errors as in `grain_field`."""
+    return name not in OF_STAGE and grain_field(name).odd_in_y
 
 
 def on_scale(name: str, values: Float[np.ndarray, "*n"], floor: float, transform: str) -> Float32[np.ndarray, "*n"]:
@@ -35,7 +39,7 @@ def on_scale(name: str, values: Float[np.ndarray, "*n"], floor: float, transform
     Parameters
     ----------
     name
-        One of `InputName`.
+        A field on nodes, or a number of the stage.
     values
         D²min [d̄²], strains, or displacements [d̄].
     floor
@@ -43,14 +47,25 @@ def on_scale(name: str, values: Float[np.ndarray, "*n"], floor: float, transform
         displacement that belongs to ε.
     transform
         "log", or "raw" for the values themselves.
+
+    Raises
+    ------
+    MicroslipError
+        An input that is not known, or negative values of one that has no sign: their logarithm would be a guess.
     """
+    signed = is_signed(name)
     values = np.asarray(values, dtype=float)
     if transform == "raw":
         return values.astype(np.float32)
-    if name in SIGNED:
+    if signed:
         return np.arcsinh(values / math.sqrt(floor)).astype(np.float32)
+    if n_negative := int((values < 0).sum()):
+        raise MicroslipError(
+            f"{n_negative} of {values.size} values of {name} are negative, down to {np.nanmin(values):.2g}, and it is"
+            " told to have no sign: run the step that made them again, or say signed in its line of fields/registry.py"
+        )
     smallest = floor if name == "d2min" else math.sqrt(floor)
-    found: np.ndarray = np.log10(np.maximum(values, 0) + smallest).astype(np.float32)
+    found: np.ndarray = np.log10(values + smallest).astype(np.float32)
     return found
 
 
@@ -69,8 +84,8 @@ def read_inputs(
     MicroslipError
         A quantity that the voxels do not hold, or values that are not finite.
     """
-    held = [name for name in get_args(InputName) if name in voxels]
-    missing = [name for name in names if name != "strain_increment" and name not in held]
+    held = [name for name in ON_NODES if name in voxels]
+    missing = [name for name in names if name not in OF_STAGE and name not in held]
     if missing:
         wanted = ", ".join(f'"{name}"' for name in [*held, *missing])
         raise MicroslipError(

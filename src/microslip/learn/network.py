@@ -148,14 +148,20 @@ class ResidualNet(Predictor):
                 layers.append(ResidualBlock(n_out))
             n_in, height = n_out, -(-height // 2)
         self.convolutions = nn.Sequential(*layers)
+        self.plane = OverThePlane()
         self.head = nn.Sequential(nn.Linear(2 * n_in * height, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 1))
         start_weights(self)
 
     def respond(self, voxels: torch.Tensor) -> torch.Tensor:
-        features = self.convolutions(voxels)
-        over_the_plane = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
-        found: torch.Tensor = self.head(over_the_plane.flatten(1))
+        found: torch.Tensor = self.head(self.plane(self.convolutions(voxels)))
         return found
+
+
+class OverThePlane(nn.Module):
+    """Mean and largest of every feature over x and y, at each height."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1).flatten(1)
 
 
 class PeriodicConvolution(nn.Module):
@@ -183,15 +189,21 @@ class ResidualBlock(nn.Module):
         return torch.relu(features + self.way(features))
 
 
+# Each network.kind and its network.
+NETWORKS: dict[str, type[Predictor]] = {"plain": SlipNet, "residual": ResidualNet}
+
+
 def build_network(grid: tuple[int, int, int], config: Network) -> Predictor:
     """The network of the configured kind.
 
     Raises
     ------
     MicroslipError
-        The grid is too small for so many poolings.
+        The grid is too small for so many poolings, or no network has that kind.
     """
-    return ResidualNet(grid, config) if config.kind == "residual" else SlipNet(grid, config)
+    if config.kind not in NETWORKS:
+        raise MicroslipError(f"network.kind = {config.kind} is not built here: known are {', '.join(NETWORKS)}")
+    return NETWORKS[config.kind](grid, config)
 
 
 def start_weights(network: nn.Module) -> None:

@@ -9,21 +9,31 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import nn
 
+from microslip.core.errors import MicroslipError
 from microslip.learn.attribution import PATH_BATCH, Decoded, Voxels
+from microslip.learn.layers import weighted_layers
 from microslip.learn.network import Predictor
 from microslip.learn.samples import Scaling
 
+# They start anew where all layers do, for what they hold follows from the layers before.
+NORMALISATIONS = (nn.BatchNorm3d, nn.BatchNorm1d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm3d)
 
-def layers_from_the_output(network: nn.Module) -> list[str]:
-    """Names of the layers with weights, the last one first."""
-    kinds = (nn.Conv3d, nn.Linear)
-    return [name for name, layer in network.named_modules() if isinstance(layer, kinds)][::-1]
+
+def layers_from_the_output(network: Predictor) -> list[str]:
+    """Names of the layers with weights but normalisations, the one that a stage passes last first."""
+    layers = dict(network.named_modules())
+    return [name for name in weighted_layers(network) if not isinstance(layers[name], NORMALISATIONS)][::-1]
 
 
 def randomised(network: Predictor, n_layers: int, seed: int) -> Predictor:
     """A copy whose last `n_layers` layers have random weights; with all of them it never saw the data.
 
     Normalisations start anew too where all layers do.
+
+    Raises
+    ------
+    MicroslipError
+        A layer of a kind that is not known how to start.
 
     Source: Adebayo et al., NeurIPS 2018 (cascading randomisation).
     """
@@ -33,16 +43,27 @@ def randomised(network: Predictor, n_layers: int, seed: int) -> Predictor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for name in names[:n_layers]:
-            layer = layers[name]
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+            _start_anew(name, layers[name])
         if n_layers >= len(names):
             for layer in other.modules():
-                if isinstance(layer, nn.BatchNorm3d):
+                if isinstance(layer, NORMALISATIONS):
                     layer.reset_parameters()
     other.eval()
     return other
+
+
+def _start_anew(name: str, layer: nn.Module) -> None:
+    if isinstance(layer, nn.Conv3d | nn.Linear):
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    elif callable(start := getattr(layer, "reset_parameters", None)):
+        start()
+    else:
+        raise MicroslipError(
+            f"the weights of the layer {name} ({type(layer).__name__}) cannot be made random, and a null that keeps"
+            " some is none: give its class a method reset_parameters"
+        )
 
 
 def replaced_in_order(

@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32, Int64
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.learn.config import Training
-from microslip.learn.inputs import ODD_IN_Y, STAGES_PER_READ, on_scale
+from microslip.learn.inputs import STAGES_PER_READ, is_odd_in_y, on_scale
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def assemble(
     chosen = no_turns(len(stages)) if turns is None else turns
     means = np.array(scaling.means, dtype=np.float32)
     factors = (1 / np.array(scaling.deviations)).astype(np.float32)
-    odd = np.array([name in ODD_IN_Y for name in samples.names])
+    odd = np.array([is_odd_in_y(name) for name in samples.names])
     out = np.empty((len(stages), *samples.grid, len(samples.names)), dtype=np.float32)
     _gather(np.asarray(samples.inputs), np.asarray(stages), means, factors, odd, *chosen, out)
     return torch.from_numpy(out).permute(0, 4, 1, 2, 3)

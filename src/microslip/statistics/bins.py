@@ -11,7 +11,8 @@ import pandas as pd
 def bin_stages(stages: pd.DataFrame, n_bins: int) -> pd.DataFrame:
     """Groups of stages: all sticks, all slips, and each kind in logarithmic bins of |fluctuation|; windows as one.
 
-    Both kinds share the edges, so that a stick and a slip of one size can be compared.
+    Both kinds share the edges, so that a stick and a slip of one size can be compared. A stage that does not change the
+    stress, or of which that is not known, belongs to no group.
 
     Returns
     -------
@@ -22,6 +23,8 @@ def bin_stages(stages: pd.DataFrame, n_bins: int) -> pd.DataFrame:
     size = stages["fluctuation"].abs()
     rows = []
     moved = size[size > 0]
+    # of one size alone, all but one of the bins would be empty and as narrow as rounding
+    n_bins = n_bins if moved.nunique() > 1 else 1
     edges = np.geomspace(moved.min(), moved.max() * (1 + 1e-9), n_bins + 1) if len(moved) else np.array([])
     # windows of a run without a stress have no size: they are one group
     for kind in ("stick", "slip", "window"):
@@ -29,10 +32,8 @@ def bin_stages(stages: pd.DataFrame, n_bins: int) -> pd.DataFrame:
         if kind == "window":
             edges = edges[:0]
         groups = [(kind, "kind", size[of_kind].min(), size[of_kind].max(), of_kind)]
-        for low, high in pairwise(edges):
-            groups.append(
-                (f"{kind} {low:.1e} to {high:.1e}", "bin", low, high, of_kind & (size >= low) & (size < high))
-            )
+        for (low, high), name in zip(pairwise(edges), _written(edges), strict=True):
+            groups.append((f"{kind} {name}", "bin", low, high, of_kind & (size >= low) & (size < high)))
         for group, by, low, high, chosen in groups:
             if chosen.any():
                 rows.append(
@@ -48,3 +49,13 @@ def bin_stages(stages: pd.DataFrame, n_bins: int) -> pd.DataFrame:
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def _written(edges: np.ndarray) -> list[str]:
+    """The bins with two digits, and as many more as tell them apart: two groups of one name would be taken for one."""
+    names: list[str] = []
+    for digits in range(1, 17):
+        names = [f"{low:.{digits}e} to {high:.{digits}e}" for low, high in pairwise(edges)]
+        if len(set(names)) == len(names):
+            break
+    return names

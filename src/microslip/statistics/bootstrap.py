@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int64
+from scipy.special import ndtri
 
 # Below this many blocks a draw is not much different from the data, and no interval is given.
 FEWEST_BLOCKS = 5
@@ -59,6 +60,11 @@ def interval(
     filled = np.where(enough, np.where(known, samples, np.nan), 0.0)
     low, high = np.nanpercentile(filled, [tail, 100 - tail], axis=0)
     return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+
+
+def error_of_interval(low: float, high: float, confidence: float) -> float:
+    """The standard error of a normal quantity that has this interval of this confidence."""
+    return (high - low) / (2 * float(ndtri(0.5 + confidence / 2)))
 
 
 def p_value(samples: Float[np.ndarray, "sample"]) -> float:

@@ -13,6 +13,9 @@ from microslip.core.errors import MicroslipError
 # Fewer clusters than this give no exponent.
 FEWEST_CLUSTERS = 10
 
+# A spread of ln N that is smaller than this part of its squares is what rounding leaves of none.
+_LOST = 1e-12
+
 
 @dataclass(frozen=True)
 class FractalDimension:
@@ -36,20 +39,32 @@ def log_moments(
     return np.array([used.sum(), x.sum(), y.sum(), x @ x, x @ y, y @ y])
 
 
+def dimension_at(moments: Float[np.ndarray, "*n 6"]) -> Float64[np.ndarray, "*n"]:
+    """D of many groups at once from the sums of `log_moments`, as a bootstrap wants it; NaN where there is none."""
+    n, x, y, xx, xy, yy = np.moveaxis(np.asarray(moments, dtype=float), -1, 0)
+    enough = n >= FEWEST_CLUSTERS
+    counted = np.where(enough, n, 1.0)
+    spread, rise = xx - x * x / counted, xy - x * y / counted
+    # clusters of one size leave rounding alone, and so does a radius that does not grow
+    good = enough & (spread > _LOST * np.maximum(xx, 1.0))
+    good &= rise > 1e-9 * np.sqrt(np.maximum(spread, 0) * np.maximum(yy, y * y / counted))
+    return np.asarray(np.where(good, spread / np.where(good, rise, 1.0), np.nan))
+
+
 def fit_log_moments(moments: Float[np.ndarray, "6"]) -> FractalDimension:
     """Least squares through ln R_g against ln N from the sums of `log_moments`; errors as in `fractal_dimension`."""
     n, x, y, xx, xy, yy = (float(value) for value in moments)
     if n < FEWEST_CLUSTERS:
         raise MicroslipError(f"size: {n:.0f} clusters are too few for a fractal dimension: it takes {FEWEST_CLUSTERS}")
+    dimension = float(dimension_at(moments))
     sxx, sxy, syy = xx - x * x / n, xy - x * y / n, yy - y * y / n
-    if sxx <= 1e-12 * max(xx, 1.0):
+    if sxx <= _LOST * max(xx, 1.0):
         raise MicroslipError("size: all clusters have the same size: they have no fractal dimension")
-    slope = sxy / sxx
-    # a rise lost in the rounding of the sums is none
-    if slope * np.sqrt(sxx) <= 1e-9 * np.sqrt(max(yy, y * y / n)):
+    if not np.isfinite(dimension):
         raise MicroslipError("radius: the radius does not grow with the size: these clusters have no fractal dimension")
+    slope = 1 / dimension
     error = float(np.sqrt(max(syy - slope * sxy, 0.0) / max(n - 2, 1) / sxx))
-    return FractalDimension(1 / slope, error / slope**2, float(np.exp((y - slope * x) / n)), int(n))
+    return FractalDimension(dimension, error / slope**2, float(np.exp((y - slope * x) / n)), int(n))
 
 
 def fractal_dimension(

@@ -155,7 +155,8 @@ def correlation_length_sensitivity(
     Returns
     -------
     DataFrame
-        exponent, r_min, r_max, xi, xi_low, xi_high [d̄], reason (empty where there is a ξ); one row per combination.
+        exponent, r_min, r_max, xi with the interval of the fit, fit_low to fit_high [d̄], reason (empty where there is a
+        ξ); one row per combination.
     """
     rows = []
     for exponent in exponents:
@@ -165,8 +166,8 @@ def correlation_length_sensitivity(
                 try:
                     fit = fit_ornstein_zernike(r, correlation, standard_error, exponent, r_min, r_max)
                 except MicroslipError as reason:
-                    rows.append({**row, "xi": np.nan, "xi_low": np.nan, "xi_high": np.nan, "reason": str(reason)})
+                    rows.append({**row, "xi": np.nan, "fit_low": np.nan, "fit_high": np.nan, "reason": str(reason)})
                 else:
-                    rows.append({**row, "xi": fit.xi, "xi_low": fit.xi_low, "xi_high": fit.xi_high})
-    columns = ["exponent", "r_min", "r_max", "xi", "xi_low", "xi_high", "reason"]
+                    rows.append({**row, "xi": fit.xi, "fit_low": fit.xi_low, "fit_high": fit.xi_high})
+    columns = ["exponent", "r_min", "r_max", "xi", "fit_low", "fit_high", "reason"]
     return pd.DataFrame(rows, columns=columns)

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from microslip.core.errors import MicroslipError
 from microslip.statistics.bootstrap import FEWEST_BLOCKS, block_sums, draws, interval, number_blocks, p_value, resample
 from microslip.statistics.config import Bootstrap, Correlation
 from microslip.statistics.evolution import Expected, trend
-from microslip.statistics.fractal import FEWEST_CLUSTERS
-from microslip.statistics.ornstein_zernike import fit_ornstein_zernike
+from microslip.statistics.fractal import dimension_at
+from microslip.statistics.heavy_tails import FEWEST_CLUSTERS
+from microslip.statistics.lengths import curve_sums, length_or_nan, mean_curve
 from microslip.statistics.power_law import exponent_at
 
 PerStage = Mapping[str, np.ndarray]
@@ -73,34 +73,15 @@ def _exponent(per_stage: PerStage, smallest: int) -> Quantity:
     return Quantity(np.stack([per_stage["n_large"], per_stage["sum_log_size"]], axis=1).astype(float), value)
 
 
-def _dimension(per_stage: PerStage) -> Quantity:
-    def value(sums: np.ndarray) -> np.ndarray:
-        n, x, y, xx, xy = (sums[..., column] for column in range(5))
-        enough = n >= FEWEST_CLUSTERS
-        n = np.where(enough, n, np.nan)
-        spread, rise = xx - x * x / n, xy - x * y / n
-        # clusters of one size leave rounding alone
-        good = (rise > 0) & (spread > 1e-12 * np.maximum(xx, 1.0))
-        return np.where(good, spread / np.where(good, rise, 1.0), np.nan)
-
-    return Quantity(per_stage["log_moments"], value)
-
-
 def _length(per_stage: PerStage, r: np.ndarray, settings: Correlation) -> Quantity:
     def value(sums: np.ndarray) -> np.ndarray:
-        n_bins = len(r)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            curves = sums[..., n_bins:] / sums[..., :n_bins]
+        curves = mean_curve(sums)
         found = np.empty(curves.shape[:-1])
         for place in np.ndindex(found.shape):
-            try:
-                found[place] = fit_ornstein_zernike(r, curves[place], None, settings.exponent, settings.fit_from).xi
-            except MicroslipError:
-                found[place] = np.nan
+            found[place] = length_or_nan(r, curves[place], settings)
         return found
 
-    curves = per_stage["correlation"]
-    return Quantity(np.concatenate([np.isfinite(curves), np.nan_to_num(curves)], axis=1).astype(float), value)
+    return Quantity(curve_sums(per_stage["correlation"]), value)
 
 
 def quantities(
@@ -110,7 +91,7 @@ def quantities(
     found = {
         "xi": _length(per_stage, r, correlation),
         "eta": _exponent(per_stage, smallest),
-        "fractal_dimension": _dimension(per_stage),
+        "fractal_dimension": Quantity(per_stage["log_moments"], dimension_at),
     }
     for name in ("moran_i", "efficiency", "n_clusters", "n_large", "largest_cluster", "n_wrapping"):
         found[name] = _mean(per_stage[name])
@@ -125,12 +106,24 @@ def quantities(
     return found
 
 
+def of_single_stages(followed: Mapping[str, Quantity]) -> dict[str, np.ndarray]:
+    """Every quantity of every stage alone, a group of one, shape (stage,)."""
+    return {name: quantity.value(quantity.columns) for name, quantity in followed.items()}
+
+
 def membership(groups: pd.DataFrame, n_stages: int) -> Float[np.ndarray, "stage group"]:
     """1 where a stage belongs to a group of `bin_stages`."""
     member = np.zeros((n_stages, len(groups)))
     for column, stages in enumerate(groups["members"]):
         member[stages, column] = 1
     return member
+
+
+def group_sums(
+    columns: Float[np.ndarray, "stage k"], member: Float[np.ndarray, "stage group"]
+) -> Float[np.ndarray, "group k"]:
+    """Σ of each column over the stages of each group, NaN as nothing: the same to the last digit for every table."""
+    return np.stack([np.nan_to_num(columns[here > 0]).sum(axis=0) for here in member.T])
 
 
 def evolution(
@@ -152,8 +145,9 @@ def evolution(
     Returns
     -------
     DataFrame
-        group, kind, by, low, high, n_stages, mean_fluctuation [p], quantity, value, value_low, value_high; the interval
-        is NaN of a group that lies in fewer than five blocks.
+        group, kind, by, low, high, n_stages, mean_fluctuation [p], quantity, value, value_low, value_high, n_known; the
+        interval is NaN of a group that lies in fewer than five blocks. `n_known` is the number of stages that the value
+        rests on: those in which something of it was measured.
     dict
         The values of all samples by quantity, shape (sample, group).
     """
@@ -167,11 +161,13 @@ def evolution(
     tables, samples = [], {}
     for name, quantity in followed.items():
         sums = block_sums(quantity.columns, block, member)
-        value = quantity.value(sums.sum(axis=0))
+        value = quantity.value(group_sums(quantity.columns, member))
         samples[name] = quantity.value(resample(sums, weights))
         samples[name][:, few] = np.nan
         low, high = interval(samples[name], settings.confidence)
-        tables.append(about.assign(quantity=name, value=value, value_low=low, value_high=high))
+        measured = np.nan_to_num(quantity.columns).any(axis=1)
+        n_known = (member.T @ measured).astype(int)
+        tables.append(about.assign(quantity=name, value=value, value_low=low, value_high=high, n_known=n_known))
     return pd.concat(tables, ignore_index=True), samples
 
 
@@ -203,12 +199,21 @@ def judge_claims(
 
 def contrast_kinds(
     stages: pd.DataFrame,
-    per_stage: PerStage,
+    of_stage: PerStage,
     table: pd.DataFrame,
     samples: Mapping[str, Float[np.ndarray, "sample group"]],
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Slip against stick, all stages of each: the claims of section 4.3.
+
+    Parameters
+    ----------
+    stages
+        Table of stages.
+    of_stage
+        What is followed, of each stage alone; from `of_single_stages`.
+    table, samples, confidence
+        From `evolution`, and of the intervals.
 
     Returns
     -------
@@ -220,12 +225,6 @@ def contrast_kinds(
     # takes a tenth of the command line's start, and is needed here alone
     from scipy.stats import mannwhitneyu
 
-    of_stage = {
-        "abs_delta_sigma1_ratio": per_stage["abs_delta_sigma1_active"] / per_stage["abs_delta_sigma1_all"],
-        "abs_delta_energy_ratio": per_stage["abs_delta_energy_active"] / per_stage["abs_delta_energy_all"],
-        "packing_fraction_active": per_stage["packing_fraction_active"],
-        "packing_fraction_excess": per_stage["packing_fraction_active"] - per_stage["packing_fraction_all"],
-    }
     rows = []
     for name, larger in CONTRASTS.items():
         of_quantity = table[table["quantity"] == name].reset_index(drop=True)

@@ -16,15 +16,18 @@ from microslip.data.run import Run
 from microslip.data.store import open_dataset
 from microslip.statistics.bins import bin_stages
 from microslip.statistics.exponential import fit_tails
-from microslip.statistics.ornstein_zernike import correlation_length_sensitivity, fit_ornstein_zernike
+from microslip.statistics.lengths import curve_sums, fit_length, mean_curve
+from microslip.statistics.ornstein_zernike import OrnsteinZernike, correlation_length_sensitivity
 from microslip.statistics.pair_correlation import find_minima, pair_correlation
 from microslip.statistics.power_law import fit_power_law
 from microslip.statistics.tables import (
     contrast_kinds,
     density,
     evolution,
+    group_sums,
     judge_claims,
     membership,
+    of_single_stages,
     quantities,
 )
 from microslip.steps.common import Say
@@ -54,25 +57,31 @@ def write_tables(run: Run, config: Config, edges: np.ndarray, say: Say) -> None:
     stages, target = run.stages, run.folder / "statistics"
     groups = bin_stages(stages, config.correlation.n_bins)
     if groups.empty:
-        raise MicroslipError("no stage changes the stress: there is nothing to sort by size")
+        raise MicroslipError("no stage changes the stress, as far as it is known: there is nothing to sort by size")
+    n_grouped = int(groups.loc[groups["by"] == "kind", "n_stages"].sum())
+    if n_grouped < len(stages):
+        say(
+            f"{len(stages) - n_grouped} of {len(stages)} stages are in no group: no change of the stress is known of"
+            " them"
+        )
     clusters = open_dataset(target / "clusters.zarr")
     narrow = [str(name) for name in clusters.data_vars if clusters[name].dims[1:] in ((), ("moment",))]
     per_stage = {name: clusters[name].to_numpy() for name in narrow}
     correlation = open_dataset(target / "correlation.zarr")
     per_stage["correlation"] = correlation["correlation"].to_numpy()
     r = correlation["r"].to_numpy()
-    write_correlations(run, config, groups, r, per_stage["correlation"], say)
+    followed = quantities(per_stage, r, config.correlation, config.clusters.smallest)
+    table, samples = evolution(groups, len(stages), followed, config.bootstrap)
+    write_correlations(run, config, groups, r, per_stage["correlation"], table, say)
     write_pair_correlation(run, config, say)
     write_clusters(run, config, groups, clusters)
     write_distributions(run, groups)
-    followed = quantities(per_stage, r, config.correlation, config.clusters.smallest)
     single = stages[["stage", "cycle", "kind", "strain_increment", "fluctuation"]]
-    values = {name: quantity.value(quantity.columns) for name, quantity in followed.items()}
+    values = of_single_stages(followed)
     write_table(target / "stages.csv", single.assign(below_floor=run.fields["below_floor"].to_numpy(), **values))
-    table, samples = evolution(groups, len(stages), followed, config.bootstrap)
     write_table(target / "evolution.csv", table)
     claims = judge_claims(table, samples, config.bootstrap.confidence)
-    contrasts = contrast_kinds(stages, per_stage, table, samples, config.bootstrap.confidence)
+    contrasts = contrast_kinds(stages, values, table, samples, config.bootstrap.confidence)
     write_table(target / "claims.csv", claims)
     write_table(target / "contrasts.csv", contrasts)
     for row in claims.to_dict("records"):
@@ -85,40 +94,63 @@ def write_tables(run: Run, config: Config, edges: np.ndarray, say: Say) -> None:
 
 
 def write_correlations(
-    run: Run, config: Config, groups: pd.DataFrame, r: np.ndarray, per_stage: np.ndarray, say: Say
+    run: Run,
+    config: Config,
+    groups: pd.DataFrame,
+    r: np.ndarray,
+    per_stage: np.ndarray,
+    evolving: pd.DataFrame,
+    say: Say,
 ) -> None:
-    """C(r) and ξ by group, and how ξ moves with exponent and range."""
+    """C(r) and ξ by group, and how ξ moves with exponent and range; intervals of ξ are those of `evolving`."""
     settings, target = config.correlation, run.folder / "statistics"
+    means = mean_curve(group_sums(curve_sums(per_stage), membership(groups, len(per_stage))))
+    drawn = evolving[evolving["quantity"] == "xi"].set_index("group")
+    exponents, starts = sorted({*EXPONENTS, settings.exponent}), sorted({*FIT_STARTS, settings.fit_from})
+    far = (float(r[-1]), float(r[-1]) / 2)
     curves, lengths, sensitivity = [], [], []
-    for group in groups.to_dict("records"):
+    for group, mean in zip(groups.to_dict("records"), means, strict=True):
         members = per_stage[group.pop("members")]
         # nearer than two grains can be, bins hold no pair in any stage
-        known = np.isfinite(members).any(axis=0)
-        mean = np.full(len(r), np.nan)
+        known = np.isfinite(mean)
         error = np.full(len(r), np.nan)
-        mean[known] = np.nanmean(members[:, known], axis=0)
         if len(members) > 1:
             error[known] = np.nanstd(members[:, known], axis=0) / np.sqrt(np.isfinite(members[:, known]).sum(axis=0))
         curves.append(pd.DataFrame({**group, "r": r, "correlation": mean, "standard_error": error}))
-        weights = error if len(members) > 2 else None
+        interval = {f"xi_{end}": drawn.at[group["group"], f"value_{end}"] for end in ("low", "high")}
         try:
-            fit = fit_ornstein_zernike(r, mean, weights, settings.exponent, settings.fit_from)
+            fit = fit_length(r, mean, settings)
         except MicroslipError as reason:
             lengths.append({**group, "reason": str(reason)})
         else:
-            lengths.append({**group, **vars(fit)})
-        far = (float(r[-1]), float(r[-1]) / 2)
-        tried = correlation_length_sensitivity(r, mean, weights, EXPONENTS, FIT_STARTS, far)
+            lengths.append({**group, "xi": fit.xi, **interval, **_of_the_fit(fit)})
+        tried = correlation_length_sensitivity(r, mean, None, exponents, starts, far)
         sensitivity.append(pd.DataFrame([group] * len(tried)).assign(**tried))
     write_table(target / "correlation.csv", pd.concat(curves, ignore_index=True))
     table = pd.DataFrame(lengths)
     write_table(target / "correlation_length.csv", table)
     write_table(target / "correlation_sensitivity.csv", pd.concat(sensitivity, ignore_index=True))
     for row in table[table["by"] == "kind"].to_dict("records"):
-        if np.isfinite(row.get("xi", np.nan)):
+        if not np.isfinite(row.get("xi", np.nan)):
+            say(f"{row['kind']}: no ξ, {row['reason']}")
+        elif np.isfinite(row["xi_low"]):
             say(f"{row['kind']}: ξ = {row['xi']:.2f} d̄ [{row['xi_low']:.2f}, {row['xi_high']:.2f}]")
         else:
-            say(f"{row['kind']}: no ξ, {row['reason']}")
+            say(
+                f"{row['kind']}: ξ = {row['xi']:.2f} d̄, from too few blocks of stages, or too few fits, for an interval"
+            )
+
+
+def _of_the_fit(fit: OrnsteinZernike) -> dict[str, float]:
+    """The fit of a ξ as columns; its own interval, which knows nothing of the sampling of stages, beside the other."""
+    return {
+        "fit_low": fit.xi_low,
+        "fit_high": fit.xi_high,
+        "amplitude": fit.amplitude,
+        "exponent": fit.exponent,
+        "r_min": fit.r_min,
+        "r_max": fit.r_max,
+    }
 
 
 def write_pair_correlation(run: Run, config: Config, say: Say) -> None:

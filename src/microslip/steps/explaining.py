@@ -20,7 +20,7 @@ from microslip.data.run import Run
 from microslip.data.store import add_array, create_store
 from microslip.steps.common import Advance, Say, array
 from microslip.steps.interpreting import NodeLengths, interpretation_tables, measure_event, node_lengths
-from microslip.steps.learning import fit_to_cell, keep_only
+from microslip.steps.learning import describe_cell, differences, fit_to_cell, keep_only
 
 STAGES_PER_CHUNK = 8
 
@@ -68,6 +68,7 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
     increments = run.stages["strain_increment"].to_numpy()
     chosen = choose_stages(run.predictions, settings.n_stages)
     shape = run.voxels["d2min"].shape[1:]
+    check_belongs(run, config, checkpoint)
     if tuple(checkpoint.network.grid) != tuple(shape):
         raise MicroslipError(
             f"voxels.zarr has {shape} nodes, model/checkpoint.pt was trained on {tuple(checkpoint.network.grid)}:"
@@ -104,7 +105,7 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
         ]
     )
     tables = {"events": events.drop(columns=["c_d2min", "c_attribution", "r"])}
-    tables |= interpretation_tables(events, run.stages.iloc[chosen], config.correlation, seed)
+    tables |= interpretation_tables(events, run.stages, config.correlation, seed)
     tables["layers"] = _randomise_layers(explained, n_layers, work)
     tables["methods"] = _compare_methods(explained, work)
     tables["deletion"] = _delete_and_insert(explained, work)
@@ -118,6 +119,28 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
             f"{line.network}, {line.field}: ξ_Attr/ξ_D = {line.ratio:.2f} [{line.low:.2f}, {line.high:.2f}] in {line.n}"
             f" of {line.n_stages} stages, rank correlation {line.spearman:.2f}; {line.share_active:.0%} of the sizes"
             f" at the most active {config.clusters.fraction:.0%} of the nodes"
+        )
+
+
+def check_belongs(run: Run, config: Config, checkpoint: Any) -> None:
+    """Refuse a network, or predictions, that are of other stages or other voxels than those of the run now.
+
+    Raises
+    ------
+    MicroslipError
+        What differs, and the command that trains the network again.
+    """
+    remedy = f"run `microslip train {run.folder}` again"
+    if differs := differences(checkpoint.cell, describe_cell(run, config)):
+        raise MicroslipError(f"model/checkpoint.pt was trained on another cell ({'; '.join(differs)}): {remedy}")
+    table, target = run.predictions, run.stages.set_index("stage")["fluctuation"]
+    of_now = target.reindex(table["stage"]).to_numpy()
+    other = ~np.isclose(table["target"], of_now, rtol=1e-9, atol=0)
+    if other.any():
+        stage = int(table["stage"].iloc[int(np.argmax(other))])
+        raise MicroslipError(
+            f"model/predictions.csv is of other stages than stages.csv, {int(other.sum())} of {len(table)} targets"
+            f" differ (stage {stage} first): {remedy}"
         )
 
 
@@ -268,7 +291,9 @@ def _randomise_layers(explained: Explained, n_layers: int, work: _Work) -> pd.Da
             original = np.abs(stored.sel(stage=stage).to_numpy()).ravel()
             alike.append(spearman(original, np.abs(found.attribution.sum(axis=0)).ravel()))
             work.one()
-        rows.append((n, names[n - 1], np.nanmean(alike), np.nanstd(alike), len(alike)))
+        known = np.array(alike)[np.isfinite(alike)]
+        mean, deviation = (known.mean(), known.std()) if len(known) else (np.nan, np.nan)
+        rows.append((n, names[n - 1], mean, deviation, len(known)))
     return pd.DataFrame(rows, columns=["n_layers", "last_layer", "spearman", "deviation", "n"])
 
 

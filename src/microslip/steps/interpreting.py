@@ -13,11 +13,16 @@ from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.statistics.bins import bin_stages
+from microslip.statistics.bootstrap import FEWEST_BLOCKS, interval
+from microslip.statistics.clusters import active_grains
 from microslip.statistics.config import Correlation
 from microslip.statistics.correlation import spatial_correlation
-from microslip.statistics.ornstein_zernike import fit_ornstein_zernike
+from microslip.statistics.lengths import curve_sums, length_or_nan, mean_curve
 
 N_RESAMPLES = 2000
+
+# The bins of `node_edges` begin where distances between nodes do: all of them count in the fit.
+FIT_FROM = 0.0
 
 
 def node_edges(run: Run, config: Config) -> np.ndarray:
@@ -41,7 +46,7 @@ class NodeLengths:
     nodes: np.ndarray
     box: Box
     edges: np.ndarray
-    exponent: float
+    settings: Correlation
 
     @property
     def r(self) -> np.ndarray:
@@ -53,7 +58,7 @@ class NodeLengths:
         if np.ptp(field) == 0:
             return np.full(len(self.r), np.nan), float("nan")
         curve = spatial_correlation(self.nodes, field.ravel(), self.box, self.edges).correlation
-        return curve, _xi(self.r, curve, self.exponent)
+        return curve, length_or_nan(self.r, curve, self.settings, FIT_FROM)
 
 
 def node_lengths(run: Run, config: Config) -> NodeLengths:
@@ -63,7 +68,7 @@ def node_lengths(run: Run, config: Config) -> NodeLengths:
         # the copies above and below lie aside by a tilt that differs from stage to stage: no pair across those faces
         box = box.slab
     nodes = np.stack(np.meshgrid(*(voxels[name].to_numpy() for name in "xyz"), indexing="ij"), axis=-1).reshape(-1, 3)
-    return NodeLengths(nodes, box, node_edges(run, config), config.correlation.exponent)
+    return NodeLengths(nodes, box, node_edges(run, config), config.correlation)
 
 
 def measure_event(
@@ -79,8 +84,10 @@ def measure_event(
     `lengths.measure` gives for D²min, which many attributions of a stage share.
     """
     size = np.abs(attribution)
-    active = d2min >= np.quantile(d2min, 1 - active_fraction)
-    total, elsewhere = size.sum(), size[~active].mean() if (~active).any() else 0.0
+    active = active_grains(d2min.ravel(), active_fraction).reshape(d2min.shape)
+    # where all nodes are alike, none is more active than the others
+    total = size.sum() if np.ptp(d2min) > 0 else 0.0
+    elsewhere = size[~active].mean() if total > 0 and (~active).any() else 0.0
     shares = {
         "share_active": float(size[active].sum() / total) if total > 0 else np.nan,
         "ratio_active": float(size[active].mean() / elsewhere) if elsewhere > 0 else np.nan,
@@ -96,17 +103,12 @@ def measure_event(
     return rows
 
 
-def _xi(r: np.ndarray, correlation: np.ndarray, exponent: float) -> float:
-    try:
-        return fit_ornstein_zernike(r, correlation, exponent=exponent, r_min=0.0).xi
-    except MicroslipError:
-        return float("nan")
-
-
 def interpretation_tables(
     events: pd.DataFrame, stages: pd.DataFrame, settings: Correlation, seed: int
 ) -> dict[str, pd.DataFrame]:
     """C(r) and ξ by bin of the fluctuation with ellipses (fig. 7b, c), and the ratio ξ_Attr/ξ_D of every network.
+
+    `stages` are all of the run, so that a group is that of the same name in the statistics.
 
     Returns
     -------
@@ -125,7 +127,10 @@ def interpretation_tables(
             if chosen.empty:
                 continue
             r = chosen["r"].iloc[0]
-            means = {name: _mean_curve(chosen[f"c_{name}"]) for name in ("d2min", "attribution")}
+            means = {
+                name: mean_curve(curve_sums(np.stack(list(chosen[f"c_{name}"]))).sum(axis=0))
+                for name in ("d2min", "attribution")
+            }
             columns = {"network": network, "field": field, "group": group.group, "kind": group.kind}
             curves.append(pd.DataFrame({**columns, "r": r, **{f"c_{name}": mean for name, mean in means.items()}}))
             pairs = chosen[["xi_d2min", "xi_attribution"]].dropna().to_numpy()
@@ -136,8 +141,8 @@ def interpretation_tables(
                 | {
                     "mean_fluctuation": group.mean_fluctuation,
                     "n": len(pairs),
-                    "xi_d2min": _xi(r, means["d2min"], settings.exponent),
-                    "xi_attribution": _xi(r, means["attribution"], settings.exponent),
+                    "xi_d2min": length_or_nan(r, means["d2min"], settings, FIT_FROM),
+                    "xi_attribution": length_or_nan(r, means["attribution"], settings, FIT_FROM),
                     "mean_xi_d2min": centre[0],
                     "mean_xi_attribution": centre[1],
                     "var_d2min": covariance[0, 0],
@@ -169,15 +174,13 @@ def interpretation_tables(
     }
 
 
-def _mean_curve(curves: pd.Series) -> np.ndarray:
-    known = [one for one in curves if np.isfinite(one).all()]
-    return np.mean(known, axis=0) if known else np.full(len(curves.iloc[0]), np.nan)
-
-
 def _bootstrap_median(values: np.ndarray, seed: int) -> tuple[float, float]:
-    if len(values) < 2:
+    """90 % interval of a median over stages; NaN of too few to draw from, as of any interval."""
+    from microslip.learn.evaluate import COVERAGE
+
+    if len(values) < FEWEST_BLOCKS:
         return float("nan"), float("nan")
     rng = np.random.default_rng(seed)
     medians = np.median(rng.choice(values, (N_RESAMPLES, len(values))), axis=1)
-    low, high = np.quantile(medians, [0.05, 0.95])
+    low, high = interval(medians, COVERAGE)
     return float(low), float(high)

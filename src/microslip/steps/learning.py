@@ -20,6 +20,9 @@ from microslip.steps.common import Advance, Say, metric_lines
 # Bins of the error histograms, to the 99th percentile of the errors' sizes.
 ERROR_BINS = 60
 
+# What makes a checkpoint's cell another one, in the order in which it is told.
+PARTS_OF_A_CELL = ("grains", "cell", "loading", "stages", "voxels")
+
 
 def train_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
     """Train the network under the random and the blocked split, with baselines."""
@@ -123,6 +126,17 @@ def describe_cell(run: Run, config: Config) -> dict[str, Any]:
     kept = {name: whole[name] for name in ("grains", "cell", "voxels")}
     loading = {name: whole["loading"][name] for name in ("pressure", "shear_rate")}
     return {**kept, "loading": loading, "stages": {"threshold": config.stage_threshold}}
+
+
+def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """What differs between two descriptions of a cell, a sentence each; more fields on the nodes are no other cell."""
+    found = []
+    for part in PARTS_OF_A_CELL:
+        mine, its = one.get(part, {}), other.get(part, {})
+        for key in dict.fromkeys([*mine, *its]):
+            if mine.get(key) != its.get(key) and (part, key) != ("voxels", "fields"):
+                found.append(f"{part}.{key} = {mine.get(key)} there, {its.get(key)} here")
+    return found
 
 
 def score_all(

@@ -16,20 +16,10 @@ from microslip.core.errors import MicroslipError
 from microslip.data.batches import batched_store
 from microslip.data.run import Run
 from microslip.data.store import CHUNK_BYTES, add_array, create_store
+from microslip.fields.registry import FIELDS, STORED, grain_field
 from microslip.grids.config import too_many_nodes
 from microslip.steps.common import Advance, Say, array
 from microslip.steps.frames import Start, check_grains, elsewhere, every_frame, read_frames, read_starts
-
-# Name, type, unit and description of one value per stage and grain. Single precision has more digits than these mean.
-FIELDS = {
-    "d2min": ("float64", "d**2", "D²min, NaN for walls"),
-    "n_neighbours": ("int32", "", "grains within cutoff"),
-    "shear_strain": ("float32", "", "von Mises strain of the neighbourhood over the stage"),
-    "volumetric_strain": ("float32", "", "a third of the trace of that strain, positive for dilation"),
-    "delta_sigma1": ("float32", "p", "change of the major principal stress over the stage, compression positive"),
-    "delta_energy": ("float32", "p d**3", "change of the elastic energy over the stage"),
-    "packing_fraction": ("float32", "", "grain over radical Voronoi cell, mean over all kept frames of the stage"),
-}
 
 
 def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
@@ -62,11 +52,12 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         about = {"cutoff": cutoff, "neighbours": "in the frame at the start", "position_resolution": resolution}
         store = create_store(path, {**about, "precision_floor": floor, "precision_margin": MARGIN})
         dimensions = ["stage", "grain"]
-        for name, (dtype, unit, description) in FIELDS.items():
-            add_array(store, name, dimensions, (n_stages, n_grains), dtype, unit, description, per_chunk=per_chunk)
-        moved = "displacement over the stage less the mean shear"
-        shape, dimensions = (n_stages, n_grains, 3), [*dimensions, "axis"]
-        add_array(store, "displacement", dimensions, shape, "float32", "d", moved, per_chunk=per_chunk)
+        for name, field in STORED.items():
+            shape = (n_stages, n_grains)
+            add_array(store, name, dimensions, shape, field.dtype, field.unit, field.description, per_chunk=per_chunk)
+        moved = FIELDS["displacement_x"].description
+        every = (n_stages, n_grains, 3)
+        add_array(store, "displacement", [*dimensions, "axis"], every, "float32", "d", moved, per_chunk=per_chunk)
         flag = "1 where the median D²min is within precision_margin of precision_floor"
         add_array(store, "below_floor", ["stage"], (n_stages,), "int8", "", flag, per_chunk=per_chunk)
         return store
@@ -93,6 +84,20 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
             say(f"no {name.replace('_', ' ')}: {'the import has none' if run.attributes.get('imported') else why}")
 
 
+# What `measure_fields` knows to measure. A field that is told in the registry alone would be NaN without a word.
+MEASURED = (
+    "d2min",
+    "n_neighbours",
+    "shear_strain",
+    "volumetric_strain",
+    "delta_sigma1",
+    "delta_energy",
+    "packing_fraction",
+)
+if set(MEASURED) != set(STORED):
+    raise RuntimeError(f"fields in the registry or in measure_fields alone: {sorted(set(MEASURED) ^ set(STORED))}")
+
+
 def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: slice) -> None:
     """One batch of stages of `fields.zarr`; stages whose median D²min is below `noise` [d̄²] are flagged."""
     from microslip.fields.mechanics import major_principal_stress
@@ -107,7 +112,7 @@ def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: sli
     stress = read_frames(frames["grain_stress"], ends) if "grain_stress" in frames else {}
     sigma1 = {frame: major_principal_stress(one, run.box.planar) for frame, one in stress.items()}
     energy = read_frames(frames["grain_energy"], ends) if "grain_energy" in frames else {}
-    found = {name: np.full((len(ends), len(bulk)), np.nan) for name in FIELDS}
+    found = {name: np.full((len(ends), len(bulk)), np.nan) for name in MEASURED}
     displacement = np.full((len(ends), len(bulk), 3), np.nan, dtype=np.float32)
     for row, (start, end) in enumerate(ends.tolist()):
         # tracked grains come and go: those that both frames hold have a motion; of a simulation, all have one
@@ -134,11 +139,10 @@ def measure_fields(run: Run, cutoff: float, noise: float, path: Path, batch: sli
     if "cell_volume" in frames:
         found["packing_fraction"] = _mean_packing_fraction(run, ends)
     group = zarr.open_group(path, mode="r+")
-    for name, (dtype, *_) in FIELDS.items():
-        if name != "n_neighbours":
-            found[name][:, ~bulk] = np.nan
+    for name, field in STORED.items():
         # a grain that is not there has no neighbours
-        array(group, name)[batch] = (np.nan_to_num(found[name]) if dtype == "int32" else found[name]).astype(dtype)
+        values = np.nan_to_num(found[name]) if field.dtype == "int32" else np.where(bulk, found[name], np.nan)
+        array(group, name)[batch] = values.astype(field.dtype)
     array(group, "displacement")[batch] = displacement
     medians = [np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.inf for row in found["d2min"]]
     array(group, "below_floor")[batch] = (np.array(medians) < noise).astype("int8")
@@ -159,15 +163,6 @@ def _mean_packing_fraction(run: Run, ends: np.ndarray) -> np.ndarray:
     return np.asarray(total / (ends[:, 1] - ends[:, 0] + 1)[:, None])
 
 
-# Unit and description of what may be coarse-grained; a component of the displacement goes by its axis.
-VOXELS = {
-    "d2min": ("d**2", "D²min"),
-    "shear_strain": ("", "von Mises strain"),
-    "volumetric_strain": ("", "volumetric strain"),
-    **{f"displacement_{axis}": ("d", f"displacement in {axis} less the mean shear") for axis in "xyz"},
-}
-
-
 def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
     """Coarse-grain D²min, and what else the network is to see."""
     from microslip.grids.coarse import place_nodes
@@ -182,7 +177,7 @@ def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         store = create_store(path, {"spacing": list(nodes.spacing), "radius": settings.radius, "empty_node": 0.0})
         shape, dimensions = (n_stages, *nodes.shape), ["stage", "x", "y", "z"]
         for field in settings.fields:
-            unit, what = VOXELS[field]
+            what, unit = grain_field(field).short, grain_field(field).unit
             meaning = f"mean {what} of the grains within the radius, at the start of the stage; 0 where there is none"
             add_array(store, field, dimensions, shape, "float32", unit, meaning, per_chunk=per_chunk)
         for axis, name in enumerate("xyz"):
@@ -205,13 +200,12 @@ def measure_voxels(run: Run, names: tuple[str, ...], spacing: float, radius: flo
 
 
 def grain_values(run: Run, name: str, batch: slice) -> np.ndarray:
-    """One of `VOXELS` for every grain of some stages, NaN for walls."""
-    bulk = run.grains["kind"].to_numpy() == 0
-    field, _, axis = name.partition("displacement_")
-    if axis:
-        rows = np.array(run.fields["displacement"][batch, :, "xyz".index(axis)], dtype=float)
+    """A field of every grain in some stages, NaN for walls."""
+    bulk, field = run.grains["kind"].to_numpy() == 0, grain_field(name)
+    if field.stored:
+        rows = np.array(run.fields[field.stored][batch, :, field.axis], dtype=float)
     else:
-        rows = np.array(run.fields[field][batch], dtype=float)
+        rows = np.array(run.fields[name][batch], dtype=float)
     rows[:, ~bulk] = np.nan
     return rows
 

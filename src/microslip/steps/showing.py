@@ -35,6 +35,10 @@ def network_layers(run: Run, say: Say) -> pd.DataFrame | None:
         return describe_layers(load_checkpoint(checkpoint).network)
     except MicroslipError as problem:
         say(f"the network is not drawn: {problem}")
+    except Exception as problem:
+        # a network of another make may do anything when it is asked; the other figures need not suffer for it
+        told = " ".join(str(problem).split()) or type(problem).__name__
+        say(f"the network is not drawn: it does not say what it is made of ({type(problem).__name__}: {told})")
     return None
 
 

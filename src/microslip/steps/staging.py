@@ -7,7 +7,6 @@ import pandas as pd
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
-from microslip.core.turning_points import Smoothing
 from microslip.data.files import write_table
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
@@ -27,26 +26,17 @@ def stages_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     return {"threshold": threshold}
 
 
-def _smoothing(config: Config, name: Smoothing, span: int) -> tuple[Smoothing, int] | None:
-    name, span = config.stages.smoothing or name, config.stages.smoothing_span or span
-    return None if name == "none" else (name, span)
-
-
 def _own_stages(run: Run, config: Config) -> pd.DataFrame:
     from microslip.events.stages import attach_frames, detect_stages
 
-    series, recording = run.series, config.recording
-    strain, first = series["strain"].to_numpy(), config.first_stage_sample
-    if config.stages.warm_up is not None:
-        # by strain, for samples are not equally spaced while the rate changes; half a step against its rounding
-        first = max(first, int(np.searchsorted(strain, config.stages.warm_up - recording.strain_step / 2)))
-    first = min(first, len(strain))
+    series = run.series
+    strain = series["strain"].to_numpy()
     table = detect_stages(
         strain,
         series["stress"].to_numpy(),
         config.stage_threshold,
-        _smoothing(config, recording.smoothing, recording.smoothing_span),
-        first,
+        config.stage_smoothing,
+        min(config.steady_sample(strain), len(strain)),
     )
     if table.empty:
         raise MicroslipError(
@@ -73,12 +63,12 @@ def _imported_stages(run: Run, config: Config, say: Say) -> tuple[pd.DataFrame, 
             f" --set stages.window={10 * apart:.2g} for ten frames"
         )
     known = np.isfinite(stress)
-    first = int(np.searchsorted(strain[known], strain[0] + warm_up))
+    first = config.steady_sample(strain[known])
     if warm_up >= strain[known][-1] - strain[0]:
         raise MicroslipError(
             f"stages.warm_up = {warm_up:g} leaves nothing of a strain of {strain[known][-1] - strain[0]:.4g}: lower it"
         )
-    smoothing = _smoothing(config, "none", 11)
+    smoothing = config.stage_smoothing
     supported = supported_threshold(strain[known], stress[known], frame_strain, smoothing, first)
     threshold = settings.threshold
     if threshold is None:

@@ -14,12 +14,10 @@ from microslip.core.extras import require
 from microslip.data.files import write_table
 from microslip.data.provenance import digest_output, fingerprint
 from microslip.data.run import Run
+from microslip.learn.config import MOST_MEMBERS
 from microslip.steps.common import Advance, Say
-from microslip.steps.learning import describe_cell, fit_to_cell, keep_only
+from microslip.steps.learning import checkpoint_name, describe_cell, differences, fit_to_cell, keep_only
 from microslip.steps.run_settings import run_config
-
-# What makes a checkpoint's cell another one, in the order in which it is told.
-_PARTS = ("grains", "cell", "loading", "stages", "voxels")
 
 
 def predict_elsewhere(run: Run, model: Path, into: Path | None, allow_transfer: bool, say: Say) -> pd.DataFrame:
@@ -33,34 +31,22 @@ def predict_elsewhere(run: Run, model: Path, into: Path | None, allow_transfer: 
     require("learn", "microslip predict")
     from microslip.learn.evaluate import scores
 
-    path = model / "model" / "checkpoint.pt" if model.is_dir() else model
-    checkpoint = _load(path)
-    differs = differences(checkpoint.cell, describe_cell(run, run_config(run.folder)))
+    members = _load(model)
+    differs = differences(members[0].cell, describe_cell(run, run_config(run.folder)))
     if differs and not allow_transfer:
         raise MicroslipError(
-            f"{path} was trained on another cell ({'; '.join(differs)}): give --allow-transfer to use it all the same"
+            f"{model} was trained on another cell ({'; '.join(differs)}): give --allow-transfer to use it all the same"
         )
     for line in differs:
         say(f"another cell: {line}")
-    table = _predict(checkpoint, run, path)
-    name = model.resolve().name if model.is_dir() else path.resolve().parent.parent.name
+    table = _predict(members, run, model)
+    name = model.resolve().name if model.is_dir() else model.resolve().parent.parent.name
     target = into or run.folder / "transfer" / f"{name}.csv"
     target.parent.mkdir(parents=True, exist_ok=True)
     write_table(target, table)
     found = scores(table["target"].to_numpy(), table["prediction"].to_numpy())
     say(f"R² {found['r2']:.3f}, sign right {found['sign_accuracy']:.1%}, {found['n']} stages → {target}")
     return table
-
-
-def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """What differs between two descriptions of a cell, a sentence each."""
-    found = []
-    for part in _PARTS:
-        mine, its = one.get(part, {}), other.get(part, {})
-        for key in dict.fromkeys([*mine, *its]):
-            if mine.get(key) != its.get(key):
-                found.append(f"{part}.{key} = {mine.get(key)} there, {its.get(key)} here")
-    return found
 
 
 def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: Advance, say: Say) -> pd.DataFrame:
@@ -79,16 +65,22 @@ def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: A
     names = [run.folder.resolve().name for run in runs]
     if len(runs) < 2 or len(set(names)) < len(names):
         raise MicroslipError(f"a transfer needs two runs or more with different names, given are: {', '.join(names)}")
-    checkpoints = {name: _load(run.folder / "model" / "checkpoint.pt") for name, run in zip(names, runs, strict=True)}
+    checkpoints = {name: _load(run.folder) for name, run in zip(names, runs, strict=True)}
     grids = {name: run.voxels["d2min"].shape[1:] for name, run in zip(names, runs, strict=True)}
     if len(set(grids.values())) > 1:
         told = ", ".join(f"{name} {' × '.join(map(str, grid))}" for name, grid in grids.items())
         raise MicroslipError(f"the runs have voxels of different sizes ({told}): a network takes one size only")
+    for mine, members in checkpoints.items():
+        for name, run in zip(names, runs, strict=True):
+            here = describe_cell(run, run_config(run.folder))
+            voxels = [line for line in differences(members[0].cell, here) if line.startswith("voxels.")]
+            if voxels:
+                say(f"warning: {mine} on {name}, the nodes are made otherwise ({'; '.join(voxels)})")
     rows: list[dict[str, Any]] = []
     total = len(runs) ** 2 + (len(runs) if leave_one_out else 0)
     for mine, checkpoint in checkpoints.items():
         for name, run in zip(names, runs, strict=True):
-            table = _predict(checkpoint, run, runs[names.index(mine)].folder / "model" / "checkpoint.pt")
+            table = _predict(checkpoint, run, runs[names.index(mine)].folder)
             if mine == name:
                 kept = run.predictions
                 held = kept[(kept["rule"] == "random") & (kept["split"] == "test")]["stage"]
@@ -113,26 +105,33 @@ def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: A
     return found
 
 
-def _load(path: Path) -> Any:
+def _load(model: Path) -> list[Any]:
+    """A checkpoint; of a run folder all networks of the random split's ensemble, whose mean is the run's prediction."""
     from microslip.learn.checkpoint import load_checkpoint
 
-    return load_checkpoint(path)
+    if not model.is_dir():
+        return [load_checkpoint(model)]
+    first, *others = (model / "model" / checkpoint_name("random", member) for member in range(MOST_MEMBERS))
+    return [load_checkpoint(path) for path in (first, *(path for path in others if path.exists()))]
 
 
-def _predict(checkpoint: Any, run: Run, path: Path) -> pd.DataFrame:
-    """Stage, target and prediction of all stages of a run."""
+def _predict(members: list[Any], run: Run, path: Path) -> pd.DataFrame:
+    """Stage, target and prediction, the mean over the networks of an ensemble, of all stages of a run."""
     from microslip.learn.inputs import read_inputs
     from microslip.learn.nulls import predict_fields
 
-    scaling, grid = checkpoint.scaling, tuple(run.voxels["d2min"].shape[1:])
-    if grid != tuple(checkpoint.network.grid):
+    scaling, grid = members[0].scaling, tuple(run.voxels["d2min"].shape[1:])
+    if grid != tuple(members[0].network.grid):
         raise MicroslipError(
-            f"{path} takes {tuple(checkpoint.network.grid)} nodes, the voxels of {run.folder} have {grid}:"
+            f"{path} takes {tuple(members[0].network.grid)} nodes, the voxels of {run.folder} have {grid}:"
             " train on this run, or coarse-grain it to that grid"
         )
     increments = run.stages["strain_increment"].to_numpy()
     batches = read_inputs(run.voxels, increments, scaling.names, scaling.floor, scaling.transform)
-    parts = [predict_fields(checkpoint.network, scaling, scaling.standardise(batch)) for batch in batches]
+    parts = [
+        np.mean([predict_fields(one.network, scaling, scaling.standardise(batch)) for one in members], axis=0)
+        for batch in batches
+    ]
     table = run.stages[["stage", "fluctuation"]].rename(columns={"fluctuation": "target"})
     return table.assign(prediction=np.concatenate(parts))
 
@@ -180,6 +179,6 @@ def _train_on_others(others: list[Run], left_out: Run, state: Path) -> pd.DataFr
     sets = {"train": np.concatenate(train_parts), "validation": np.concatenate(held_parts)}
     scaling = fit_scaling(samples, sets["train"], training)
     found = train(samples, sets, scaling, config.network, training, state / "state.pt")
-    table = _predict(Checkpoint(found.network, scaling, config.network, {}), left_out, state)
+    table = _predict([Checkpoint(found.network, scaling, config.network, {})], left_out, state)
     shutil.rmtree(state)
     return table

@@ -11,7 +11,6 @@ import pandas as pd
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
-from microslip.core.turning_points import Smoothing
 from microslip.data.run import Run, open_run
 from microslip.pipeline import step_states
 from microslip.steps.run_settings import run_config
@@ -71,10 +70,8 @@ def _steady_state(parts: Parts, config: Config) -> tuple[dict[str, Any], pd.Data
         name: series[name][known] if name in series else unknown
         for name in ("strain", "stress", "normal_stress", "solid_fraction")
     }
-    warm_up = max(config.stages.warm_up or 0.0, 0.0 if parts.imported else config.loading.warm_up)
-    first = int(np.searchsorted(columns["strain"], columns["strain"][0] + warm_up))
-    name: Smoothing = config.stages.smoothing or ("none" if parts.imported else config.recording.smoothing)
-    smoothing = None if name == "none" else (name, config.stages.smoothing_span or config.recording.smoothing_span)
+    first = config.steady_sample(columns["strain"])
+    smoothing = config.stage_smoothing
     try:
         row = summarise_series(columns, first, smoothing)
         return row, slip_sizes(columns["strain"], columns["stress"], first, smoothing)

@@ -16,6 +16,7 @@ from microslip.core.visible import quoted
 from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.events.stages import detect_stages
+from microslip.statistics.bootstrap import error_of_interval
 from microslip.study.blocks import block_edges, cut, group_by_block, jackknife
 
 # Swings of s that end a stage [p], and those at which slips are measured.
@@ -24,9 +25,6 @@ SLIP_THRESHOLDS = ("1e-4", "1e-3")
 
 # Points of a curve: the largest slips one by one, and ever fewer of the many small ones.
 N_POINTS = 200
-
-# A normal interval of 95 % is this many standard errors to either side.
-NORMAL_95 = 1.96
 
 # What `convergence` compares.
 COMPARED = (
@@ -156,25 +154,25 @@ def read_system(run: Run, config: Config) -> tuple[dict[str, Any], pd.DataFrame]
         )
     names = ("strain", "stress", "normal_stress", "solid_fraction")
     series = {name: samples[name].to_numpy() for name in names}
-    recording = config.recording
-    smoothing = None if recording.smoothing == "none" else (recording.smoothing, recording.smoothing_span)
+    smoothing = config.stage_smoothing
     simulated = run.provenance["steps"].get("simulate", {})
+    first = config.steady_sample(series["strain"])
     row: dict[str, Any] = {
         "n_grains": run.grains.sizes["grain"],
         "inertial_number": attributes.get("inertial_number", np.nan),
         "stiffness_number": attributes.get("stiffness_number", np.nan),
         "timestep": attributes.get("timestep", np.nan),
-        **summarise_series(series, config.first_stage_sample, smoothing),
-        **_lengths(run),
+        **summarise_series(series, first, smoothing),
+        **_lengths(run, config.bootstrap.confidence),
         **_scores(run),
         "simulation_seconds": simulated.get("seconds", np.nan),
         "grain_steps_per_second": simulated.get("grain_steps_per_second", np.nan),
     }
-    return row, slip_sizes(series["strain"], series["stress"], config.first_stage_sample, smoothing)
+    return row, slip_sizes(series["strain"], series["stress"], first, smoothing)
 
 
-def _lengths(run: Run) -> dict[str, float]:
-    """ξ of all sticks and of all slips with the interval and half of it over 1.96 as error; NaN where there is none."""
+def _lengths(run: Run, confidence: float) -> dict[str, float]:
+    """ξ of all sticks and of all slips with its interval and the error that belongs to it; NaN where there is none."""
     path = run.folder / "statistics" / "correlation_length.csv"
     table = read_table(path, ["kind", "by"]) if path.exists() else pd.DataFrame(columns=["kind", "by"])
     found: dict[str, float] = {}
@@ -188,7 +186,7 @@ def _lengths(run: Run) -> dict[str, float]:
             f"xi_{kind}": xi,
             f"xi_{kind}_low": low,
             f"xi_{kind}_high": high,
-            f"xi_{kind}_error": (high - low) / (2 * NORMAL_95),
+            f"xi_{kind}_error": error_of_interval(low, high, confidence),
         }
     return found
 

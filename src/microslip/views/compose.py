@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +12,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pydantic import ValidationError
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_table
 from microslip.data.run import Run
+from microslip.dem.config import ShearCell
+from microslip.events.config import Stages
+from microslip.events.steady import steady_sample
 from microslip.views.choose import TooFewStages
 from microslip.views.style import say_missing, scientific
 
@@ -129,6 +133,12 @@ def read_history(run: Run) -> pd.DataFrame:
     return read_table(run.folder / "model" / "history.csv", ["rule", "epoch", "train_loss", "validation_loss"])
 
 
+def read_errors(run: Run) -> pd.DataFrame:
+    """Table of model/errors.csv."""
+    columns = ["rule", "split", "error_low", "error_high", "density"]
+    return read_table(run.folder / "model" / "errors.csv", columns)
+
+
 def read_predictions(run: Run) -> pd.DataFrame:
     """Table of model/predictions.csv, whose rows name their split rule."""
     table = run.predictions
@@ -156,6 +166,21 @@ def read_config(run: Run) -> dict[str, Any]:
         return dict(run.attributes.get("config", {}))
     except MicroslipError:
         return {}
+
+
+def steady_from(config: Mapping[str, Any], strain: np.ndarray, imported: bool) -> int:
+    """The first sample after the warm-up that a resolved configuration names; see `events.steady`.
+
+    Settings of another version, or none, are not guessed at: loading.warm_up alone counts where it is there.
+    """
+    sections = {name: config[name] for name in ShearCell.model_fields if name in config}
+    try:
+        stages = Stages.model_validate(config.get("stages", {}))
+        return steady_sample(strain, stages, None if imported else ShearCell.model_validate(sections))
+    except (ValidationError, MicroslipError):
+        loading = config.get("loading", {})
+        warm_up = float(loading.get("warm_up", 0.0)) if isinstance(loading, dict) and not imported else 0.0
+        return int(np.searchsorted(strain, warm_up))
 
 
 def own_voxels(run: Run) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from microslip.learn.evaluate import NORMAL
 from microslip.views.learning import R2_FLOOR
 from microslip.views.style import (
     BLUE,
@@ -93,7 +94,7 @@ def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes | None = Non
         part = tests[tests["rule"] == rule]
         if len(part):
             axes.errorbar(
-                part["predicted"], part["true"], 1.645 * part["standard_error"], fmt=RULE_MARKER[rule], color=colour,
+                part["predicted"], part["true"], NORMAL * part["standard_error"], fmt=RULE_MARKER[rule], color=colour,
                 markersize=3.5, linewidth=0.9, label=f"{rule} split",
             )  # fmt: skip
     if len(tests):
@@ -282,7 +283,7 @@ def length_plane(
     axes.set_xlim(0, wide)
     # a legend above all ellipses
     axes.set_ylim(0, (1.22 if len(networks) == 1 else 1.4) * high)
-    axes.set_xlabel(r"$\xi$ of $D^2_\mathrm{min}$ [$\bar d$]")
+    axes.set_xlabel(r"$\xi$ of $D^2_\mathrm{min}$ on the nodes [$\bar d$]")
     axes.set_ylabel(r"$\xi$ of the attribution [$\bar d$]")
     if kinds:
         axes.legend(loc="upper left", fontsize=7, ncols=2, borderaxespad=0.1, columnspacing=1.0, handletextpad=0.2)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from microslip.data.run import Run
 from microslip.views import attribution, dynamics, learning
 from microslip.views.choose import choose_explained
-from microslip.views.compose import Drawing, panel, read_history, read_predictions
+from microslip.views.compose import Drawing, panel, read_errors, read_history, read_predictions
 from microslip.views.style import GREY, ONE_COLUMN, TWO_COLUMNS, journal_style, letter, new_figure, scientific
 
 
@@ -31,9 +31,12 @@ def training(run: Run) -> Drawing:
             learning.loss_curves(tables["history"], rule, title=f"Loss, {rule} split", axes=row[0])
         with panel(row[1], run, "train", f"Prediction, {rule} split"):
             tables["predictions"] = read_predictions(run)
-            learning.predicted_against_true(tables["predictions"], rule, title=f"Prediction, {rule} split", axes=row[1])
+            learning.predicted_against_true(
+                tables["predictions"], run.metrics, rule, title=f"Prediction, {rule} split", axes=row[1]
+            )
         with panel(row[2], run, "train", f"Errors, {rule} split"):
-            learning.error_histogram(read_predictions(run), rule, title=f"Errors, {rule} split", axes=row[2])
+            tables["errors"] = read_errors(run)
+            learning.error_histogram(tables["errors"], run.metrics, rule, title=f"Errors, {rule} split", axes=row[2])
     for axes, name in zip([sets, *grid.flat], "abcdefg", strict=True):
         letter(axes, name)
     return Drawing(figure, tables)

@@ -17,11 +17,13 @@ from microslip.views.compose import (
     grain_table,
     knows_stress,
     panel,
+    read_config,
     read_correlation,
     read_lengths,
     read_per_stage,
     read_predictions,
     stage_title,
+    steady_from,
 )
 from microslip.views.groups import binned, fluctuation_limits, kinds_in
 from microslip.views.snapshot import draw_snapshot, log_limits
@@ -36,9 +38,10 @@ def _series(run: Run) -> tuple[np.ndarray, np.ndarray]:
     return strain, stress
 
 
-def _warm_up(run: Run) -> float:
-    """Strain before the steady state; 0 for an imported run."""
-    return float(run.attributes.get("config", {}).get("loading", {}).get("warm_up", 0.0))
+def _warm_up(run: Run, strain: np.ndarray) -> float:
+    """Strain at which the steady state begins."""
+    first = steady_from(read_config(run), strain, bool(run.attributes.get("imported")))
+    return float(strain[min(first, len(strain) - 1)]) if len(strain) else 0.0
 
 
 def _grains(run: Run) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +91,7 @@ def overview(run: Run) -> Drawing:
         tables["stress"] = pd.DataFrame({"strain": strain[inside], "stress": stress[inside]})
     with panel(others[0], run, "train", "Predicted stress change"):
         table = read_predictions(run)
-        learning.both_test_sets(table, title="Stress change from the pattern of motion", axes=others[0])
+        learning.both_test_sets(table, run.metrics, title="Stress change from the pattern of motion", axes=others[0])
         tables["predictions"] = table[table["split"] == "test"]
     return Drawing(figure, tables)
 
@@ -131,7 +134,7 @@ def cell_and_stress(run: Run) -> Drawing:
     with panel(axes["curve"], run, "simulate", "Stress and strain"):
         strain, stress = _series(run)
         shear.stress_strain(
-            strain, stress, warm_up=_warm_up(run), window=marked,
+            strain, stress, warm_up=_warm_up(run, strain), window=marked,
             title="Stress-strain curve" + (", the cycle of panel b marked" if marked else ""), axes=axes["curve"],
         )  # fmt: skip
         thin = shear.thin_series(strain, stress)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -47,10 +46,18 @@ MODEL_NAME = {
 R2_FLOOR = -0.25
 
 
-def coefficient_of_determination(target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "stage"]) -> float:
-    """R² = 1 − Σ(t − p)²/Σ(t − ⟨t⟩)²; NaN where the target does not vary."""
-    spread = float(np.sum((target - target.mean()) ** 2)) if len(target) else 0.0
-    return 1 - float(np.sum((target - prediction) ** 2)) / spread if spread > 0 else float("nan")
+def score(metrics: dict[str, Any], rule: str, model: str, split: str, name: str = "r2") -> float:
+    """One number of metrics.json, NaN where it is missing."""
+    try:
+        return float(metrics[rule][model][split][name])
+    except (KeyError, TypeError, ValueError):
+        return float("nan")
+
+
+def _r2(metrics: dict[str, Any], rule: str, split: str, digits: int) -> str:
+    """R² of the network as the training measured it, behind a comma; empty where it has no value."""
+    value = score(metrics, rule, "network", split)
+    return f", $R^2$ = {value:.{digits}f}".replace("-", "−") if np.isfinite(value) else ""
 
 
 @journal_style()
@@ -130,24 +137,28 @@ def loss_curves(history: pd.DataFrame, rule: str, *, title: str = "", axes: Axes
 @journal_style()
 def predicted_against_true(
     predictions: pd.DataFrame,
+    metrics: dict[str, Any],
     rule: str,
     *,
     splits: tuple[str, ...] = ("train", "test"),
     title: str = "",
     axes: Axes | None = None,
 ) -> Figure:
-    """Predicted against true stress fluctuation [p] under one split rule, with the R² of each set; predictions.csv."""
+    """Predicted against true stress fluctuation [p] under one split rule, with the R² of each set.
+
+    `predictions` and `metrics` are the contents of predictions.csv and metrics.json; a set of too few stages, or of
+    equal ones, has no R².
+    """
     figure, axes = axes_or_new(axes, height=3.2)
     of_rule = predictions[predictions["rule"] == rule]
     shown = of_rule[of_rule["split"].isin(splits)]
     for split in splits:
         part = shown[shown["split"] == split]
-        r2 = coefficient_of_determination(part["target"].to_numpy(), part["prediction"].to_numpy())
         axes.plot(
             part["target"], part["prediction"], "o", color=SPLIT_COLOUR[split],
             alpha=0.30 if split == "train" else 0.65,
             markersize=2.4 if split == "train" else 3.0, markeredgewidth=0, rasterized=len(part) > 3000,
-            label=rf"{split}, $R^2$ = {r2:.3f}",
+            label=split + _r2(metrics, rule, split, 3),
         )  # fmt: skip
     _square(axes, shown)
     axes.set_title(title, loc="left")
@@ -155,18 +166,19 @@ def predicted_against_true(
 
 
 @journal_style()
-def both_test_sets(predictions: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
-    """Predicted against true stress fluctuation [p] of the test sets of all split rules; predictions.csv."""
+def both_test_sets(
+    predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str = "", axes: Axes | None = None
+) -> Figure:
+    """Predicted against true stress fluctuation [p] of the test sets of all rules; as `predicted_against_true`."""
     figure, axes = axes_or_new(axes, height=3.2)
     tests = predictions[predictions["split"] == "test"]
     for rule, colour, marker in zip(RULES, (SKY, VERMILLION), "os", strict=True):
         part = tests[tests["rule"] == rule]
         if part.empty:
             continue
-        r2 = coefficient_of_determination(part["target"].to_numpy(), part["prediction"].to_numpy())
         axes.plot(
             part["target"], part["prediction"], marker, color=colour, alpha=0.6, markersize=3.2, markeredgewidth=0,
-            label=rf"{rule} split, $R^2$ = {r2:.2f}",
+            label=f"{rule} split" + _r2(metrics, rule, "test", 2),
         )  # fmt: skip
     _square(axes, tests)
     axes.set_title(title, loc="left")
@@ -192,23 +204,24 @@ def _square(axes: Axes, shown: pd.DataFrame) -> None:
 
 
 @journal_style()
-def error_histogram(predictions: pd.DataFrame, rule: str, *, title: str = "", axes: Axes | None = None) -> Figure:
-    """Density of predicted minus true [p] on training and test set under one split rule; table of predictions.csv."""
+def error_histogram(
+    errors: pd.DataFrame, metrics: dict[str, Any], rule: str, *, title: str = "", axes: Axes | None = None
+) -> Figure:
+    """Density of predicted minus true [p] on training and test set under one split rule; tables of errors.csv.
+
+    `metrics` is the content of metrics.json: the root of the mean square is over all stages, those beyond the bins too.
+    """
     figure, axes = axes_or_new(axes)
-    of_rule = predictions[predictions["rule"] == rule]
-    error = of_rule["prediction"] - of_rule["target"]
-    # the far tail would flatten everything else
-    limit = float(error.abs().quantile(0.99)) if len(error) else 1.0
-    edges = np.linspace(-limit, limit, 41) if limit > 0 else np.linspace(-1, 1, 41)
+    of_rule = errors[errors["rule"] == rule]
     for split in ("train", "test"):
-        part = error[of_rule["split"] == split]
+        part = of_rule[of_rule["split"] == split]
         if part.empty:
             continue
-        rmse = float(np.sqrt(np.mean(part**2)))
-        heights = np.histogram(part, edges)[0] / (len(part) * np.diff(edges))
+        rmse = score(metrics, rule, "network", split, "rmse")
         axes.stairs(
-            heights, edges, color=SPLIT_COLOUR[split], linewidth=1.2, fill=split == "train",
-            alpha=0.45 if split == "train" else 1.0, label=f"{split}\nrmse {rmse:.2g} $p$",
+            part["density"], [*part["error_low"], part["error_high"].iloc[-1]], color=SPLIT_COLOUR[split],
+            linewidth=1.2, fill=split == "train", alpha=0.45 if split == "train" else 1.0,
+            label=f"{split}\nrmse {rmse:.2g} $p$" if np.isfinite(rmse) else split,
         )  # fmt: skip
     axes.set_ylim(0, axes.get_ylim()[1] * 1.5)
     axes.axvline(0, ymax=0.66, color=INK, linewidth=0.7)
@@ -219,14 +232,6 @@ def error_histogram(predictions: pd.DataFrame, rule: str, *, title: str = "", ax
         axes.legend(loc="upper left", borderaxespad=0.1, handlelength=1.2, frameon=True, framealpha=1, edgecolor="none")
     axes.set_title(title, loc="left")
     return figure
-
-
-def score(metrics: dict[str, Any], rule: str, model: str, split: str, name: str = "r2") -> float:
-    """One number of metrics.json, NaN where it is missing."""
-    try:
-        return float(metrics[rule][model][split][name])
-    except (KeyError, TypeError, ValueError):
-        return float("nan")
 
 
 @journal_style()

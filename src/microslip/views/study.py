@@ -128,7 +128,7 @@ def slips_panel(part: pd.DataFrame, drops: pd.DataFrame, axes: Axes) -> None:
 
 
 def length_panel(part: pd.DataFrame, axes: Axes) -> None:
-    """ξ of sticks and of slips with the interval of the fit."""
+    """ξ of sticks and of slips with its bootstrap interval."""
     x = place_systems(part, axes)
     for kind in ("stick", "slip"):
         xi = part[f"xi_{kind}"].astype(float)

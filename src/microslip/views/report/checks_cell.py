@@ -9,6 +9,7 @@ import numpy as np
 from microslip.data.edges import cell_edges
 from microslip.dem.config import STABLE_FRACTION
 from microslip.views.captions import setting
+from microslip.views.compose import steady_from
 from microslip.views.report.checks import Check, Verdict, below, judge, share
 from microslip.views.report.parts import Parts
 from microslip.views.wording import show
@@ -167,9 +168,8 @@ def _steady_samples(parts: Parts, name: str) -> np.ndarray | None:
     """Samples after the warm-up; None where the series is not known."""
     if parts.series is None or name not in parts.series:
         return None
-    warm_up = setting(parts.config, "stages.warm_up") or setting(parts.config, "loading.warm_up") or 0.0
-    strain, values = parts.series["strain"], parts.series[name]
-    after: np.ndarray = values[(strain >= strain[0] + warm_up) & np.isfinite(values)]
+    after: np.ndarray = parts.series[name][steady_from(parts.config, parts.series["strain"], parts.imported) :]
+    after = after[np.isfinite(after)]
     return after if len(after) >= 2 else None
 
 

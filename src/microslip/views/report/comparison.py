@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 
 from microslip.core.visible import quoted
-from microslip.views.captions import TITLES
+from microslip.learn.evaluate import COVERAGE
+from microslip.statistics.bootstrap import error_of_interval
+from microslip.statistics.config import Bootstrap
+from microslip.views.captions import TITLES, setting
 from microslip.views.learning import RULES, score
 from microslip.views.report import repeat, results, summary
 from microslip.views.report.checks import Check, check_run
@@ -25,10 +28,6 @@ from microslip.views.report.parts import Parts
 from microslip.views.wording import between, show, with_error
 
 MOST_RUNS = 4
-
-# A normal interval of 90 and of 95 % is this many standard errors to either side.
-NORMAL_90 = 1.645
-NORMAL_95 = 1.96
 
 # More than this many combined standard errors apart is said in bold.
 FAR = 2.0
@@ -205,9 +204,6 @@ def _quantities(runs: Sequence[Compared]) -> list[tuple[str, str, list[Measured 
     )
     for key, (name, unit) in _STEADY.items():
         add(name, unit, [_steady(run.steady, key) for run in runs])
-    for kind in ("stick", "slip", "window"):
-        lengths = [results.length_of(one, kind) for one in parts]
-        add(f"{results.WEIGHTED_XI}, {kind}", "d̄", [_interval(length, NORMAL_95) for length in lengths])
     for quantity in _FOLLOWED:
         name, unit = results.QUANTITIES[quantity]
         for kind in ("stick", "slip", "window"):
@@ -235,10 +231,10 @@ def _steady(row: dict[str, Any], key: str) -> Measured | None:
     return Measured(value, error, with_error(value, error) if np.isfinite(error) else show(float(value)))
 
 
-def _interval(values: tuple[float, float, float] | None, deviations: float) -> Measured | None:
+def _interval(values: tuple[float, float, float] | None, confidence: float) -> Measured | None:
     if values is None or not np.isfinite(values[0]):
         return None
-    return Measured(values[0], (values[2] - values[1]) / (2 * deviations), between(*values))
+    return Measured(values[0], error_of_interval(values[1], values[2], confidence), between(*values))
 
 
 def _followed(parts: Parts, quantity: str, kind: str) -> Measured | None:
@@ -248,19 +244,20 @@ def _followed(parts: Parts, quantity: str, kind: str) -> Measured | None:
     rows = table[(table["by"] == "kind") & (table["kind"] == kind) & (table["quantity"] == quantity)]
     if rows.empty:
         return None
-    return _interval(tuple(float(rows[f"value{end}"].iloc[0]) for end in ("", "_low", "_high")), NORMAL_95)  # type: ignore[arg-type]
+    confidence = float(setting(parts.config, "bootstrap.confidence") or Bootstrap().confidence)
+    return _interval(tuple(float(rows[f"value{end}"].iloc[0]) for end in ("", "_low", "_high")), confidence)  # type: ignore[arg-type]
 
 
 def _score(parts: Parts, rule: str, name: str, model: str = "network") -> Measured | None:
     values = tuple(score(parts.metrics, rule, model, "test", f"{name}{end}") for end in ("", "_low", "_high"))
-    return _interval(values, NORMAL_90)  # type: ignore[arg-type]
+    return _interval(values, COVERAGE)  # type: ignore[arg-type]
 
 
 def _ratio(parts: Parts, field: str) -> Measured | None:
     rows = claims_of(parts, field)
     if rows is None:
         return None
-    return _interval(tuple(float(rows.loc["trained", name]) for name in ("ratio", "low", "high")), NORMAL_90)  # type: ignore[arg-type]
+    return _interval(tuple(float(rows.loc["trained", name]) for name in ("ratio", "low", "high")), COVERAGE)  # type: ignore[arg-type]
 
 
 def _numbers_table(letters: str, numbers: list[dict[str, Any]]) -> pd.DataFrame:

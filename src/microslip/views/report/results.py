@@ -24,7 +24,7 @@ SPLITS = ("train", "validation", "test")
 
 # Name and unit of what the statistics follow.
 QUANTITIES = {
-    "xi": ("ξ of D²min, unweighted fit to the mean C(r)", "d̄"),
+    "xi": ("ξ of D²min, fit to the mean C(r)", "d̄"),
     "eta": ("η, exponent of the sizes of active clusters", "1"),
     "fractal_dimension": ("D, fractal dimension of active clusters", "1"),
     "moran_i": ("Moran's I of being active", "1"),
@@ -92,12 +92,8 @@ def every_score(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-# What length_of gives, beside the ξ of QUANTITIES: both are of the mean C(r), and differ in the weights of the fit.
-WEIGHTED_XI = "ξ of D²min, weighted fit to the mean C(r)"
-
-
 def length_of(parts: Parts, kind: str) -> tuple[float, float, float] | None:
-    """ξ of all stages of a kind with its interval [d̄], of the fit to their mean C(r); None where there is none."""
+    """ξ of all stages of a kind with its interval [d̄], as in evolution.csv; None where there is none."""
     table = parts.tables.get("statistics/correlation_length")
     if table is None or "xi" not in table:
         return None

@@ -87,7 +87,6 @@ def gather(parts: Parts, checks: list[Check]) -> dict[str, Any]:
         "lacking": lacking,
         "untrained": parts.too_few_to_train,
         "explained": explained(parts),
-        "weighted_xi": results.WEIGHTED_XI,
         "late": {verb: state.why for verb, state in (parts.states or {}).items() if state.state == "out of date"},
         "numbers": numbers(parts.attributes),
         "sections": sections(parts.config),

@@ -114,7 +114,7 @@ def _lengths(parts: Parts) -> str:
     ]
     if not said:
         return ""
-    said_all = ", ".join(said) + "; weighted fits to the mean C(r), with the intervals of the fit."
+    said_all = ", ".join(said) + "; fits to the mean C(r), with bootstrap intervals over blocks of stages."
     below = noise(parts)
     if not below:
         return "D²min is correlated in space: " + said_all
