@@ -257,6 +257,28 @@ def test_a_run_begun_again_in_a_folder_of_its_own_replaces_what_followed(tmp_pat
     )
 
 
+def contact(step, force):
+    return f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ENTRIES\n1\nITEM: ENTRIES a b fx fy fz\n1 2 {force} 0 0\n"
+
+
+def test_contacts_of_a_run_begun_again_go_with_its_frames(tmp_path, sheared):
+    frames = dump(sheared.wrapped, sheared.tilt)
+    for folder, some in (("run1", (0, 1, 2, 3)), ("run2", (2, 3, 4, 5)), ("sound", range(6))):
+        (tmp_path / folder).mkdir()
+        for k in some:
+            again = folder == "run2" or (folder == "sound" and k > 1)
+            (tmp_path / folder / f"dump.{STEPS[k]}").write_text(frames[k])
+            (tmp_path / folder / f"contacts.{STEPS[k]}").write_text(contact(STEPS[k], 2.0 if again else 1.0))
+    columns = {"id1": "a", "id2": "b", "fx": "fx", "fy": "fy", "fz": "fz"}
+    stress = []
+    for folder in ("run[12]", "sound"):
+        contacts = str(tmp_path / folder / "contacts.*")
+        made = Imported(tmp_path, tmp_path / folder / "dump.*", contacts=contacts, contact_columns=columns)
+        stress.append(made.store["frames/grain_stress"][:])
+    np.testing.assert_array_equal(stress[0], stress[1])
+    assert np.isfinite(stress[1]).all()
+
+
 def test_which_pattern_fits_how_many_files_is_said(tmp_path, sheared):
     frames = dump(sheared.wrapped, sheared.tilt)
     (tmp_path / "a").write_text(frames[0])

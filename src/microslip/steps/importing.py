@@ -101,7 +101,11 @@ def read_trajectory(
     told = read_stress(source, layout.area) if source.series else None
     known_pressure = _pressure(source, told, say)
     pressure = 1.0 if known_pressure is None else known_pressure
-    contacts = ContactValues(find_files([source.contacts]), source, pressure, say) if source.contacts else None
+    contacts = None
+    if source.contacts:
+        # in the order of the frames, without those that a restart replaces
+        of_contacts = in_order(find_files([source.contacts]), "lammps", source, notes.append)
+        contacts = ContactValues(of_contacts, source, pressure, say)
     energies = source.youngs_modulus is not None and source.poisson_ratio is not None
     kept = ("grain_stress", "n_contacts", *(("grain_energy",) if energies else ())) if contacts else ()
     kept += ("cell_volume",) if source.cell_volumes else ()
