@@ -95,6 +95,14 @@ def test_walls_that_a_told_strain_moves_further_are_refused(tmp_path, rng, share
     assert not (tmp_path / "out.zarr").exists()
 
 
+def test_grains_that_are_poured_between_walls_at_rest_are_read(tmp_path, rng):
+    """They move more than the walls, and not so far that their copies are in doubt."""
+    true = sheared_between_walls(0, 0, rng)
+    true[:, 24:, 0] += np.arange(len(STEPS))[:, None] * rng.uniform(-0.3, 0.3, 100) * LX
+    store, _ = imported(tmp_path, dump(tmp_path / "a.dump", wrapped(true)), strain_per_step=1e-3)
+    np.testing.assert_allclose(store["frames/position"][:, 24:, 0] - true[:, 24:, 0], 0, atol=1e-9)
+
+
 def test_walls_that_move_against_each_other_by_more_than_half_are_read(tmp_path, rng):
     true = sheared_between_walls(-0.3, 0.3, rng)
     store, _ = imported(tmp_path, dump(tmp_path / "a.dump", wrapped(true)), strain_per_step=0.6 * LX / (H - 1) / 100)
@@ -141,7 +149,7 @@ def test_a_tilt_is_counted_on_and_said_where_its_steps_are_near_half(tmp_path, r
 def test_a_folded_tilt_that_grows_by_more_than_half_is_refused(tmp_path, rng, share, told):
     path = cell_dump(tmp_path / "a.dump", *folded(*sheared_without_walls(share, rng)))
     settings = {"strain_per_step": share * LX / H / 100} if told else {}
-    with pytest.raises(MicroslipError, match=r"grains seem to move against the cell by more than 0\.25 of the period"):
+    with pytest.raises(MicroslipError, match=r"grains seem to move against the cell by more than 0\.35 of the period"):
         read_trajectory(Source(files=(path,), **settings), tmp_path / "out.zarr")
 
 

@@ -13,8 +13,9 @@ from microslip.core.errors import MicroslipError
 if TYPE_CHECKING:
     from microslip.data.assemble import Assembled
 
-# Shares of a period. Half of what nearest copies tell; how far grains may outrun the walls or the cell.
+# Shares of a period. Motion to be warned of; motion beyond which a copy may be the wrong one, if grains outrun walls.
 NEAR = 0.25
+FAR = 0.35
 OUTRUN = 0.1
 # Shares of the grains that are more than a few strays.
 FEW, MANY = 0.05, 0.2
@@ -51,17 +52,17 @@ def followed_share(
     walls = [float(np.median(along[there & (kind == one)])) for one in (1, 2) if (there & (kind == one)).any()]
     bulk = along[there & (kind == 0)]
     if len(walls) == 2:
-        outrun = (bulk < min(walls) - OUTRUN) | (bulk > max(walls) + OUTRUN)
+        outrun = (np.abs(bulk) > FAR) & ((bulk < min(walls) - OUTRUN) | (bulk > max(walls) + OUTRUN))
         if len(bulk) and outrun.mean() > FEW:
             raise MicroslipError(
-                f"{where}: {outrun.sum()} of {len(bulk)} grains seem to outrun both walls since the frame before, by"
-                f" more than {OUTRUN} of the period of {period:.4g} d̄: the walls moved by more than half of it, and"
+                f"{where}: {outrun.sum()} of {len(bulk)} grains seem to outrun both walls since the frame before,"
+                f" by more than {FAR} of the period of {period:.4g} d̄: the walls moved by more than half of it, and"
                 f" wrapped positions do not tell how far; {REMEDY}"
             )
-    elif leans and len(bulk) and (np.abs(bulk) > NEAR).mean() > MANY:
+    elif leans and len(bulk) and (np.abs(bulk) > FAR).mean() > MANY:
         raise MicroslipError(
-            f"{where}: {(np.abs(bulk) > NEAR).sum()} of {len(bulk)} grains seem to move against the cell by more than"
-            f" {NEAR} of the period of {period:.4g} d̄ since the frame before: the cell was sheared by more than half of"
+            f"{where}: {(np.abs(bulk) > FAR).sum()} of {len(bulk)} grains seem to move against the cell by more than"
+            f" {FAR} of the period of {period:.4g} d̄ since the frame before: the cell was sheared by more than half of"
             f" it, or its tilt is another one, and wrapped positions do not tell how far; {REMEDY}"
         )
     if walls:

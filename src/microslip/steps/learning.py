@@ -14,7 +14,6 @@ from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing, write_json, write_table
 from microslip.data.run import Run
-from microslip.data.units import pressure_known
 from microslip.steps.common import Advance, Say, metric_lines
 
 # Bins of the error histograms, to the 99th percentile of the errors' sizes.
@@ -119,8 +118,7 @@ def describe_cell(run: Run, config: Config) -> dict[str, Any]:
         known = {"engine": attributes["engine"], "count": run.grains.sizes["grain"], "length": attributes["length"]}
         cell = dict(zip(("length", "depth", "height"), attributes["box"], strict=True))
         cell |= {"planar": True} if attributes.get("planar") else {}
-        pressure = attributes["pressure"] if pressure_known(attributes) else None
-        loading = {"pressure": pressure, "shear_rate": config.source.shear_rate}
+        loading = {"pressure": attributes["pressure"], "shear_rate": config.source.shear_rate}
         stages = {"threshold": config.stages.threshold, "window": config.stages.window}
         return {"grains": known, "cell": cell, "voxels": whole["voxels"], "loading": loading, "stages": stages}
     kept = {name: whole[name] for name in ("grains", "cell", "voxels")}

@@ -238,6 +238,13 @@ def test_numbers_that_fix_print_puts_into_a_log_are_no_rows_of_it(tmp_path):
     assert notes == [f"{path}: 11 lines of numbers under no names left out, the first line 5: '100 9.0 9.0'"]
 
 
+@pytest.mark.parametrize("line", ["10,0.5,0.5", "10, 0.5, 0.5", "10,5", "10;0.5;0.5"])
+def test_lines_with_commas_in_a_log_are_no_rows_of_it(tmp_path, line):
+    table, notes = read(tmp_path, "LAMMPS (x)\n" + FIRST.replace("     10", line + "\n     10") + LOOP)
+    assert table["Step"].tolist() == [0, 10]
+    assert notes == [f"{tmp_path}/table.txt: 1 line of numbers under no names left out, the first line 4: {line!r}"]
+
+
 def test_style_multi_between_other_runs(tmp_path):
     def block(step, *pairs):
         head = f"------------ Step {step:>14} ----- CPU = {0.5:12.7g} (sec) -------------\n"
@@ -257,7 +264,8 @@ def test_style_multi_between_other_runs(tmp_path):
     assert table["CPU"][2:4].tolist() == [0.5, 0.5]
     assert table["Press"].isna().all()
     assert table["Pxz"].isna().tolist() == [False, False, True, True, False, False]
-    assert any("1 line of numbers under no names left out, the first 'Step 40'" in note for note in notes)
+    assert any("the block of step 40 is cut, and left out" in note for note in notes)
+    assert any("1 line of numbers under no names left out, the first line 11: '20 0.5 0.5'" in note for note in notes)
 
 
 YAML_ROWS = "  - [0, 0.3, .nan, ]\n" + WARNING + "7 8 9\n  - [250, 0.35, -1e-3, ]\n"
@@ -369,6 +377,20 @@ def test_empty_cells_and_words_leave_their_rows(tmp_path):
     assert table["phase"][0] == "filling"
 
 
+def test_empty_cells_between_tabs(tmp_path):
+    table, _ = read(tmp_path, "step\ttau\tp\n0\t0.3\t1\n250\t\t1\n500\t0.4\t\n")
+    np.testing.assert_array_equal(table.to_numpy(), [[0, 0.3, 1], [250, np.nan, 1], [500, 0.4, np.nan]])
+
+
+def test_rows_of_a_run_without_names_are_counted(tmp_path):
+    energies = "  Energy initial, next-to-last, final =\n  -6.3 -6.3 -6.3\n"
+    table, notes = read(tmp_path, "LAMMPS (x)\n" + FIRST + LOOP + energies + "500 300 0.4\n750 300 0.5\n")
+    assert len(table) == 2
+    assert notes == [
+        f"{tmp_path}/table.txt: 2 lines of numbers under no names left out, the first line 8: '500 300 0.4'"
+    ]
+
+
 def test_a_line_of_units_is_said(tmp_path):
     _, notes = read(tmp_path, TABLES["units"])
     assert notes == [f"{tmp_path}/table.txt, line 2: '-;Pa;Pa' is passed over: the names stand above it"]
@@ -396,6 +418,8 @@ def test_a_last_row_without_an_end_is_said(tmp_path):
         ("step;tau;p\n750;5;1\n1000;3\n", "line 3: '1000;3' does not fit the names step, tau, p"),
         ("step tau\n750 5\n1 000 3\n", "line 3: '1 000 3' does not fit the names step, tau"),
         ("step tau\n750 5\n1000 ***\n", "line 3: '1000 ***' does not fit the names step, tau"),
+        ("step,tau,p\n0,0.3,1\n250;0.35;1\n500,0.4,1\n", "line 3: '250;0.35;1' does not fit the names step, tau, p"),
+        ("step tau p\n0 0.3 1\n250,0.35,1\n500 0.4 1\n", "line 3: '250,0.35,1' has signs between its thousands"),
         ("step shear stress\n750 5\n", "holds no rows of numbers under a line of names"),
         ("# Fix print output for fix p\n0 1 2 3 4 5\n1 2 3 4 5 6\n", "holds no rows of numbers under a line of names"),
         ("step,tau\n0,1\n1,2\n".encode("utf-16"), "is text in UTF-16: save it as UTF-8"),

@@ -103,7 +103,7 @@ def separator_of(lines: Iterable[str]) -> str | None:
     """What parts the cells of the rows, told from the first row among these lines; None for blanks."""
     above = ""
     for text in lines:
-        if text.startswith("#"):
+        if text.lstrip().startswith("#"):
             above = text.lstrip("# ")
             continue
         for separator in SEPARATORS:

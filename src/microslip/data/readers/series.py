@@ -26,6 +26,7 @@ _TITLE_FOLLOWS = re.compile("^Per MPI rank memory|^Memory usage per proc")
 _REMARK = re.compile(r"\s*(?:WARNING|ERROR|Fix print output for fix\b|\S+ data for fix\b)")
 # A row that was cut, with the title of the next run behind it.
 _GLUED = re.compile(rf"\s*[-+\d].*[\d.]((?:{'|'.join(STEP_NAMES)})(?:\s+\S+)+)\s*")
+_OTHER_SEPARATORS = re.compile(r"\s*[\s,;]\s*")
 # Lines without numbers are kept, so many of them, until a row shows which was its title.
 MOST_ABOVE = 16
 
@@ -129,7 +130,7 @@ class _Reader:
         self._multi: dict[str, float] = {}
         self._multi_open: _Block | None = None
         self._in_yaml = False
-        self._is_log = self._titles_are_announced = False
+        self._is_log = self._titles_are_announced = self._of_minimisation = False
         self._unfit: list[tuple[int, str]] = []  # rows that fit no names
         self._notes: list[str] = []
 
@@ -138,7 +139,7 @@ class _Reader:
             if _BETWEEN_RUNS.search(text) or text.startswith("keywords:"):
                 return
             if text.strip():
-                yield text.strip()
+                yield text
 
     def add(self, line: int, text: str) -> None:
         """One line of the file."""
@@ -206,7 +207,7 @@ class _Reader:
             return
         names = sorted(self._multi, key=lambda name: name != "Step")
         if self._multi_open is not None and set(names) < set(self._multi_open.names):
-            self._unfit.append((0, f"Step {self._multi['Step']:.0f}"))
+            self._notes.append(f"{self._path}: the block of step {self._multi['Step']:.0f} is cut, and left out")
         else:
             self._multi_open = self._begin(names)
             self._multi_open.add([self._multi[name] for name in names], {})
@@ -217,13 +218,16 @@ class _Reader:
         plain = text.strip()
         if not plain:
             return
-        cells = split_cells(plain, self._separator)
+        cells = split_cells(text, self._separator)
         if "#" in plain[1:] and is_number(cells[0]):
             # a remark behind a row
-            plain = plain[: plain.index("#")].rstrip()
-            cells = split_cells(plain, self._separator)
+            cells = split_cells(text[: text.index("#")], self._separator)
         numbers = sum(map(is_number, cells))
-        if plain.startswith("#") or _REMARK.match(plain) or not numbers:
+        # LAMMPS writes no commas into its rows, but fix print may put lines with commas between them
+        foreign = not numbers or (self._is_log and "," in plain)
+        if foreign and all(map(is_number, _OTHER_SEPARATORS.split(plain))):
+            self._unfit.append((line, text))
+        elif plain.startswith("#") or _REMARK.match(plain) or not numbers:
             self._above = [*self._above[1 - MOST_ABOVE :], (line, plain)]
         elif self._separator is not None or numbers == len(cells):
             self._cells(line, text, cells)
@@ -245,12 +249,12 @@ class _Reader:
 
     def _row(self, line: int, text: str, values: list[float], words: dict[int, str], filled: int) -> None:
         """A row; `filled`: number of its cells up to the last that is not empty."""
+        self._of_minimisation = bool(self._above) and self._above[-1][1].startswith("Energy initial, next-to-last")
         if self._above:
             self._find_title(line, range(filled, len(values) + 1))
         block = self._open
         if block is None:
-            # numbers between the runs of a log, such as the energies of a minimisation, belong to no table
-            if not self._is_log:
+            if not self._of_minimisation:
                 self._unfit.append((line, text))
         elif not filled <= len(block.names) <= len(values) or not self._is_in_line(block, text):
             self._unfit.append((line, text))
@@ -314,7 +318,7 @@ class _Reader:
             )
         if self._unfit:
             line, text = self._unfit[0]
-            n, first = len(self._unfit), f"{f'line {line}: ' if line else ''}{text.strip()[:60]!r}"
+            n, first = len(self._unfit), f"line {line}: {text.strip()[:60]!r}"
             if not self._is_log:
                 raise MicroslipError(
                     f"{self._path}, {first} does not fit the names {', '.join(self._blocks[0].names)}: mend the rows"
