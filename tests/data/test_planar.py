@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
-from microslip import MicroslipError, Source
+from microslip import MicroslipError, Source, read_trajectory
 from microslip.data.assemble import assemble
 from microslip.data.frame import Frame, places
 from microslip.data.layout import lay_out
@@ -103,6 +103,17 @@ def test_a_monolayer_that_scatters_is_in_space_unless_it_is_said_to_be_planar(pl
     assert flat.planar
     assert flat.axes == (0, 2, 1)
     assert any("scatters by 0.0" in one and "is dropped" in one for one in flat.said)
+
+
+def test_an_import_says_that_a_layer_scatters(plane, tmp_path, rng):
+    path, z = tmp_path / "layer.csv", 0.02 * rng.random(200)
+    grains = list(zip(*plane.T.tolist(), z.tolist(), strict=True))
+    rows = [f"{k},{0.1 * k},{x + 0.1 * k * y!r},{y!r},{h!r}" for k in range(3) for x, y, h in grains]
+    path.write_text("frame,strain,x,y,z\n" + "\n".join(rows) + "\n")
+    for planar, sentence in ((None, "warning: the grains form a single layer"), (True, "scatters by 0.0")):
+        said: list[str] = []
+        read_trajectory(Source(files=(str(path),), gradient="y", planar=planar), tmp_path / "t.zarr", say=said.append)
+        assert sum(sentence in one for one in said) == 1
 
 
 def test_a_packing_in_space_is_not_planar(rng):

@@ -272,7 +272,7 @@ def walls_of(frame: Frame, source: Source) -> Bool[np.ndarray, "grain"]:
 
 
 def find_plane(frame: Frame, source: Source) -> Source:
-    """The source with `planar` settled by a frame, and with the plane's own axes for flow and gradient.
+    """The source, of a planar packing with `planar` set and the plane's own axes for flow and gradient.
 
     A packing is planar where exactly one coordinate is the same for all of three grains or more, or where it is said to
     be: then the coordinate that spans least is dropped. Flow and gradient stay what they are unless one of them is the
@@ -292,7 +292,7 @@ def find_plane(frame: Frame, source: Source) -> Source:
     span = np.ptp(position, axis=0)
     flat = np.flatnonzero(span <= FLAT * span.max())
     if source.planar is None and not (len(flat) == 1 and len(position) >= 3):
-        return source.model_copy(update={"planar": False})
+        return source
     diameter = diameters_of(frame, source)
     thickest = source.length or (np.inf if diameter is None else float(diameter.mean()))
     if not len(flat) and span.min() > thickest:
