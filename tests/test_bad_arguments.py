@@ -170,7 +170,7 @@ OPENED = {"open_run", "read_trajectory", "simulate", "train"}
 
 
 # Sentences on the data as a whole, whichever argument made them so.
-OF_THE_DATA = ("correlation: C(r) does not", "sizes: 8 clusters are too few")
+OF_THE_DATA = ("C(r) does not", "8 clusters are too few")
 
 
 class Stranger:

@@ -40,14 +40,14 @@ def fit_log_moments(moments: Float[np.ndarray, "6"]) -> FractalDimension:
     """Least squares through ln R_g against ln N from the sums of `log_moments`; errors as in `fractal_dimension`."""
     n, x, y, xx, xy, yy = (float(value) for value in moments)
     if n < FEWEST_CLUSTERS:
-        raise MicroslipError(f"size: {n:.0f} clusters are too few for a fractal dimension: it takes {FEWEST_CLUSTERS}")
+        raise MicroslipError(f"{n:.0f} clusters are too few for a fractal dimension: it takes {FEWEST_CLUSTERS}")
     sxx, sxy, syy = xx - x * x / n, xy - x * y / n, yy - y * y / n
     if sxx <= 1e-12 * max(xx, 1.0):
-        raise MicroslipError("size: all clusters have the same size: they have no fractal dimension")
+        raise MicroslipError("all clusters have the same size: they have no fractal dimension")
     slope = sxy / sxx
     # a rise lost in the rounding of the sums is none
     if slope * np.sqrt(sxx) <= 1e-9 * np.sqrt(max(yy, y * y / n)):
-        raise MicroslipError("radius: the radius does not grow with the size: these clusters have no fractal dimension")
+        raise MicroslipError("the radius does not grow with the size: these clusters have no fractal dimension")
     error = float(np.sqrt(max(syy - slope * sxy, 0.0) / max(n - 2, 1) / sxx))
     return FractalDimension(1 / slope, error / slope**2, float(np.exp((y - slope * x) / n)), int(n))
 
