@@ -170,7 +170,14 @@ OPENED = {"open_run", "read_trajectory", "simulate", "train"}
 
 
 # Sentences on the data as a whole, whichever argument made them so.
-OF_THE_DATA = ("correlation: C(r) does not", "sizes: 8 clusters are too few")
+OF_THE_DATA = (
+    "C(r) does not",
+    "distance bins are too few",
+    "are too few for a power law",
+    "follow no power law",
+    "are too few for a fractal dimension",
+    "no fractal dimension",
+)
 
 
 class Stranger:
@@ -329,7 +336,7 @@ def tell(function: Callable[..., Any], arguments: dict[str, Any], changed: set[s
         sentence = str(problem)
         assert "\n" not in sentence, (form, sentence)
         assert len(sentence) < 400, (form, sentence)
-        if sentence.startswith(OF_THE_DATA):
+        if any(words in sentence for words in OF_THE_DATA):
             return
         named = {*changed, *(one.replace("_", " ") for one in changed)}
         assert any(one in sentence for one in named), (form, sentence)

@@ -1,4 +1,5 @@
 import os
+import re
 import sys
 
 import numpy as np
@@ -260,7 +261,9 @@ def test_samples_that_the_network_was_not_made_for_are_refused(task, trained):
 @pytest.mark.parametrize("stages", [[-1], [300], [2**40]])
 def test_stages_that_the_samples_do_not_hold_are_refused(task, trained, stages):
     """A compiled loop reads whatever lies in memory there."""
-    with pytest.raises(MicroslipError, match=rf"stages is {stages[0]:g} at entry 0: give whole numbers from 0 to 299"):
+    with pytest.raises(
+        MicroslipError, match=rf"stages is {re.escape(f'{stages[0]:g}')} at entry 0: give whole numbers"
+    ):
         predict(trained.network, task.samples, task.scaling, np.array(stages))
 
 

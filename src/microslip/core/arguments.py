@@ -313,4 +313,4 @@ def _found(name: str, array: np.ndarray, bad: np.ndarray, shape: Shape, noun: st
     if array.ndim == 1 or not isinstance(shape[0], str | tuple):
         return f"the {name} is {array[at]:g} at {place}"
     row = " ".join(f"{one:g}" for one in array[at[0]].ravel()[:9].tolist())
-    return f"{name}: {noun} of {place} is [{row}]"
+    return f"{noun} of {place} is [{row}] in {name}"

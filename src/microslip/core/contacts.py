@@ -151,7 +151,9 @@ def _checked(
         )
     if (alone := pairs[:, 0] == pairs[:, 1]).any():
         bad = int(np.argmax(alone))
-        raise MicroslipError(f"pairs: contact {bad} is one of grain {pairs[bad, 0]} with itself: leave it out")
+        raise MicroslipError(
+            f"pairs: contact {bad} joins grain {pairs[bad, 0]} with itself, at the same place: leave it out"
+        )
     if not (separation**2).sum(axis=1).all():
         raise MicroslipError(
             "separation: a contact joins two grains at the same place: give nearest-image centre distances"

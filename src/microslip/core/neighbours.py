@@ -281,7 +281,7 @@ def refuse_lost(positions: Float64[np.ndarray, "grain 3"], needed: Bool[np.ndarr
     if lost.any():
         bad = int(np.argmax(lost))
         raise MicroslipError(
-            f"positions: the position of grain {bad} is {positions[bad]}: mend or drop that grain first"
+            f"the position of grain {bad} is {positions[bad]} in positions: mend or drop that grain first"
         )
 
 

@@ -84,5 +84,5 @@ def local_packing_fraction(
     cell_volume = arguments.reals("cell_volume", cell_volume, (..., ("grain", len(diameter), "diameter")), missing=True)
     if (empty := cell_volume < 1 / arguments.LARGEST).any():
         bad = int(np.argwhere(empty)[0, -1])
-        raise MicroslipError(f"cell_volume: grain {bad} or its Voronoi cell has no volume: mend or drop it first")
+        raise MicroslipError(f"grain {bad} or its Voronoi cell has no volume: mend its cell_volume or drop it first")
     return np.asarray(grain_volume(diameter, planar) / cell_volume)

@@ -207,7 +207,7 @@ def d2min(
     n = len(reference)
     if len(current) != n:
         raise MicroslipError(
-            f"reference and current: the frames hold {n} and {len(current)} grains: give the same grains twice"
+            f"the frames hold {n} and {len(current)} grains: give the same grains twice, in reference and in current"
         )
     wanted = np.ones(n, dtype=bool) if of is None else arguments.marks("of", of, (("grain", n, "reference"),))
     if end_box is not None:
@@ -222,8 +222,8 @@ def d2min(
         if 0 < period <= 2 * moved:
             grain = int(np.abs(displacement[:, axis]).argmax())
             raise MicroslipError(
-                f"reference, current: grain {grain} moves {moved:.3g} d̄ along {'xyz'[axis]} between two frames, half"
-                " the cell or more: unwrap the positions or use shorter stages"
+                f"grain {grain} moves {moved:.3g} d̄ along {'xyz'[axis]} between two frames, half the cell or more:"
+                " unwrap the positions of reference and current or use shorter stages"
             )
     wanted = np.ones(len(reference), dtype=bool) if of is None else of
     moved_rows = np.ascontiguousarray(displacement[cells.order].T)

@@ -79,8 +79,8 @@ def displacement_without_shear(
     kind = arguments.wholes("kind", kind, ("grain",), 0, 2)
     if not len(reference) == len(current) == len(kind) > 0:
         raise MicroslipError(
-            f"reference, current and kind: {len(reference)}, {len(current)} and {len(kind)} grains in two frames and in"
-            " kind: give the same grains, one at least"
+            f"{len(reference)}, {len(current)} and {len(kind)} grains in two frames and in kind: give the same grains,"
+            " one at least, to reference, current and kind"
         )
     moved = current - reference
     if of_cell is not None:
@@ -94,8 +94,8 @@ def displacement_without_shear(
         low, high = z[bottom].max(), z[top].min()
         if low >= high:
             raise MicroslipError(
-                f"kind: the bottom wall reaches up to {low:g} d̄ and the top wall down to {high:g} d̄: there is no height"
-                " between them to shear; check which grains belong to the walls"
+                f"the bottom wall reaches up to {low:g} d̄ and the top wall down to {high:g} d̄: there is no height"
+                " between them to shear; check by kind which grains are the walls'"
             )
         at_low, at_high = moved[bottom].mean(axis=0), moved[top].mean(axis=0)
         slope = (at_high - at_low) / (high - low)
@@ -103,6 +103,6 @@ def displacement_without_shear(
     centred = z - z.mean()
     spread = float(centred @ centred)
     if np.ptp(z) == 0:
-        raise MicroslipError("reference: all grains lie at one height: there is no shear along z to take away")
+        raise MicroslipError("all grains lie at one height: reference has no shear along z to take away")
     slope = centred @ moved / spread
     return np.asarray(moved - moved.mean(axis=0) - centred[:, None] * slope)

@@ -125,7 +125,7 @@ def _check_training(
     arguments.record("network_config", network_config, Network, "give a Network of microslip.learn.config")
     arguments.record("config", config, Training, "give a Training of microslip.learn.config")
     arguments.record("scaling", scaling, Scaling, "give what fit_scaling returns")
-    if not samples.names == scaling.names == network_config.inputs:
+    if not tuple(samples.names) == tuple(scaling.names) == network_config.inputs:
         raise MicroslipError(
             f"samples hold {', '.join(samples.names)}, scaling {', '.join(scaling.names)}, network_config"
             f" {', '.join(network_config.inputs)}: give all three the same channels"

@@ -44,20 +44,20 @@ def fit_continuous(x: Float[np.ndarray, "size"], n: Int64[np.ndarray, "size"], s
     Source: Clauset, Shalizi & Newman, SIAM Rev. 51 (2009) 661, eqs 3.1 and 3.2.
     """
     if n.sum() < FEWEST_CLUSTERS:
-        raise MicroslipError(f"sizes: {n.sum()} values are too few for a power law: it takes {FEWEST_CLUSTERS}")
+        raise MicroslipError(f"{n.sum()} values are too few for a power law: it takes {FEWEST_CLUSTERS}")
     if smallest is None:
         smallest = _best_start(x, n)
     smallest = arguments.real("smallest", smallest, "positive", low=1 / arguments.LARGEST)
     t, n = x[x >= smallest] / smallest, n[x >= smallest]
     if n.sum() < FEWEST_CLUSTERS or len(t) < 2:
         raise MicroslipError(
-            f"sizes: {n.sum()} values of {len(t)} sizes from {smallest:g} up are too few for a power law:"
+            f"{n.sum()} values of {len(t)} sizes from {smallest:g} up are too few for a power law:"
             f" it takes {FEWEST_CLUSTERS} of two sizes"
         )
     exponent = float(_most_likely(t, n))
     if pinned(exponent):
         raise MicroslipError(
-            f"sizes: the likelihood of these is largest at an exponent of {exponent:.4g}, none of a power law:"
+            f"the likelihood of these is largest at an exponent of {exponent:.4g}, none of a power law:"
             " they follow no power law"
         )
     likelihood = np.log(exponent - 1) - exponent * np.log(t)
@@ -81,7 +81,7 @@ def _best_start(x: np.ndarray, n: np.ndarray) -> float:
     above = np.cumsum(n[::-1])[::-1]
     candidates = np.flatnonzero(above[:-1] >= FEWEST_CLUSTERS)
     if not len(candidates):
-        raise MicroslipError("sizes: the values are of one size, or all but a few: they follow no power law")
+        raise MicroslipError("the values are of one size, or all but a few: they follow no power law")
     if len(candidates) > MOST_TRIED:
         candidates = candidates[np.linspace(0, len(candidates) - 1, MOST_TRIED).round().astype(int)]
     distances = []

@@ -55,13 +55,13 @@ def fit_log_moments(moments: Float[np.ndarray, "6"]) -> FractalDimension:
     """Least squares through ln R_g against ln N from the sums of `log_moments`; errors as in `fractal_dimension`."""
     n, x, y, xx, xy, yy = (float(value) for value in moments)
     if n < FEWEST_CLUSTERS:
-        raise MicroslipError(f"size: {n:.0f} clusters are too few for a fractal dimension: it takes {FEWEST_CLUSTERS}")
+        raise MicroslipError(f"{n:.0f} clusters are too few for a fractal dimension: it takes {FEWEST_CLUSTERS}")
     dimension = float(dimension_at(moments))
     sxx, sxy, syy = xx - x * x / n, xy - x * y / n, yy - y * y / n
     if sxx <= _LOST * max(xx, 1.0):
-        raise MicroslipError("size: all clusters have the same size: they have no fractal dimension")
+        raise MicroslipError("all clusters have the same size: they have no fractal dimension")
     if not np.isfinite(dimension):
-        raise MicroslipError("radius: the radius does not grow with the size: these clusters have no fractal dimension")
+        raise MicroslipError("the radius does not grow with the size: these clusters have no fractal dimension")
     slope = 1 / dimension
     error = float(np.sqrt(max(syy - slope * sxy, 0.0) / max(n - 2, 1) / sxx))
     return FractalDimension(dimension, error / slope**2, float(np.exp((y - slope * x) / n)), int(n))

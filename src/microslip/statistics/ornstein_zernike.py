@@ -91,9 +91,7 @@ def fit_ornstein_zernike(
         used &= standard_error > 0
         sigma = standard_error[used]
     if used.sum() < 4:
-        raise MicroslipError(
-            f"correlation: {int(used.sum())} distance bins are too few to fit ξ: use finer bins or a larger cell"
-        )
+        raise MicroslipError(f"{int(used.sum())} distance bins are too few to fit ξ: use finer bins or a larger cell")
     x, y = r[used], correlation[used]
 
     def curve(x: np.ndarray, log_amplitude: float, log_xi: float) -> np.ndarray:
@@ -111,13 +109,11 @@ def fit_ornstein_zernike(
                 curve, x, y, p0=_start(x, y, exponent), sigma=sigma, jac=derivative, maxfev=5000
             )
     except (RuntimeError, ValueError):
-        raise MicroslipError("correlation: C(r) does not decay like r^−m exp(−r/ξ): no ξ can be given") from None
+        raise MicroslipError("C(r) does not decay like r^−m exp(−r/ξ): no ξ can be given") from None
     error = 1.96 * np.sqrt(covariance[1, 1])
     # a length far beyond the distances seen, or known to no better than an order of magnitude, is no result
     if not np.isfinite(error) or error > np.log(10) or np.exp(best[1]) > 10 * x[-1]:
-        raise MicroslipError(
-            "correlation: C(r) does not fix ξ within these distances: use a larger cell or more stages"
-        )
+        raise MicroslipError("C(r) does not fix ξ within these distances: use a larger cell or more stages")
     return OrnsteinZernike(
         xi=float(np.exp(best[1])),
         xi_low=float(np.exp(best[1] - error)),

@@ -98,29 +98,29 @@ def fit_power_law(
     remedy = ": a cluster has whole grains, real sizes take discrete=False"
     x, n = _occurring(arguments.wholes("sizes", sizes, ("cluster",), -arguments.MOST, remedy=remedy), counts)
     if len(x) and x[0] < 1:
-        raise MicroslipError(f"sizes: a cluster of {x[0]} grains cannot be: sizes are counted from 1")
+        raise MicroslipError(f"a cluster of {x[0]} grains cannot be: sizes are counted from 1")
     if smallest is not None:
         smallest = arguments.whole("smallest", smallest, 1)
     if n.sum() < FEWEST_CLUSTERS:
-        raise MicroslipError(f"sizes: {n.sum()} clusters are too few for a power law: it takes {FEWEST_CLUSTERS}")
+        raise MicroslipError(f"{n.sum()} clusters are too few for a power law: it takes {FEWEST_CLUSTERS}")
     above = np.cumsum(n[::-1])[::-1]
     if smallest is None:
         # the tail must hold ten clusters of two sizes
         candidates = x[:-1][above[:-1] >= FEWEST_CLUSTERS]
         if not len(candidates):
-            raise MicroslipError("sizes: the clusters have one size, or all but a few: they follow no power law")
+            raise MicroslipError("the clusters have one size, or all but a few: they follow no power law")
         distances = [_tail_distance(x[x >= at], n[x >= at], int(at)) for at in candidates]
         smallest = int(candidates[int(np.argmin(distances))])
     x, n = x[x >= smallest], n[x >= smallest]
     if n.sum() < FEWEST_CLUSTERS or len(x) < 2:
         raise MicroslipError(
-            f"sizes: {n.sum()} clusters of {len(x)} sizes from {smallest} grains up are too few for a power law:"
+            f"{n.sum()} clusters of {len(x)} sizes from {smallest} grains up are too few for a power law:"
             f" it takes {FEWEST_CLUSTERS} of two sizes"
         )
     exponent = _most_likely(x, n, smallest)
     if pinned(exponent):
         raise MicroslipError(
-            f"sizes: the likelihood of these sizes rises up to an exponent of {exponent:.4g}, the end of the search:"
+            f"the likelihood of these sizes rises up to an exponent of {exponent:.4g}, the end of the search:"
             " they follow no power law"
         )
     likelihood = _log_power_law(x, exponent, smallest)
