@@ -216,8 +216,8 @@ def _whole_names(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 def parse_config(content: Mapping[str, Any]) -> Config:
     """Validate; the first thing wrong becomes one sentence with key, value and remedy."""
-    if problem := not_text(content):
-        raise MicroslipError(problem)
+    if sentence := not_text(content):
+        raise MicroslipError(sentence)
     try:
         return Config.model_validate(content)
     except ValidationError as problem:

@@ -11,6 +11,7 @@ from typing import IO
 import numpy as np
 
 from microslip.core.box import Box
+from microslip.core.extras import package
 from microslip.data.files import replacing
 
 
