@@ -205,8 +205,8 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
     mark = _mark(step, folder, config)
     if _done(step, folder, mark):
         return False
-    for extra in step.needs:
-        require(extra, f"microslip {verb}")
+    for packages in step.needs:
+        require(packages, f"microslip {verb}")
     started = time.time()
     said: list[str] = []
 

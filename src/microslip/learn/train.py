@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,9 @@ from microslip.grids.splits import TRAIN, VALIDATION, SplitSets
 from microslip.learn.config import Network, Training
 from microslip.learn.network import Predictor, SlipNet, build_network
 from microslip.learn.samples import Samples, Scaling, assemble, draw_turns
+
+# Threads or processes to a core beyond which a machine does nothing else than change between them.
+MOST_PER_CORE = 16
 
 # Stages in a batch that only predicts.
 PREDICTION_BATCH = 128
@@ -82,10 +86,12 @@ def train(
     Raises
     ------
     MicroslipError
-        The loss is not finite, there is no GPU where one is asked for, or the grid is too small for the network.
+        The loss is not finite, there is no GPU where one is asked for, more threads or processes are asked for than the
+        machine can run, or the grid is too small for the network.
     """
     if config.device == "cuda" and not torch.cuda.is_available():
         raise MicroslipError("training.device = cuda, but torch sees no GPU: use cpu or auto")
+    _check_machine(config)
     work = (samples, sets, scaling, network_config, config, resume_from)
     if config.processes == 1:
         weights, history = _fit(_fabric(config, "auto"), *work, report)
@@ -95,6 +101,22 @@ def train(
     network.load_state_dict(weights)
     network.eval()
     return Trained(network, scaling, pd.DataFrame(history))
+
+
+def _check_machine(config: Training) -> None:
+    """Refuse what would only wait for itself: more processes than GPUs, or many times the threads that can run."""
+    cores, n_gpus = len(os.sched_getaffinity(0)), torch.cuda.device_count()
+    if config.device != "cpu" and n_gpus and config.processes > n_gpus:
+        raise MicroslipError(
+            f"training.processes = {config.processes} is more than the {n_gpus} GPUs here: lower it, or set"
+            " training.device = cpu"
+        )
+    for key, n in (("threads", config.threads), ("processes", config.processes)):
+        if n > MOST_PER_CORE * cores:
+            raise MicroslipError(
+                f"training.{key} = {n} is more than {MOST_PER_CORE} on each of the {cores} cores that this process may"
+                " use: lower it"
+            )
 
 
 def _fabric(config: Training, strategy: str) -> Fabric:
