@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +21,9 @@ from microslip.data.config import Batches
 
 # Batches on their way for each thread of a worker: enough to keep it busy, few enough to be done nearly in order.
 IN_FLIGHT = 2
+
+# Processes to a core beyond which a machine does nothing else than change between them.
+MOST_PER_CORE = 16
 
 # Seconds to wait for a scheduler to answer.
 PATIENCE = 10
@@ -66,6 +69,11 @@ def _client(batches: Batches, n_batches: int) -> Iterator[Any]:
                 )
             yield client
         return
+    if min(batches.workers, n_batches) > (most := MOST_PER_CORE * len(os.sched_getaffinity(0))):
+        raise MicroslipError(
+            f"batches.workers = {batches.workers} is more than {MOST_PER_CORE} on each core that this process may use:"
+            f" give at most {most}"
+        )
     settings = package("dask", "--workers or --scheduler").config
     with (
         shielded(),

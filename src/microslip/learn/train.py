@@ -6,6 +6,7 @@ import functools
 import io
 import logging
 import multiprocessing
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -32,6 +33,9 @@ from microslip.learn.config import Network, Training
 from microslip.learn.network import Predictor, SlipNet, build_network
 from microslip.learn.samples import Samples, Scaling, assemble, check_samples, draw_turns
 from microslip.learn.saved import load_saved
+
+# Threads or processes to a core beyond which a machine does nothing else than change between them.
+MOST_PER_CORE = 16
 
 # Stages in a batch that only predicts.
 PREDICTION_BATCH = 128
@@ -95,8 +99,9 @@ def train(
     Raises
     ------
     MicroslipError
-        The loss is not finite, there is no GPU where one is asked for, the grid is too small for the network; samples,
-        sets or settings that do not belong together, or a state that is not one of this network.
+        The loss is not finite, there is no GPU where one is asked for, more threads or processes are asked for than the
+        machine can run, the grid is too small for the network; samples, sets or settings that do not belong together,
+        or a state that is not one of this network.
     """
     resume_from = arguments.path("resume_from", resume_from)
     sets = _check_training(samples, sets, scaling, network_config, config)
@@ -104,6 +109,7 @@ def train(
         arguments.function("report", report)
     if config.device == "cuda" and not torch.cuda.is_available():
         raise MicroslipError("training.device = cuda, but torch sees no GPU: use cpu or auto")
+    _check_machine(config)
     work = (samples, sets, scaling, network_config, config, resume_from)
     # the processes are those of the configuration, whatever the job that this one is in
     with outside_any_job():
@@ -115,6 +121,22 @@ def train(
     network.load_state_dict(weights)
     network.eval()
     return Trained(network, scaling, pd.DataFrame(history))
+
+
+def _check_machine(config: Training) -> None:
+    """Refuse what would only wait for itself: more processes than GPUs, or many times the threads that can run."""
+    cores, n_gpus = len(os.sched_getaffinity(0)), torch.cuda.device_count()
+    if config.device != "cpu" and n_gpus and config.processes > n_gpus:
+        raise MicroslipError(
+            f"training.processes = {config.processes} is more than the {n_gpus} GPUs here: lower it, or set"
+            " training.device = cpu"
+        )
+    for key, n in (("threads", config.threads), ("processes", config.processes)):
+        if n > MOST_PER_CORE * cores:
+            raise MicroslipError(
+                f"training.{key} = {n} is more than {MOST_PER_CORE} on each of the {cores} cores that this process may"
+                " use: lower it"
+            )
 
 
 def _check_training(
