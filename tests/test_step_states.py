@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import pytest
 
-from microslip import pipeline
+from microslip import MicroslipError, pipeline
 from microslip.config import Config, parse_config
 from microslip.data.provenance import read_provenance
 from microslip.data.source import Source
@@ -103,3 +104,19 @@ def test_the_report_is_written_again_when_a_state_changes(folder):
     late = parse_config({"training": {"epochs": 7}})
     assert pipeline.is_current("report", folder, Config())
     assert not pipeline.is_current("report", folder, late)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_folder_that_is_removed_under_a_command_is_said(tmp_path, again):
+    folder = tmp_path / "run"
+    folder.mkdir()
+
+    def lose():
+        with pipeline.only_one(folder):
+            shutil.rmtree(folder)
+            if again:
+                folder.mkdir()
+                (folder / ".lock").touch()
+
+    with pytest.raises(MicroslipError, match="was removed or replaced while the command ran"):
+        lose()
