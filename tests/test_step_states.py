@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from microslip import pipeline
+from microslip import MicroslipError, pipeline
 from microslip.config import Config, parse_config
 from microslip.data.provenance import read_provenance
 from microslip.data.source import Source
@@ -118,5 +118,19 @@ def test_a_step_made_again_and_stopped_is_not_done_by_its_older_record(folder, s
     monkeypatch.setitem(steps, "statistics", replace(steps["statistics"], work=stopped))
     with pytest.raises(KeyboardInterrupt):
         pipeline.perform("statistics", folder, Config(), *nothing)
-    assert told(folder, Config())["statistics"][0] == "not done"
+    assert told(folder, Config())["statistics"][0] == "damaged"
     assert not pipeline.is_current("statistics", folder, Config())
+@pytest.mark.parametrize("again", [False, True])
+def test_a_folder_that_is_removed_under_a_command_is_said(tmp_path, again):
+    folder = tmp_path / "run"
+    folder.mkdir()
+
+    def lose():
+        with pipeline.only_one(folder):
+            shutil.rmtree(folder)
+            if again:
+                folder.mkdir()
+                (folder / ".lock").touch()
+
+    with pytest.raises(MicroslipError, match="was removed or replaced while the command ran"):
+        lose()

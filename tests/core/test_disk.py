@@ -70,6 +70,8 @@ def test_other_errors_of_the_system_name_the_file_that_could_not_be_opened(numbe
     assert told.startswith(f"a/b.csv: {os.strerror(number)}: ")
     assert remedy in told
     assert disk_trouble(OSError(number, os.strerror(number)), PLACE).startswith(f"{PLACE}: ")
+    beside = OSError(number, os.strerror(number), "runs/mine/.fields.zarr.x1y2.partial/fields.zarr/zarr.json")
+    assert disk_trouble(beside, PLACE).startswith(f"{PLACE}: ")
 
 
 @pytest.mark.parametrize(

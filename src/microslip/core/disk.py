@@ -58,9 +58,12 @@ def disk_trouble(problem: BaseException, place: Path | None = None) -> str | Non
     """
     if isinstance(problem, OSError) and problem.errno is not None and problem.errno not in FULL:
         # an open that failed knows which file it was
-        name = problem.filename2 or problem.filename or place or "a file"
+        name = _plain(problem.filename2 or problem.filename or place or "a file")
+        if place is not None and f".{place.name}." in name:
+            # beside the place, where it was to become whole
+            name = str(place)
         remedy = REMEDIES.get(problem.errno, "mend that, then repeat the command")
-        return f"{_plain(name)}: {problem.strerror}: {remedy}"
+        return f"{name}: {problem.strerror}: {remedy}"
     cause = _full(problem)
     if cause is None:
         return None

@@ -191,7 +191,7 @@ def test_a_kill_in_the_middle_leaves_the_older_page_and_the_next_export_clears_u
         process.kill()
         process.stdout.close()
     assert files_of(folder) == before
-    assert [path.name for path in tmp_path.iterdir() if path.name != "page"] == [".page.partial"]
+    assert [path.suffix for path in tmp_path.iterdir() if path.name != "page"] == [".partial"]
     export_page(explored, folder, [4])
     assert [path.name for path in tmp_path.iterdir()] == ["page"]
     assert "data/stage/4/d2min.bin" in files_of(folder)
