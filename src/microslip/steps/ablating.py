@@ -13,7 +13,7 @@ import pandas as pd
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
-from microslip.data.files import read_json, replacing, write_json, write_table
+from microslip.data.files import read_json, read_table, replacing, write_json, write_table
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
 from microslip.steps.frames import read_starts
@@ -210,7 +210,7 @@ def _features(run: Run) -> dict[str, np.ndarray]:
     from microslip.learn.baselines import amplitude_features, cluster_features, length_feature
 
     features = amplitude_features(run.fields["d2min"]) | {"strain_increment": length_feature(run.stages)}
-    features["clusters"] = cluster_features(pd.read_csv(run.folder / "statistics" / "stages.csv"))
+    features["clusters"] = cluster_features(read_table(run.folder / "statistics" / "stages.csv", ["stage"]))
     return features | {"all of these": np.concatenate(list(features.values()), axis=1)}
 
 
