@@ -752,7 +752,7 @@ def constant_fluctuations(folder):
 
 def one_fluctuation_that_is_not_finite(folder):
     restage(folder, lambda stages: stages.assign(fluctuation=stages["fluctuation"].mask(stages["stage"] == 42)))
-    return "the fluctuation of stage 42 is not finite"
+    return "the fluctuations of 1 of 100 stages are not known (stage 42 first)"
 
 
 def a_voxel_that_is_not_finite(folder):
@@ -955,7 +955,8 @@ def test_what_is_not_enough_for_a_number_is_said(rng):
     nan = float("nan")
     of = {"random": {"r2": nan, "r2_low": nan, "coverage": 0.9}, "blocked": {"r2": 0.1, "r2_low": nan, "coverage": nan}}
     metrics = {rule: {"network": {"test": scores}} for rule, scores in of.items()}
-    splits = dict.fromkeys(of, {"train": np.arange(30), "validation": np.arange(30, 36), "test": np.arange(36, 40)})
+    sets = {"train": np.arange(30), "validation": np.arange(30, 36), "test": np.arange(36, 40)}
+    splits = {rule: sets for rule in of}
     said = []
     _say_what_is_not_enough(samples, splits, metrics, said.append)
     assert said[0].startswith("warning: 2 of 40 stages are the same at every node")

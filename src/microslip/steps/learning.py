@@ -91,8 +91,8 @@ def _say_what_is_not_enough(
     even = sum(bool((np.ptp(samples.inputs[stage][on_nodes], axis=(1, 2, 3)) == 0).all()) for stage in range(n))
     if even and on_nodes:
         say(
-            f"warning: {even} of {n} stages are the same at every node, such as without any motion that is known: there is"
-            " no pattern in them to learn from"
+            f"warning: {even} of {n} stages are the same at every node, such as without any motion that is known: there"
+            " is no pattern in them to learn from"
         )
     for rule, sets in splits.items():
         of_network = metrics[rule]["network"]["test"]
