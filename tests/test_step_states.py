@@ -120,6 +120,8 @@ def test_a_step_made_again_and_stopped_is_not_done_by_its_older_record(folder, s
         pipeline.perform("statistics", folder, Config(), *nothing)
     assert told(folder, Config())["statistics"][0] == "damaged"
     assert not pipeline.is_current("statistics", folder, Config())
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_a_folder_that_is_removed_under_a_command_is_said(tmp_path, again):
     folder = tmp_path / "run"

@@ -29,6 +29,7 @@ from microslip.learn.checkpoint import load_checkpoint
 from microslip.learn.config import Ablated
 from microslip.learn.evaluate import r_squared
 from microslip.learn.nulls import predict_fields
+from microslip.learn.samples import Samples
 from microslip.learn.train import train
 from microslip.pipeline import perform
 from microslip.statistics.bins import bin_stages
@@ -36,6 +37,7 @@ from microslip.statistics.lengths import length_or_nan
 from microslip.statistics.tables import CLAIMS, CONTRASTS
 from microslip.steps.ablating import summarise
 from microslip.steps.explaining import FRACTIONS
+from microslip.steps.learning import _say_what_is_not_enough
 from microslip.views import controls
 from microslip.views import learning as learning_views
 from microslip.views.figures_statistics import EVOLUTIONS
@@ -389,8 +391,10 @@ def test_every_network_is_measured_as_signed_and_as_size(learnt):
         assert row.n == len(part)
         if len(part):
             assert row.ratio == pytest.approx((part["xi_attribution"] / part["xi_d2min"]).median())
-        if len(part) > 1:
+        if len(part) >= 5:
             assert row.low <= row.ratio <= row.high
+        else:
+            assert np.isnan([row.low, row.high]).all(), "too few to draw from"
         assert 0 < row.share_active <= 1
 
 
@@ -750,7 +754,7 @@ def constant_fluctuations(folder):
 
 def one_fluctuation_that_is_not_finite(folder):
     restage(folder, lambda stages: stages.assign(fluctuation=stages["fluctuation"].mask(stages["stage"] == 42)))
-    return "the fluctuation of stage 42 is not finite"
+    return "the fluctuations of 1 of 100 stages are not known (stage 42 first)"
 
 
 def a_voxel_that_is_not_finite(folder):
@@ -942,3 +946,24 @@ def test_the_record_of_a_step_holds_what_it_read(learnt):
     assert list(steps) == ["voxels", "train", "explain"]
     assert steps["train"]["settings"]["training"]["ensemble"] == 2
     assert set(steps["train"]["settings"]) == {"split", "network", "training"}
+
+
+def test_what_is_not_enough_for_a_number_is_said(rng):
+    """Stages without motion, a constant test set, few cycles, few stages held out: a sentence each."""
+    inputs = rng.random((40, 2, 3, 3, 3)).astype(np.float32)
+    inputs[[4, 9], 0] = 0.5
+    inputs[:, 1] = 0.1
+    samples = Samples(inputs, ("d2min", "strain_increment"), rng.normal(size=40))
+    nan = float("nan")
+    of = {"random": {"r2": nan, "r2_low": nan, "coverage": 0.9}, "blocked": {"r2": 0.1, "r2_low": nan, "coverage": nan}}
+    metrics = {rule: {"network": {"test": scores}} for rule, scores in of.items()}
+    sets = {"train": np.arange(30), "validation": np.arange(30, 36), "test": np.arange(36, 40)}
+    splits = {"random": sets, "blocked": sets}
+    said = []
+    _say_what_is_not_enough(samples, splits, metrics, said.append)
+    assert said[0].startswith("warning: 2 of 40 stages are the same at every node")
+    assert said[1:] == [
+        "random split: no R², 4 test stages are too few or all alike",
+        "blocked split: no interval of R², 4 test stages lie in too few cycles",
+        "blocked split: no intervals of predictions, 6 validation stages are too few for 90 %",
+    ]

@@ -172,3 +172,30 @@ def test_a_warm_up_of_the_stages_is_one_of_strain_and_not_of_samples(tmp_path):
     stages_step(run, config, "mark", quiet, quiet)
     assert run.stages["start_sample"].iloc[0] == 400
     assert run.stages["start_strain"].iloc[0] == pytest.approx(0.002)
+
+
+def test_equal_names_have_equal_numbers_in_all_tables_of_the_statistics(run):
+    """One number for a quantity of a group, whichever table it stands in and whichever way it was summed."""
+    tables = {path.stem: pd.read_csv(path) for path in (run.folder / "statistics").glob("*.csv")}
+    evolving = tables["evolution"].pivot(index="group", columns="quantity", values="value")
+    lengths = tables["correlation_length"].set_index("group")
+    if "xi" in lengths:
+        np.testing.assert_array_equal(lengths["xi"], evolving.loc[lengths.index, "xi"])
+    laws = tables["power_law"].query("x_min_rule == 'fixed'").set_index("group")
+    if "eta" in laws:
+        np.testing.assert_allclose(laws["eta"], evolving.loc[laws.index, "eta"], rtol=ROUNDING)
+    # what the clusters of a group are counted from twice: their sizes, and the numbers of each stage
+    sizes, stages = tables["cluster_sizes"], tables["stages"]
+    for kind in ("stick", "slip"):
+        n = stages.loc[stages["kind"] == kind, "n_clusters"].sum()
+        assert sizes.query("group == @kind")["n_clusters"].sum() == n
+        assert evolving.loc[kind, "n_clusters"] * (stages["kind"] == kind).sum() == pytest.approx(n)
+    for row in tables["contrasts"].to_dict("records"):
+        for kind in ("stick", "slip"):
+            if kind in row and np.isfinite(row[kind]):
+                assert row[kind] == evolving.loc[kind, row["quantity"]]
+    known = tables["evolution"].set_index(["group", "quantity"])
+    for name in ("moran_i", "efficiency", "d2min_all"):
+        for kind in ("stick", "slip"):
+            of_stages = stages.loc[stages["kind"] == kind, name].notna().sum()
+            assert known.loc[(kind, name), "n_known"] == of_stages

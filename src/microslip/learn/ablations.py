@@ -57,8 +57,7 @@ def mask(fields: Fields, rng: np.random.Generator, fraction: float = 0.1) -> Fie
     largest = np.argsort(flat, axis=1, kind="stable")[:, flat.shape[1] - n :]
     marked = np.zeros_like(flat)
     np.put_along_axis(marked, largest, 1, axis=1)
-    found: Fields = (marked * (np.ptp(flat, axis=1, keepdims=True) > 0)).astype(fields.dtype).reshape(fields.shape)
-    return found
+    return np.asarray(marked * (np.ptp(flat, axis=1, keepdims=True) > 0), dtype=fields.dtype).reshape(fields.shape)
 
 
 def cut(fields: Fields, rng: np.random.Generator, share: float) -> Float[np.ndarray, "channel some y z"]:

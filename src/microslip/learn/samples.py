@@ -124,7 +124,11 @@ def fit_scaling(samples: Samples, train: Int64[np.ndarray, "chosen"], config: Tr
     target = samples.target[train]
     if not np.isfinite(samples.target).all():
         bad = int(np.argmin(np.isfinite(samples.target)))
-        raise MicroslipError(f"the fluctuation of stage {bad} is not finite: run the stages step again")
+        n_bad = int((~np.isfinite(samples.target)).sum())
+        raise MicroslipError(
+            f"the fluctuations of {n_bad} of {len(samples.target)} stages are not known (stage {bad} first): leave"
+            " these stages out of the table, or import a stress that covers them"
+        )
     n = samples.inputs.shape[1]
     count, total, squares = 0, np.zeros(n), np.zeros(n)
     for start in range(0, len(train), STAGES_PER_READ):

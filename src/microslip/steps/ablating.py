@@ -210,7 +210,7 @@ def _features(run: Run) -> dict[str, np.ndarray]:
     from microslip.learn.baselines import amplitude_features, cluster_features, length_feature
 
     features = amplitude_features(run.fields["d2min"]) | {"strain_increment": length_feature(run.stages)}
-    features["clusters"] = cluster_features(read_table(run.folder / "statistics" / "stages.csv", []))
+    features["clusters"] = cluster_features(read_table(run.folder / "statistics" / "stages.csv", ["stage"]))
     return features | {"all of these": np.concatenate(list(features.values()), axis=1)}
 
 

@@ -115,8 +115,10 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
             write_table(beside / f"{name}.csv", table)
     shutil.rmtree(partial)
     for line in tables["claim"].itertuples():
+        # too few stages have a ratio and no interval of it
+        spread = f" [{line.low:.2f}, {line.high:.2f}]" if np.isfinite(line.low) else ", without an interval,"
         say(
-            f"{line.network}, {line.field}: ξ_Attr/ξ_D = {line.ratio:.2f} [{line.low:.2f}, {line.high:.2f}] in {line.n}"
+            f"{line.network}, {line.field}: ξ_Attr/ξ_D = {line.ratio:.2f}{spread} in {line.n}"
             f" of {line.n_stages} stages, rank correlation {line.spearman:.2f}; {line.share_active:.0%} of the sizes"
             f" at the most active {config.clusters.fraction:.0%} of the nodes"
         )

@@ -78,6 +78,32 @@ def train_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) 
     shutil.rmtree(partial)
     for line in metric_lines(metrics):
         say(line)
+    _say_what_is_not_enough(samples, splits, metrics, say)
+
+
+def _say_what_is_not_enough(
+    samples: Any, splits: dict[str, dict[str, np.ndarray]], metrics: dict[str, Any], say: Say
+) -> None:
+    """Stages without a pattern, and scores that are no numbers, each with the reason."""
+    from microslip.learn.config import OF_STAGE
+
+    on_nodes = [channel for channel, name in enumerate(samples.names) if name not in OF_STAGE]
+    n = len(samples.target)
+    even = sum(bool((np.ptp(samples.inputs[stage][on_nodes], axis=(1, 2, 3)) == 0).all()) for stage in range(n))
+    if even and on_nodes:
+        say(
+            f"warning: {even} of {n} stages are the same at every node, such as without any motion that is known: there"
+            " is no pattern in them to learn from"
+        )
+    for rule, sets in splits.items():
+        of_network = metrics[rule]["network"]["test"]
+        n_test, n_held = len(sets["test"]), len(sets["validation"])
+        if not np.isfinite(of_network["r2"]):
+            say(f"{rule} split: no R², {n_test} test stages are too few or all alike")
+        elif not np.isfinite(of_network["r2_low"]):
+            say(f"{rule} split: no interval of R², {n_test} test stages lie in too few cycles")
+        if not np.isfinite(of_network["coverage"]):
+            say(f"{rule} split: no intervals of predictions, {n_held} validation stages are too few for 90 %")
 
 
 def checkpoint_name(rule: str, member: int = 0) -> str:

@@ -52,9 +52,10 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         about = {"cutoff": cutoff, "neighbours": "in the frame at the start", "position_resolution": resolution}
         store = create_store(path, {**about, "precision_floor": floor, "precision_margin": MARGIN})
         dimensions = ["stage", "grain"]
+        of_grains = (n_stages, n_grains)
         for name, field in STORED.items():
-            shape = (n_stages, n_grains)
-            add_array(store, name, dimensions, shape, field.dtype, field.unit, field.description, per_chunk=per_chunk)
+            about_it = (field.dtype, field.unit, field.description)
+            add_array(store, name, dimensions, of_grains, *about_it, per_chunk=per_chunk)
         moved = FIELDS["displacement_x"].description
         every = (n_stages, n_grains, 3)
         add_array(store, "displacement", [*dimensions, "axis"], every, "float32", "d", moved, per_chunk=per_chunk)
