@@ -111,7 +111,7 @@ def test_a_step_made_again_and_stopped_is_not_done_by_its_older_record(folder, s
     shutil.rmtree(folder / "statistics")
 
     def stopped(run, config, mark, advance, say):
-        leave(("statistics",), "first")(run, config, mark, advance, say)
+        leave(("statistics",), "half")(run, config, mark, advance, say)
         raise KeyboardInterrupt
 
     nothing = (lambda done, total: None, lambda text: None)

@@ -204,7 +204,7 @@ class Attribution(Settings):
         64, ge=2, le=1024, description="points on the path, doubled until the completeness error is met"
     )
     completeness: float = Field(
-        0.01, ge=1e-9, lt=1, description="largest |Σ attribution − prediction difference| over that difference"
+        0.01, ge=1e-16, lt=1, description="largest |Σ attribution − prediction difference| over that difference"
     )
     baseline: Literal["profile", "mean", "zero"] = Field(
         "profile",
@@ -215,6 +215,6 @@ class Attribution(Settings):
         20, ge=2, le=MOST, description="of these stages, those for the slower controls: other methods, layers, deletion"
     )
     null_epochs: int = Field(5, ge=1, le=MOST, description="of the network that is trained on shuffled fluctuations")
-    noise: float = Field(0.1, ge=1e-6, le=1e3, description="of SmoothGrad, in deviations of the input")
+    noise: float = Field(0.1, ge=1e-9, le=1e3, description="of SmoothGrad, in deviations of the input")
     n_noisy: int = Field(8, ge=1, le=1000, description="noisy copies for SmoothGrad")
     occlusion: int = Field(5, ge=1, le=1000, description="edge of the cube of nodes that occlusion hides")
