@@ -315,7 +315,7 @@ def test_every_public_function_is_here():
     assert set(microslip.__all__) - OTHERS - OPENED <= tried
     for function, clean in CALLS.values():
         optional = set(inspect.signature(function).parameters) - set(clean)
-        assert optional <= {"diameter", "link_distance", "counts"}, function
+        assert optional <= {"diameter", "link_distance", "counts", "planar"}, function
 
 
 @pytest.mark.parametrize(("name", "argument"), CASES)

@@ -716,6 +716,7 @@ def test_ranks_that_fill_in_cells_stop_together(copied):
     """Their starter is gone: each sees it at its own moment, and none may wait for one that has left."""
     frames = zarr.open_group(copied / "trajectory.zarr", mode="r+")["frames/cell_volume"]
     frames[:] = np.nan
+    break_seals(copied, "simulate")
     command = [find_launcher(), "-n", "2", sys.executable, "-m", "microslip.dem.lammps.cells", str(copied)]
     done = subprocess.run(command, env=rank_environment(), timeout=PATIENCE, capture_output=True, check=False)
     assert done.returncode == STOPPED

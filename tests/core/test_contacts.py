@@ -111,7 +111,7 @@ def test_impossible_contacts_are_refused():
         grain_stress(np.array([[0, 5]]), np.ones((1, 3)), np.ones((1, 3)), np.ones(2))
     with pytest.raises(MicroslipError, match="at the same place"):
         grain_stress(np.array([[0, 1]]), np.zeros((1, 3)), np.ones((1, 3)), np.ones(2))
-    with pytest.raises(MicroslipError, match="contact 1 is one of grain 1 with itself"):
+    with pytest.raises(MicroslipError, match=r"contact 1 (is one of grain 1|joins grain 1) with itself"):
         grain_stress(np.array([[0, 1], [1, 1]]), np.ones((2, 3)), np.ones((2, 3)), np.ones(2))
 
 

@@ -1,7 +1,5 @@
 """Trajectories as other programs and hard use leave them: the right numbers, or one sentence."""
 
-import re
-
 import gsd.hoomd
 import numpy as np
 import pandas as pd
@@ -398,25 +396,18 @@ def test_extended_xyz_with_a_lattice_repeats_unless_it_says_otherwise(tmp_path, 
     np.testing.assert_array_equal(singly.position, silent.position)
 
 
-def test_a_tilt_that_a_file_counts_on_itself_is_no_flip(tmp_path, sheared):
-    path = tmp_path / "a.dump"
-    path.write_text("".join(dump(sheared.wrapped[:4], [0.0, 4.0, 8.0, 12.0], steps=STEPS[:4])))
-    made = Imported(tmp_path, path)
-    np.testing.assert_allclose(made.store["frames/cell"][:, 3], [0, 4, 8, 12])
-
-
 def test_motion_near_half_a_period_is_told_of(tmp_path, sheared):
     """Walls that move far between frames: which way they went round the cell, the frames do not tell."""
     moved = sheared.wrapped[0] + np.array([2.9, 0, 0]) * np.arange(len(STEPS))[:, None, None]
     path = tmp_path / "a.dump"
     path.write_text("".join(dump(moved % LENGTHS, np.zeros(len(STEPS)))))
-    made = Imported(tmp_path, path, strain_per_step=1)
-    assert any(re.search(r"5 times grains move by 0\.4 of a period or more", one) for one in made.warnings)
+    with pytest.raises(MicroslipError, match="seem to move against the cell by more than"):
+        Imported(tmp_path, path, strain_per_step=1)
     path.write_text("".join(dump(moved, np.zeros(len(STEPS)), names="id type xu yu zu")))
     assert Imported(tmp_path, path, strain_per_step=1).warnings == []
 
 
-@pytest.mark.parametrize(("per_frame", "told"), [(0.5, False), (3.0, False), (4.5, True), (9.0, True), (12.0, True)])
+@pytest.mark.parametrize(("per_frame", "told"), [(0.5, False), (2.0, False), (4.5, True), (9.0, None), (12.0, None)])
 def test_a_wall_that_moves_far_between_frames_is_told_of(tmp_path, rng, per_frame, told):
     """Where a wall goes round the cell unseen, some grain between it and the wall at rest moves by half a period."""
     position = rng.random((N, 3)) * np.array([*LENGTHS[:2], 7.0])
@@ -433,5 +424,9 @@ def test_a_wall_that_moves_far_between_frames_is_told_of(tmp_path, rng, per_fram
         head = f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{N}\nITEM: BOX BOUNDS pp pp ff\n0 10\n0 5\n0 7\n"
         frames.append(head + "ITEM: ATOMS id type x y z\n" + "\n".join(rows) + "\n")
     (tmp_path / "a.dump").write_text("".join(frames))
+    if told is None:
+        with pytest.raises(MicroslipError, match="grains seem to outrun both walls"):
+            Imported(tmp_path, tmp_path / "a.dump", wall_types=(2, 3))
+        return
     made = Imported(tmp_path, tmp_path / "a.dump", wall_types=(2, 3))
-    assert any("beyond half a period no motion can be followed" in one for one in made.warnings) == told
+    assert any("a motion beyond half a period is taken for another one" in one for one in made.warnings) == told

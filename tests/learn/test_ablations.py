@@ -127,5 +127,5 @@ def test_variants_are_found_by_name(rng):
     "setting", [{"spacings": [0.0]}, {"radii": [11]}, {"cell_shares": [1]}, {"training_shares": [0]}]
 )
 def test_lengths_and_shares_out_of_bounds_are_refused(setting):
-    with pytest.raises(ValidationError, match="should be (greater|less) than"):
+    with pytest.raises(ValidationError, match=r"should be (greater|less) than"):
         Ablation(**setting)

@@ -298,9 +298,9 @@ def refuse_plane(positions: Float[np.ndarray, "grain 3"], box: Box) -> None:
     spread = np.linalg.svd(positions - np.mean(positions, axis=0), compute_uv=False)
     if spread[2] <= THIN * np.sqrt(len(positions)):
         raise MicroslipError(
-            "all grains lie in one plane, and the cell is one in space: of a two-dimensional packing make x the flow, z"
-            " the gradient and y the same for all, and give Box((Lx, 1, Lz), …, planar=True); of an imported one leave"
-            " out source.planar = false"
+            "positions: all grains lie in one plane, and the cell is one in space: of a two-dimensional packing make x"
+            " the flow, z the gradient and y the same for all, and give Box((Lx, 1, Lz), …, planar=True); of an"
+            " imported one leave out source.planar = false"
         )
 
 

@@ -197,7 +197,7 @@ def _damage_below(folder: Path, seals: Mapping[str, str]) -> list[str]:
             damage.append(f"{gone} is missing")
         elif _node_seal(content) != sealed:
             damage.append(f"{name} {_what_changed(content, sealed)}")
-        elif has_checksums(content.metadata) and content.youngest > before.get(name, -1):
+        elif content.files and has_checksums(content.metadata) and content.youngest > before.get(name, -1):
             torn = _torn_chunk(path, content, before.get(name, -1))
             if torn is None:
                 ages[name] = content.youngest
@@ -229,14 +229,8 @@ def _file_seal(path: Path) -> str:
 
 
 def _node_seal(content: _Node) -> str:
-    """Number of chunks, and a digest of their names and sizes and of the metadata, consolidated ones left out."""
-    try:
-        metadata = json.loads(content.metadata)
-        metadata.pop("consolidated_metadata", None)
-        told = json.dumps(metadata, sort_keys=True).encode()
-    except (ValueError, AttributeError):
-        told = content.metadata
-    listed = json.dumps([told.decode(errors="replace"), sorted(content.files)])
+    """Number of chunks, and a digest of their names and sizes and of the metadata."""
+    listed = json.dumps([content.metadata.decode(errors="replace"), sorted(content.files)])
     return f"{len(content.files)} {hashlib.sha256(listed.encode()).hexdigest()[:32]}"
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from microslip.core.arguments import shown
 from microslip.core.settings import Settings
 
 Axis = Literal["x", "y", "z"]
@@ -87,7 +88,7 @@ class Source(Settings):
     shear_force: tuple[str, ...] = Field((), description="columns of forces instead, divided by the area of the walls")
     normal_stress: tuple[str, ...] = Field((), description="as shear_stress, for the normal stress")
     normal_force: tuple[str, ...] = Field((), description="as shear_force, for the normal stress")
-    pressure: float | Literal["none"] | None = Field(
+    pressure: Positive | Literal["none"] | None = Field(
         None,
         description="p, the unit of stress; none: stresses stay in the files' unit; left out: the mean normal stress of"
         " the series, else none",
@@ -114,10 +115,10 @@ class Source(Settings):
             return value
         try:
             number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
-        if not 0 < number < math.inf or isinstance(value, bool):
-            raise ValueError(f"source.pressure = {value!r} is no pressure: give a positive number, or none")
+        if not SMALLEST <= number <= LARGEST or isinstance(value, bool):
+            raise ValueError(f"source.pressure = {shown(value)} is no pressure: give a positive number, or none")
         return number
 
     @model_validator(mode="after")

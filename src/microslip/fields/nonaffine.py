@@ -225,7 +225,6 @@ def d2min(
                 f"grain {grain} moves {moved:.3g} d̄ along {'xyz'[axis]} between two frames, half the cell or more:"
                 " unwrap the positions of reference and current or use shorter stages"
             )
-    wanted = np.ones(len(reference), dtype=bool) if of is None else of
     moved_rows = np.ascontiguousarray(displacement[cells.order].T)
     found, gradient, n_neighbours = _d2min(cells, moved_rows, wanted, box.planar)
     if not np.isfinite(found).any():
