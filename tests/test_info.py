@@ -14,7 +14,8 @@ from microslip.data.run import Run
 from microslip.data.source import Source
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
 from microslip.info import BARS, DIGITS, WIDTH, describe_run, sparkline
-from microslip.pipeline import perform, run_folder
+from microslip.pipeline import perform
+from microslip.steps.run_settings import run_folder
 
 SAMPLES = 400
 

@@ -9,6 +9,7 @@ import pytest
 
 from microslip import MicroslipError, pipeline
 from microslip.config import Config, parse_config
+from microslip.data.holding import only_one
 from microslip.data.provenance import read_provenance
 from microslip.data.source import Source
 
@@ -128,7 +129,7 @@ def test_a_folder_that_is_removed_under_a_command_is_said(tmp_path, again):
     folder.mkdir()
 
     def lose():
-        with pipeline.only_one(folder):
+        with only_one(folder):
             shutil.rmtree(folder)
             if again:
                 folder.mkdir()

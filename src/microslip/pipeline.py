@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +16,16 @@ from microslip.core.extras import missing, require
 from microslip.core.settings import Settings
 from microslip.core.visible import quoted
 from microslip.data.provenance import (
-    break_seals,
     digest_output,
     fingerprint,
     read_provenance,
     record_step,
+    seals_broken,
     versions,
 )
 from microslip.data.readers.sources import find_files
-from microslip.data.run import Run, as_named
-from microslip.data.seals import describe_damage, find_damage, in_the_making, seal
+from microslip.data.run import Run
+from microslip.data.seals import describe_damage, find_damage, in_the_making, remove_stores
 from microslip.data.source import Source
 from microslip.data.step_state import StepState
 from microslip.dem.config import Engine
@@ -37,7 +35,6 @@ from microslip.steps.explaining import explain_step
 from microslip.steps.importing import import_step
 from microslip.steps.learning import train_step
 from microslip.steps.measuring import fields_step, voxels_step
-from microslip.steps.run_settings import damage
 from microslip.steps.searching import search_step
 from microslip.steps.shearing import simulate_step
 from microslip.steps.showing import figures_step, report_step
@@ -191,33 +188,6 @@ def left_out(verbs: Iterable[str]) -> dict[str, str]:
     return why
 
 
-@contextmanager
-def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
-    """Hold the folder against a second command, which is refused, or waits for its turn where asked to.
-
-    Raises
-    ------
-    MicroslipError
-        Another command holds it; or it was removed, or another put in its place, while this one held it.
-    """
-    with (folder / ".lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise MicroslipError(f"another microslip is working on {folder}: wait for it or stop it first") from None
-        yield
-        # figures and report show what there is, and would show a folder that is gone as an empty one
-        try:
-            still = os.path.samestat(os.stat(folder / ".lock"), os.fstat(lock.fileno()))
-        except FileNotFoundError:
-            still = False
-        if not still:
-            raise MicroslipError(
-                f"{folder} was removed or replaced while the command ran: put it back, or remove what is there now, and"
-                " repeat the command"
-            )
-
-
 def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say) -> bool:
     """Run one step on a run folder, unless it is done, current and whole; True when it ran.
 
@@ -244,11 +214,12 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
             return False
         remember(f"{changes[0]}{' and more' if len(changes) > 1 else ''} since it was made: made again")
         if not step.grows:
-            _remove_stores(step, folder)
+            remove_stores(folder, step.outputs)
     for needed in step.needs:
         require(needed, f"microslip {verb}")
     started = time.time()
-    with in_the_making(folder, step.outputs), _seals_broken(step, folder):
+    grown = seals_broken(folder, verb, step.outputs) if step.grows else nullcontext()
+    with in_the_making(folder, step.outputs), grown:
         extra = step.work(Run(folder), config, mark, advance, remember)
     entry = {
         "fingerprint": mark,
@@ -305,31 +276,6 @@ def _damaged_outputs(step: Step, folder: Path) -> list[str]:
     if changes and step.grows and any((folder / name).exists() for name in step.outputs):
         raise MicroslipError(describe_damage(folder, step.verb, changes))
     return changes
-
-
-def _remove_stores(step: Step, folder: Path) -> None:
-    """A store in its place counts as complete for the step that makes it: a damaged one has to go first."""
-    for name in step.outputs:
-        path = folder / name
-        stores = [path] if path.suffix == ".zarr" else sorted(path.glob("*.zarr")) if path.is_dir() else []
-        for store in stores:
-            shutil.rmtree(store, ignore_errors=True)
-
-
-@contextmanager
-def _seals_broken(step: Step, folder: Path) -> Iterator[None]:
-    """While a step writes into its own result, that is no damage; where it left it untouched, the seals stay."""
-    before = read_provenance(folder)["steps"].get(step.verb)
-    if not step.grows or before is None or "outputs" not in before:
-        yield
-        return
-    break_seals(folder, step.verb)
-    try:
-        yield
-    except BaseException:
-        if seal(folder, step.outputs) == before["outputs"]:
-            record_step(folder, step.verb, before)
-        raise
 
 
 def _refuse_other_origin(verb: str, folder: Path, config: Config) -> None:
@@ -505,32 +451,3 @@ def check_overrides(verb: str, overrides: Iterable[str]) -> None:
             raise MicroslipError(
                 f"--set {override}: `microslip {verb}` does not read {section}, `microslip {reader}` does: set it there"
             )
-
-
-def run_folder(folder: Path, config: Config) -> Path:
-    """Make a run folder, or accept an existing one.
-
-    Raises
-    ------
-    MicroslipError
-        The path is a file, or a folder with other content.
-    """
-    folder = as_named(folder)
-    if folder.exists() and not folder.is_dir():
-        raise MicroslipError(f"{folder} is a file: choose a folder with --into")
-    known = ("config.toml", "provenance.json", "trajectory.zarr")
-    seen = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
-    if seen and not any((folder / name).exists() for name in known):
-        raise MicroslipError(f"{folder} is not a run folder and is not empty: choose another one with --into")
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "config.toml").exists() or _is_damaged(folder):
-        write_config(config, folder / "config.toml")
-    return folder
-
-
-def _is_damaged(folder: Path) -> bool:
-    """Whether the settings in a run folder have lost some, so that those given take their place."""
-    try:
-        return damage(folder) is not None
-    except MicroslipError:
-        return True

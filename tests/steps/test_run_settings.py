@@ -6,8 +6,7 @@ import tomli_w
 from microslip.config import Config, load_config, parse_config, write_config
 from microslip.core.errors import MicroslipError
 from microslip.data.store import create_store
-from microslip.pipeline import run_folder
-from microslip.steps.run_settings import run_config
+from microslip.steps.run_settings import run_config, run_folder
 
 MADE = parse_config({"cell": {"length": 12}, "training": {"epochs": 7}})
 

@@ -16,8 +16,9 @@ from microslip.config import Config
 from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
 from microslip.core.stopping import check
+from microslip.data.holding import only_one
 from microslip.data.run import open_run
-from microslip.pipeline import STEPS, check_overrides, only_one, perform
+from microslip.pipeline import STEPS, check_overrides, perform
 from microslip.steps.run_settings import run_config
 
 app = App(

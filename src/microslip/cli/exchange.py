@@ -17,13 +17,14 @@ from microslip.cli.common import (
 from microslip.config import read_toml, source_config
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
+from microslip.data.holding import only_one
 from microslip.data.readers.sources import find_files
 from microslip.data.run import open_run
 from microslip.data.seals import check_whole
 from microslip.data.source import Axis, Format
-from microslip.pipeline import is_current, only_one, run_folder
+from microslip.pipeline import is_current
 from microslip.steps.exporting import Kind, export_run
-from microslip.steps.run_settings import run_config
+from microslip.steps.run_settings import run_config, run_folder
 
 
 @app.command(name="import")

@@ -24,11 +24,12 @@ from microslip.config import load_config
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import MissingPackageError, require
 from microslip.core.visible import quoted
+from microslip.data.holding import only_one
 from microslip.data.run import open_run
 from microslip.dem.continuing import continue_run, continued_defaults
 from microslip.grids.splits import FEWEST_STAGES
-from microslip.pipeline import STEPS, is_current, left_out, only_one, run_folder, run_steps
-from microslip.steps.run_settings import run_config
+from microslip.pipeline import STEPS, is_current, left_out, run_steps
+from microslip.steps.run_settings import run_config, run_folder
 
 # A run with too few stages for these is still measured, drawn and reported.
 LEARNING = ("train", "explain")

@@ -20,7 +20,8 @@ from microslip.cli.common import (
     perform_step,
 )
 from microslip.core.errors import MicroslipError
-from microslip.pipeline import only_one, run_folder
+from microslip.data.holding import only_one
+from microslip.steps.run_settings import run_folder
 from microslip.study.folder import check_study_folder, progress, study_folder, write_results
 from microslip.study.plan import Study, System, choose_systems, load_study
 

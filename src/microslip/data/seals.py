@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -139,6 +140,13 @@ def in_the_making(folder: Path, names: Iterable[str]) -> Iterator[None]:
         yield
     finally:
         _IN_THE_MAKING.difference_update(made)
+
+
+def remove_stores(folder: Path, names: Iterable[str]) -> None:
+    """A store in its place counts as complete for the step that makes it: a damaged one has to go first."""
+    for name in names:
+        for store in _stores(folder / name):
+            shutil.rmtree(store, ignore_errors=True)
 
 
 def chunk_is_whole(content: Any) -> bool:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from microslip.config import FIRST_LINE, Config, count_settings, load_config, read_toml
+from microslip.config import FIRST_LINE, Config, count_settings, load_config, read_toml, write_config
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
-from microslip.data.run import Run
+from microslip.data.run import Run, as_named
 from microslip.data.text_files import read_text
 from microslip.dem.config import ShearCell
 from microslip.dem.launch import sections_of
@@ -47,6 +47,35 @@ def damage(folder: Path) -> str | None:
         return f"holds {n} of the {first[1]} settings that were written there"
     # older versions wrote no such line; what they lost, the trajectory tells where it is of the cell
     return None if count_settings(content) else "is empty"
+
+
+def run_folder(folder: Path, config: Config) -> Path:
+    """Make a run folder, or accept an existing one.
+
+    Raises
+    ------
+    MicroslipError
+        The path is a file, or a folder with other content.
+    """
+    folder = as_named(folder)
+    if folder.exists() and not folder.is_dir():
+        raise MicroslipError(f"{folder} is a file: choose a folder with --into")
+    known = ("config.toml", "provenance.json", "trajectory.zarr")
+    seen = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+    if seen and not any((folder / name).exists() for name in known):
+        raise MicroslipError(f"{folder} is not a run folder and is not empty: choose another one with --into")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "config.toml").exists() or _is_damaged(folder):
+        write_config(config, folder / "config.toml")
+    return folder
+
+
+def _is_damaged(folder: Path) -> bool:
+    """Whether the settings in a run folder have lost some, so that those given take their place."""
+    try:
+        return damage(folder) is not None
+    except MicroslipError:
+        return True
 
 
 def contradiction(folder: Path, config: Config) -> str | None:
