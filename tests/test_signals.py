@@ -191,10 +191,10 @@ def test_closed_standard_files_do_no_harm(closed):
 
 @pytest.mark.slow
 def test_signals_at_random_moments_of_every_verb(tmp_path):
-    """The command of `benchmarks/random_signals.py`, which prints what went wrong."""
+    """The command of `tests/random_signals.py`, which prints what went wrong."""
     here = Path(__file__).parent
     run = tmp_path / "tiny"
     subprocess.run([*COMMAND, "run", str(here / "tiny.toml"), "--into", str(run)], check=True, capture_output=True)
-    script = here.parent / "benchmarks" / "random_signals.py"
+    script = here / "random_signals.py"
     done = subprocess.run([sys.executable, script, run, "--each", "6"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,6 +1,6 @@
 """Signals at random moments of every verb: how each command ends, and whether its result is the same in the end.
 
-    python benchmarks/random_signals.py RUN [--each 9] [--verbs fields statistics] [--signals INT TERM HUP]
+    python tests/random_signals.py RUN [--each 9] [--verbs fields statistics] [--signals INT TERM HUP]
 
 RUN is a finished small run, such as `microslip run tests/tiny.toml --into RUN`; it is copied. A trial that fails is
 printed.
