@@ -13,7 +13,7 @@ from microslip.learn.config import Network, Training
 from microslip.learn.evaluate import r_squared
 from microslip.learn.network import build_network
 from microslip.learn.samples import Samples, fit_scaling
-from microslip.learn.train import predict, train
+from microslip.learn.train import _check_machine, predict, train
 
 CURVES = ["epoch", "train_loss", "validation_loss", "learning_rate"]
 
@@ -306,3 +306,10 @@ def test_a_state_of_another_network_or_of_none_is_refused(task, tmp_path):
     state.write_bytes(b"no state")
     with pytest.raises(MicroslipError, match=r"resume_from = .* is no state of a training"):
         train(task.samples, task.sets, task.scaling, task.network, quick, state)
+
+
+@pytest.mark.parametrize("key", ["threads", "processes"])
+def test_more_than_the_machine_can_run_is_refused(key):
+    n = 16 * len(os.sched_getaffinity(0)) + 1
+    with pytest.raises(MicroslipError, match=rf"training\.{key} = {n} is more than 16 on each of the"):
+        _check_machine(Training(**{key: n, "device": "cpu"}))
