@@ -312,4 +312,4 @@ def test_a_state_of_another_network_or_of_none_is_refused(task, tmp_path):
 def test_more_than_the_machine_can_run_is_refused(key):
     n = 16 * len(os.sched_getaffinity(0)) + 1
     with pytest.raises(MicroslipError, match=rf"training\.{key} = {n} is more than 16 on each of the"):
-        _check_machine(Training(**{key: n, "device": "cpu"}))
+        _check_machine(Training(**{key: n, "device": "cpu", "batch_size": 4 * n}))
