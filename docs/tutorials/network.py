@@ -95,8 +95,8 @@ controls.ratio_bars(claim)
 # correlated farther than D²min, and the shares as they are over a shorter length, where one can
 # be fitted at all. And the ratio of the sizes is the same, within the intervals, for the network
 # that was never trained, and no smaller for the one that had nothing to learn: it comes from the
-# input and from the shape of the network. Whatever the ratio is, it is no evidence of what was learnt. In
-# the paper's own cell, with more stages, it is the same: [What the network
+# input and from the shape of the network. Whatever the ratio is, it is no evidence of what was
+# learnt. In the paper's own cell, with more stages, it is the same: [What the network
 # learns](../results/learning.md).
 #
 # ## Do they depend on what was learnt?
@@ -126,8 +126,8 @@ controls.randomised_layers(layers, title="random layers", axes=left)
 # %% [markdown]
 # Neither check is clearly passed. With nothing learnt left, a rank correlation well above 0
 # remains: that much of the picture is the input's. Of the second, the median alone looks well: by
-# the order of the shares a fiftieth of the nodes brings the whole prediction back and more, and by
-# D²min, as by chance, next to nothing. But the quartiles of the shares reach from below 0, a
+# the order of the shares a fiftieth of the nodes brings the whole prediction back and more, and
+# by D²min, as by chance, next to nothing. But the quartiles of the shares reach from below 0, a
 # prediction of the wrong sign, to well above 1: that median speaks for few stages, there are not
 # many of them, and they were picked; another run may give another. With more nodes the prediction
 # overshoots in any order, chance among them: cells that are half empty are unlike any stage that
