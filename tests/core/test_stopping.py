@@ -76,10 +76,13 @@ def test_what_a_thread_waits_for_is_woken():
     work = """
 reader, writer = os.pipe()
 with stopping.when_asked(lambda: os.write(writer, b"x")):
+    print("waiting", flush=True)
     print(os.read(reader, 1), flush=True)
     os._exit(0)
 """
     process = started(work, patience=HANG)
+    # a stop that is asked for before the block is raised at its beginning
+    assert process.stdout.readline() == "waiting\n"
     process.send_signal(signal.SIGTERM)
     assert ended(process)[:3] == (0, "b'x'\n", "")
 
