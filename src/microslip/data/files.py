@@ -68,8 +68,7 @@ def put_in_place(beside: Path, target: Path) -> None:
             os.replace(beside, target)
         except OSError as problem:
             # a folder is there, or was until another process moved it: this one, or that of one which was faster
-            in_the_way = problem.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR)
-            if not in_the_way or (target.exists() and not target.is_dir()):
+            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR):
                 raise
             _remove(aside)
             with suppress(FileNotFoundError):
