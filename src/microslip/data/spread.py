@@ -22,7 +22,7 @@ from microslip.data.config import Batches
 # Batches on their way for each thread of a worker: enough to keep it busy, few enough to be done nearly in order.
 IN_FLIGHT = 2
 
-# Processes to a core beyond which a machine does nothing else than change between them.
+# Threads or processes to a core beyond which a machine does nothing else than change between them.
 MOST_PER_CORE = 16
 
 # Seconds to wait for a scheduler to answer.

@@ -28,14 +28,12 @@ from microslip.core.errors import MicroslipError
 from microslip.core.jobs import outside_any_job
 from microslip.core.stopping import check, shielded
 from microslip.data.files import replacing
+from microslip.data.spread import MOST_PER_CORE
 from microslip.grids.splits import TRAIN, VALIDATION, SplitSets
 from microslip.learn.config import Network, Training
 from microslip.learn.network import Predictor, SlipNet, build_network
 from microslip.learn.samples import Samples, Scaling, assemble, check_samples, draw_turns
 from microslip.learn.saved import load_saved
-
-# Threads or processes to a core beyond which a machine does nothing else than change between them.
-MOST_PER_CORE = 16
 
 # Stages in a batch that only predicts.
 PREDICTION_BATCH = 128
