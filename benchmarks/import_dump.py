@@ -92,8 +92,8 @@ def write(path, n_frames, of_frames):
 
 
 def our_frames(path):
-    from microslip.data.readers.sources import read_frames_of
-    from microslip.data.source import Source
+    from microslip.formats.source import Source
+    from microslip.formats.sources import read_frames_of
 
     def read():
         for number, frame in enumerate(read_frames_of([path], "lammps", Source(files=(str(path),)), print)):
@@ -107,8 +107,8 @@ def our_import(path):
     import zarr
 
     import microslip.fields.precision  # noqa: F401
-    from microslip.data.source import Source
-    from microslip.steps.importing import read_trajectory
+    from microslip.formats.source import Source
+    from microslip.steps.import_ import read_trajectory
 
     def read():
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 from microslip.config import Config, apply_overrides, load_config, parse_config
 from microslip.core.errors import MicroslipError
-from microslip.data.source import Source
 from microslip.dem.config import ENGINE_SETTINGS
+from microslip.formats.source import Source
 from microslip.study.plan import load_study
 
 # A sentence, not a page: what was given is cut where it is longer.

@@ -11,8 +11,8 @@ from microslip.config import Config, load_config
 from microslip.data.files import write_table
 from microslip.data.provenance import break_seals
 from microslip.data.run import Run
-from microslip.data.source import Source
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
+from microslip.formats.source import Source
 from microslip.info import BARS, DIGITS, WIDTH, describe_run, sparkline
 from microslip.pipeline import perform
 from microslip.steps.run_settings import run_folder

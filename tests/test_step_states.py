@@ -11,7 +11,7 @@ from microslip import MicroslipError, pipeline
 from microslip.config import Config, parse_config
 from microslip.data.holding import only_one
 from microslip.data.provenance import read_provenance
-from microslip.data.source import Source
+from microslip.formats.source import Source
 
 VERBS = ("simulate", "stages", "fields", "voxels", "train", "explain", "statistics", "figures", "report")
 

@@ -9,12 +9,12 @@ if _TYPE_CHECKING:
     from microslip.core.contacts import contact_energy, grain_stress
     from microslip.core.errors import MicroslipError
     from microslip.data.run import Run, open_run
-    from microslip.data.source import Source
     from microslip.dem.launch import simulate
     from microslip.events.stages import detect_stages
     from microslip.fields.mechanics import local_packing_fraction, major_principal_stress
     from microslip.fields.nonaffine import NonaffineMotion, d2min
     from microslip.fields.strain import displacement_without_shear, local_strain
+    from microslip.formats.source import Source
     from microslip.grids.coarse import VoxelGrid, coarse_grain
     from microslip.statistics.clusters import Clusters, active_grains, find_clusters, radius_of_gyration
     from microslip.statistics.correlation import spatial_correlation
@@ -24,7 +24,7 @@ if _TYPE_CHECKING:
     from microslip.statistics.ornstein_zernike import fit_ornstein_zernike
     from microslip.statistics.pair_correlation import pair_correlation
     from microslip.statistics.power_law import fit_power_law
-    from microslip.steps.importing import read_trajectory
+    from microslip.steps.import_ import read_trajectory
 
 # Fetched when asked for: together they take seconds to import, in which a command could not answer a Ctrl-C.
 _NAMES = {
@@ -32,7 +32,7 @@ _NAMES = {
     "microslip.core.contacts": ("contact_energy", "grain_stress"),
     "microslip.core.errors": ("MicroslipError",),
     "microslip.data.run": ("Run", "open_run"),
-    "microslip.data.source": ("Source",),
+    "microslip.formats.source": ("Source",),
     "microslip.dem.launch": ("simulate",),
     "microslip.events.stages": ("detect_stages",),
     "microslip.fields.mechanics": ("local_packing_fraction", "major_principal_stress"),
@@ -47,7 +47,7 @@ _NAMES = {
     "microslip.statistics.ornstein_zernike": ("fit_ornstein_zernike",),
     "microslip.statistics.pair_correlation": ("pair_correlation",),
     "microslip.statistics.power_law": ("fit_power_law",),
-    "microslip.steps.importing": ("read_trajectory",),
+    "microslip.steps.import_": ("read_trajectory",),
     "microslip.learn.network": ("SlipNet",),
     "microslip.learn.train": ("train", "predict"),
     "microslip.learn.attribution": ("integrated_gradients",),

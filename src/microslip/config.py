@@ -23,12 +23,12 @@ from microslip.core.visible import shortened
 from microslip.data.config import Batches
 from microslip.data.files import replacing
 from microslip.data.run import Run
-from microslip.data.source import Source
 from microslip.data.text_files import read_text
 from microslip.dem.config import ENGINE_SETTINGS, ShearCell
 from microslip.events.config import Stages
 from microslip.events.steady import steady_sample
 from microslip.fields.config import Nonaffine
+from microslip.formats.source import Source
 from microslip.grids.config import Split, Voxels, too_many_nodes
 from microslip.learn.config import Ablation, Attribution, Network, Search, Training
 from microslip.statistics.config import ActiveClusters, Bootstrap, Correlation, Distributions
@@ -115,7 +115,10 @@ class Config(ShearCell):
 
     def steady_sample(self, strain: Float[np.ndarray, "sample"]) -> int:
         """The first sample of the steady state of a series; see `events.steady`."""
-        return steady_sample(strain, self.stages, None if self.source is not None else self.shear_cell)
+        if self.source is not None:
+            return steady_sample(strain, self.stages.warm_up)
+        step = self.recording.strain_step
+        return steady_sample(strain, self.stages.warm_up, self.shear_cell.first_stage_sample, step)
 
     @property
     def stage_smoothing(self) -> tuple[Smoothing, int] | None:

@@ -23,23 +23,23 @@ from microslip.data.provenance import (
     seals_broken,
     versions,
 )
-from microslip.data.readers.sources import find_files
 from microslip.data.run import Run
 from microslip.data.seals import describe_damage, find_damage, in_the_making, remove_stores
-from microslip.data.source import Source
 from microslip.data.step_state import StepState
 from microslip.dem.config import Engine
-from microslip.steps.ablating import ablate_step
+from microslip.formats.source import Source
+from microslip.formats.sources import find_files
+from microslip.steps.ablate import ablate_step
 from microslip.steps.common import Advance, Say
-from microslip.steps.explaining import explain_step
-from microslip.steps.importing import import_step
-from microslip.steps.learning import train_step
-from microslip.steps.measuring import fields_step, voxels_step
-from microslip.steps.searching import search_step
-from microslip.steps.shearing import simulate_step
-from microslip.steps.showing import figures_step, report_step
-from microslip.steps.staging import stages_step
+from microslip.steps.explain import explain_step
+from microslip.steps.fields import fields_step, voxels_step
+from microslip.steps.figures import figures_step, report_step
+from microslip.steps.import_ import import_step
+from microslip.steps.search import search_step
+from microslip.steps.simulate import simulate_step
+from microslip.steps.stages import stages_step
 from microslip.steps.statistics import statistics_step
+from microslip.steps.train import train_step
 
 
 @dataclass(frozen=True)

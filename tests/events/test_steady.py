@@ -33,9 +33,9 @@ def test_an_imported_run_has_the_warm_up_of_its_stages_alone():
     own = config(0.2)
     later = own.model_copy(update={"stages": own.stages.model_copy(update={"warm_up": 0.1})})
     strain = 0.5 + STRAIN
-    assert steady_sample(strain, later.stages, None) == 100
-    assert steady_sample(strain, own.stages, None) == 0
-    assert steady_sample(np.empty(0), later.stages, None) == 0
+    assert steady_sample(strain, later.stages.warm_up) == 100
+    assert steady_sample(strain, own.stages.warm_up) == 0
+    assert steady_sample(np.empty(0), later.stages.warm_up) == 0
     assert steady_from(later.model_dump(mode="json", exclude_none=True), strain, imported=True) == 100
 
 

@@ -9,7 +9,7 @@ import pytest
 from microslip import Box, MicroslipError, d2min, displacement_without_shear, local_strain
 from microslip.fields import registry
 from microslip.fields.registry import FIELDS, ON_NODES, STORED, GrainField, grain_field
-from microslip.steps import measuring
+from microslip.steps import fields as measuring
 from microslip.steps.statistics import MEANS
 from microslip.views.explorer import shown_fields
 

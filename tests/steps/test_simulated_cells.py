@@ -12,9 +12,9 @@ from microslip.data.files import write_table
 from microslip.data.run import STAGE_COLUMNS, Run
 from microslip.data.store import open_dataset
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
+from microslip.steps.fields import fields_step, voxels_step
 from microslip.steps.interpreting import node_lengths
-from microslip.steps.measuring import fields_step, voxels_step
-from microslip.steps.staging import stages_step
+from microslip.steps.stages import stages_step
 from microslip.steps.statistics import correlation_edges, statistics_step
 
 N, N_FRAMES, N_STAGES = 220, 5, 4

@@ -18,12 +18,12 @@ from microslip.config import read_toml, source_config
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
 from microslip.data.holding import only_one
-from microslip.data.readers.sources import find_files
 from microslip.data.run import open_run
 from microslip.data.seals import check_whole
-from microslip.data.source import Axis, Format
+from microslip.formats.source import Axis, Format
+from microslip.formats.sources import find_files
 from microslip.pipeline import is_current
-from microslip.steps.exporting import Kind, export_run
+from microslip.steps.export import Kind, export_run
 from microslip.steps.run_settings import run_config, run_folder
 
 

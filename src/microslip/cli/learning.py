@@ -12,7 +12,7 @@ from microslip.cli.common import (
     one_step,
 )
 from microslip.data.run import open_run
-from microslip.steps.transferring import predict_elsewhere, transfer_matrix
+from microslip.steps.transfer import predict_elsewhere, transfer_matrix
 
 
 @app.command

@@ -20,7 +20,7 @@ from microslip.data.step_state import StepState
 from microslip.info import describe_run
 from microslip.pipeline import check_overrides, step_states
 from microslip.steps.run_settings import run_config
-from microslip.steps.viewing import export_view
+from microslip.steps.view import export_view
 from microslip.study.folder import write_results
 from microslip.study.plan import STUDY_FILE, load_study
 

@@ -1,7 +1,7 @@
 """Every field of grains once: its type, unit, sign, symmetry and meaning.
 
 What stores fields, averages them on nodes, scales them for a network or draws them reads it here. A field that is not
-here is refused, not guessed. Who adds one writes its line here, and what measures it in `steps/measuring.py`.
+here is refused, not guessed. Who adds one writes its line here, and what measures it in `steps/fields.py`.
 """
 
 from __future__ import annotations

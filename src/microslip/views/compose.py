@@ -175,8 +175,11 @@ def steady_from(config: Mapping[str, Any], strain: np.ndarray, imported: bool) -
     """
     sections = {name: config[name] for name in ShearCell.model_fields if name in config}
     try:
-        stages = Stages.model_validate(config.get("stages", {}))
-        return steady_sample(strain, stages, None if imported else ShearCell.model_validate(sections))
+        warm_up = Stages.model_validate(config.get("stages", {})).warm_up
+        if imported:
+            return steady_sample(strain, warm_up)
+        shear = ShearCell.model_validate(sections)
+        return steady_sample(strain, warm_up, shear.first_stage_sample, shear.recording.strain_step)
     except (ValidationError, MicroslipError):
         loading = config.get("loading", {})
         warm_up = float(loading.get("warm_up", 0.0)) if isinstance(loading, dict) and not imported else 0.0

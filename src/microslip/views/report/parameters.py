@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from microslip.data.source import Source
 from microslip.dem.config import ShearCell
 from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
+from microslip.formats.source import Source
 from microslip.grids.config import Split, Voxels
 from microslip.learn.config import Ablation, Attribution, Network, Search, Training
 from microslip.statistics.config import ActiveClusters, Bootstrap, Correlation, Distributions
