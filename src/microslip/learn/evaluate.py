@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from microslip.statistics.bootstrap import FEWEST_BLOCKS, interval
+from microslip.statistics.resampling import FEWEST_BLOCKS, interval
 
 # A 90 % interval of scores and predictions, and a normal quantity's errors to either side of it.
 COVERAGE = 0.9

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from microslip.statistics.bootstrap import interval, p_value
+from microslip.statistics.resampling import interval, p_value
 
 Expected = Literal["unchanged", "grows", "falls"]
 

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from microslip.statistics.bootstrap import FEWEST_BLOCKS, block_sums, draws, interval, number_blocks, p_value, resample
 from microslip.statistics.config import Bootstrap, Correlation
 from microslip.statistics.evolution import Expected, trend
 from microslip.statistics.fractal import dimension_at
 from microslip.statistics.heavy_tails import FEWEST_CLUSTERS
 from microslip.statistics.lengths import curve_sums, length_or_nan, mean_curve
 from microslip.statistics.power_law import exponent_at
+from microslip.statistics.resampling import FEWEST_BLOCKS, block_sums, draws, interval, number_blocks, p_value, resample
 
 PerStage = Mapping[str, np.ndarray]
 

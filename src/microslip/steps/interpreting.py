@@ -13,11 +13,11 @@ from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.statistics.bins import bin_stages
-from microslip.statistics.bootstrap import FEWEST_BLOCKS, interval
 from microslip.statistics.clusters import active_grains
 from microslip.statistics.config import Correlation
 from microslip.statistics.correlation import spatial_correlation
 from microslip.statistics.lengths import curve_sums, length_or_nan, mean_curve
+from microslip.statistics.resampling import FEWEST_BLOCKS, interval
 
 N_RESAMPLES = 2000
 

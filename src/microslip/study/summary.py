@@ -16,7 +16,7 @@ from microslip.core.visible import quoted
 from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.events.stages import detect_stages
-from microslip.statistics.bootstrap import error_of_interval
+from microslip.statistics.resampling import error_of_interval
 from microslip.study.blocks import block_edges, cut, group_by_block, jackknife
 
 # Swings of s that end a stage [p], and those at which slips are measured.

@@ -12,8 +12,8 @@ import pandas as pd
 
 from microslip.core.visible import quoted
 from microslip.learn.evaluate import COVERAGE
-from microslip.statistics.bootstrap import error_of_interval
 from microslip.statistics.config import Bootstrap
+from microslip.statistics.resampling import error_of_interval
 from microslip.views.captions import TITLES, setting
 from microslip.views.learning import RULES, score
 from microslip.views.report import repeat, results, summary

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from microslip.statistics.bootstrap import block_sums, draws, interval, number_blocks, p_value, resample
+from microslip.statistics.resampling import block_sums, draws, interval, number_blocks, p_value, resample
 
 
 def test_blocks_follow_one_another_and_differ_by_one_at_most():
