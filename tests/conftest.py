@@ -23,7 +23,7 @@ CHECKED = [
     "microslip.learn.inputs",
     "microslip.learn.samples",
     "microslip.learn.train",
-    "microslip.study.blocks",
+    "microslip.statistics.resampling",
     "microslip.study.summary",
 ]
 

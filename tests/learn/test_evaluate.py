@@ -17,9 +17,9 @@ from microslip.learn.evaluate import (
     scores,
     sign_by_size,
     size_edges,
-    spearman,
     wilson,
 )
+from microslip.statistics.ranks import spearman
 
 # The 95th percentile of a normal distribution to three digits.
 Z = NORMAL

@@ -12,8 +12,8 @@ from microslip.data.files import write_table
 from microslip.data.run import STAGE_COLUMNS, Run
 from microslip.data.store import open_dataset
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
+from microslip.steps.explain import read_node_lengths
 from microslip.steps.fields import fields_step, voxels_step
-from microslip.steps.interpreting import node_lengths
 from microslip.steps.stages import stages_step
 from microslip.steps.statistics import correlation_edges, statistics_step
 
@@ -142,7 +142,7 @@ def test_distances_keep_within_the_lowest_cell(run):
 
 
 def test_nodes_of_cells_that_lean_have_no_neighbours_across_the_slanting_faces(run):
-    assert node_lengths(run, CONFIG).box == Box((LX, LY, H0), (True, True, False))
+    assert read_node_lengths(run, CONFIG).box == Box((LX, LY, H0), (True, True, False))
 
 
 # --- samples that are not equally spaced ------------------------------------------------------------------------------

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
-from microslip.statistics.resampling import FEWEST_BLOCKS, interval
+from microslip.statistics.ranks import spearman
+from microslip.statistics.resampling import FEWEST_BLOCKS, N_RESAMPLES, SCORE_COVERAGE, draws, interval
 
-# A 90 % interval of scores and predictions, and a normal quantity's errors to either side of it.
-COVERAGE = 0.9
-NORMAL = float(ndtri(0.5 + COVERAGE / 2))
+# Errors of a normal quantity to either side of an interval of this confidence.
+NORMAL = float(ndtri(0.5 + SCORE_COVERAGE / 2))
 
 SIZE_BINS_PER_DECADE = 4
 
@@ -25,13 +24,6 @@ def r_squared(target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, 
     if len(target) == 0 or np.ptp(target) == 0:
         return float("nan")
     return 1 - float(np.sum((target - prediction) ** 2) / np.sum((target - target.mean()) ** 2))
-
-
-def spearman(target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "stage"]) -> float:
-    """Rank correlation; NaN where either does not vary."""
-    if len(target) < 2 or np.ptp(target) == 0 or np.ptp(prediction) == 0:
-        return float("nan")
-    return float(np.corrcoef(rankdata(target), rankdata(prediction))[0, 1])
 
 
 def scores(target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "stage"]) -> dict[str, float]:
@@ -85,7 +77,7 @@ def score_intervals(
     prediction: Float[np.ndarray, "stage"],
     cycle: Int[np.ndarray, "stage"],
     seed: int,
-    n_resamples: int = 2000,
+    n_resamples: int = N_RESAMPLES,
 ) -> dict[str, float]:
     """90 % bootstrap intervals of R² and of the sign accuracy; whole cycles are drawn, stick and slip together.
 
@@ -110,13 +102,11 @@ def score_intervals(
     right = np.sign(target) == np.sign(prediction)
     parts = (np.ones(len(target)), target, target**2, (target - prediction) ** 2, right)
     sums = np.stack([np.bincount(belongs, weights=part, minlength=len(names)) for part in parts], axis=1)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), n_resamples) @ sums
-    n, total, squares, errors, hits = drawn.T
+    n, total, squares, errors, hits = (draws(len(names), n_resamples, seed) @ sums).T
     spread = squares - total**2 / n
     # what is left of equal numbers is rounding of their squares
     r2 = 1 - errors / np.where(spread > 1e-12 * squares, spread, np.nan)
-    low, high = interval(np.stack([r2, hits / n], axis=1), COVERAGE)
+    low, high = interval(np.stack([r2, hits / n], axis=1), SCORE_COVERAGE)
     found = [low[0], high[0], low[1], high[1]]
     return dict(zip(keys, map(float, found), strict=True))
 
@@ -228,7 +218,7 @@ def conformal_interval(
 
     Source: split conformal prediction, Lei et al., J. Am. Stat. Assoc. 113 (2018) 1094.
     """
-    rank = int(np.ceil(COVERAGE * (len(residual) + 1)))
+    rank = int(np.ceil(SCORE_COVERAGE * (len(residual) + 1)))
     if rank > len(residual):
         return np.full(len(prediction), np.nan), np.full(len(prediction), np.nan)
     half = np.sort(np.abs(residual) / held_scale)[rank - 1] * scale

@@ -1,18 +1,34 @@
-"""Confidence of what is averaged over stages: blocks of consecutive stages, drawn again and again.
+"""Errors and intervals from the data themselves: blocks of consecutive stages or samples, drawn again or left out.
 
-Stages next to each other share a frame and much of their pattern. What is drawn is therefore whole blocks of them, and
-everything that is asked of a group of stages is a function of sums over its stages: one sum per block and group is
-kept, and a draw is a product of matrices.
+Stages next to each other share a frame and much of their pattern, and samples share the memory of the stress. So whole
+blocks are drawn, with replacement, or left out once each. What is asked of a group of stages is a function of sums over
+its stages: one sum per block and group is kept, and a draw is a product of matrices.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
 import numpy as np
-from jaxtyping import Float, Float64, Int, Int64
+from jaxtyping import Float, Float64, Int, Int64, Shaped
 from scipy.special import ndtri
 
-# Below this many blocks a draw is not much different from the data, and no interval is given.
+# Fewer blocks than this are hardly varied by drawing them, and their scatter says too little of an error.
 FEWEST_BLOCKS = 5
+
+# Confidence of the intervals of scores, of predictions, and of the ratio of correlation lengths.
+SCORE_COVERAGE = 0.9
+N_RESAMPLES = 2000
+
+# A block outlives the memory of the stress: large slips are a few hundredths of strain apart.
+BLOCK_STRAIN = 0.05
+
+# More blocks than this say nothing new of an error; longer ones forget better.
+MOST_BLOCKS = 32
+
+
+# --- blocks drawn again -----------------------------------------------------------------------------------------------
 
 
 def number_blocks(n_stages: int, n_blocks: int) -> Int64[np.ndarray, "stage"]:
@@ -55,11 +71,20 @@ def interval(
 ) -> tuple[Float64[np.ndarray, "*n"], Float64[np.ndarray, "*n"]]:
     """Percentile interval over the samples, NaN where more than a tenth of them have no value."""
     tail = 50 * (1 - confidence)
-    known = np.isfinite(samples)
-    enough = known.mean(axis=0) >= 0.9
-    filled = np.where(enough, np.where(known, samples, np.nan), 0.0)
+    finite = np.isfinite(samples)
+    enough = finite.mean(axis=0) >= 0.9
+    filled = np.where(enough, np.where(finite, samples, np.nan), 0.0)
     low, high = np.nanpercentile(filled, [tail, 100 - tail], axis=0)
     return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+
+
+def median_interval(values: Float[np.ndarray, "stage"], seed: int, confidence: float) -> tuple[float, float]:
+    """Interval of the median of independent values, single ones drawn again; NaN of too few to draw from."""
+    if len(values) < FEWEST_BLOCKS:
+        return float("nan"), float("nan")
+    drawn = np.random.default_rng(seed).choice(values, (N_RESAMPLES, len(values)))
+    low, high = interval(np.median(drawn, axis=1), confidence)
+    return float(low), float(high)
 
 
 def error_of_interval(low: float, high: float, confidence: float) -> float:
@@ -69,8 +94,83 @@ def error_of_interval(low: float, high: float, confidence: float) -> float:
 
 def p_value(samples: Float[np.ndarray, "sample"]) -> float:
     """Two-sided p-value for the hypothesis of zero: how far into the samples zero lies; never below 2/(n + 1)."""
-    known = samples[np.isfinite(samples)]
-    if not len(known):
+    finite = samples[np.isfinite(samples)]
+    if not len(finite):
         return float("nan")
-    n = len(known)
-    return float(min(1.0, 2 * (1 + min((known <= 0).sum(), (known >= 0).sum())) / (n + 1)))
+    n = len(finite)
+    return float(min(1.0, 2 * (1 + min((finite <= 0).sum(), (finite >= 0).sum())) / (n + 1)))
+
+
+# --- blocks left out --------------------------------------------------------------------------------------------------
+
+
+def block_edges(strain: Float[np.ndarray, "sample"], first_sample: int = 0) -> Int[np.ndarray, "edge"]:
+    """Samples at which equal blocks of at least 0.05 of strain begin, and the end of the last one.
+
+    Parameters
+    ----------
+    strain
+        γ of every sample, equally spaced from the first one of the steady state, shape (sample,).
+    first_sample
+        Where the steady state begins.
+
+    Returns
+    -------
+    array
+        Shape (block + 1,): 5 to 32 blocks, or a single one, and thus no error, where the strain does not suffice for 5.
+    """
+    spanned = float(strain[-1] - strain[first_sample])
+    # a strain of 0.75 in floating point is still fifteen blocks
+    n_blocks = min(MOST_BLOCKS, int(spanned / BLOCK_STRAIN + 1e-6))
+    if n_blocks < FEWEST_BLOCKS:
+        n_blocks = 1
+    return np.linspace(first_sample, len(strain), n_blocks + 1).round().astype(np.int64)
+
+
+def cut(values: np.ndarray, edges: Int[np.ndarray, "edge"]) -> list[np.ndarray]:
+    """The pieces of a series, one per block."""
+    return [values[start:end] for start, end in pairwise(edges)]
+
+
+def group_by_block(
+    values: Shaped[np.ndarray, "event"], sample: Int[np.ndarray, "event"], edges: Int[np.ndarray, "edge"]
+) -> list[np.ndarray]:
+    """The values of events, such as slips, in the block in which each begins, shapes (event,)."""
+    block = np.searchsorted(edges, sample, side="right") - 1
+    return [values[block == number] for number in range(len(edges) - 1)]
+
+
+def jackknife(blocks: Sequence[np.ndarray], statistic: Callable[[np.ndarray], float]) -> tuple[float, float]:
+    """A statistic of all blocks together, and its standard error from leaving out each block once.
+
+    .. math:: \\sigma^2 = \\frac{n - 1}{n} \\sum_{b=1}^{n} (\\theta_{-b} - \\bar\\theta)^2
+
+    For the mean of equal blocks it is the standard error of the mean of the blocks' means. Correlations within a block
+    are accounted for, those between blocks are not.
+
+    Parameters
+    ----------
+    blocks
+        One array per block.
+    statistic
+        From an array to a number.
+
+    Returns
+    -------
+    tuple of float
+        The statistic, NaN without a value; its error, NaN with fewer than two blocks or where leaving one out leaves
+        nothing.
+
+    Source: Künsch, Ann. Statist. 17 (1989) 1217.
+    """
+    everything = np.concatenate(blocks)
+    if not len(everything):
+        return float("nan"), float("nan")
+    n = len(blocks)
+    if n < 2 or any(len(block) == len(everything) for block in blocks):
+        return float(statistic(everything)), float("nan")
+    without = np.array(
+        [statistic(np.concatenate([*blocks[:number], *blocks[number + 1 :]])) for number in range(n)], dtype=float
+    )
+    error = np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2))
+    return float(statistic(everything)), float(error)

@@ -18,8 +18,9 @@ from microslip.data.batches import batched_store
 from microslip.data.files import replacing, write_table
 from microslip.data.run import Run
 from microslip.data.store import add_array, create_store
+from microslip.statistics.attribution_lengths import NodeLengths, compare_lengths, interpretation_tables, node_lengths
+from microslip.statistics.ranks import spearman
 from microslip.steps.common import Advance, Say, array
-from microslip.steps.interpreting import NodeLengths, interpretation_tables, measure_event, node_lengths
 from microslip.steps.train import describe_cell, differences, fit_to_cell, keep_only
 
 STAGES_PER_CHUNK = 8
@@ -75,7 +76,7 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
             " run `microslip train` again"
         )
     # what would be refused later is refused before anything is replaced
-    lengths = node_lengths(run, config)
+    lengths = read_node_lengths(run, config)
     baseline = _baseline(run, config, checkpoint.scaling, increments)
     explained = Explained(run, config, checkpoint, chosen, increments, baseline)
     n_layers = len(layers_from_the_output(checkpoint.network))
@@ -122,6 +123,14 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
             f" of {line.n_stages} stages, rank correlation {line.spearman:.2f}; {line.share_active:.0%} of the sizes"
             f" at the most active {config.clusters.fraction:.0%} of the nodes"
         )
+
+
+def read_node_lengths(run: Run, config: Config) -> NodeLengths:
+    """How correlation lengths of values on the run's nodes are measured; errors as in `node_lengths`."""
+    voxels = run.voxels
+    coordinates = [voxels[name].to_numpy() for name in "xyz"]
+    # a cell that is stored with every frame may lean by another tilt in each
+    return node_lengths(coordinates, voxels.attrs["spacing"], run.box, config.correlation, "cell" in run.frames)
 
 
 def check_belongs(run: Run, config: Config, checkpoint: Any) -> None:
@@ -268,7 +277,7 @@ def _measure_network(
                 found = integrated_gradients(network, scaling, inputs, config.attribution, explained.baseline)
                 attribution = found.attribution.sum(axis=0)
                 work.one()
-        both = measure_event(
+        both = compare_lengths(
             lengths, explained.d2min(stage), of_d2min[row], attribution.astype(float), config.clusters.fraction
         )
         rows += [{"network": name, "stage": stage} | one for one in both]
@@ -278,7 +287,6 @@ def _measure_network(
 def _randomise_layers(explained: Explained, n_layers: int, work: _Work) -> pd.DataFrame:
     """Rank correlation of |attribution| with the trained network's while layer after layer is made random."""
     from microslip.learn.attribution import integrated_gradients
-    from microslip.learn.evaluate import spearman
     from microslip.learn.nulls import layers_from_the_output, randomised
 
     checkpoint, settings = explained.checkpoint, explained.config.attribution
@@ -306,7 +314,6 @@ FRACTIONS = np.concatenate([[0.0, 0.005, 0.01, 0.02, 0.05], np.linspace(0.1, 1, 
 def _compare_methods(explained: Explained, work: _Work) -> pd.DataFrame:
     """Rank correlation of other methods' attributions with those of Integrated Gradients."""
     from microslip.learn.attribution import occlusion, smoothed_integrated_gradients
-    from microslip.learn.evaluate import spearman
 
     checkpoint, settings, baseline = explained.checkpoint, explained.config.attribution, explained.baseline
     network, scaling, seed = checkpoint.network, checkpoint.scaling, explained.config.training.seed

@@ -16,8 +16,7 @@ from microslip.core.visible import quoted
 from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.events.stages import detect_stages
-from microslip.statistics.resampling import error_of_interval
-from microslip.study.blocks import block_edges, cut, group_by_block, jackknife
+from microslip.statistics.resampling import block_edges, cut, error_of_interval, group_by_block, jackknife
 
 # Swings of s that end a stage [p], and those at which slips are measured.
 THRESHOLDS = {"1e-4": 1e-4, "3e-4": 3e-4, "1e-3": 1e-3, "3e-3": 3e-3}

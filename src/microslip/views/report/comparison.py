@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 
 from microslip.core.visible import quoted
-from microslip.learn.evaluate import COVERAGE
 from microslip.statistics.config import Bootstrap
-from microslip.statistics.resampling import error_of_interval
+from microslip.statistics.resampling import SCORE_COVERAGE, error_of_interval
 from microslip.views.captions import TITLES, setting
 from microslip.views.learning import RULES, score
 from microslip.views.report import repeat, results, summary
@@ -250,14 +249,14 @@ def _followed(parts: Parts, quantity: str, kind: str) -> Measured | None:
 
 def _score(parts: Parts, rule: str, name: str, model: str = "network") -> Measured | None:
     values = tuple(score(parts.metrics, rule, model, "test", f"{name}{end}") for end in ("", "_low", "_high"))
-    return _interval(values, COVERAGE)  # type: ignore[arg-type]
+    return _interval(values, SCORE_COVERAGE)  # type: ignore[arg-type]
 
 
 def _ratio(parts: Parts, field: str) -> Measured | None:
     rows = claims_of(parts, field)
     if rows is None:
         return None
-    return _interval(tuple(float(rows.loc["trained", name]) for name in ("ratio", "low", "high")), COVERAGE)  # type: ignore[arg-type]
+    return _interval(tuple(float(rows.loc["trained", name]) for name in ("ratio", "low", "high")), SCORE_COVERAGE)  # type: ignore[arg-type]
 
 
 def _numbers_table(letters: str, numbers: list[dict[str, Any]]) -> pd.DataFrame:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from microslip.study.blocks import BLOCK_STRAIN, MOST_BLOCKS, block_edges, cut, group_by_block, jackknife
+from microslip.statistics.resampling import BLOCK_STRAIN, MOST_BLOCKS, block_edges, cut, group_by_block, jackknife
 
 
 def series_of_blocks(values, n_blocks):
