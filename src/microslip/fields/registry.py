@@ -7,6 +7,7 @@ here is refused, not guessed. Who adds one writes its line here, and what measur
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from microslip.core.errors import MicroslipError
 
@@ -18,7 +19,8 @@ class GrainField:
     `dtype` it is stored in; `unit` as in the attributes of the stores; `description`. `signed`: whether it takes both
     signs, so that its logarithm would lose one. `odd_in_y`: whether the mirror that turns y into −y turns its sign.
     `short`: what it is called on nodes, empty for what no network sees. `stored`, `axis`: the array that holds it and
-    its column there, where it is a part of one.
+    its column there, where it is a part of one. `symbol`: what its means over grains are called, empty where it has
+    none; `mean`: whether that is the mean of its value, or of its size, as of a change, whose mean says nothing.
     """
 
     dtype: str
@@ -29,6 +31,8 @@ class GrainField:
     short: str = ""
     stored: str = ""
     axis: int | None = None
+    symbol: str = ""
+    mean: Literal["value", "size"] = "value"
 
 
 _DISPLACEMENT = GrainField(
@@ -37,20 +41,24 @@ _DISPLACEMENT = GrainField(
 
 # Single precision has more digits than these mean.
 FIELDS: dict[str, GrainField] = {
-    "d2min": GrainField("float64", "d**2", "D²min, NaN for walls", False, short="D²min"),
+    "d2min": GrainField("float64", "d**2", "D²min, NaN for walls", False, short="D²min", symbol="D²min"),
     "n_neighbours": GrainField("int32", "", "grains within cutoff", False),
     "shear_strain": GrainField(
-        "float32", "", "von Mises strain of the neighbourhood over the stage", False, short="von Mises strain"
+        "float32", "", "von Mises strain of the neighbourhood over the stage", False, short="von Mises strain",
+        symbol="local shear strain",
     ),
     "volumetric_strain": GrainField(
-        "float32", "", "a third of the trace of that strain, positive for dilation", True, short="volumetric strain"
+        "float32", "", "a third of the trace of that strain, positive for dilation", True, short="volumetric strain",
+        symbol="local volumetric strain",
     ),
     "delta_sigma1": GrainField(
-        "float32", "p", "change of the major principal stress over the stage, compression positive", True
+        "float32", "p", "change of the major principal stress over the stage, compression positive", True,
+        symbol="Δσ₁", mean="size",
     ),
-    "delta_energy": GrainField("float32", "p d**3", "change of the elastic energy over the stage", True),
+    "delta_energy": GrainField("float32", "p d**3", "change of the elastic energy over the stage", True, symbol="ΔE", mean="size"),
     "packing_fraction": GrainField(
-        "float32", "", "grain over radical Voronoi cell, mean over all kept frames of the stage", False
+        "float32", "", "grain over radical Voronoi cell, mean over all kept frames of the stage", False,
+        symbol="φ_local",
     ),
     **{
         f"displacement_{name}": replace(
