@@ -13,9 +13,9 @@ from pathlib import Path
 import numba
 import packings
 
-from microslip.dem.native.contact_law import contact_forces
+from microslip.dem.native.contact_kernels import contact_forces
 from microslip.dem.native.engine import NativeEngine
-from microslip.dem.native.motion import _gather_and_kick, _kick_and_drift
+from microslip.dem.native.motion_kernels import _gather_and_kick, _kick_and_drift
 
 KERNEL_SECONDS, KERNEL_REPEATS = 0.05, 5
 

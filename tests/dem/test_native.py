@@ -21,7 +21,8 @@ from microslip.dem.config import ShearCell
 from microslip.dem.launch import simulate
 from microslip.dem.native import config as native_config
 from microslip.dem.native.config import MOST_MARGIN
-from microslip.dem.native.contact_law import N_GIVEN, Law, contact_forces
+from microslip.dem.native.contact_kernels import contact_forces
+from microslip.dem.native.contact_law import N_GIVEN, Law
 from microslip.dem.native.engine import NativeEngine
 from microslip.dem.native.pairs import Pairs, find_pairs, renumbered
 from microslip.dem.packing import BOTTOM, BULK, TOP, loose_packing

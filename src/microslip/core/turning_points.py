@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Literal, get_args
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int64
 
 from microslip.core.errors import MicroslipError
+from microslip.core.turning_point_kernels import scan
 
 Smoothing = Literal["none", "ewma", "median"]
 SMOOTHINGS = get_args(Smoothing)
@@ -31,45 +31,11 @@ def initial_state(value: float, sample: int) -> Float[np.ndarray, "5"]:
     return np.array([UNDECIDED, value, sample, value, sample], dtype=float)
 
 
-@numba.njit(cache=True)
-def advance(state, value, sample, threshold):  # type: ignore[no-untyped-def]
-    """Feed one value; return the sample of the turning point that it confirms, or −1.
-
-    A running extreme becomes a turning point when the swing that follows it exceeds the threshold; points at a larger
-    threshold are therefore among those at a smaller one. Of equal extremes the first counts.
-    """
-    confirmed = -1
-    if state[0] >= 0 and value > state[1]:
-        state[1], state[2] = value, sample
-    if state[0] <= 0 and value < state[3]:
-        state[3], state[4] = value, sample
-    if state[0] >= 0 and state[1] - value > threshold:
-        confirmed = int(state[2])
-        state[0], state[3], state[4] = -1.0, value, sample
-    elif state[0] <= 0 and value - state[3] > threshold:
-        confirmed = int(state[4])
-        state[0], state[1], state[2] = 1.0, value, sample
-    return confirmed
-
-
-@numba.njit(cache=True)
-def _scan(values, threshold):  # type: ignore[no-untyped-def]
-    state = np.array([0.0, values[0], 0.0, values[0], 0.0])
-    found = np.empty(len(values), dtype=np.int64)
-    n_found = 0
-    for sample in range(1, len(values)):
-        confirmed = advance(state, values[sample], sample, threshold)
-        if confirmed >= 0:
-            found[n_found] = confirmed
-            n_found += 1
-    return found[:n_found]
-
-
 def turning_points(values: Float[np.ndarray, "sample"], threshold: float) -> Int64[np.ndarray, "point"]:
     """Samples at which the signal turns: maxima and minima in turn, each followed by a swing above the threshold."""
     if len(values) == 0:
         return np.empty(0, dtype=np.int64)
-    found: np.ndarray = _scan(np.asarray(values, dtype=float), float(threshold))
+    found: np.ndarray = scan(np.asarray(values, dtype=float), float(threshold))
     return found
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from microslip.core.turning_points import Smoother, advance, initial_state
+from microslip.core.turning_point_kernels import advance
+from microslip.core.turning_points import Smoother, initial_state
 from microslip.data.files import replacing
 from microslip.data.trajectory import SERIES, TrajectoryWriter
 from microslip.dem.config import ShearCell

@@ -44,20 +44,37 @@ FIELDS: dict[str, GrainField] = {
     "d2min": GrainField("float64", "d**2", "D²min, NaN for walls", False, short="D²min", symbol="D²min"),
     "n_neighbours": GrainField("int32", "", "grains within cutoff", False),
     "shear_strain": GrainField(
-        "float32", "", "von Mises strain of the neighbourhood over the stage", False, short="von Mises strain",
+        "float32",
+        "",
+        "von Mises strain of the neighbourhood over the stage",
+        False,
+        short="von Mises strain",
         symbol="local shear strain",
     ),
     "volumetric_strain": GrainField(
-        "float32", "", "a third of the trace of that strain, positive for dilation", True, short="volumetric strain",
+        "float32",
+        "",
+        "a third of the trace of that strain, positive for dilation",
+        True,
+        short="volumetric strain",
         symbol="local volumetric strain",
     ),
     "delta_sigma1": GrainField(
-        "float32", "p", "change of the major principal stress over the stage, compression positive", True,
-        symbol="Δσ₁", mean="size",
+        "float32",
+        "p",
+        "change of the major principal stress over the stage, compression positive",
+        True,
+        symbol="Δσ₁",
+        mean="size",
     ),
-    "delta_energy": GrainField("float32", "p d**3", "change of the elastic energy over the stage", True, symbol="ΔE", mean="size"),
+    "delta_energy": GrainField(
+        "float32", "p d**3", "change of the elastic energy over the stage", True, symbol="ΔE", mean="size"
+    ),
     "packing_fraction": GrainField(
-        "float32", "", "grain over radical Voronoi cell, mean over all kept frames of the stage", False,
+        "float32",
+        "",
+        "grain over radical Voronoi cell, mean over all kept frames of the stage",
+        False,
         symbol="φ_local",
     ),
     **{

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
@@ -13,6 +12,7 @@ from microslip.core import arguments
 from microslip.core.box import OF_A_BOX, Box
 from microslip.core.errors import MicroslipError
 from microslip.core.neighbours import check_cutoff, check_positions
+from microslip.grids.coarse_kernels import add_grains
 
 # Nodes that a grid may have: sums, counts and means of them take 3 GB.
 MOST_NODES = 10**8
@@ -66,38 +66,6 @@ def place_nodes(box: Box, spacing: float) -> Nodes:
     return Nodes(tuple(shape), exact, tuple(step / 2 for step in exact))  # type: ignore[arg-type]
 
 
-@numba.njit(cache=True)
-def _add_grains(positions, values, lengths, periodic, shape, spacing, radius):  # type: ignore[no-untyped-def]
-    """Each grain adds to the nodes within `radius` of it: sums and counts."""
-    sums = np.zeros((shape[0], shape[1], shape[2]))
-    counts = np.zeros((shape[0], shape[1], shape[2]), dtype=np.int64)
-    radius2 = radius * radius
-    first = np.empty(3, dtype=np.int64)
-    last = np.empty(3, dtype=np.int64)
-    for i in range(len(positions)):
-        if np.isnan(values[i]):
-            continue
-        for axis in range(3):
-            first[axis] = int(np.ceil((positions[i, axis] - radius) / spacing[axis] - 0.5))
-            last[axis] = int(np.floor((positions[i, axis] + radius) / spacing[axis] - 0.5))
-            if not periodic[axis]:
-                first[axis] = max(first[axis], 0)
-                last[axis] = min(last[axis], shape[axis] - 1)
-        for ix in range(first[0], last[0] + 1):
-            dx = (ix + 0.5) * spacing[0] - positions[i, 0]
-            for iy in range(first[1], last[1] + 1):
-                dy = (iy + 0.5) * spacing[1] - positions[i, 1]
-                for iz in range(first[2], last[2] + 1):
-                    dz = (iz + 0.5) * spacing[2] - positions[i, 2]
-                    if dx * dx + dy * dy + dz * dz <= radius2:
-                        jx = ix % shape[0] if periodic[0] else ix
-                        jy = iy % shape[1] if periodic[1] else iy
-                        jz = iz % shape[2] if periodic[2] else iz
-                        sums[jx, jy, jz] += values[i]
-                        counts[jx, jy, jz] += 1
-    return sums, counts
-
-
 def coarse_grain(
     positions: Float[np.ndarray, "grain 3"],
     values: Float[np.ndarray, "grain"],
@@ -142,7 +110,7 @@ def coarse_grain(
             copies.append((upright.wrap(moved), values[near]))
         inside, values = (np.concatenate(parts) for parts in zip(*copies, strict=True))
         periodic = upright.periodic
-    sums, counts = _add_grains(
+    sums, counts = add_grains(
         inside,
         values,
         np.asarray(box.lengths),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, no_type_check
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
@@ -14,6 +13,7 @@ from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.learn.config import Training
 from microslip.learn.inputs import STAGES_PER_READ, is_odd_in_y, on_scale
+from microslip.learn.sample_kernels import gather
 
 
 @dataclass(frozen=True)
@@ -177,26 +177,6 @@ def no_turns(n: int) -> Turns:
     return Turns(np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool))
 
 
-@numba.njit(cache=True, nogil=True)
-@no_type_check
-def _gather(inputs, stages, means, factors, odd, turns_x, turns_y, mirrored, out):
-    n_channels, n_x, n_y, n_z = inputs.shape[1:]
-    for row in range(len(stages)):
-        for channel in range(n_channels):
-            mean = means[channel]
-            factor = -factors[channel] if mirrored[row] and odd[channel] else factors[channel]
-            shift = -mean if mirrored[row] and odd[channel] else mean
-            for x in range(n_x):
-                from_x = (x + turns_x[row]) % n_x
-                for y in range(n_y):
-                    from_y = (y + turns_y[row]) % n_y
-                    if mirrored[row]:
-                        from_y = (n_y - 1 - y + turns_y[row]) % n_y
-                    for z in range(n_z):
-                        value = inputs[stages[row], channel, from_x, from_y, z]
-                        out[row, x, y, z, channel] = (value - shift) * factor
-
-
 def assemble(
     samples: Samples, scaling: Scaling, stages: Int64[np.ndarray, "some"], turns: Turns | None = None
 ) -> torch.Tensor:
@@ -209,5 +189,5 @@ def assemble(
     factors = (1 / np.array(scaling.deviations)).astype(np.float32)
     odd = np.array([is_odd_in_y(name) for name in samples.names])
     out = np.empty((len(stages), *samples.grid, len(samples.names)), dtype=np.float32)
-    _gather(np.asarray(samples.inputs), np.asarray(stages), means, factors, odd, *chosen, out)
+    gather(np.asarray(samples.inputs), np.asarray(stages), means, factors, odd, *chosen, out)
     return torch.from_numpy(out).permute(0, 4, 1, 2, 3)

@@ -12,7 +12,8 @@ from microslip.core import arguments
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.core.neighbours import check_cutoff, check_positions, refuse_plane, sort_into_cells
-from microslip.statistics.correlation import check_edges, sum_pairs
+from microslip.statistics.correlation import check_edges
+from microslip.statistics.correlation_kernels import sum_pairs
 
 # Width of the filter before minima are looked for [d̄]: less than the width of a shell, more than the noise of a bin.
 SMOOTHING = 0.05

