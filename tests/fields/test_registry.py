@@ -9,8 +9,8 @@ import pytest
 from microslip import Box, MicroslipError, d2min, displacement_without_shear, local_strain
 from microslip.fields import registry
 from microslip.fields.registry import FIELDS, ON_NODES, STORED, GrainField, grain_field
+from microslip.statistics.registry import STATISTICS
 from microslip.steps import fields as measuring
-from microslip.steps.statistics import MEANS
 from microslip.views.explorer import shown_fields
 
 DOCS = Path(__file__).parents[2] / "docs" / "data-formats.md"
@@ -70,9 +70,11 @@ def test_the_page_draws_every_field_with_its_sign():
 
 
 def test_a_mean_of_sizes_is_that_of_a_signed_field():
-    for name, (field, unit) in MEANS.items():
-        assert grain_field(field).unit == unit
-        assert not name.startswith("abs_") or FIELDS[field].signed
+    for name, field in FIELDS.items():
+        if field.symbol:
+            assert field.mean == "value" or field.signed
+            column = f"abs_{name}" if field.mean == "size" else name
+            assert {STATISTICS[f"{column}_{grains}"].unit for grains in ("all", "active")} == {field.unit}
 
 
 def test_every_field_is_described_in_the_docs():

@@ -12,10 +12,11 @@ from microslip.data.files import write_table
 from microslip.data.run import STAGE_COLUMNS, Run
 from microslip.data.store import open_dataset
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
+from microslip.statistics.correlation import correlation_edges
 from microslip.steps.explain import read_node_lengths
 from microslip.steps.fields import fields_step, voxels_step
 from microslip.steps.stages import stages_step
-from microslip.steps.statistics import correlation_edges, statistics_step
+from microslip.steps.statistics import statistics_step
 
 N, N_FRAMES, N_STAGES = 220, 5, 4
 LX, LY, H0 = 7.0, 6.0, 5.2
@@ -138,7 +139,7 @@ def test_voxels_see_the_copies_above_and_below_where_they_are(run):
 
 def test_distances_keep_within_the_lowest_cell(run):
     assert run.half_period == LOWEST / 2
-    assert correlation_edges(run, CONFIG)[-1] == 2.25 < LOWEST / 2 < 2.5 < H0 / 2
+    assert correlation_edges(CONFIG.correlation, run.half_period)[-1] == 2.25 < LOWEST / 2 < 2.5 < H0 / 2
 
 
 def test_nodes_of_cells_that_lean_have_no_neighbours_across_the_slanting_faces(run):

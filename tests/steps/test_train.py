@@ -34,8 +34,8 @@ from microslip.learn.samples import Samples
 from microslip.learn.train import train
 from microslip.pipeline import perform
 from microslip.statistics.bins import bin_stages
+from microslip.statistics.claims import CLAIMS, CONTRASTS
 from microslip.statistics.lengths import length_or_nan
-from microslip.statistics.tables import CLAIMS, CONTRASTS
 from microslip.steps.ablate import summarise
 from microslip.steps.explain import FRACTIONS
 from microslip.steps.train import _say_what_is_not_enough

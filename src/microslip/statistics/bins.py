@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 
 def bin_stages(stages: pd.DataFrame, n_bins: int) -> pd.DataFrame:
@@ -59,3 +60,18 @@ def _written(edges: np.ndarray) -> list[str]:
         if len(set(names)) == len(names):
             break
     return names
+
+
+def membership(groups: pd.DataFrame, n_stages: int) -> Float[np.ndarray, "stage group"]:
+    """1 where a stage belongs to a group of `bin_stages`."""
+    member = np.zeros((n_stages, len(groups)))
+    for column, stages in enumerate(groups["members"]):
+        member[stages, column] = 1
+    return member
+
+
+def group_sums(
+    columns: Float[np.ndarray, "stage k"], member: Float[np.ndarray, "stage group"]
+) -> Float[np.ndarray, "group k"]:
+    """Σ of each column over the stages of each group, NaN as nothing: the same to the last digit for every table."""
+    return np.stack([np.nan_to_num(columns[here > 0]).sum(axis=0) for here in member.T])

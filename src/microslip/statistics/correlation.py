@@ -11,6 +11,7 @@ from microslip.core import arguments
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.core.neighbours import check_cutoff, check_positions, refuse_lost, sort_into_cells
+from microslip.statistics.config import Correlation
 from microslip.statistics.correlation_kernels import sum_pairs
 
 
@@ -32,6 +33,12 @@ def check_edges(edges: Float[np.ndarray, "edge"]) -> Float64[np.ndarray, "edge"]
             "edges: the edges of the distance bins are not equally spaced and rising: use numpy.linspace"
         )
     return edges
+
+
+def correlation_edges(settings: Correlation, half_period: float) -> Float64[np.ndarray, "edge"]:
+    """Distance bins of C(r), up to half the smallest period of any frame [d̄]."""
+    farthest = min(settings.farthest, half_period)
+    return np.arange(0, int(farthest / settings.bin_width + 1e-9) + 1) * settings.bin_width
 
 
 def spatial_correlation(

@@ -1,102 +1,64 @@
-"""How a quantity changes with the stress fluctuation, and what that says of a claim about it."""
+"""Statistics of stages → their values in groups of stages, with intervals."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 
-from microslip.statistics.resampling import interval, p_value
-
-Expected = Literal["unchanged", "grows", "falls"]
-
-# A slope needs this many bins.
-FEWEST_BINS = 3
+from microslip.statistics.bins import group_sums, membership
+from microslip.statistics.config import Bootstrap
+from microslip.statistics.resampling import FEWEST_BLOCKS, block_sums, draws, interval, number_blocks, resample
+from microslip.statistics.statistic import Quantity
 
 
-@dataclass(frozen=True)
-class Trend:
-    """A straight line through the bins of one kind of stage, against log₁₀ of the fluctuation's size.
-
-    `verdict` on what was expected; `n_bins` used; `slope` [per decade] with its interval and the two-sided p-value of
-    no slope; `change`, the relative difference of the last bin from the first, with its interval.
-    """
-
-    verdict: str
-    n_bins: int
-    slope: float = float("nan")
-    slope_low: float = float("nan")
-    slope_high: float = float("nan")
-    p_value: float = float("nan")
-    change: float = float("nan")
-    change_low: float = float("nan")
-    change_high: float = float("nan")
+def of_single_stages(followed: Mapping[str, Quantity]) -> dict[str, np.ndarray]:
+    """Every quantity of every stage alone, a group of one, shape (stage,)."""
+    return {name: quantity.value(quantity.columns) for name, quantity in followed.items()}
 
 
-def trend(
-    size: Float[np.ndarray, "bin"],
-    value: Float[np.ndarray, "bin"],
-    samples: Float[np.ndarray, "sample bin"],
-    expected: Expected,
-    confidence: float = 0.95,
-) -> Trend:
-    """Weighted least squares of value against log₁₀ size, its spread over bootstrap samples, and a verdict.
+def evolution(
+    groups: pd.DataFrame, n_stages: int, followed: Mapping[str, Quantity], settings: Bootstrap
+) -> tuple[pd.DataFrame, dict[str, Float[np.ndarray, "sample group"]]]:
+    """Every quantity in every group with its interval from a bootstrap over blocks of consecutive stages.
 
     Parameters
     ----------
-    size
-        Mean size of the fluctuation in each bin, shape (bin,) [p].
-    value
-        The quantity in each bin, shape (bin,).
-    samples
-        The same in every bootstrap sample, shape (sample, bin). Bins count with the inverse of their variance.
-    expected
-        What is claimed.
-    confidence
-        Of the intervals.
+    groups
+        From `bin_stages`.
+    n_stages
+        Stages of the run.
+    followed
+        From `quantities`.
+    settings
+        Draws, blocks, confidence and seed.
 
     Returns
     -------
-    Trend
-        The verdict of “grows” or “falls” is “yes” where the whole interval of the slope agrees, “no” where it
-        disagrees, and “not decided” where it holds zero. “unchanged” is “no” where the interval does not hold zero, and
-        else “not contradicted”: how large a change the data leave room for is said by the interval of `change`.
+    DataFrame
+        group, kind, by, low, high, n_stages, mean_fluctuation [p], quantity, value, value_low, value_high, n_known; the
+        interval is NaN of a group that lies in fewer than five blocks. `n_known` is the number of stages that the value
+        rests on: those in which something of it was measured.
+    dict
+        The values of all samples by quantity, shape (sample, group).
     """
-    used = np.isfinite(value) & (np.isfinite(samples).mean(axis=0) >= 0.9)
-    nothing = Trend("not measured", int(used.sum()))
-    if used.sum() < FEWEST_BINS:
-        return nothing
-    x, y = np.log10(size[used]), value[used]
-    complete = samples[:, used][np.isfinite(samples[:, used]).all(axis=1)]
-    spread = complete.std(axis=0)
-    if not len(complete) or not (spread > 0).all():
-        return nothing
-    weight = 1 / spread**2
-    centred = weight * (x - (weight @ x) / weight.sum())
-    scale = float(centred @ x)
-    slopes = complete @ centred / scale
-    low, high = (float(bound) for bound in interval(slopes, confidence))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        changes = complete[:, -1] / complete[:, 0] - 1
-    change_low, change_high = (float(bound) for bound in interval(changes, confidence))
-    return Trend(
-        slope=float(y @ centred) / scale,
-        slope_low=low,
-        slope_high=high,
-        p_value=p_value(slopes),
-        change=float(y[-1] / y[0] - 1) if y[0] else float("nan"),
-        change_low=change_low,
-        change_high=change_high,
-        n_bins=int(used.sum()),
-        verdict=_verdict(expected, low, high),
-    )
-
-
-def _verdict(expected: Expected, low: float, high: float) -> str:
-    if expected == "unchanged":
-        return "not contradicted" if low <= 0 <= high else "no"
-    if low <= 0 <= high:
-        return "not decided"
-    return "yes" if (low > 0) == (expected == "grows") else "no"
+    block = number_blocks(n_stages, settings.n_blocks)
+    n_blocks = int(block[-1]) + 1
+    member = membership(groups, n_stages)
+    # a group that lies in few blocks is hardly varied by drawing them
+    few = [len(np.unique(block[member[:, column] > 0])) < FEWEST_BLOCKS for column in range(member.shape[1])]
+    weights = draws(n_blocks, settings.n_samples, settings.seed)
+    about = groups.drop(columns="members")
+    tables, samples = [], {}
+    for name, quantity in followed.items():
+        sums = block_sums(quantity.columns, block, member)
+        value = quantity.value(group_sums(quantity.columns, member))
+        samples[name] = quantity.value(resample(sums, weights))
+        samples[name][:, few] = np.nan
+        low, high = interval(samples[name], settings.confidence)
+        measured = np.nan_to_num(quantity.columns).any(axis=1)
+        n_known = (member.T @ measured).astype(int)
+        tables.append(about.assign(quantity=name, value=value, value_low=low, value_high=high, n_known=n_known))
+    return pd.concat(tables, ignore_index=True), samples

@@ -8,12 +8,24 @@ would be another quantity than that of a small one.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Float64
 
 from microslip.core.errors import MicroslipError
+from microslip.statistics.bins import group_sums, membership
 from microslip.statistics.config import Correlation
-from microslip.statistics.ornstein_zernike import OrnsteinZernike, fit_ornstein_zernike
+from microslip.statistics.ornstein_zernike import (
+    OrnsteinZernike,
+    correlation_length_sensitivity,
+    fit_ornstein_zernike,
+)
+
+# Choices that ξ is tried with, besides the settings' own.
+EXPONENTS = (0.0, 0.5, 1.0)
+FIT_STARTS = (1.0, 1.5, 2.0)
 
 
 def curve_sums(curves: Float[np.ndarray, "stage bin"]) -> Float64[np.ndarray, "stage two_bins"]:
@@ -51,3 +63,74 @@ def length_or_nan(
         return fit_length(r, curve, settings, fit_from).xi
     except MicroslipError:
         return float("nan")
+
+
+def correlation_tables(
+    groups: pd.DataFrame,
+    r: Float[np.ndarray, "bin"],
+    curves: Float[np.ndarray, "stage bin"],
+    evolving: pd.DataFrame,
+    settings: Correlation,
+) -> dict[str, pd.DataFrame]:
+    """C(r) and ξ of every group, and how ξ moves with exponent and range.
+
+    Parameters
+    ----------
+    groups
+        From `bin_stages`.
+    r, curves
+        Bin centres [d̄], and C(r) of every stage.
+    evolving
+        From `evolution`: the intervals of ξ are those of its `xi`.
+    settings
+        Of the fit.
+
+    Returns
+    -------
+    `correlation`: the group, r, correlation, standard_error over its stages. `correlation_length`: the group, xi with
+    xi_low and xi_high, the fit's own interval fit_low to fit_high, which knows nothing of the sampling of stages,
+    amplitude, exponent, r_min, r_max; or the reason for no ξ. `correlation_sensitivity`: the group, and the columns of
+    `correlation_length_sensitivity`.
+    """
+    means = mean_curve(group_sums(curve_sums(curves), membership(groups, len(curves))))
+    drawn = evolving[evolving["quantity"] == "xi"].set_index("group")
+    exponents, starts = sorted({*EXPONENTS, settings.exponent}), sorted({*FIT_STARTS, settings.fit_from})
+    far = (float(r[-1]), float(r[-1]) / 2)
+    tables, lengths, sensitivity = [], [], []
+    for group, mean in zip(groups.to_dict("records"), means, strict=True):
+        error = _standard_error(curves[group.pop("members")], np.isfinite(mean))
+        tables.append(pd.DataFrame({**group, "r": r, "correlation": mean, "standard_error": error}))
+        ends = {f"xi_{end}": drawn.at[group["group"], f"value_{end}"] for end in ("low", "high")}
+        try:
+            lengths.append({**group, **_columns(fit_length(r, mean, settings), ends)})
+        except MicroslipError as reason:
+            lengths.append({**group, "reason": str(reason)})
+        tried = correlation_length_sensitivity(r, mean, None, exponents, starts, far)
+        sensitivity.append(pd.DataFrame([group] * len(tried)).assign(**tried))
+    return {
+        "correlation": pd.concat(tables, ignore_index=True),
+        "correlation_length": pd.DataFrame(lengths),
+        "correlation_sensitivity": pd.concat(sensitivity, ignore_index=True),
+    }
+
+
+def _standard_error(curves: Float[np.ndarray, "stage bin"], measured: np.ndarray) -> Float64[np.ndarray, "bin"]:
+    """Of the mean of the curves; NaN of a single one, and in bins nearer than two grains can be, without any pair."""
+    error = np.full(len(measured), np.nan)
+    if len(curves) > 1:
+        near = curves[:, measured]
+        error[measured] = np.nanstd(near, axis=0) / np.sqrt(np.isfinite(near).sum(axis=0))
+    return error
+
+
+def _columns(fit: OrnsteinZernike, ends: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "xi": fit.xi,
+        **ends,
+        "fit_low": fit.xi_low,
+        "fit_high": fit.xi_high,
+        "amplitude": fit.amplitude,
+        "exponent": fit.exponent,
+        "r_min": fit.r_min,
+        "r_max": fit.r_max,
+    }

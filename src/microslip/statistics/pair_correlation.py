@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,6 +98,22 @@ def pair_correlation(
     density = n / (box.lengths[0] * box.lengths[1] * height)
     expected = n * density * shell / 2
     return PairCorrelation((edges[:-1] + edges[1:]) / 2, counts / expected, counts.astype(float))
+
+
+def mean_pair_correlation(
+    cells: Iterable[tuple[Float[np.ndarray, "grain 3"], Box]], bin_width: float, farthest: float
+) -> PairCorrelation:
+    """g(r) averaged over frames, up to the farthest distance [d̄] that all of them allow.
+
+    `cells`: centres of the grains that are there [d̄] and the cell, frame by frame. Errors as in `pair_correlation`.
+    """
+    curves = []
+    for position, box in cells:
+        reach = min(farthest, box.half_period, float(np.ptp(position[:, 2])))
+        curves.append(pair_correlation(position, box, np.arange(int(reach / bin_width + 1e-9) + 1) * bin_width))
+    n_bins = min(len(curve.r) for curve in curves)
+    g = np.mean([curve.g[:n_bins] for curve in curves], axis=0)
+    return PairCorrelation(curves[0].r[:n_bins], g, np.sum([curve.n_pairs[:n_bins] for curve in curves], axis=0))
 
 
 def find_minima(r: Float[np.ndarray, "bin"], g: Float[np.ndarray, "bin"]) -> tuple[float, float]:

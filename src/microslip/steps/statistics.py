@@ -1,236 +1,301 @@
-"""From fields to statistics: three passes over the stages, batch by batch, then tables."""
+"""From fields to statistics: three passes over the stages, batch by batch, then tables by size of the fluctuation."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 import zarr
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.data.batches import batched_store
+from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
-from microslip.data.store import CHUNK_BYTES, add_array, check_store, create_store
+from microslip.data.store import CHUNK_BYTES, add_array, check_store, create_store, open_dataset
+from microslip.statistics.bins import bin_stages
+from microslip.statistics.claims import contrast_kinds, judge_claims
+from microslip.statistics.cluster_tables import cluster_tables
 from microslip.statistics.config import ActiveClusters
+from microslip.statistics.correlation import correlation_edges, spatial_correlation
+from microslip.statistics.distributions import (
+    GRAINS,
+    distribution_tables,
+    energy_scale,
+    histogram_edges,
+    measure_distributions,
+)
+from microslip.statistics.evolution import evolution, of_single_stages
+from microslip.statistics.lengths import correlation_tables
+from microslip.statistics.pair_correlation import find_minima, mean_pair_correlation
+from microslip.statistics.registry import STATISTICS, measure_stage, quantities
+from microslip.statistics.statistic import Grouping, stage_grains
 from microslip.steps.common import Advance, Say, array
-from microslip.steps.evidence import energy_scale, write_tables
-from microslip.steps.frames import check_grains, elsewhere, read_starts
+from microslip.steps.frames import check_grains, elsewhere, read_frames, read_starts
 
 # Stages in a chunk of what is small per stage.
 STAGES_PER_CHUNK = 64
 
-# One number per stage of the clusters, with type, unit and meaning.
-OF_STAGE = {
-    "n_clusters": ("int32", "", "clusters of active grains, single grains among them"),
-    "n_large": ("int32", "", "clusters of at least `smallest` grains"),
-    "largest_cluster": ("int32", "", "grains in the largest cluster"),
-    "n_wrapping": ("int32", "", "clusters that reach around the cell to themselves"),
-    "sum_log_size": ("float64", "", "Σ ln N over clusters of at least `smallest` grains"),
-    "moran_i": ("float64", "", "Moran's I of being active"),
-    "efficiency": (
-        "float64",
-        "1/d",
-        "global efficiency of the graph of clusters of at least `smallest` grains that do not wrap",
-    ),
-}
+# Stages whose wide rows are read at a time.
+STAGES_AT_A_TIME = 512
 
-# Fields whose means over active and over all grains are kept; of a change its size.
-MEANS = {
-    "d2min": ("d2min", "d**2"),
-    "shear_strain": ("shear_strain", ""),
-    "volumetric_strain": ("volumetric_strain", ""),
-    "packing_fraction": ("packing_fraction", ""),
-    "abs_delta_sigma1": ("delta_sigma1", "p"),
-    "abs_delta_energy": ("delta_energy", "p d**3"),
-}
+
+class OfStages(NamedTuple):
+    """An array with a number of every stage, or with a row of so many along `dimension`."""
+
+    dtype: str
+    unit: str
+    description: str
+    dimension: str = ""
+    width: int = 0
 
 
 def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
     """Correlations, clusters and distributions of every stage, and tables by size of the fluctuation."""
     check_grains(run)
-    n_stages, target = len(run.stages), run.folder / "statistics"
-    n_grains = run.grains.sizes["grain"]
-    n_active = max(1, round(config.clusters.fraction * int((run.grains["kind"] == 0).sum())))
-    edges = correlation_edges(run, config)
-    distributions = config.distributions
-
-    def passed(number: int) -> Advance:
-        return lambda done, total: advance(number * total + done, 3 * total)
-
-    def create_correlation(path: Path) -> zarr.Group:
-        store = create_store(path, {"bin_width": config.correlation.bin_width})
-        n_bins = len(edges) - 1
-        add_array(store, "r", ["r"], (n_bins,), "float64", "d", "bin centre")[:] = (edges[:-1] + edges[1:]) / 2
-        add_array(
-            store, "correlation", ["stage", "r"], (n_stages, n_bins), "float64", "", "C(r)", per_chunk=STAGES_PER_CHUNK
-        )
-        return store
-
-    with batched_store(target / "correlation.zarr", mark, create_correlation) as store:
-        work = functools.partial(measure_correlation, elsewhere(run), edges)
-        store.fill(n_stages, STAGES_PER_CHUNK, work, passed(0), config.batches)
-
+    groups = bin_stages(run.stages, config.correlation.n_bins)
+    edges = correlation_edges(config.correlation, run.half_period)
+    here, n_grains = elsewhere(run), run.grains.sizes["grain"]
     per_chunk = max(1, CHUNK_BYTES // (4 * n_grains))
+    n_active = max(1, round(config.clusters.fraction * int((run.grains["kind"] == 0).sum())))
 
-    def create_clusters(path: Path) -> zarr.Group:
-        store = create_store(path, config.clusters.model_dump(mode="json"))
-        wide = {
-            "label": ("grain", n_grains, "int32", "", "the grain's cluster from 1, the largest; 0 where not active"),
-            "size": ("cluster", n_active, "int32", "", "grains in each cluster, falling; 0 beyond the last"),
-            "radius": ("cluster", n_active, "float32", "d", "radius of gyration; NaN of a cluster that wraps"),
-            "log_moments": ("moment", 6, "float64", "", "n, Σx, Σy, Σx², Σxy, Σy² of x = ln N, y = ln R_g"),
-        }
-        for name, (dimension, width, dtype, unit, meaning) in wide.items():
-            shape, dimensions = (n_stages, width), ["stage", dimension]
-            add_array(store, name, dimensions, shape, dtype, unit, meaning, per_chunk=per_chunk)
-        for name, (dtype, unit, meaning) in OF_STAGE.items():
-            add_array(store, name, ["stage"], (n_stages,), dtype, unit, meaning, per_chunk=per_chunk)
-        for name, (field, unit) in MEANS.items():
-            size_of = "size of " if name.startswith("abs_") else ""
-            for which in ("all", "active"):
-                meaning = f"mean {size_of}{field} over {which} grains"
-                add_array(
-                    store, f"{name}_{which}", ["stage"], (n_stages,), "float64", unit, meaning, per_chunk=per_chunk
-                )
-        return store
+    def fill(number: int, name: str, create: Any, size: int, work: Any) -> None:
+        def passed(done: int, total: int) -> None:
+            advance(number * total + done, 3 * total)
 
-    with batched_store(target / "clusters.zarr", mark, create_clusters) as store:
-        work = functools.partial(measure_clusters, elsewhere(run), config.clusters)
-        store.fill(n_stages, per_chunk, work, passed(1), config.batches)
+        with batched_store(run.folder / "statistics" / f"{name}.zarr", mark, create) as store:
+            store.fill(len(run.stages), size, work, passed, config.batches)
 
-    energy_edges = np.linspace(-distributions.energy_range, distributions.energy_range, distributions.energy_bins + 1)
-    packing_edges = np.linspace(distributions.packing_low, distributions.packing_high, distributions.packing_bins + 1)
-
-    def create_distributions(path: Path) -> zarr.Group:
-        about = {"energy_edges": energy_edges.tolist(), "packing_edges": packing_edges.tolist()}
-        store = create_store(path, about)
-        for which in ("all", "active"):
-            for name, width, meaning in (
-                ("energy", len(energy_edges) - 1, "grains by ΔE over the mean size of ΔE in the stage's bin"),
-                ("packing", len(packing_edges) - 1, "grains by φ_local"),
-            ):
-                shape = (n_stages, width)
-                add_array(
-                    store,
-                    f"{name}_{which}",
-                    ["stage", f"{name}_bin"],
-                    shape,
-                    "int32",
-                    "",
-                    f"{which} {meaning}",
-                    per_chunk=per_chunk,
-                )
-            meaning = "n; n and Σ|x| beyond the core and far out, positive and negative, of x = ΔE over its mean size"
-            shape = (n_stages, 9)
-            add_array(store, f"tails_{which}", ["stage", "moment"], shape, "float64", "", meaning, per_chunk=per_chunk)
-        return store
-
-    scale = energy_scale(run, config)
-    with batched_store(target / "distributions.zarr", mark, create_distributions) as store:
-        work = functools.partial(measure_distributions, elsewhere(run), scale, energy_edges, packing_edges)
-        store.fill(n_stages, per_chunk, work, passed(2), config.batches)
-
-    write_tables(run, config, edges, say)
+    create = functools.partial(_create, len(run.stages))
+    width = {"bin_width": config.correlation.bin_width}
+    of_r = functools.partial(create, STAGES_PER_CHUNK, width, correlation_arrays(edges), r=(edges[:-1] + edges[1:]) / 2)
+    fill(0, "correlation", of_r, STAGES_PER_CHUNK, functools.partial(fill_correlation, here, edges))
+    settings = config.clusters.model_dump(mode="json")
+    of_clusters = functools.partial(create, per_chunk, settings, cluster_arrays(n_grains, n_active))
+    fill(1, "clusters", of_clusters, per_chunk, functools.partial(fill_clusters, here, config.clusters))
+    bins = histogram_edges(config.distributions)
+    attributes = {f"{name}_edges": of.tolist() for name, of in bins.items()}
+    of_histograms = functools.partial(create, per_chunk, attributes, distribution_arrays(bins))
+    sizes = open_dataset(run.folder / "statistics" / "clusters.zarr")["abs_delta_energy_all"].to_numpy()
+    work = functools.partial(fill_distributions, here, energy_scale(groups, sizes), bins)
+    fill(2, "distributions", of_histograms, per_chunk, work)
+    write_tables(run, config, groups, say)
 
 
-def correlation_edges(run: Run, config: Config) -> np.ndarray:
-    """Distance bins of C(r), up to half the smallest period of any frame [d̄]."""
-    settings = config.correlation
-    farthest = min(settings.farthest, run.half_period)
-    edges: np.ndarray = np.arange(0, int(farthest / settings.bin_width + 1e-9) + 1) * settings.bin_width
-    return edges
+# --- the arrays of the three stores -----------------------------------------------------------------------------------
 
 
-def measure_correlation(run: Run, edges: np.ndarray, path: Path, batch: slice) -> None:
-    """One batch of stages of `correlation.zarr`; NaN where D²min is the same everywhere or nowhere known."""
-    from microslip.statistics.correlation import spatial_correlation
-
-    found = np.full((batch.stop - batch.start, len(edges) - 1), np.nan)
-    rows = run.fields["d2min"][batch].to_numpy()
-    for row, (start, values) in enumerate(zip(read_starts(run, batch), rows, strict=True)):
-        known = values[np.isfinite(values)]
-        if len(known) > 1 and known.max() > known.min():
-            found[row] = spatial_correlation(start.position, values, start.box, edges).correlation
-    array(zarr.open_group(path, mode="r+"), "correlation")[batch] = found
+def correlation_arrays(edges: np.ndarray) -> dict[str, OfStages]:
+    """Of correlation.zarr."""
+    return {"correlation": OfStages("float64", "", "C(r)", "r", len(edges) - 1)}
 
 
-def measure_clusters(run: Run, settings: ActiveClusters, path: Path, batch: slice) -> None:
-    """One batch of stages of `clusters.zarr`."""
-    from microslip.statistics.clusters import active_grains, cluster_centres, find_clusters, radius_of_gyration
-    from microslip.statistics.efficiency import global_efficiency
-    from microslip.statistics.fractal import log_moments
-    from microslip.statistics.moran import moran_i
-
-    diameter, n = run.grains["diameter"].to_numpy(), batch.stop - batch.start
-    group = zarr.open_group(path, mode="r+")
-    fields = run.fields
-    rows = {field: fields[field][batch].to_numpy() for field in {field for field, _ in MEANS.values()}}
-    found: dict[str, np.ndarray] = {name: np.full(n, np.nan) for name in OF_STAGE}
-    found |= {f"{name}_{which}": np.full(n, np.nan) for name in MEANS for which in ("all", "active")}
-    found |= {
-        name: np.zeros((n, array(group, name).shape[1]), array(group, name).dtype)
-        for name in ("label", "size", "radius", "log_moments")
+def cluster_arrays(n_grains: int, n_active: int) -> dict[str, OfStages]:
+    """Of clusters.zarr: the clusters of every stage, and every statistic that is measured of its grains."""
+    label = "the grain's cluster from 1, the largest; 0 where not active"
+    moments = "n, Σx, Σy, Σx², Σxy, Σy² of x = ln N, y = ln R_g"
+    wide = {
+        "label": OfStages("int32", "", label, "grain", n_grains),
+        "size": OfStages("int32", "", "grains in each cluster, falling; 0 beyond the last", "cluster", n_active),
+        "radius": OfStages("float32", "d", "radius of gyration; NaN of a cluster that wraps", "cluster", n_active),
+        "log_moments": OfStages("float64", "", moments, "moment", 6),
     }
-    for row, (position, box) in enumerate(read_starts(run, batch)):
-        values = rows["d2min"][row]
+    return wide | {
+        name: OfStages(statistic.dtype, statistic.unit, statistic.title)
+        for name, statistic in STATISTICS.items()
+        if statistic.measure is not None
+    }
+
+
+def distribution_arrays(edges: Mapping[str, np.ndarray]) -> dict[str, OfStages]:
+    """Of distributions.zarr."""
+    energy, packing = (len(edges[name]) - 1 for name in ("energy", "packing"))
+    scaled = "grains by ΔE over the mean size of ΔE in the stage's bin"
+    tails = "n; n and Σ|x| beyond the core and far out, positive and negative, of x = ΔE over its mean size"
+    arrays = {}
+    for grains in GRAINS:
+        arrays[f"energy_{grains}"] = OfStages("int32", "", f"{grains} {scaled}", "energy_bin", energy)
+        arrays[f"packing_{grains}"] = OfStages("int32", "", f"{grains} grains by φ_local", "packing_bin", packing)
+        arrays[f"tails_{grains}"] = OfStages("float64", "", tails, "moment", 9)
+    return arrays
+
+
+def _create(
+    n_stages: int,
+    per_chunk: int,
+    attributes: Mapping[str, Any],
+    arrays: Mapping[str, OfStages],
+    path: Path,
+    r: np.ndarray | None = None,
+) -> zarr.Group:
+    """An empty store of these arrays; with the bin centres `r` where they have some."""
+    store = create_store(path, attributes)
+    if r is not None:
+        add_array(store, "r", ["r"], r.shape, "float64", "d", "bin centre")[:] = r
+    for name, one in arrays.items():
+        dimensions = ["stage", one.dimension] if one.dimension else ["stage"]
+        shape = (n_stages, one.width)[: len(dimensions)]
+        add_array(store, name, dimensions, shape, one.dtype, one.unit, one.description, per_chunk=per_chunk)
+    return store
+
+
+# --- a batch of stages of each ----------------------------------------------------------------------------------------
+
+
+def _write(path: Path, batch: slice, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Put a row of every stage of a batch into the store; a short one is filled up with zeros."""
+    store = zarr.open_group(path, mode="r+")
+    for name in rows[0]:
+        target = array(store, name)
+        values = np.zeros((len(rows), *target.shape[1:]), target.dtype)
+        by_stage = values.reshape(len(rows), -1)
+        for number, row in enumerate(rows):
+            by_stage[number, : np.size(row[name])] = row[name]
+        target[batch] = values
+
+
+def fill_correlation(run: Run, edges: np.ndarray, path: Path, batch: slice) -> None:
+    """One batch of stages of `correlation.zarr`; NaN where D²min is the same everywhere or nowhere known."""
+    rows = []
+    for start, values in zip(read_starts(run, batch), run.fields["d2min"][batch].to_numpy(), strict=True):
+        measured = values[np.isfinite(values)]
+        curve = np.full(len(edges) - 1, np.nan)
+        if len(measured) > 1 and measured.max() > measured.min():
+            curve = spatial_correlation(start.position, values, start.box, edges).correlation
+        rows.append({"correlation": curve})
+    _write(path, batch, rows)
+
+
+def fill_clusters(run: Run, settings: ActiveClusters, path: Path, batch: slice) -> None:
+    """One batch of stages of `clusters.zarr`."""
+    diameter, fields = run.grains["diameter"].to_numpy(), run.fields
+    rows = []
+
+    @functools.cache
+    def read(name: str) -> np.ndarray:
+        return fields[name][batch].to_numpy()
+
+    for number, start in enumerate(read_starts(run, batch)):
         try:
-            active = active_grains(values, settings.fraction)
-            link = {"diameter": diameter} if settings.link == "contact" else {"link_distance": settings.link_distance}
-            clusters = find_clusters(position, active, box, **link)
+            grains = stage_grains(start.position, start.box, diameter, _row_of(read, number), settings)
         except MicroslipError as problem:
-            raise MicroslipError(f"stage {batch.start + row}: {problem}") from None
-        radius = radius_of_gyration(clusters, diameter)
-        n_clusters = len(clusters.size)
-        large = clusters.size >= settings.smallest
-        found["label"][row] = clusters.label
-        found["size"][row, :n_clusters], found["radius"][row, :n_clusters] = clusters.size, radius
-        found["log_moments"][row] = log_moments(clusters.size, radius, settings.smallest)
-        found["n_clusters"][row], found["n_large"][row] = n_clusters, large.sum()
-        found["largest_cluster"][row], found["n_wrapping"][row] = clusters.size[0], clusters.wraps.sum()
-        found["sum_log_size"][row] = np.log(clusters.size[large]).sum()
-        marked = np.where(np.isfinite(values), active.astype(float), np.nan)
-        # a cluster that reaches around the cell has no centre, and is no node
-        nodes = cluster_centres(clusters, diameter)[large & ~clusters.wraps]
-        # all grains alike, no neighbours, or fewer than two clusters: there is no such number
-        with contextlib.suppress(MicroslipError):
-            found["moran_i"][row] = moran_i(position, marked, box, settings.moran_distance)
-        with contextlib.suppress(MicroslipError):
-            found["efficiency"][row] = global_efficiency(nodes, box, settings.n_neighbours)
-        for name, (field, _) in MEANS.items():
-            one = np.abs(rows[field][row]) if name.startswith("abs_") else rows[field][row]
-            for which, chosen in (("all", np.isfinite(values)), ("active", active)):
-                known = one[chosen & np.isfinite(one)]
-                found[f"{name}_{which}"][row] = known.mean() if len(known) else np.nan
-    for name, values in found.items():
-        target = array(group, name)
-        target[batch] = values.astype(target.dtype)
+            raise MicroslipError(f"stage {batch.start + number}: {problem}") from None
+        rows.append(measure_stage(grains))
+    _write(path, batch, rows)
 
 
-def measure_distributions(
-    run: Run, scale: np.ndarray, energy_edges: np.ndarray, packing_edges: np.ndarray, path: Path, batch: slice
-) -> None:
+def _row_of(read: Callable[[str], np.ndarray], number: int) -> Callable[[str], np.ndarray]:
+    return lambda name: read(name)[number]
+
+
+def fill_distributions(run: Run, scale: np.ndarray, edges: Mapping[str, np.ndarray], path: Path, batch: slice) -> None:
     """One batch of stages of `distributions.zarr`; `scale` (stage), the mean size of ΔE in each stage's bin [p d̄³]."""
-    from microslip.statistics.exponential import tail_moments
-
-    group, fields = zarr.open_group(path, mode="r+"), run.fields
     active = np.asarray(array(check_store(run.folder / "statistics" / "clusters.zarr"), "label")[batch]) > 0
-    energy, packing = (fields[name][batch].to_numpy() for name in ("delta_energy", "packing_fraction"))
-    for which in ("all", "active"):
-        found = {
-            name: np.zeros((batch.stop - batch.start, array(group, name).shape[1]))
-            for name in (f"energy_{which}", f"packing_{which}", f"tails_{which}")
-        }
-        for row in range(batch.stop - batch.start):
-            chosen = active[row] if which == "active" else np.ones(active.shape[1], dtype=bool)
-            scaled = energy[row][chosen & np.isfinite(energy[row])].astype(float)
-            if len(scaled) and scale[batch.start + row] > 0:
-                scaled /= scale[batch.start + row]
-                found[f"energy_{which}"][row] = np.histogram(scaled, energy_edges)[0]
-                found[f"tails_{which}"][row] = tail_moments(scaled)
-            fractions = packing[row][chosen & np.isfinite(packing[row])]
-            found[f"packing_{which}"][row] = np.histogram(fractions, packing_edges)[0]
-        for name, values in found.items():
-            array(group, name)[batch] = values.astype(array(group, name).dtype)
+    energy, packing = (run.fields[name][batch].to_numpy() for name in ("delta_energy", "packing_fraction"))
+    stages = zip(energy, packing, active, scale[batch], strict=True)
+    _write(path, batch, [measure_distributions(*of_stage, edges) for of_stage in stages])
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def write_tables(run: Run, config: Config, groups: pd.DataFrame, say: Say) -> None:
+    """Every table of `statistics/`."""
+    stages, target = run.stages, run.folder / "statistics"
+    if groups.empty:
+        raise MicroslipError("no stage changes the stress, as far as it is known: there is nothing to sort by size")
+    n_grouped = int(groups.loc[groups["by"] == "kind", "n_stages"].sum())
+    if n_grouped < len(stages):
+        say(
+            f"{len(stages) - n_grouped} of {len(stages)} stages are in no group: no change of the stress is known of"
+            " them"
+        )
+    correlation, clusters, distributions = (
+        open_dataset(target / f"{name}.zarr") for name in ("correlation", "clusters", "distributions")
+    )
+    narrow = [str(name) for name in clusters.data_vars if clusters[name].dims[1:] in ((), ("moment",))]
+    r, curves = correlation["r"].to_numpy(), correlation["correlation"].to_numpy()
+    per_stage = {"correlation": curves} | {name: clusters[name].to_numpy() for name in narrow}
+    followed = quantities(per_stage, Grouping(r, config.correlation, config.clusters.smallest))
+    evolving, samples = evolution(groups, len(stages), followed, config.bootstrap)
+    tables = correlation_tables(groups, r, curves, evolving, config.correlation)
+    sizes = ((batch, rows["size"], rows["radius"]) for batch, rows in _read_rows(clusters, ["size", "radius"]))
+    tables |= cluster_tables(groups, len(stages), sizes, config.clusters.smallest)
+    histograms = _read_rows(distributions, [str(name) for name in distributions.data_vars])
+    tables |= distribution_tables(groups, len(stages), histograms, histogram_edges(config.distributions))
+    single = of_single_stages(followed)
+    columns = ["stage", "cycle", "kind", "strain_increment", "fluctuation"]
+    tables["stages"] = stages[columns].assign(below_floor=run.fields["below_floor"].to_numpy(), **single)
+    tables["evolution"] = evolving
+    tables["claims"] = judge_claims(evolving, samples, config.bootstrap.confidence)
+    tables["contrasts"] = contrast_kinds(stages, single, evolving, samples, config.bootstrap.confidence)
+    for line in describe_lengths(tables["correlation_length"]):
+        say(line)
+    write_pair_correlation(run, config, say)
+    for name, table in tables.items():
+        write_table(target / f"{name}.csv", table)
+    for line in describe_claims(tables["claims"], tables["contrasts"]):
+        say(line)
+
+
+def _read_rows(dataset: xr.Dataset, names: list[str]) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
+    """Rows of wide arrays, some stages at a time."""
+    n_stages = dataset.sizes["stage"]
+    for start in range(0, n_stages, STAGES_AT_A_TIME):
+        batch = slice(start, min(start + STAGES_AT_A_TIME, n_stages))
+        yield batch, {name: dataset[name][batch].to_numpy() for name in names}
+
+
+def write_pair_correlation(run: Run, config: Config, say: Say) -> None:
+    """g(r) of the bulk grains, averaged over evenly spaced frames, and its minima."""
+    settings, target = config.correlation, run.folder / "statistics"
+    if not run.box.repeats_across:
+        say("no g(r): it is normalised for cells that repeat in x and y")
+        return
+    starts = run.stages["start_frame"].to_numpy()
+    spread = np.linspace(0, len(starts) - 1, min(settings.pair_frames, len(starts))).round().astype(int)
+    frames = np.unique(starts[spread]).tolist()
+    bulk = run.grains["kind"].to_numpy() == 0
+
+    def cells() -> Iterator[Any]:
+        for frame in frames:
+            position = read_frames(run.frames["position"], np.array([frame]))[frame][bulk]
+            yield position[np.isfinite(position).all(axis=1)], run.box_at(frame)
+
+    mean = mean_pair_correlation(cells(), settings.pair_bin_width, settings.farthest)
+    first, second = find_minima(mean.r, mean.g)
+    write_table(target / "pair_correlation.csv", pd.DataFrame({"r": mean.r, "g": mean.g}))
+    about = {"frames": len(frames), "bin_width": settings.pair_bin_width, "peak": float(mean.r[int(np.argmax(mean.g))])}
+    write_json(target / "pair_correlation.json", {**about, "first_minimum": first, "second_minimum": second})
+    say(f"g(r): first minimum at {first:.2f} d̄, second at {second:.2f} d̄")
+
+
+# --- what is said of them ---------------------------------------------------------------------------------------------
+
+
+def describe_lengths(lengths: pd.DataFrame) -> Iterator[str]:
+    """ξ of all stages of each kind, in a sentence."""
+    for row in lengths[lengths["by"] == "kind"].to_dict("records"):
+        if not np.isfinite(row.get("xi", np.nan)):
+            yield f"{row['kind']}: no ξ, {row['reason']}"
+        elif np.isfinite(row["xi_low"]):
+            yield f"{row['kind']}: ξ = {row['xi']:.2f} d̄ [{row['xi_low']:.2f}, {row['xi_high']:.2f}]"
+        else:
+            few = "from too few blocks of stages, or too few fits, for an interval"
+            yield f"{row['kind']}: ξ = {row['xi']:.2f} d̄, {few}"
+
+
+def describe_claims(claims: pd.DataFrame, contrasts: pd.DataFrame) -> Iterator[str]:
+    """Every claim with its verdict, in a sentence."""
+    for row in claims.to_dict("records"):
+        change = f": {row['slope']:+.3g} a decade [{row['slope_low']:.3g}, {row['slope_high']:.3g}]"
+        numbers = change if np.isfinite(row["slope"]) else ""
+        yield f"{row['quantity'].replace('_', ' ')} {row['claim']} in {row['kind']}s? {row['verdict']}{numbers}"
+    for row in contrasts.to_dict("records"):
+        numbers = f": {row['stick']:.4g} and {row['slip']:.4g}" if row["verdict"] != "not measured" else ""
+        yield f"{row['quantity'].replace('_', ' ')} {row['claim']} than in sticks? {row['verdict']}{numbers}"

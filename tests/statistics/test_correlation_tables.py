@@ -5,13 +5,15 @@ import pandas as pd
 import pytest
 
 from microslip.config import Config
+from microslip.data.files import write_table
 from microslip.data.run import Run
 from microslip.statistics.bins import bin_stages
 from microslip.statistics.config import Correlation
-from microslip.statistics.lengths import curve_sums, fit_length, mean_curve
-from microslip.statistics.tables import Quantity, evolution
-from microslip.statistics.tables import _length as length_of
-from microslip.steps.evidence import write_correlations
+from microslip.statistics.evolution import evolution
+from microslip.statistics.lengths import correlation_tables, curve_sums, fit_length, mean_curve
+from microslip.statistics.registry import STATISTICS
+from microslip.statistics.statistic import Grouping, Quantity
+from microslip.steps.statistics import describe_lengths
 from microslip.study.summary import _lengths as study_lengths
 
 r = np.arange(0.125, 5, 0.25)
@@ -40,16 +42,17 @@ def curves(rng, stages):
 
 def tables_of(folder, stages, curves):
     groups = bin_stages(stages, CONFIG.correlation.n_bins)
-    xi = length_of({"correlation": curves}, r, CONFIG.correlation)
+    xi = STATISTICS["xi"].quantity({"correlation": curves}, Grouping(r, CONFIG.correlation, 3))
     evolving, _ = evolution(groups, N, {"xi": xi}, CONFIG.bootstrap)
-    said = []
-    write_correlations(Run(folder), CONFIG, groups, r, curves, evolving, said.append)
+    for name, table in correlation_tables(groups, r, curves, evolving, CONFIG.correlation).items():
+        write_table(folder / "statistics" / f"{name}.csv", table)
     tables = {path.stem: pd.read_csv(path) for path in (folder / "statistics").iterdir()}
-    return tables | {"evolution": evolving}, said, xi.value(xi.columns)
+    lines = [*describe_lengths(tables["correlation_length"])]
+    return tables | {"evolution": evolving}, lines, xi.value(xi.columns)
 
 
 def test_every_table_holds_the_same_xi_of_a_group(tmp_path, stages, curves):
-    tables, said, of_stage = tables_of(tmp_path, stages, curves)
+    tables, lines, of_stage = tables_of(tmp_path, stages, curves)
     lengths = tables["correlation_length"].set_index("group")
     evolving = tables["evolution"].set_index("group")
     assert lengths["xi"].notna().all()
@@ -69,7 +72,7 @@ def test_every_table_holds_the_same_xi_of_a_group(tmp_path, stages, curves):
     found = study_lengths(Run(tmp_path), CONFIG.bootstrap.confidence)
     for kind in ("stick", "slip"):
         assert found[f"xi_{kind}"] == lengths["xi"][kind]
-        assert any(f"{kind}: ξ = {lengths['xi'][kind]:.2f} d̄ [" in line for line in said)
+        assert any(f"{kind}: ξ = {lengths['xi'][kind]:.2f} d̄ [" in line for line in lines)
 
 
 def test_a_weighted_fit_would_be_another_xi(stages, curves):
@@ -100,12 +103,12 @@ def test_a_bin_of_r_that_few_stages_know_is_the_mean_of_those(rng):
 
 def test_a_group_without_a_length_says_why_and_others_go_on(tmp_path, stages, curves):
     curves[(stages["kind"] == "stick").to_numpy()] = np.nan
-    tables, said, _ = tables_of(tmp_path, stages, curves)
+    tables, lines, _ = tables_of(tmp_path, stages, curves)
     lengths = tables["correlation_length"].set_index("group")
     assert "too few" in lengths["reason"]["stick"]
     assert np.isnan(lengths["xi"]["stick"])
     assert np.isfinite(lengths["xi"]["slip"])
-    assert any("stick: no ξ, 0 distance bins are too few" in line for line in said)
+    assert any("stick: no ξ, 0 distance bins are too few" in line for line in lines)
 
 
 def test_a_quantity_is_summed_alike_for_every_table(rng):
