@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from microslip.statistics.registry import STATISTICS
 from microslip.views.captions import setting
 from microslip.views.learning import RULES, score
 from microslip.views.report.parts import Parts
@@ -24,20 +25,9 @@ SPLITS = ("train", "validation", "test")
 
 # Name and unit of what the statistics follow.
 QUANTITIES = {
-    "xi": ("ξ of D²min, fit to the mean C(r)", "d̄"),
-    "eta": ("η, exponent of the sizes of active clusters", "1"),
-    "fractal_dimension": ("D, fractal dimension of active clusters", "1"),
-    "moran_i": ("Moran's I of being active", "1"),
-    "efficiency": ("global efficiency of the graph of clusters", "1/d̄"),
-    "largest_cluster": ("grains in the largest cluster", "1"),
-    "n_clusters": ("clusters, single grains among them", "1"),
-    "d2min_all": ("D²min of all grains", "d̄²"),
-    "d2min_active": ("D²min of active grains", "d̄²"),
-    "shear_strain_active": ("local shear strain of active grains", "1"),
-    "abs_delta_sigma1_ratio": ("|Δσ₁| of active over that of all grains", "1"),
-    "abs_delta_energy_ratio": ("|ΔE| of active over that of all grains", "1"),
-    "packing_fraction_active": ("φ_local of active grains", "1"),
-    "packing_fraction_excess": ("φ_local of active less that of all grains", "1"),
+    name: (one.title, one.unit.replace("d", "d̄").replace("**2", "²").replace("**3", "³") or "1")
+    for name, one in STATISTICS.items()
+    if one.followed and one.reported
 }
 
 FAMILIES = {
