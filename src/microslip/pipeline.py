@@ -32,7 +32,7 @@ from microslip.formats.sources import find_files
 from microslip.steps.ablate import ablate_step
 from microslip.steps.common import Advance, Say
 from microslip.steps.explain import explain_step
-from microslip.steps.fields import fields_step, voxels_step
+from microslip.steps.fields import fields_step
 from microslip.steps.figures import figures_step, report_step
 from microslip.steps.import_ import import_step
 from microslip.steps.search import search_step
@@ -40,6 +40,7 @@ from microslip.steps.simulate import simulate_step
 from microslip.steps.stages import stages_step
 from microslip.steps.statistics import statistics_step
 from microslip.steps.train import train_step
+from microslip.steps.voxels import voxels_step
 
 
 @dataclass(frozen=True)

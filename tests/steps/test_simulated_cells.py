@@ -14,9 +14,10 @@ from microslip.data.store import open_dataset
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
 from microslip.statistics.correlation import correlation_edges
 from microslip.steps.explain import read_node_lengths
-from microslip.steps.fields import fields_step, voxels_step
+from microslip.steps.fields import fields_step
 from microslip.steps.stages import stages_step
 from microslip.steps.statistics import statistics_step
+from microslip.steps.voxels import voxels_step
 
 N, N_FRAMES, N_STAGES = 220, 5, 4
 LX, LY, H0 = 7.0, 6.0, 5.2

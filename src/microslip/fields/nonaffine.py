@@ -11,7 +11,7 @@ from microslip.core import arguments
 from microslip.core.box import OF_A_BOX, Box
 from microslip.core.errors import MicroslipError
 from microslip.core.neighbours import check_positions, refuse_plane, sort_into_cells
-from microslip.fields.nonaffine_kernels import d2min_of_cells
+from microslip.fields.nonaffine_kernels import FEWEST_IN_THE_PLANE, FEWEST_NEIGHBOURS, d2min_of_cells
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class NonaffineMotion:
     def affine(self) -> Float64[np.ndarray, "grain 3 3"]:
         """The map Γ from start to end vectors."""
         return self.gradient + np.eye(3)
+
+
+def fewest_neighbours(planar: bool) -> int:
+    """Neighbours that a grain must have for a value of D²min."""
+    return FEWEST_IN_THE_PLANE if planar else FEWEST_NEIGHBOURS
 
 
 def d2min(
@@ -95,7 +100,7 @@ def d2min(
                 " unwrap the positions of reference and current or use shorter stages"
             )
     moved_rows = np.ascontiguousarray(displacement[cells.order].T)
-    found, gradient, n_neighbours = d2min_of_cells(cells, moved_rows, wanted, box.planar)
-    if not np.isfinite(found).any():
+    values, gradient, n_neighbours = d2min_of_cells(cells, moved_rows, wanted, box.planar)
+    if not np.isfinite(values).any():
         refuse_plane(reference, box)
-    return NonaffineMotion(found, gradient + of_cell, n_neighbours)
+    return NonaffineMotion(values, gradient + of_cell, n_neighbours)

@@ -1,4 +1,4 @@
-"""What the digits of the positions leave of D²min: the floor below which a stage is noise."""
+"""Precision floor of D²min from rounded positions: below it a stage is noise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float64
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
-from microslip.fields.nonaffine import d2min
+from microslip.fields import nonaffine
 
 # A stage is flagged when its median D²min is below this many floors: rounding is then a tenth of it or more.
 MARGIN = 10.0
@@ -79,5 +79,12 @@ def precision_floor(
     if box.planar:
         errors[..., 1] = 0.0
     scale = 1e-3
-    found = d2min(positions, positions + scale * (errors[1] - errors[0]), box, cutoff, of).d2min
-    return float(np.nanmean(found)) * (resolution / scale) ** 2 if np.isfinite(found).any() else float("nan")
+    motion = nonaffine.d2min(positions, positions + scale * (errors[1] - errors[0]), box, cutoff, of)
+    floor = np.nanmean(motion.d2min) if np.isfinite(motion.d2min).any() else np.nan
+    return float(floor) * (resolution / scale) ** 2
+
+
+def below_floor(d2min: Float64[np.ndarray, "stage grain"], floor: float) -> Bool[np.ndarray, "stage"]:
+    """Whether the median D²min of each stage [d̄²] is less than `MARGIN` floors; not where no grain has a value."""
+    medians = [np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.inf for row in d2min]
+    return np.array(medians) < MARGIN * floor

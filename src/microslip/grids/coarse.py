@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float32, Float64, Int64
 
 from microslip.core import arguments
 from microslip.core.box import OF_A_BOX, Box
@@ -126,3 +127,33 @@ def _mean_or_zero(
     sums: Float64[np.ndarray, "x y z"], counts: Int64[np.ndarray, "x y z"]
 ) -> Float64[np.ndarray, "x y z"]:
     return np.where(counts > 0, sums / np.maximum(counts, 1), 0.0)
+
+
+def coarse_grain_stages(
+    positions: Sequence[Float[np.ndarray, "grain 3"]],
+    boxes: Sequence[Box],
+    rows: Float[np.ndarray, "stage grain"],
+    onto: Box,
+    spacing: float,
+    radius: float,
+) -> Float32[np.ndarray, "stage x y z"]:
+    """The voxels of several stages on the nodes of one cell, onto which the cells of the stages are stretched.
+
+    Parameters
+    ----------
+    positions, boxes
+        Centres [d̄] and cell at the start of each stage; grains with NaN are left out.
+    rows
+        One value per stage and grain.
+    onto
+        The cell of the nodes.
+    spacing, radius
+        As in `coarse_grain`.
+    """
+    grids = []
+    for position, box, values in zip(positions, boxes, rows, strict=True):
+        stretch = np.asarray(onto.lengths) / np.asarray(box.lengths)
+        there = np.isfinite(position).all(axis=1)
+        stretched = replace(onto, tilt=box.tilt * stretch[0])
+        grids.append(coarse_grain(position[there] * stretch, values[there], stretched, spacing, radius).values)
+    return np.stack(grids).astype(np.float32)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from microslip.core.settings import MOST_THREADS, Settings
-from microslip.fields.registry import ON_NODES
+from microslip.fields.registry import on_nodes
 
 # What a network may be told beside the fields on nodes: a number of the stage, the same everywhere, never negative.
 OF_STAGE = ("strain_increment",)
@@ -16,8 +16,8 @@ OF_STAGE = ("strain_increment",)
 
 def input_name(name: str) -> str:
     """The name itself where it is a possible input; a ValueError that says which are, where not."""
-    if name not in ON_NODES and name not in OF_STAGE:
-        raise ValueError(f"{name} is no input of a network: known are {', '.join([*ON_NODES, *OF_STAGE])}")
+    if name not in on_nodes() and name not in OF_STAGE:
+        raise ValueError(f"{name} is no input of a network: known are {', '.join([*on_nodes(), *OF_STAGE])}")
     return name
 
 

@@ -13,7 +13,7 @@ from numpy.lib.format import write_array_header_1_0
 
 from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
-from microslip.fields.registry import ON_NODES, grain_field
+from microslip.fields.registry import grain_field, on_nodes
 from microslip.learn.config import OF_STAGE
 
 # Stages read at a time.
@@ -62,7 +62,7 @@ def on_scale(name: str, values: Float[np.ndarray, "*n"], floor: float, transform
     if n_negative := int((values < 0).sum()):
         raise MicroslipError(
             f"{n_negative} of {values.size} values of {name} are negative, down to {np.nanmin(values):.2g}, and it is"
-            " told to have no sign: run the step that made them again, or say signed in its line of fields/registry.py"
+            " told to have no sign: run the step that made them again, or say signed in its record of fields/"
         )
     smallest = floor if name == "d2min" else math.sqrt(floor)
     found: np.ndarray = np.log10(values + smallest).astype(np.float32)
@@ -84,7 +84,7 @@ def read_inputs(
     MicroslipError
         A quantity that the voxels do not hold, or values that are not finite.
     """
-    held = [name for name in ON_NODES if name in voxels]
+    held = [name for name in on_nodes() if name in voxels]
     missing = [name for name in names if name not in OF_STAGE and name not in held]
     if missing:
         wanted = ", ".join(f'"{name}"' for name in [*held, *missing])

@@ -16,9 +16,8 @@ from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, read_table, replacing, write_json, write_table
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say
-from microslip.steps.fields import coarse_grain_rows, grain_values
-from microslip.steps.frames import read_starts
 from microslip.steps.train import fit_to_cell, keep_only
+from microslip.steps.voxels import field_voxels
 
 STAGES_PER_BATCH = 64
 
@@ -144,17 +143,18 @@ def _voxels_of(run: Run, config: Config, spacing: float, radius: float) -> Itera
     from microslip.grids.coarse import place_nodes
     from microslip.learn.inputs import on_scale
 
-    box, increments = run.box, run.stages["strain_increment"].to_numpy()
-    shape = place_nodes(box, spacing).shape
+    increments = run.stages["strain_increment"].to_numpy()
+    shape = place_nodes(run.box, spacing).shape
     for start in range(0, len(increments), STAGES_PER_BATCH):
         some = slice(start, min(start + STAGES_PER_BATCH, len(increments)))
-        starts = read_starts(run, some)
+        fields = tuple(name for name in config.network.inputs if name != "strain_increment")
+        voxels = field_voxels(run, fields, spacing, radius, some)
         channels: list[np.ndarray] = []
         for name in config.network.inputs:
             if name == "strain_increment":
-                grids = np.broadcast_to(increments[some, None, None, None], (len(starts), *shape))
+                grids = np.broadcast_to(increments[some, None, None, None], (some.stop - some.start, *shape))
             else:
-                grids = coarse_grain_rows(box, starts, grain_values(run, name, some), spacing, radius)
+                grids = voxels[name]
             channels.append(on_scale(name, grids, config.training.floor, config.training.transform))
         yield np.stack(channels, axis=1)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +13,6 @@ from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
 from microslip.data.run import Run
-
-# Frames held at a time while a stage of many frames is averaged.
-FRAMES_AT_A_TIME = 32
 
 
 def check_grains(run: Run) -> None:
@@ -94,8 +92,12 @@ def read_starts(run: Run, batch: slice) -> list[Start]:
     return [Start(frames[frame], box(frame)) for frame in start.tolist()]
 
 
-def every_frame(values: xr.DataArray, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Frame numbers from first to last and the quantity in each, a few read at a time."""
-    for start in range(first, last + 1, FRAMES_AT_A_TIME):
-        piece = read_frames(values, np.arange(start, min(start + FRAMES_AT_A_TIME, last + 1)))
-        yield from piece.items()
+def reader_of(values: xr.DataArray) -> Callable[[int], np.ndarray]:
+    """A function that reads a quantity in a frame by its number: whole chunks, of which it keeps the last two."""
+    per_chunk, n_frames = values.encoding["chunks"][0], len(values)
+
+    @lru_cache(maxsize=2)
+    def read_chunk(number: int) -> dict[int, np.ndarray]:
+        return read_frames(values, np.arange(number * per_chunk, min((number + 1) * per_chunk, n_frames)))
+
+    return lambda frame: read_chunk(frame // per_chunk)[frame]
