@@ -16,8 +16,9 @@ from microslip.statistics.resampling import SCORE_COVERAGE, error_of_interval
 from microslip.views.captions import TITLES, setting
 from microslip.views.learning import RULES, score
 from microslip.views.report import repeat, results, summary
-from microslip.views.report.checks import Check, check_run
-from microslip.views.report.checks_network import FIELDS, claims_of, explained
+from microslip.views.report.attribution_claims import FIELDS, claims_of, explained_network
+from microslip.views.report.check import Result
+from microslip.views.report.checks import check_run, counts
 from microslip.views.report.checks_record import COMPARED as PACKAGES
 from microslip.views.report.comparison_figure import draw_comparison, in_one_unit
 from microslip.views.report.illustrations import NARROW, illustrations
@@ -104,9 +105,8 @@ def write_comparison(runs: Sequence[Compared], target: Path) -> None:
     write_page("comparison.html.jinja", content, target)
 
 
-def _header(parts: Parts, checks: list[Check]) -> dict[str, Any]:
-    counted = {verdict: sum(check.verdict == verdict for check in checks) for verdict in ("passed", "failed", "open")}
-    return {"name": parts.name, "folder": str(parts.run.folder), "lead": summary.lead(parts), **counted}
+def _header(parts: Parts, checks: list[Result]) -> dict[str, Any]:
+    return {"name": parts.name, "folder": str(parts.run.folder), "lead": summary.lead(parts), **counts(checks)}
 
 
 def _remarks(letters: str, parts: Sequence[Parts]) -> list[tuple[str, str]]:
@@ -212,7 +212,7 @@ def _quantities(runs: Sequence[Compared]) -> list[tuple[str, str, list[Measured 
     add("sign right, test set, blocked split", "1", [_score(one, "blocked", "sign_accuracy") for one in parts])
     add("R², mean D²min alone, blocked split", "1", [_score(one, "blocked", "r2", "mean_d2min") for one in parts])
     of = " / ".join(
-        dict.fromkeys(explained(one) for one in parts if one.tables.get("interpretation/claim") is not None)
+        dict.fromkeys(explained_network(one) for one in parts if one.tables.get("interpretation/claim") is not None)
     )
     for field, words in FIELDS.items():
         add(f"ξ_Attr/ξ_D of the {words}, median of stages, {of}", "1", [_ratio(one, field) for one in parts])
@@ -271,7 +271,7 @@ def _numbers_table(letters: str, numbers: list[dict[str, Any]]) -> pd.DataFrame:
     )
 
 
-def _checks(checks: list[list[Check]]) -> list[dict[str, Any]]:
+def _checks(checks: list[list[Result]]) -> list[dict[str, Any]]:
     """One row per check that any run has, with that of each run or None."""
     by_name = [{(check.group, check.name): check for check in each} for each in checks]
     keys = list(dict.fromkeys(key for each in by_name for key in each))

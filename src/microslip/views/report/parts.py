@@ -100,6 +100,16 @@ class Parts:
         return stress_unit({**self.attributes, "imported": self.imported})
 
     @property
+    def results(self) -> list[StepState]:
+        """What is known of the steps; figures are no result: the page says beside them that they are old."""
+        return [state for state in (self.states or {}).values() if state.verb != "figures"]
+
+    def has(self, part: str) -> bool:
+        """Whether a part holds something: an attribute of this record, or a table by its path without its ending."""
+        value = self.tables.get(part) if "/" in part else getattr(self, part)
+        return value is not None and len(value) > 0
+
+    @property
     def n_below_floor(self) -> int:
         """How many stages move less than the positions are known to."""
         return 0 if self.below_floor is None else int(np.sum(self.below_floor))

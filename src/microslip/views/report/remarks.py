@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from microslip.events.coverage import covered_strain, frame_mismatch
 from microslip.views.captions import setting
-from microslip.views.report.checks_stages import lost_stages
 from microslip.views.report.parts import Parts
 from microslip.views.report.repeat import warnings
 from microslip.views.report.summary import PAPER
@@ -88,12 +86,12 @@ def _imported(parts: Parts) -> list[tuple[str, str]]:
         f" files' lengths; strain by {said.get('strain_from', 'unknown means')}; positions are known to"
         f" {show(said.get('position_resolution'), 2)} d̄."
     )
-    stages = parts.stages
-    if stages is not None and "start_mismatch" in stages and len(stages):
-        off = float(np.nanmedian(stages[["start_mismatch", "end_mismatch"]].abs().to_numpy()))
+    mismatch = None if parts.stages is None else frame_mismatch(parts.stages)
+    if mismatch is not None:
+        off, length = (show(strain, 2) for strain in mismatch)
         text += (
-            f" Frames were taken where they stood: they miss the ends of the stages by a strain of {show(off, 2)} in"
-            f" the median, of stages {show(float(stages['strain_increment'].median()), 2)} long."
+            f" Frames were taken where they stood: they miss the ends of the stages by a strain of {off} in the median,"
+            f" of stages {length} long."
         )
     if parts.stress_unit == "p":
         scale = ("Pressure", f"One p is {show(said.get('pressure'), 5)} in the files' stresses.")
@@ -115,13 +113,13 @@ def _lost(parts: Parts) -> list[tuple[str, str]]:
     """Stages between frames, where the step has not said so itself."""
     if parts.stages is None or parts.stages.empty or any("lie between frames" in text for text in warnings(parts)):
         return []
-    gaps, covered = lost_stages(parts.stages)
-    if not gaps:
+    n_gaps, covered = covered_strain(parts.stages)
+    if not n_gaps:
         return []
     return [
         (
             "Stages are lost",
-            f"{count(gaps, 'gap')} between stages, which cover {show(100 * covered)} % of the strain: stages that lie"
+            f"{count(n_gaps, 'gap')} between stages, which cover {show(100 * covered)} % of the strain: stages that lie"
             " between two frames, or too far from one, are left out.",
         )
     ]

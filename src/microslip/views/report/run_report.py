@@ -11,8 +11,9 @@ from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.views.report import repeat, results, summary
 from microslip.views.report.attachments import attach
-from microslip.views.report.checks import GROUPS, Check, check_run, checks_table
-from microslip.views.report.checks_network import explained
+from microslip.views.report.attribution_claims import explained_network
+from microslip.views.report.check import Result
+from microslip.views.report.checks import GROUPS, check_run, checks_table, counts
 from microslip.views.report.illustrations import figure_rows, illustrations
 from microslip.views.report.page import write_page
 from microslip.views.report.parameters import numbers, sections
@@ -21,7 +22,7 @@ from microslip.views.report.remarks import remarks
 from microslip.views.wording import show
 
 
-def write_report(run: Run, folder: Path, states: Mapping[str, StepState] | None = None) -> list[Check]:
+def write_report(run: Run, folder: Path, states: Mapping[str, StepState] | None = None) -> list[Result]:
     """Write the report of a run into a folder: `index.html`, which stands alone, and what it links to.
 
     Parameters
@@ -35,7 +36,7 @@ def write_report(run: Run, folder: Path, states: Mapping[str, StepState] | None 
 
     Returns
     -------
-    list of Check
+    list of Result
         What was checked.
     """
     parts = read_parts(run, states)
@@ -46,7 +47,7 @@ def write_report(run: Run, folder: Path, states: Mapping[str, StepState] | None 
     return checks
 
 
-def gather(parts: Parts, checks: list[Check]) -> dict[str, Any]:
+def gather(parts: Parts, checks: list[Result]) -> dict[str, Any]:
     """Everything that the report states, as plain numbers, tables and texts."""
 
     def rows(name: str, read: Callable[[], list[Any]]) -> list[Any]:
@@ -86,7 +87,7 @@ def gather(parts: Parts, checks: list[Check]) -> dict[str, Any]:
         "figures": figure_rows(shown),
         "lacking": lacking,
         "untrained": parts.too_few_to_train,
-        "explained": explained(parts),
+        "explained": explained_network(parts),
         "late": {verb: state.why for verb, state in (parts.states or {}).items() if state.state == "out of date"},
         "numbers": numbers(parts.attributes),
         "sections": sections(parts.config),
@@ -105,12 +106,7 @@ def gather(parts: Parts, checks: list[Check]) -> dict[str, Any]:
     }
 
 
-def grouped(checks: list[Check]) -> list[tuple[str, list[Check]]]:
+def grouped(checks: list[Result]) -> list[tuple[str, list[Result]]]:
     """Checks by group, in the order of the page; empty groups are left out."""
     found = [(group, [check for check in checks if check.group == group]) for group in GROUPS]
     return [(group, each) for group, each in found if each]
-
-
-def counts(checks: list[Check]) -> dict[str, int]:
-    """How many checks passed, failed, and are open."""
-    return {verdict: sum(check.verdict == verdict for check in checks) for verdict in ("passed", "failed", "open")}

@@ -10,9 +10,10 @@ from microslip.data.edges import cell_edges
 from microslip.views.captions import setting, threshold
 from microslip.views.learning import score
 from microslip.views.report import results
-from microslip.views.report.checks import Check, share
+from microslip.views.report.attribution_claims import apart, explained_network, measured_fields
+from microslip.views.report.check import Result, share
+from microslip.views.report.checks import counts
 from microslip.views.report.checks_cell import SMALLEST_CONVERGED, small_stages
-from microslip.views.report.checks_network import apart, explained, fields_of
 from microslip.views.report.parts import Parts
 from microslip.views.wording import between, count, show
 
@@ -146,17 +147,17 @@ def _attribution(parts: Parts) -> str:
         return ""
     said = []
     told: dict[str, list[bool | None]] = {}
-    for words, rows in fields_of(parts):
+    for words, rows in measured_fields(parts):
         own = rows.loc["trained"]
         if not np.isfinite(own["ratio"]):
             continue
         ratio = between(own["ratio"], own["low"], own["high"])
         said.append(f"{ratio} for the {words} (median of {show(int(own['n']))} of {show(int(own['n_stages']))} stages)")
         for name in rows.index.drop("trained"):
-            told.setdefault(str(name), []).append(apart(own, rows.loc[name]))
+            told.setdefault(str(name), []).append(apart(rows, str(name)))
     if not said:
         return "No length of an attribution could be fitted."
-    text = f"Of the {explained(parts).removeprefix('the ')}: ξ_Attr/ξ_D = {', and '.join(said)}"
+    text = f"Of the {explained_network(parts).removeprefix('the ')}: ξ_Attr/ξ_D = {', and '.join(said)}"
     if not told:
         return text + "."
     clear = sum(all(each) for each in told.values())
@@ -173,14 +174,15 @@ def noise(parts: Parts) -> str:
     return f"below the noise of the positions in {of} stages"
 
 
-def tiles(parts: Parts, checks: list[Check]) -> list[tuple[str, str, str]]:
+def tiles(parts: Parts, checks: list[Result]) -> list[tuple[str, str, str]]:
     """The few numbers that stand for the run: what, value, and a word on it."""
     stages = parts.stages
     windows = stages is not None and bool((stages["kind"] == "window").any())
     length = results.length_of(parts, "window" if windows else "slip")
     number = parts.attributes.get("inertial_number")
     blocked = score(parts.metrics, "blocked", "network", "test")
-    passed, failed = (sum(check.verdict == verdict for check in checks) for verdict in ("passed", "failed"))
+    n = counts(checks)
+    passed, failed = n["passed"], n["failed"]
     found = [
         (
             "grains",
