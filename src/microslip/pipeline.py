@@ -15,6 +15,7 @@ from microslip.core.errors import MicroslipError
 from microslip.core.extras import missing, require
 from microslip.core.settings import Settings
 from microslip.core.visible import quoted
+from microslip.data.artifacts import inputs_of, outputs_of
 from microslip.data.provenance import (
     digest_output,
     fingerprint,
@@ -45,13 +46,11 @@ from microslip.steps.voxels import voxels_step
 
 @dataclass(frozen=True)
 class Step:
-    """A verb of the command line: what it reads of the configuration and the run folder, and what it leaves there."""
+    """A verb of the command line: what it reads of the configuration, what it does, and what it needs."""
 
     verb: str
     title: str
     sections: tuple[str, ...]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
     work: Callable[[Run, Config, str, Advance, Say], dict[str, Any] | None]
     # raised when a later version leaves more or other things there, so that older results are made again
     edition: int = 1
@@ -62,6 +61,16 @@ class Step:
     # goes on writing into what it left before, which is never made again over something finished
     grows: bool = False
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What it reads in the run folder."""
+        return inputs_of(self.verb)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What it leaves there."""
+        return outputs_of(self.verb)
+
 
 def _report(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> dict[str, Any]:
     report_step(run, step_states(run.folder, config), say)
@@ -69,57 +78,21 @@ def _report(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> 
 
 
 _DEM = ("seed", "grains", "cell", "loading", "recording", "engine")
-_MOTION = ("trajectory.zarr", "stages.csv")
-_RESULTS = (
-    *_MOTION,
-    "fields.zarr",
-    "voxels.zarr",
-    "model",
-    "attributions.zarr",
-    "interpretation",
-    "ablations",
-    "statistics",
-)
+_TRAINING = ("split", "network", "training")
 
 STEPS = {
     step.verb: step
     for step in (
-        Step("simulate", "shearing the cell", _DEM, (), ("trajectory.zarr",), simulate_step, grows=True),
-        Step(
-            "import",
-            "reading another program's files",
-            ("source",),
-            (),
-            ("trajectory.zarr",),
-            import_step,
-            in_run=False,
-        ),
-        Step(
-            "stages",
-            "finding stages",
-            ("stages", "loading", "recording"),
-            ("trajectory.zarr",),
-            ("stages.csv",),
-            stages_step,
-        ),
-        Step("fields", "measuring fields", ("nonaffine",), _MOTION, ("fields.zarr",), fields_step, edition=2),
-        Step("voxels", "coarse graining", ("voxels",), (*_MOTION, "fields.zarr"), ("voxels.zarr",), voxels_step),
-        Step(
-            "train",
-            "training the network",
-            ("split", "network", "training"),
-            ("stages.csv", "fields.zarr", "voxels.zarr"),
-            ("model",),
-            train_step,
-            edition=2,
-            needs=("learn",),
-        ),
+        Step("simulate", "shearing the cell", _DEM, simulate_step, grows=True),
+        Step("import", "reading another program's files", ("source",), import_step, in_run=False),
+        Step("stages", "finding stages", ("stages", "loading", "recording"), stages_step),
+        Step("fields", "measuring fields", ("nonaffine",), fields_step, edition=2),
+        Step("voxels", "coarse graining", ("voxels",), voxels_step),
+        Step("train", "training the network", _TRAINING, train_step, edition=2, needs=("learn",)),
         Step(
             "explain",
             "integrated gradients",
             ("attribution", "correlation", "clusters", "training", "split"),
-            ("stages.csv", "voxels.zarr", "model/checkpoint.pt", "model/predictions.csv"),
-            ("attributions.zarr", "interpretation"),
             explain_step,
             edition=3,
             needs=("learn",),
@@ -128,41 +101,22 @@ STEPS = {
             "statistics",
             "correlations, clusters, distributions",
             ("correlation", "clusters", "distributions", "bootstrap"),
-            (*_MOTION, "fields.zarr"),
-            ("statistics",),
             statistics_step,
             edition=3,
         ),
         Step(
             "ablate",
             "training on less",
-            ("ablation", "split", "network", "training", "voxels"),
-            (*_MOTION, "fields.zarr", "voxels.zarr", "statistics/stages.csv"),
-            ("ablations",),
+            ("ablation", *_TRAINING, "voxels"),
             ablate_step,
             needs=("learn",),
             in_run=False,
         ),
         Step(
-            "search",
-            "searching settings",
-            ("search", "split", "network", "training"),
-            ("stages.csv", "voxels.zarr"),
-            ("search",),
-            search_step,
-            needs=("learn", "search"),
-            in_run=False,
+            "search", "searching settings", ("search", *_TRAINING), search_step, needs=("learn", "search"), in_run=False
         ),
-        Step("figures", "drawing figures", (), _RESULTS, ("figures",), figures_step, edition=2),
-        Step(
-            "report",
-            "writing the report",
-            (),
-            ("config.toml", *_RESULTS, "figures"),
-            ("report",),
-            _report,
-            edition=2,
-        ),
+        Step("figures", "drawing figures", (), figures_step, edition=2),
+        Step("report", "writing the report", (), _report, edition=2),
     )
 }
 

@@ -1,0 +1,172 @@
+"""What a run holds of its networks: the model, attributions, interpretation, ablations and the search of settings."""
+
+from __future__ import annotations
+
+from microslip.data.artifact import files
+from microslip.data.contents_measured import NODES, SHOWING
+
+_OF_A_SET = """
+    r2 | | R² over all stages of the set
+    r2_low r2_high | | its 90 % bootstrap interval over cycles
+    r2_stick r2_slip | | R² within each kind
+    rmse bias | p | root mean square and mean of predicted less true
+    sign_accuracy | | share of stages whose sign is right
+    sign_accuracy_low sign_accuracy_high | | its interval
+    spearman | | rank correlation
+    log_error | | mean of |log₁₀(|p|/|t|)| over stages of right sign
+    slope | | of the line of the true on the predicted: 1 where calibrated
+    intercept | p | of that line: 0 where calibrated
+    n | | stages
+"""
+
+MODEL = (
+    *files(
+        "train",
+        """
+model/checkpoint.pt: the network of the random split
+model/predictions.csv: one row per stage and split rule
+    stage | | as in `stages.csv`
+    rule | | split rule
+    split | | set that the stage belongs to under this rule; stages of the guard have no row
+    target | p | fluctuation
+    prediction | p | of the network
+    mean_d2min d2min_quantiles strain_increment ridge_voxels | p | of the baselines
+    spread | p | standard deviation over the ensemble; empty of a single network
+    low high | p | ends of the 90 % interval
+""",
+        ("explain", *SHOWING),
+    ),
+    *files(
+        "train",
+        f"""
+model/checkpoint_NAME.pt: that of the blocked split, and further members of an ensemble
+model/history.csv: one row per epoch of every training
+    epoch | | number, from 0
+    train_loss validation_loss | | squared units of the scaled target
+    learning_rate | | at the end of the epoch
+    seconds | | since the training began
+    member | | of the ensemble, from 0
+    rule | | split rule
+model/metrics.json: scores by split rule, method and set
+{_OF_A_SET}    coverage | | share of stages inside the 90 % interval | the network
+    interval_width | p | median width of that interval | the network
+    coverage_of_spread | | share inside ±1.645 spreads of the ensemble; empty of a single network | the network
+model/sign_by_size.csv: how often the sign is right, by size of the fluctuation
+    rule split | | split rule and set
+    size_low size_high | p | limits of the size of the fluctuation
+    n | | stages
+    sign_accuracy | | share whose sign is right
+    low high | | its 90 % Wilson interval
+    median_error | | median of |p − t|/|t|
+model/calibration.csv: the true on the predicted, in ten bins of the prediction
+    rule split | | split rule and set
+    predicted true standard_error | p | means of the bin, and the standard error of the true
+    n | | stages
+model/errors.csv: histogram of predicted less true
+    rule split | | split rule and set
+    error_low error_high | p | limits of the bin
+    n | | stages
+    density | 1/p | probability density
+""",
+        SHOWING,
+    ),
+)
+
+ATTRIBUTIONS = files(
+    "explain",
+    f"""
+attributions.zarr: one value per explained stage and node
+    attribution | stage x y z | float64 | p | share of the prediction, summed over the network's inputs; the sum over \
+        nodes is prediction minus that of the baseline
+    completeness_error | stage | float64 | | |Σ attribution − ΔF|/|ΔF|
+    n_steps | stage | int32 | | points on the path
+    stage | stage | int64 | | stage number: the rows of `stages.csv` that were explained
+{NODES}""",
+    SHOWING,
+)
+
+INTERPRETATION = files(
+    "explain",
+    """
+interpretation/events.csv: one row per network, stage and field
+    network | | `trained`, `untrained` (random weights), `shuffled` (trained on fluctuations in random order) or \
+        `input` (no network: the scaled input less the baseline)
+    stage | | as in `stages.csv`
+    field | | `signed`, the attribution as it is, or `size`, its absolute value
+    xi_d2min xi_attribution | d | lengths on nodes; empty where none can be fitted
+    share_active | | share of |attribution| at the most active nodes
+    ratio_active | | its mean there over that elsewhere
+interpretation/correlation.csv: mean C(r) of D²min and of the attribution, by group of stages
+    network field group kind | | as in `events.csv` and `statistics/correlation.csv`
+    r | d | distance
+    c_d2min c_attribution | | mean C(r) of the group's stages
+interpretation/ellipses.csv: lengths of D²min and of the attribution, by group of stages
+    network field group kind | | as in `correlation.csv`
+    mean_fluctuation | p | mean over the stages
+    n | | stages
+    xi_d2min xi_attribution | d | lengths of the mean C(r)
+    mean_xi_d2min mean_xi_attribution | d | means of the stages' own lengths
+    var_d2min covariance var_attribution | d**2 | of the stages' own lengths
+interpretation/claim.csv: whether both lengths agree, one row per network and field
+    network field | | as in `events.csv`
+    n n_stages | | stages with both lengths, and all
+    ratio | | median of ξ_Attr/ξ_D
+    low high | | its 90 % bootstrap interval
+    spearman | | rank correlation of both lengths over stages
+    share_active ratio_active | | means over stages
+interpretation/layers.csv: the attribution while layer after layer is made random
+    n_layers | | layers made random, from the output
+    last_layer | | the last of them
+    spearman | | rank correlation of |attribution| with the trained network's, mean over stages
+    deviation | | its standard deviation
+    n | | stages
+interpretation/methods.csv: other methods of attribution beside Integrated Gradients
+    stage | | as in `stages.csv`
+    method | | `smoothgrad`, `occlusion` or `input`
+    spearman_of_sizes spearman | | rank correlation with Integrated Gradients, of sizes and of signed values
+interpretation/deletion.csv: what is left of the prediction while nodes are replaced
+    mode | | `deletion` or `insertion`
+    order | | order of the nodes
+    fraction | | share of nodes replaced
+    low median high | | quartiles of the share of the prediction that is left
+    n | | stages, those furthest from the baseline's prediction
+""",
+    SHOWING,
+)
+
+ABLATIONS = files(
+    "ablate",
+    f"""
+ablations/ablations.csv: one row per line, split rule and seed, with the scores of `metrics.json` on the test set
+    family value | | what is changed, and to what
+    rule seed | | split rule and seed
+    n_train | | stages of the training set
+{_OF_A_SET}    r2_train | | R² on the training set
+    nodes | | of the grid | lines with a network
+    epochs | | of the training | lines with a network
+ablations/summary.csv: one row per line and split rule: means over seeds
+    family value rule | | as in `ablations.csv`
+    seeds | | number of seeds
+    n_train | | stages of the training set
+    r2 r2_low r2_high sign_accuracy r2_stick r2_slip r2_train | | means over seeds
+    r2_spread | | standard deviation over seeds
+    less_than_full | | R² of the full input less this one
+""",
+    SHOWING,
+)
+
+SEARCH = files(
+    "search",
+    """
+search/trials.csv: one row per trial, with a column for each setting tried
+    number | | of the trial
+    state | | `complete` or `pruned`
+    validation_loss | | smallest of the trial, in squared units of the scaled target
+    epochs | | that it took
+search/best.json: the best complete trial
+    number | | of the trial
+    validation_loss | | as in `trials.csv`
+    settings | | the settings of the trial
+search/study.db: Optuna's own record
+""",
+)

@@ -1,0 +1,160 @@
+"""What a run holds of the statistics: correlations, clusters, distributions, and tables by group of stages."""
+
+from __future__ import annotations
+
+from microslip.data.artifact import files
+from microslip.data.contents_measured import SHOWING
+
+# What tells a group of stages.
+_GROUP = """
+    group | | name
+    kind | | `stick` or `slip`
+    by | | `kind`: all of them; `bin`: a bin of the size of the fluctuation
+    low high | p | limits of the size of the fluctuation
+    n_stages | | stages in the group
+    mean_fluctuation | p | mean over its stages
+"""
+
+_DENSITY = """
+    grains | | `all` or `active`
+    x | | middle of the bin
+    n | | grains in it
+    density standard_error | | pdf, and its standard error as if grains were independent
+"""
+
+STATISTICS = (
+    *files(
+        "statistics",
+        """
+statistics/correlation.zarr: C(r) of every stage
+    r | r | float64 | d | bin centre
+    correlation | stage r | float64 | | C(r)
+statistics/clusters.zarr: clusters of active grains of every stage, and means over grains
+    label | stage grain | int32 | | the grain's cluster from 1, the largest; 0 where not active
+    size | stage cluster | int32 | | grains in each cluster, falling; 0 beyond the last
+    radius | stage cluster | float32 | d | radius of gyration; NaN of a cluster that wraps
+    log_moments | stage moment | float64 | | n, Σx, Σy, Σx², Σxy, Σy² of x = ln N, y = ln R_g
+    n_clusters | stage | int32 | | clusters of active grains, single grains among them
+    n_large | stage | int32 | | clusters of at least `smallest` grains
+    largest_cluster | stage | int32 | | grains in the largest cluster
+    n_wrapping | stage | int32 | | clusters that reach around the cell to themselves
+    sum_log_size | stage | float64 | | Σ ln N over clusters of at least `smallest` grains
+    moran_i | stage | float64 | | Moran's I of being active
+    efficiency | stage | float64 | 1/d | global efficiency of the graph of clusters of at least `smallest` grains \
+        that do not wrap
+    d2min_all d2min_active | stage | float64 | d**2 | mean d2min over all and over active grains
+    shear_strain_all shear_strain_active | stage | float64 | | mean shear_strain over all and over active grains
+    volumetric_strain_all volumetric_strain_active | stage | float64 | | mean volumetric_strain over all and over \
+        active grains
+    packing_fraction_all packing_fraction_active | stage | float64 | | mean packing_fraction over all and over active \
+        grains
+    abs_delta_sigma1_all abs_delta_sigma1_active | stage | float64 | p | mean size of delta_sigma1 over all and over \
+        active grains
+    abs_delta_energy_all abs_delta_energy_active | stage | float64 | p d**3 | mean size of delta_energy over all and \
+        over active grains
+statistics/distributions.zarr: histograms of every stage; bin edges in the attributes
+    energy_all energy_active | stage energy_bin | int32 | | grains by ΔE over the mean size of ΔE in the stage's bin
+    packing_all packing_active | stage packing_bin | int32 | | grains by φ_local
+    tails_all tails_active | stage moment | float64 | | n; n and Σ|x| beyond the core and far out, positive and \
+        negative, of x = ΔE over its mean size
+""",
+        SHOWING,
+    ),
+    *files(
+        "statistics",
+        """
+statistics/stages.csv: every quantity of `evolution.csv` of each stage alone
+    stage cycle kind | | as in `stages.csv`
+    strain_increment | | as in `stages.csv`
+    fluctuation | p | as in `stages.csv`
+    below_floor | | as in `fields.zarr`
+    xi | d | correlation length of D²min
+    eta | | exponent of the cluster sizes
+    fractal_dimension | | D of the clusters
+    moran_i | | Moran's I of being active
+    efficiency | 1/d | global efficiency
+    n_clusters n_large largest_cluster n_wrapping | | as in `clusters.zarr`
+    d2min_all d2min_active | d**2 | as in `clusters.zarr`
+    shear_strain_all shear_strain_active volumetric_strain_all volumetric_strain_active | | as in `clusters.zarr`
+    packing_fraction_all packing_fraction_active | | as in `clusters.zarr`
+    abs_delta_sigma1_all abs_delta_sigma1_active | p | as in `clusters.zarr`
+    abs_delta_energy_all abs_delta_energy_active | p d**3 | as in `clusters.zarr`
+    abs_delta_sigma1_ratio abs_delta_energy_ratio | | over active grains, divided by that over all grains
+    packing_fraction_excess | | over active grains, less that over all grains
+""",
+        ("ablate", *SHOWING),
+    ),
+    *files(
+        "statistics",
+        f"""
+statistics/correlation.csv: C(r) of groups of stages, one row per group and r
+{_GROUP}    r | d | bin centre
+    correlation standard_error | | mean over stages, and its standard error
+statistics/correlation_length.csv: ξ of groups of stages, one row per group
+{_GROUP}    xi xi_low xi_high | d | ξ and its bootstrap interval, as in `evolution.csv`
+    fit_low fit_high | d | interval of the fit alone
+    amplitude exponent | | A and m
+    r_min r_max | d | first and last bin of the fit
+    reason | | why there is no ξ | where a group has none
+statistics/correlation_sensitivity.csv: ξ under other prefactors and fit ranges, one row per group and choice
+{_GROUP}    exponent | | of the prefactor
+    r_min r_max | d | first and last bin of the fit
+    xi fit_low fit_high | d | ξ and the interval of the fit
+    reason | | why there is no ξ
+statistics/evolution.csv: one row per group and quantity
+{_GROUP}    quantity | | a column of `statistics/stages.csv`
+    value value_low value_high | | in the unit of the quantity, with its bootstrap interval
+    n_known | | stages that the value rests on
+statistics/claims.csv: how a quantity changes with |Δs|, one row per quantity and kind
+    section | | of the paper
+    quantity kind | | as in `evolution.csv`
+    claim | | what the paper says
+    verdict | | `yes`, `no` or `not decided`
+    n_bins | | bins that tell it
+    slope slope_low slope_high | | per decade of |Δs|, with its interval
+    p_value | | of a slope of 0
+    change change_low change_high | | over all bins, with its interval
+statistics/contrasts.csv: slips beside sticks, one row per quantity
+    section | | of the paper
+    quantity claim | | as in `claims.csv`
+    stick slip | | means
+    difference difference_low difference_high | | with its interval
+    p_value rank_p_value | | by resampling, and of the test of Mann and Whitney
+    verdict | | `yes`, `no` or `not decided`
+statistics/power_law.csv: P(N) ~ N^−η, one row per group and rule for the smallest size
+{_GROUP}    x_min_rule | | `searched` or `fixed`
+    reason | | why there is no η
+    eta standard_error | | by maximum likelihood
+    x_min n_tail | | smallest size, and clusters from there on
+    ks_distance | | of Kolmogorov and Smirnov
+    log_log_eta | | η of the line through the log-log plot
+    lognormal_ratio lognormal_p_value | | likelihood ratio against a lognormal
+    truncated_ratio truncated_p_value | | likelihood ratio against a truncated power law
+    truncated_exponent truncated_rate | | of the truncated power law
+statistics/cluster_sizes.csv: sizes of clusters, one row per group and size
+{_GROUP}    size | | grains
+    n_clusters | | clusters of that size
+    probability | | their share
+    n_shaped | | clusters with a radius of gyration
+    radius | d | geometric mean of R_g
+    log_radius_deviation | | standard deviation of ln R_g
+statistics/energy_density.csv: pdf of ΔE over its mean size, one row per group, grains and bin
+{_GROUP}{_DENSITY}statistics/packing_density.csv: pdf of φ_local, one row per group, grains and bin
+{_GROUP}{_DENSITY}statistics/energy_tails.csv: tails of the pdf of ΔE, one row per group, grains and side
+{_GROUP}    grains | | `all` or `active`
+    side | | `gain` or `loss`
+    decay standard_error | | of the exponential tail
+    share | | of the grains that lie in it
+    far_decay | | decay of its far part
+    evenness | | far decay over decay, 1 of an exponential
+    reason | | why there is no decay | where a group has none
+statistics/pair_correlation.csv: g(r) of the bulk grains
+    r | d | bin centre
+    g | | g(r)
+statistics/pair_correlation.json: peak and minima of g(r)
+    frames | | number of frames
+    bin_width peak first_minimum second_minimum | d | distances; empty where there is none
+""",
+        SHOWING,
+    ),
+)
