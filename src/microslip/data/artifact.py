@@ -63,17 +63,22 @@ def files(step: str, text: str, read_by: tuple[str, ...] = (), *, result: bool =
     `| when` where it may lack. Names that differ in nothing else share a line.
     """
     records: list[tuple[str, str, list[Column]]] = []
-    for line in text.splitlines():
-        if line.startswith(" "):
-            records[-1][2].extend(_columns(line, array=records[-1][0].endswith(".zarr")))
-        elif line:
-            path, _, meaning = line.partition(": ")
+    for row in text.splitlines():
+        if row.startswith(" "):
+            records[-1][2].extend(_columns(row, array=records[-1][0].endswith(".zarr")))
+        elif row:
+            path, _, meaning = row.partition(": ")
             records.append((path, " ".join(meaning.split()), []))
     return tuple(Artifact(path, step, meaning, tuple(of), read_by, result) for path, meaning, of in records)
 
 
-def _columns(line: str, *, array: bool) -> list[Column]:
-    names, *cells = (" ".join(cell.split()) for cell in _BORDER.split(line))
+def _columns(row: str, *, array: bool) -> list[Column]:
+    names, *cells = (" ".join(cell.split()) for cell in _BORDER.split(row))
     dimensions, dtype, *cells = cells if array else ["", "", *cells]
     unit, meaning, when = [*cells, ""][:3]
     return [Column(name, unit, meaning, when, tuple(dimensions.split()), dtype) for name in names.split()]
+
+
+def line(*cells: str) -> str:
+    """The line of a column that another record tells."""
+    return f"    {' | '.join(cells)}\n"

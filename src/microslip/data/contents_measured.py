@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from microslip.data.artifact import Artifact, Column, files
-from microslip.fields.registry import FIELDS, ON_NODES, STORED
+from microslip.data.artifact import files, line
+from microslip.fields.registry import FIELDS, on_nodes
 
 SHOWING = ("figures", "report")
 _MEASURING = ("fields", "voxels", "statistics", "ablate")
@@ -16,11 +16,23 @@ NODES = """
 """
 
 
-def _on_nodes(name: str) -> str:
-    """The line of a field that is averaged on nodes."""
-    what = f"mean {ON_NODES[name].short} of the grains within the radius, at the start of the stage; 0 without any"
-    when = "" if name == "d2min" else " | where `voxels.fields` names it"
-    return f"    {name} | stage x y z | float32 | {ON_NODES[name].unit} | {what}{when}\n"
+def _fields() -> str:
+    """The lines of the arrays in fields.zarr."""
+    stored = {field.array or name: field for name, field in FIELDS.items()}
+    return "".join(
+        line(name, "stage grain axis" if field.array else "stage grain", field.dtype, field.unit, field.description)
+        for name, field in stored.items()
+    )
+
+
+def _voxels() -> str:
+    """The lines of the fields in voxels.zarr."""
+    what = "mean {} of the grains within the radius, at the start of the stage; 0 where there is none"
+    named = {name: [] if name == "d2min" else ["where `voxels.fields` names it"] for name in on_nodes()}
+    return "".join(
+        line(name, "stage x y z", "float32", field.unit, what.format(field.short), *named[name])
+        for name, field in on_nodes().items()
+    )
 
 
 (TRAJECTORY,) = files(
@@ -76,17 +88,13 @@ stages.csv: one row per stick or slip stage
     (*_MEASURING, *_LEARNING, *SHOWING),
 )
 
-_BELOW = "1 where the median D²min is within precision_margin of precision_floor"
-
-FIELDS_STORE = Artifact(
-    "fields.zarr",
+(FIELDS_STORE,) = files(
     "fields",
-    "one value per stage and grain",
-    (
-        *(Column(name, of.unit, of.description, "", ("stage", "grain"), of.dtype) for name, of in STORED.items()),
-        Column("displacement", "d", FIELDS["displacement_x"].description, "", ("stage", "grain", "axis"), "float32"),
-        Column("below_floor", "", _BELOW, "", ("stage",), "int8"),
-    ),
+    f"""
+fields.zarr: one value per stage and grain
+{_fields()}
+    below_floor | stage | int8 | | 1 where the median D²min is within precision_margin of precision_floor
+""",
     ("voxels", "train", "statistics", "ablate", *SHOWING),
 )
 
@@ -94,6 +102,6 @@ FIELDS_STORE = Artifact(
     "voxels",
     f"""
 voxels.zarr: one value per stage and node
-{"".join(_on_nodes(name) for name in ON_NODES)}{NODES}""",
+{_voxels()}{NODES}""",
     (*_LEARNING, *SHOWING),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from microslip.data.artifact import files
+from microslip.data.artifact import files, line
 from microslip.data.contents_measured import SHOWING
+from microslip.statistics.registry import STATISTICS as OF_STAGES
 
 # What tells a group of stages.
 _GROUP = """
@@ -22,10 +23,23 @@ _DENSITY = """
     density standard_error | | pdf, and its standard error as if grains were independent
 """
 
+
+def _measured() -> str:
+    """The lines of what is measured of the grains of each stage."""
+    return "".join(
+        line(name, "stage", of.dtype, of.unit, of.title) for name, of in OF_STAGES.items() if of.measure is not None
+    )
+
+
+def _followed() -> str:
+    """The lines of what is followed by size of the fluctuation."""
+    return "".join(line(name, of.unit, of.title) for name, of in OF_STAGES.items() if of.followed)
+
+
 STATISTICS = (
     *files(
         "statistics",
-        """
+        f"""
 statistics/correlation.zarr: C(r) of every stage
     r | r | float64 | d | bin centre
     correlation | stage r | float64 | | C(r)
@@ -34,25 +48,7 @@ statistics/clusters.zarr: clusters of active grains of every stage, and means ov
     size | stage cluster | int32 | | grains in each cluster, falling; 0 beyond the last
     radius | stage cluster | float32 | d | radius of gyration; NaN of a cluster that wraps
     log_moments | stage moment | float64 | | n, Σx, Σy, Σx², Σxy, Σy² of x = ln N, y = ln R_g
-    n_clusters | stage | int32 | | clusters of active grains, single grains among them
-    n_large | stage | int32 | | clusters of at least `smallest` grains
-    largest_cluster | stage | int32 | | grains in the largest cluster
-    n_wrapping | stage | int32 | | clusters that reach around the cell to themselves
-    sum_log_size | stage | float64 | | Σ ln N over clusters of at least `smallest` grains
-    moran_i | stage | float64 | | Moran's I of being active
-    efficiency | stage | float64 | 1/d | global efficiency of the graph of clusters of at least `smallest` grains \
-        that do not wrap
-    d2min_all d2min_active | stage | float64 | d**2 | mean d2min over all and over active grains
-    shear_strain_all shear_strain_active | stage | float64 | | mean shear_strain over all and over active grains
-    volumetric_strain_all volumetric_strain_active | stage | float64 | | mean volumetric_strain over all and over \
-        active grains
-    packing_fraction_all packing_fraction_active | stage | float64 | | mean packing_fraction over all and over active \
-        grains
-    abs_delta_sigma1_all abs_delta_sigma1_active | stage | float64 | p | mean size of delta_sigma1 over all and over \
-        active grains
-    abs_delta_energy_all abs_delta_energy_active | stage | float64 | p d**3 | mean size of delta_energy over all and \
-        over active grains
-statistics/distributions.zarr: histograms of every stage; bin edges in the attributes
+{_measured()}statistics/distributions.zarr: histograms of every stage; bin edges in the attributes
     energy_all energy_active | stage energy_bin | int32 | | grains by ΔE over the mean size of ΔE in the stage's bin
     packing_all packing_active | stage packing_bin | int32 | | grains by φ_local
     tails_all tails_active | stage moment | float64 | | n; n and Σ|x| beyond the core and far out, positive and \
@@ -62,26 +58,13 @@ statistics/distributions.zarr: histograms of every stage; bin edges in the attri
     ),
     *files(
         "statistics",
-        """
+        f"""
 statistics/stages.csv: every quantity of `evolution.csv` of each stage alone
     stage cycle kind | | as in `stages.csv`
     strain_increment | | as in `stages.csv`
     fluctuation | p | as in `stages.csv`
     below_floor | | as in `fields.zarr`
-    xi | d | correlation length of D²min
-    eta | | exponent of the cluster sizes
-    fractal_dimension | | D of the clusters
-    moran_i | | Moran's I of being active
-    efficiency | 1/d | global efficiency
-    n_clusters n_large largest_cluster n_wrapping | | as in `clusters.zarr`
-    d2min_all d2min_active | d**2 | as in `clusters.zarr`
-    shear_strain_all shear_strain_active volumetric_strain_all volumetric_strain_active | | as in `clusters.zarr`
-    packing_fraction_all packing_fraction_active | | as in `clusters.zarr`
-    abs_delta_sigma1_all abs_delta_sigma1_active | p | as in `clusters.zarr`
-    abs_delta_energy_all abs_delta_energy_active | p d**3 | as in `clusters.zarr`
-    abs_delta_sigma1_ratio abs_delta_energy_ratio | | over active grains, divided by that over all grains
-    packing_fraction_excess | | over active grains, less that over all grains
-""",
+{_followed()}""",
         ("ablate", *SHOWING),
     ),
     *files(
