@@ -1,5 +1,6 @@
 """Steps on what the native engine leaves: cells without walls that lean and change their height, uneven samples."""
 
+import shutil
 from itertools import product
 
 import numpy as np
@@ -13,6 +14,8 @@ from microslip.data.run import STAGE_COLUMNS, Run
 from microslip.data.store import open_dataset
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
 from microslip.statistics.correlation import correlation_edges
+from microslip.statistics.registry import STATISTICS
+from microslip.statistics.statistic import Statistic
 from microslip.steps.explain import read_node_lengths
 from microslip.steps.fields import fields_step
 from microslip.steps.stages import stages_step
@@ -106,6 +109,22 @@ def test_a_cell_without_walls_looks_the_same_from_every_height_and_copy(run, tmp
             np.testing.assert_allclose(two[name], one[name], rtol=SINGLE, atol=ROUNDING, err_msg=name)
     tables = [pd.read_csv(each.folder / "statistics" / "pair_correlation.csv") for each in (run, other)]
     pd.testing.assert_frame_equal(*tables)
+
+
+def test_a_statistic_that_is_added_stands_in_every_table(run, tmp_path, monkeypatch):
+    greatest = Statistic("greatest_d2min", "d**2", "greatest D²min", lambda grains: np.nanmax(grains.field("d2min")))
+    monkeypatch.setitem(STATISTICS, greatest.name, greatest)
+    other = Run(tmp_path / "other")
+    shutil.copytree(run.folder, other.folder, ignore=shutil.ignore_patterns("statistics"))
+    measure(other, statistics_step)
+    expected = run.fields["d2min"].max(dim="grain").to_numpy()
+    store = open_dataset(other.folder / "statistics" / "clusters.zarr")[greatest.name]
+    np.testing.assert_array_equal(store, expected)
+    assert store.attrs["units"] == "d**2"
+    tables = {path.stem: pd.read_csv(path) for path in (other.folder / "statistics").glob("*.csv")}
+    np.testing.assert_allclose(tables["stages"][greatest.name], expected)
+    rows = tables["evolution"].query("quantity == @greatest.name and by == 'kind'").set_index("kind")
+    np.testing.assert_allclose(rows.loc[["stick", "slip"], "value"], [expected[::2].mean(), expected[1::2].mean()])
 
 
 def test_grains_that_go_with_the_cell_have_no_motion_of_their_own(tmp_path):

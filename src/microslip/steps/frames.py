@@ -1,4 +1,4 @@
-"""What the measuring steps read of a trajectory: checked grains, and each frame of a batch once."""
+"""How the measuring steps read a trajectory: its grains are checked, and each frame of a batch is read once."""
 
 from __future__ import annotations
 
@@ -25,33 +25,32 @@ def check_grains(run: Run) -> None:
         frames do not exist.
     """
     grains, frames, stages = run.grains, run.frames, run.stages
-    where = run.folder / "trajectory.zarr"
-    n = grains.sizes["grain"]
-    if frames.sizes["grain"] != n:
-        raise MicroslipError(f"{where} holds {n} grains, its frames {frames.sizes['grain']}: it is damaged")
-    named, times = np.unique(grains["id"].to_numpy(), return_counts=True)
+    trajectory = run.folder / "trajectory.zarr"
+    n_grains, n_frames = grains.sizes["grain"], frames.sizes["frame"]
+    if frames.sizes["grain"] != n_grains:
+        raise MicroslipError(f"{trajectory} holds {n_grains} grains, its frames {frames.sizes['grain']}: it is damaged")
+    ids, times = np.unique(grains["id"].to_numpy(), return_counts=True)
     if (times > 1).any():
-        raise MicroslipError(f"{where} names grain {named[times > 1][0]} {times[times > 1][0]} times: it is damaged")
+        raise MicroslipError(f"{trajectory} names grain {ids[times > 1][0]} {times[times > 1][0]} times: it is damaged")
     diameter = grains["diameter"].to_numpy()
-    if not (np.isfinite(diameter) & (diameter > 0)).all():
-        bad = int(np.argmin(np.isfinite(diameter) & (diameter > 0)))
-        raise MicroslipError(f"{where} gives grain {bad} the diameter {diameter[bad]:g}: diameters are positive")
-    again = f"run `microslip stages {quoted(run.folder)}` again"
+    positive = np.isfinite(diameter) & (diameter > 0)
+    if not positive.all():
+        bad = int(np.argmin(positive))
+        raise MicroslipError(f"{trajectory} gives grain {bad} the diameter {diameter[bad]:g}: diameters are positive")
+    remedy = f"run `microslip stages {quoted(run.folder)}` again"
     if stages.empty:
-        raise MicroslipError(f"stages.csv holds no stage: {again}")
+        raise MicroslipError(f"stages.csv holds no stage: {remedy}")
     start, end = stages["start_frame"].to_numpy(), stages["end_frame"].to_numpy()
-    for named in (start, end):
-        missing = (named < 0) | (named >= frames.sizes["frame"])
+    for frame in (start, end):
+        missing = (frame < 0) | (frame >= n_frames)
         if missing.any():
-            raise MicroslipError(
-                f"stages.csv names frame {named[missing][0]}, {where} has {frames.sizes['frame']}: {again}"
-            )
+            raise MicroslipError(f"stages.csv names frame {frame[missing][0]}, {trajectory} has {n_frames}: {remedy}")
     if (end <= start).any():
-        raise MicroslipError(f"stage {int(np.argmax(end <= start))} of stages.csv ends before it starts: {again}")
+        raise MicroslipError(f"stage {int(np.argmax(end <= start))} of stages.csv ends before it starts: {remedy}")
 
 
 def elsewhere(run: Run) -> Run:
-    """The run under a path that also a process with another working folder understands."""
+    """The run under its absolute path, for a process with another working folder."""
     return Run(run.folder.resolve())
 
 
@@ -63,14 +62,14 @@ def read_frames(values: xr.DataArray, frames: np.ndarray) -> dict[int, np.ndarra
     MicroslipError
         A frame cannot be read.
     """
-    wanted = np.unique(frames)
+    numbers = np.unique(frames)
     try:
-        found = values[wanted].to_numpy()
+        rows = values[numbers].to_numpy()
     except (ValueError, RuntimeError, OSError) as problem:
         raise MicroslipError(
-            f"frames {wanted[0]} to {wanted[-1]} of {values.name} cannot be read ({problem}): a chunk is damaged"
+            f"frames {numbers[0]} to {numbers[-1]} of {values.name} cannot be read ({problem}): a chunk is damaged"
         ) from None
-    return dict(zip(wanted.tolist(), found, strict=True))
+    return dict(zip(numbers.tolist(), rows, strict=True))
 
 
 class Start(NamedTuple):

@@ -6,13 +6,12 @@ from typing import Any
 
 from microslip.config import Config
 from microslip.data.run import Run
+from microslip.dem.launch import simulate, time_spent
 from microslip.steps.common import Advance, Say, describe
 
 
 def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> dict[str, Any]:
     """Shear the cell."""
-    from microslip.dem.launch import simulate, time_spent
-
     cell = config.shear_cell
     say(f"{cell.n_grains} grains on {cell.engine.describe(cell.n_grains)}, {describe(cell.numbers())}")
     for warning in cell.warnings():

@@ -1,4 +1,4 @@
-"""From the stress series to a table of stages, of our own runs and of imported ones."""
+"""From the stress series to a table of stages, of simulated and of imported runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.data.files import write_table
 from microslip.data.run import Run
+from microslip.events.stages import attach_frames, detect_stages
+from microslip.events.uniform import attach_nearest_frames, strain_windows, supported_threshold
 from microslip.steps.common import Advance, Say
 
 
@@ -16,19 +18,17 @@ def stages_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     """Find stick and slip stages; the threshold that was used [p] goes into the record, 0 for windows."""
     threshold = config.stage_threshold
     if config.source is None:
-        table = _own_stages(run, config)
+        table = _simulated_stages(run, config)
     else:
         table, threshold = _imported_stages(run, config, say)
     write_table(run.folder / "stages.csv", table)
     n_slips, n_sticks = (int((table["kind"] == kind).sum()) for kind in ("slip", "stick"))
-    of_them = f"{n_slips} of them slips" if n_slips or n_sticks else "windows of strain without a stress"
-    say(f"{len(table)} stages, {of_them}")
+    kinds = f"{n_slips} of them slips" if n_slips or n_sticks else "windows of strain without a stress"
+    say(f"{len(table)} stages, {kinds}")
     return {"threshold": threshold}
 
 
-def _own_stages(run: Run, config: Config) -> pd.DataFrame:
-    from microslip.events.stages import attach_frames, detect_stages
-
+def _simulated_stages(run: Run, config: Config) -> pd.DataFrame:
     series = run.series
     strain = series["strain"].to_numpy()
     table = detect_stages(
@@ -47,9 +47,6 @@ def _own_stages(run: Run, config: Config) -> pd.DataFrame:
 
 
 def _imported_stages(run: Run, config: Config, say: Say) -> tuple[pd.DataFrame, float]:
-    from microslip.events.stages import detect_stages
-    from microslip.events.uniform import attach_nearest_frames, strain_windows, supported_threshold
-
     settings, series, frames = config.stages, run.series, run.frames
     strain, stress = series["strain"].to_numpy(), series["stress"].to_numpy()
     frame_strain, warm_up = frames["strain"].to_numpy(), settings.warm_up or 0.0
@@ -57,19 +54,19 @@ def _imported_stages(run: Run, config: Config, say: Say) -> tuple[pd.DataFrame, 
         sample = frames["sample"].to_numpy()
         return strain_windows(strain, stress, frame_strain, sample, settings.window, strain[0] + warm_up), 0.0
     if not np.isfinite(stress).any():
-        apart = float(np.median(np.diff(frame_strain)))
+        spacing = float(np.median(np.diff(frame_strain)))
         raise MicroslipError(
             f"{run.folder} knows no stress, so it has no stages: ask for windows of strain, such as"
-            f" --set stages.window={10 * apart:.2g} for ten frames"
+            f" --set stages.window={10 * spacing:.2g} for ten frames"
         )
-    known = np.isfinite(stress)
-    first = config.steady_sample(strain[known])
-    if warm_up >= strain[known][-1] - strain[0]:
+    number = np.flatnonzero(np.isfinite(stress))
+    strain, stress, start = strain[number], stress[number], strain[0]
+    first, smoothing = config.steady_sample(strain), config.stage_smoothing
+    if warm_up >= strain[-1] - start:
         raise MicroslipError(
-            f"stages.warm_up = {warm_up:g} leaves nothing of a strain of {strain[known][-1] - strain[0]:.4g}: lower it"
+            f"stages.warm_up = {warm_up:g} leaves nothing of a strain of {strain[-1] - start:.4g}: lower it"
         )
-    smoothing = config.stage_smoothing
-    supported = supported_threshold(strain[known], stress[known], frame_strain, smoothing, first)
+    supported = supported_threshold(strain, stress, frame_strain, smoothing, first)
     threshold = settings.threshold
     if threshold is None:
         if not np.isfinite(supported):
@@ -80,23 +77,22 @@ def _imported_stages(run: Run, config: Config, say: Say) -> tuple[pd.DataFrame, 
         threshold = supported
         why = "the smallest that the frames support" if threshold > 1e-5 else "the paper's, which the frames support"
         say(f"threshold {threshold:.3g} p: {why}; else set stages.threshold")
-    every = detect_stages(strain[known], stress[known], threshold, smoothing, first)
-    # samples are numbered among those with a stress
-    number = np.flatnonzero(known)
+    every = detect_stages(strain, stress, threshold, smoothing, first)
+    # numbered so far among the samples that have a stress
     for name in ("start_sample", "end_sample"):
         every[name] = number[every[name].to_numpy(dtype=np.int64)]
     table = attach_nearest_frames(every, frame_strain)
-    lost = len(every) - len(table)
-    from_there = f"from {supported:.3g} p on" if np.isfinite(supported) else "at no threshold"
+    n_lost = len(every) - len(table)
+    supported_from = f"from {supported:.3g} p on" if np.isfinite(supported) else "at no threshold"
     if table.empty:
         raise MicroslipError(
             f"no stage has frames of its own at stages.threshold = {threshold:g}, of {len(every)} stages: the frames"
-            f" support stages {from_there}"
+            f" support stages {supported_from}"
         )
-    if lost:
+    if n_lost:
         say(
-            f"warning: {lost} of {len(every)} stages lie between frames or too far from them and are left out; frames"
-            f" as these support stages {from_there}"
+            f"warning: {n_lost} of {len(every)} stages lie between frames or too far from them and are left out; frames"
+            f" as these support stages {supported_from}"
         )
     mismatch = table[["start_mismatch", "end_mismatch"]].abs().to_numpy()
     say(
