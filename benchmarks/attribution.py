@@ -13,7 +13,7 @@ from captum.attr import IntegratedGradients
 
 from microslip.learn.attribution import Decoded, integrated_gradients
 from microslip.learn.config import Attribution, Network
-from microslip.learn.network import SlipNet
+from microslip.learn.networks.plain import SlipNet
 from microslip.learn.samples import Scaling
 
 GRID = (50, 15, 20)

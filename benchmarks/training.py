@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from microslip.learn.config import Network, Training
-from microslip.learn.network import SlipNet
+from microslip.learn.networks.plain import SlipNet
 from microslip.learn.samples import Samples, fit_scaling
 from microslip.learn.train import train
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 import microslip
 from microslip import Box, MicroslipError
 from microslip.learn.config import Attribution, Network
-from microslip.learn.network import build_network
+from microslip.learn.networks.predictor import build_network
 from microslip.learn.nulls import randomised
 from microslip.learn.samples import Samples, Scaling
 

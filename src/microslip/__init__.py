@@ -48,7 +48,7 @@ _NAMES = {
     "microslip.statistics.pair_correlation": ("pair_correlation",),
     "microslip.statistics.power_law": ("fit_power_law",),
     "microslip.steps.import_": ("read_trajectory",),
-    "microslip.learn.network": ("SlipNet",),
+    "microslip.learn.networks.plain": ("SlipNet",),
     "microslip.learn.train": ("train", "predict"),
     "microslip.learn.attribution": ("integrated_gradients",),
 }

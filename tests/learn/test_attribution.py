@@ -17,7 +17,7 @@ from microslip.learn.attribution import (
     smoothed_integrated_gradients,
 )
 from microslip.learn.config import Attribution, Network
-from microslip.learn.network import Predictor, build_network
+from microslip.learn.networks.predictor import Predictor, build_network
 from microslip.learn.nulls import predict_fields, randomised
 from microslip.learn.samples import Scaling
 

@@ -7,7 +7,7 @@ import torch
 from microslip import MicroslipError
 from microslip.learn.checkpoint import FORMAT_VERSION, load_checkpoint, save_checkpoint
 from microslip.learn.config import Network
-from microslip.learn.network import build_network
+from microslip.learn.networks.predictor import build_network
 from microslip.learn.train import predict
 
 CELL = {"box": [8.0, 6.0, 8.0], "spacing": [1.0, 1.0, 1.0], "name": "tiny", "stages": 300}

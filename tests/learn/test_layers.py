@@ -6,8 +6,8 @@ from torch import nn
 
 from microslip import MicroslipError
 from microslip.learn.config import Network
-from microslip.learn.layers import BETWEEN, OWN, describe_layers, weighted_layers
-from microslip.learn.network import Predictor, build_network
+from microslip.learn.networks.layers import BETWEEN, OWN, describe_layers, weighted_layers
+from microslip.learn.networks.predictor import Predictor, build_network
 from microslip.learn.nulls import layers_from_the_output, randomised
 from microslip.views.network import draw_network
 

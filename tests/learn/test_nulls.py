@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from microslip.learn.config import Network
-from microslip.learn.network import Predictor, build_network
+from microslip.learn.networks.predictor import Predictor, build_network
 from microslip.learn.nulls import layers_from_the_output, predict_fields, randomised, replaced_in_order
 from microslip.learn.samples import Scaling, assemble
 from microslip.learn.train import predict

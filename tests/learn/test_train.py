@@ -11,7 +11,7 @@ from microslip import MicroslipError
 from microslip.learn.baselines import amplitude_features, boosting
 from microslip.learn.config import Network, Training
 from microslip.learn.evaluate import r_squared
-from microslip.learn.network import build_network
+from microslip.learn.networks.predictor import build_network
 from microslip.learn.samples import Samples, fit_scaling
 from microslip.learn.train import _check_machine, predict, train
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from microslip.learn import checkpoint, layers
+from microslip.learn import checkpoint
 from microslip.steps.figures import network_layers
 
 
@@ -33,10 +33,11 @@ def test_a_network_of_unknown_make_is_a_sentence_and_not_the_end(folder):
 
 
 def test_a_layer_that_cannot_be_drawn_is_a_sentence(folder, monkeypatch):
-    def fail(network):
+    def fail():
         raise ValueError("shapes \n do not fit")
 
-    monkeypatch.setattr(layers, "describe_layers", fail)
+    network = SimpleNamespace(layers=fail)
+    monkeypatch.setattr(checkpoint, "load_checkpoint", lambda path: SimpleNamespace(network=network))
     said = []
     assert network_layers(folder, said.append) is None
     assert said == ["the network is not drawn: it does not say what it is made of (ValueError: shapes do not fit)"]

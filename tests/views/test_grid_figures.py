@@ -12,8 +12,7 @@ import pytest
 
 from microslip.core.box import Box
 from microslip.learn.config import Network
-from microslip.learn.layers import describe_layers
-from microslip.learn.network import build_network
+from microslip.learn.networks.predictor import build_network
 from microslip.views import coarse_graining, families, figures_grid, learning
 from microslip.views.captions import NOT_MADE, About, caption
 from microslip.views.network import blocks_of, draw_network
@@ -98,7 +97,7 @@ def test_volumes_carry_every_node_in_their_table(complete):
 def test_layers_are_those_of_the_network(kind):
     config = Network(kind=kind, channels=(4, 8), hidden=16, inputs=("d2min", "shear_strain"), batch_normalisation=True)
     network = build_network((6, 5, 4), config)
-    layers = describe_layers(network)
+    layers = network.layers()
     assert layers["shape"].iloc[0] == "2 × 6 × 5 × 4"
     assert layers["shape"].iloc[-1] == "1"
     assert layers["parameters"].sum() == sum(weights.numel() for weights in network.parameters())

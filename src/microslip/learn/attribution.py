@@ -14,7 +14,7 @@ from torch import nn
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.learn.config import Attribution
-from microslip.learn.network import Predictor
+from microslip.learn.networks.predictor import Predictor
 from microslip.learn.samples import Scaling
 
 # Path points pushed through the network at a time: memory does not grow with the number of steps.

@@ -13,7 +13,7 @@ from microslip.data.files import replacing
 from microslip.data.seals import check_whole
 from microslip.data.text_files import regular_file
 from microslip.learn.config import Network, Training
-from microslip.learn.network import Predictor, build_network
+from microslip.learn.networks.predictor import Predictor, build_network
 from microslip.learn.samples import Scaling
 from microslip.learn.saved import load_saved
 from microslip.learn.train import Trained, as_bytes

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from microslip.core.settings import MOST_THREADS, Settings
 from microslip.fields.registry import on_nodes
+from microslip.learn.networks.registry import NETWORKS, network_kind
 
 # What a network may be told beside the fields on nodes: a number of the stage, the same everywhere, never negative.
 OF_STAGE = ("strain_increment",)
@@ -36,10 +37,8 @@ Share = Annotated[float, Field(ge=1e-3, lt=1)]
 class Network(Settings):
     """What the network sees of a stage, and its shape."""
 
-    kind: Literal["plain", "residual"] = Field(
-        "plain",
-        description="plain: the paper's four times [Conv3d 3³ → MaxPool 2³ → ReLU], then two fully connected layers;"
-        " residual: the same pools, a residual block after each, periodic in x and y",
+    kind: Annotated[str, AfterValidator(network_kind)] = Field(
+        "plain", description="; ".join(f"{name}: {kind.description}" for name, kind in NETWORKS.items())
     )
     inputs: tuple[InputName, ...] = Field(
         ("d2min",),

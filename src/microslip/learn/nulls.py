@@ -11,8 +11,8 @@ from torch import nn
 
 from microslip.core.errors import MicroslipError
 from microslip.learn.attribution import PATH_BATCH, Decoded, Voxels
-from microslip.learn.layers import weighted_layers
-from microslip.learn.network import Predictor
+from microslip.learn.networks.layers import weighted_layers
+from microslip.learn.networks.predictor import Predictor
 from microslip.learn.samples import Scaling
 
 # They start anew where all layers do, for what they hold follows from the layers before.

@@ -13,6 +13,7 @@ import pandas as pd
 from microslip.core.errors import MicroslipError
 from microslip.grids.splits import SplitSets
 from microslip.learn.config import Network, Search, Training
+from microslip.learn.networks.registry import NETWORKS
 from microslip.learn.samples import Samples, fit_scaling
 from microslip.learn.train import train
 
@@ -78,12 +79,12 @@ def search(
                 "patience": settings.epochs,
             }
         )
-        kind = trial.suggest_categorical("network.kind", ["plain", "residual"])
+        kind = trial.suggest_categorical("network.kind", list(NETWORKS))
         chosen_network = network.model_copy(
             update={
                 "kind": kind,
                 "hidden": trial.suggest_categorical("network.hidden", [64, 128, 256]),
-                "batch_normalisation": kind == "plain"
+                "batch_normalisation": not NETWORKS[kind].normalises
                 and trial.suggest_categorical("network.batch_normalisation", [False, True]),
             }
         )

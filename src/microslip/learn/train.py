@@ -31,7 +31,7 @@ from microslip.data.files import replacing
 from microslip.data.spread import MOST_PER_CORE
 from microslip.grids.splits import TRAIN, VALIDATION, SplitSets
 from microslip.learn.config import Network, Training
-from microslip.learn.network import Predictor, SlipNet, build_network
+from microslip.learn.networks.predictor import Predictor, build_network
 from microslip.learn.samples import Samples, Scaling, assemble, check_samples, draw_turns
 from microslip.learn.saved import load_saved
 
@@ -250,7 +250,7 @@ def _fit(
     torch.set_num_threads(max(1, config.threads // fabric.world_size))
     torch.manual_seed(config.seed)
     plain = build_network(samples.grid, network_config).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    if network_config.calibrated and isinstance(plain, SlipNet) and not network_config.batch_normalisation:
+    if network_config.calibrated and not network_config.batch_normalisation:
         some = np.random.default_rng(config.seed).permutation(sets[TRAIN])[:CALIBRATION_STAGES]
         plain.calibrate(assemble(samples, scaling, some))
     network, optimiser = fabric.setup(

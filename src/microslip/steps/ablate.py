@@ -107,7 +107,7 @@ def _lines(run: Run, config: Config, say: Say) -> Iterator[Line]:
     from microslip.grids.coarse import place_nodes
     from microslip.learn.ablations import change_of, cut
     from microslip.learn.inputs import changed, read_inputs
-    from microslip.learn.network import has_room
+    from microslip.learn.networks.predictor import has_room
 
     settings, training = config.ablation, config.training
     increments = run.stages["strain_increment"].to_numpy()

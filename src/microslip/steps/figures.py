@@ -30,9 +30,8 @@ def network_layers(run: Run, say: Say) -> pd.DataFrame | None:
     try:
         require("learn", "a trained network")
         from microslip.learn.checkpoint import load_checkpoint
-        from microslip.learn.layers import describe_layers
 
-        return describe_layers(load_checkpoint(checkpoint).network)
+        return load_checkpoint(checkpoint).network.layers()
     except MicroslipError as problem:
         say(f"the network is not drawn: {problem}")
     except Exception as problem:

@@ -145,7 +145,7 @@ def _attribution(given: np.ndarray) -> tuple[np.ndarray, Scale, str]:
 def network(run: Run, layers: pd.DataFrame | None = None) -> Drawing:
     """The network layer by layer, with the shapes of what each layer hands on.
 
-    Its layers are those of `microslip.learn.layers.describe_layers`, for nothing here can open a network.
+    Its layers are those of `Predictor.layers`, for nothing here can open a network.
     """
     figure = new_figure(TWO_COLUMNS, 2.25)
     axes = figure.subplots()

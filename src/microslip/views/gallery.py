@@ -64,7 +64,7 @@ def draw_figures(
     advance
         Called with the number of figures done and their total.
     layers
-        The trained network's layers, as in `microslip.learn.layers.describe_layers`; None where there is no network.
+        The trained network's layers, as in `Predictor.layers`; None where there is no network.
     mark
         A digest of what the run holds. With it an interrupted drawing of the same is gone on with; without it all is
         drawn.

@@ -7,14 +7,16 @@ network whose parts have other names, or other ways between them, is told alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
 from torch import nn
 
 from microslip.core.errors import MicroslipError
-from microslip.learn.network import Predictor
+
+if TYPE_CHECKING:
+    from microslip.learn.networks.predictor import Predictor
 
 COLUMNS = ["layer", "kind", "shape", "parameters"]
 

@@ -1,0 +1,66 @@
+"""The paper's network."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from microslip.learn.config import Network
+from microslip.learn.networks.predictor import Predictor, start_weights
+
+
+class SlipNet(Predictor):
+    """The 3D CNN of Mei et al. 2023 (section 3.2) for a grid of any size.
+
+    Convolutions keep the size (zero padding of one node), pools halve it and round up, so that an axis shorter than
+    2⁴ nodes shrinks to one and stays there; for the axes that divide evenly this is the paper's network. The output is
+    the stress fluctuation in units of the training set's standard deviation, shape (stage,), for input of shape
+    (stage, channel, x, y, z).
+    """
+
+    def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
+        super().__init__(grid, config)
+        layers: list[nn.Module] = []
+        n_in, size = self.n_channels, list(self.grid)
+        for n_out in config.channels:
+            layers.append(nn.Conv3d(n_in, n_out, kernel_size=3, padding=1, bias=not config.batch_normalisation))
+            layers.append(nn.MaxPool3d(2, ceil_mode=True))
+            if config.batch_normalisation:
+                # after the pool, an eighth of the work
+                layers.append(nn.BatchNorm3d(n_out))
+            layers.append(nn.ReLU())
+            n_in, size = n_out, [-(-n // 2) for n in size]
+        self.convolutions = nn.Sequential(*layers)
+        n_features = n_in * size[0] * size[1] * size[2]
+        self.head = nn.Sequential(
+            nn.Flatten(), nn.Linear(n_features, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 1)
+        )
+        start_weights(self)
+
+    def respond(self, voxels: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.head(self.convolutions(voxels))
+        return features
+
+    @torch.no_grad()
+    def calibrate(self, voxels: torch.Tensor) -> None:
+        """Shift and scale the initial weights so that what each layer hands on has mean 0 and deviation 1 per channel.
+
+        Parameters
+        ----------
+        voxels
+            Some training stages, shape (stage, channel, x, y, z).
+
+        A normalisation that is part of the start and not of the network: without one the plain network spends most of
+        its epochs on a plateau. Source: Mishkin & Matas, ICLR 2016, here with a shift and for every channel.
+        """
+        features = voxels
+        for layer in [*self.convolutions, *list(self.head)[:-1]]:
+            if isinstance(layer, nn.Conv3d | nn.Linear) and layer.bias is not None:
+                found = layer(features)
+                if isinstance(layer, nn.Conv3d):
+                    found = nn.functional.max_pool3d(found, 2, ceil_mode=True)
+                over = tuple(axis for axis in range(found.dim()) if axis != 1)
+                deviation = found.std(dim=over).clamp_min(1e-6)
+                layer.weight /= deviation.view(-1, *[1] * (layer.weight.dim() - 1))
+                layer.bias.copy_((layer.bias - found.mean(dim=over)) / deviation)
+            features = layer(features)

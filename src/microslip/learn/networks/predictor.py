@@ -1,0 +1,113 @@
+"""What all networks share."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from importlib import import_module
+
+import pandas as pd
+import torch
+from torch import nn
+
+from microslip.core import arguments
+from microslip.core.errors import MicroslipError
+from microslip.learn.config import MOST_WEIGHTS, Network
+from microslip.learn.networks.layers import describe_layers
+from microslip.learn.networks.registry import NETWORKS
+
+# Nodes of a grid beyond which no memory holds a stage's features.
+MOST_NODES = 10**8
+
+
+def has_room(grid: tuple[int, int, int], config: Network) -> bool:
+    """Whether the last of the network's poolings still has something to halve."""
+    return bool(max(grid) > 2 ** (len(config.channels) - 1))
+
+
+class Predictor(nn.Module):
+    """What all networks share: shape (stage, channel, x, y, z) in, one number for each stage out, 0 before training."""
+
+    def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
+        super().__init__()
+        arguments.record("config", config, Network, "give a Network of microslip.learn.config")
+        nodes = arguments.wholes("grid", grid, (3,), 1, MOST_NODES).tolist()
+        grid = (nodes[0], nodes[1], nodes[2])
+        if math.prod(grid) > MOST_NODES:
+            raise MicroslipError(f"grid = {grid} has {math.prod(grid):.0e} nodes, more than {MOST_NODES:.0e}")
+        if min(config.channels) < 1:
+            raise MicroslipError(f"config: network.channels = {config.channels} holds a number below 1")
+        if not has_room(grid, config):
+            raise MicroslipError(
+                f"a grid of {' × '.join(map(str, grid))} nodes is too small for {len(config.channels)} poolings, each"
+                " of which halves it: lower voxels.spacing, or give network.channels fewer numbers"
+            )
+        # what the last pooling leaves of the grid, seen by every unit of the head
+        halvings = 2 ** len(config.channels)
+        weights = config.hidden * config.channels[-1] * math.prod(-(-n // halvings) for n in grid)
+        if weights > MOST_WEIGHTS:
+            raise MicroslipError(
+                f"network.hidden = {config.hidden} over {config.channels[-1]} channels of a grid of"
+                f" {' × '.join(map(str, grid))} nodes has {weights:.2g} weights, which take {16 * weights / 1e9:.3g} GB"
+                " while they are trained: lower network.hidden, or raise voxels.spacing"
+            )
+        self.grid = tuple(grid)
+        self.n_channels = len(config.inputs)
+
+    @abstractmethod
+    def respond(self, voxels: torch.Tensor) -> torch.Tensor:
+        """One number for each stage, shape (stage, 1)."""
+
+    def forward(self, voxels: torch.Tensor) -> torch.Tensor:
+        arguments.record("voxels", voxels, torch.Tensor, "give a tensor, such as torch.from_numpy makes of an array")
+        if voxels.is_complex() or voxels.dtype == torch.bool:
+            raise MicroslipError(f"the voxels are {voxels.dtype}: give real numbers")
+        if voxels.dtype == torch.float64 or not voxels.is_floating_point():
+            weights = next(self.parameters(), None)
+            voxels = voxels.to(torch.float32 if weights is None else weights.dtype)
+        if voxels.dim() != 5:
+            raise MicroslipError(f"the voxels have shape {tuple(voxels.shape)}: give (stage, channel, x, y, z)")
+        if tuple(voxels.shape[1:]) != (self.n_channels, *self.grid):
+            raise MicroslipError(
+                f"the voxels have {voxels.shape[1]} channels of {tuple(voxels.shape[2:])} nodes, the network was made"
+                f" for {self.n_channels} of {self.grid}: train it on this run, or use voxels of its grid"
+            )
+        return self.respond(voxels).squeeze(1)
+
+    def calibrate(self, voxels: torch.Tensor) -> None:
+        """Scale the initial weights on some training stages, where a network has a use for it."""
+
+    def layers(self) -> pd.DataFrame:
+        """What it is made of, layer by layer: see `describe_layers`."""
+        return describe_layers(self)
+
+
+def build_network(grid: tuple[int, int, int], config: Network) -> Predictor:
+    """The network of the configured kind.
+
+    Raises
+    ------
+    MicroslipError
+        The grid is too small for so many poolings, or no network has that kind.
+    """
+    if config.kind not in NETWORKS:
+        raise MicroslipError(f"network.kind = {config.kind} is not built here: known are {', '.join(NETWORKS)}")
+    kind = NETWORKS[config.kind]
+    network: Predictor = getattr(import_module(kind.module), kind.name)(grid, config)
+    return network
+
+
+def start_weights(network: nn.Module) -> None:
+    """He's initial weights; with torch's default the signal fades over the layers, and training waits on a plateau.
+
+    The last layer is zero: the first predictions are all zero change, whatever the stage.
+    """
+    last = None
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv3d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+            last = layer
+    if last is not None:
+        nn.init.zeros_(last.weight)
