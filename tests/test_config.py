@@ -6,6 +6,7 @@ import pytest
 from microslip import MicroslipError, Source, read_trajectory
 from microslip.config import Config, apply_overrides, load_config, parse_config, write_config
 from microslip.data.store import create_store
+from microslip.dem.config import ShearCell
 
 # presets of studies have a test of their own
 PRESETS = sorted(
@@ -113,3 +114,15 @@ def test_a_simulated_folder_without_settings_has_those_of_its_trajectory(tmp_pat
     assert load_config(tmp_path / "config.toml").shear_cell == cell.shear_cell
     with pytest.raises(MicroslipError, match="does not exist"):
         load_config(tmp_path / "other.toml")
+
+
+def test_an_imported_run_carries_no_made_up_cell():
+    settings = parse_config({"source": {"files": ["dump"]}, "loading": {"strain": 3.0}})
+    assert settings.shear_cell is None
+    assert "loading" not in settings.model_dump()
+    # what the fingerprints of its steps are made of
+    assert settings.section("recording") == ShearCell().recording
+    with pytest.raises(MicroslipError, match="the run is imported: it has no shear cell"):
+        settings.simulation  # noqa: B018
+    with pytest.raises(MicroslipError, match="unknown key shear_cell: give its sections, seed, grains"):
+        parse_config({"shear_cell": {"seed": 1}})

@@ -21,7 +21,9 @@ from microslip.study.plan import load_study
 LONGEST = 700
 
 SECTIONS: dict[str, type[BaseModel]] = {
-    name: type(value) for name, value in Config() if isinstance(value, BaseModel) and name != "engine"
+    name: type(value)
+    for name, value in (*Config(), *Config().shear_cell)
+    if isinstance(value, BaseModel) and name not in ("engine", "shear_cell")
 } | {"source": Source}
 MODELS = [*SECTIONS.items(), *(("engine", model) for model in ENGINE_SETTINGS.values())]
 
@@ -90,6 +92,9 @@ def check(overrides: list[str]) -> None:
     if config is None:
         assert "\n" not in sentence
         assert len(sentence) < LONGEST
+        return
+    if config.shear_cell is None:
+        assert config.source is not None
         return
     cell = config.shear_cell
     assert all(math.isfinite(number) for number in cell.numbers().values())

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 
-from microslip.config import Config
+from microslip.config import Config, sections_of
 from microslip.dem.config import ENGINE_SETTINGS, ShearCell
 from microslip.dem.lammps import deck
 from microslip.dem.protocol import DRAG_STEPS, RELEASE_DISTANCE
@@ -104,7 +104,7 @@ def settings_page() -> str:
     """Every section and key of the configuration as Markdown."""
     seen: set[str] = set()
     alone, sections = [], []
-    for name, field in Config.model_fields.items():
+    for name, field in sections_of(Config).items():
         model = field.annotation
         if name == "engine":
             for kind, one in ENGINE_SETTINGS.items():

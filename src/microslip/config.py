@@ -14,17 +14,19 @@ from typing import Any, Self, get_args
 import numpy as np
 import tomli_w
 from jaxtyping import Float
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from microslip.core.errors import MicroslipError
+from microslip.core.settings import Settings
 from microslip.core.turning_points import Smoothing
 from microslip.core.visible import shortened
 from microslip.data.config import Batches
 from microslip.data.files import replacing
 from microslip.data.run import Run
 from microslip.data.text_files import read_text
-from microslip.dem.config import ENGINE_SETTINGS, ShearCell
+from microslip.dem.config import ENGINE_SETTINGS, OLDER_SECTIONS, Recording, ShearCell
 from microslip.events.config import Stages
 from microslip.events.steady import steady_sample
 from microslip.fields.config import Nonaffine
@@ -37,9 +39,14 @@ from microslip.statistics.config import ActiveClusters, Bootstrap, Correlation, 
 FIRST_LINE = re.compile(r"# All (\d+) settings of this run\.\n")
 
 
-class Config(ShearCell):
-    """Sections of a run's TOML; what is left out has the default of the section's own model."""
+class Config(Settings):
+    """Sections of a run's TOML; what is left out has the default of the section's own model.
 
+    A run is simulated, in a `shear_cell`, or imported, from a `source`: the other one is None. The sections of the
+    shear cell stand in the TOML beside the others; beside a [source] they have no effect.
+    """
+
+    shear_cell: ShearCell | None = None
     source: Source | None = None
     stages: Stages = Stages()
     nonaffine: Nonaffine = Nonaffine()
@@ -56,13 +63,30 @@ class Config(ShearCell):
     bootstrap: Bootstrap = Bootstrap()
     batches: Batches = Batches()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_the_cell(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        if "shear_cell" in content:
+            raise ValueError(f"unknown key shear_cell: give its sections, {', '.join(ShearCell.model_fields)}")
+        own = {name: content[name] for name in (*ShearCell.model_fields, *OLDER_SECTIONS) if name in content}
+        others = {name: section for name, section in content.items() if name not in own}
+        return others | ({"shear_cell": own} if content.get("source") is None else {})
+
+    @model_serializer(mode="wrap")
+    def _as_in_the_toml(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content = serialise(self)
+        return {**(content.pop("shear_cell", None) or {}), **content}
+
     @model_validator(mode="after")
     def _fits_the_cell(self) -> Self:
-        if self.source is not None:
-            # the sections of the simulation say nothing of another program's cell, which only the files tell
+        if self.shear_cell is None:
+            # what another program's cell is like, only the files tell
             return self._inputs_exist()
+        cell, loading, recording = self.shear_cell.cell, self.shear_cell.loading, self.shear_cell.recording
         # a cell without walls repeats in z too; how high it is, its grains decide: near what is aimed at
-        half = min(self.cell.length, self.cell.depth, math.inf if self.cell.walls else self.cell.height) / 2
+        half = min(cell.length, cell.depth, math.inf if cell.walls else cell.height) / 2
         for key in ("nonaffine.cutoff", "voxels.radius", "clusters.moran_distance", "clusters.link_distance"):
             section, name = key.split(".")
             value = getattr(getattr(self, section), name)
@@ -82,17 +106,17 @@ class Config(ShearCell):
             ("a value of ablation.spacings", self.ablation.spacings),
         ):
             for spacing in spacings:
-                if problem := too_many_nodes(key, spacing, (self.cell.length, self.cell.depth, self.cell.height)):
+                if problem := too_many_nodes(key, spacing, (cell.length, cell.depth, cell.height)):
                     raise ValueError(problem)
-        if self.stages.warm_up is not None and self.stages.warm_up >= self.loading.strain:
+        if self.stages.warm_up is not None and self.stages.warm_up >= loading.strain:
             raise ValueError(
-                f"stages.warm_up = {self.stages.warm_up:g} leaves nothing of loading.strain = {self.loading.strain:g}:"
+                f"stages.warm_up = {self.stages.warm_up:g} leaves nothing of loading.strain = {loading.strain:g}:"
                 " lower it or leave it out"
             )
-        if self.stages.threshold is not None and self.stages.threshold < self.recording.threshold:
+        if self.stages.threshold is not None and self.stages.threshold < recording.threshold:
             raise ValueError(
                 f"stages.threshold = {self.stages.threshold:g} is below"
-                f" recording.threshold = {self.recording.threshold:g}, so some stages would have no frames:"
+                f" recording.threshold = {recording.threshold:g}, so some stages would have no frames:"
                 " raise the first or lower the second"
             )
         if self.stages.window is not None:
@@ -109,28 +133,44 @@ class Config(ShearCell):
         return self
 
     @property
-    def shear_cell(self) -> ShearCell:
-        """The sections that the simulation depends on."""
-        return ShearCell.model_validate({name: getattr(self, name) for name in ShearCell.model_fields})
+    def simulation(self) -> ShearCell:
+        """The shear cell of a run that is simulated.
+
+        Raises
+        ------
+        MicroslipError
+            The run is imported.
+        """
+        if self.shear_cell is None:
+            raise MicroslipError("the run is imported: it has no shear cell, and there is nothing to simulate")
+        return self.shear_cell
+
+    def section(self, name: str) -> Any:
+        """A section, or a setting before the first one, by its name in the TOML.
+
+        Of an imported run the sections of a simulation are the defaults, under which its results are known.
+        """
+        return getattr((self.shear_cell or ShearCell()) if name in ShearCell.model_fields else self, name)
 
     def steady_sample(self, strain: Float[np.ndarray, "sample"]) -> int:
         """The first sample of the steady state of a series; see `events.steady`."""
-        if self.source is not None:
+        cell = self.shear_cell
+        if cell is None:
             return steady_sample(strain, self.stages.warm_up)
-        step = self.recording.strain_step
-        return steady_sample(strain, self.stages.warm_up, self.shear_cell.first_stage_sample, step)
+        return steady_sample(strain, self.stages.warm_up, cell.first_stage_sample, cell.recording.strain_step)
 
     @property
     def stage_smoothing(self) -> tuple[Smoothing, int] | None:
         """Causal filter and its span in samples before stages are searched for; the recording's where left out."""
-        imported = self.source is not None
-        name = self.stages.smoothing or ("none" if imported else self.recording.smoothing)
-        return None if name == "none" else (name, self.stages.smoothing_span or self.recording.smoothing_span)
+        recording: Recording = self.section("recording")
+        name = self.stages.smoothing or recording.smoothing
+        return None if name == "none" else (name, self.stages.smoothing_span or recording.smoothing_span)
 
     @property
     def stage_threshold(self) -> float:
         """Smallest swing of s that ends a stage."""
-        return self.recording.threshold if self.stages.threshold is None else self.stages.threshold
+        recording: Recording = self.section("recording")
+        return recording.threshold if self.stages.threshold is None else self.stages.threshold
 
 
 def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
@@ -279,7 +319,7 @@ _LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
     """One sentence on what is wrong with the content of a model: key, value and remedy."""
-    location = [str(part) for part in error["loc"]]
+    location = [str(part) for part in error["loc"] if part != "shear_cell"]
     given = shortened(" ".join(str(error["input"]).split()))
     # the settings of each engine are a model of their own, whose kind pydantic puts behind the section's name
     key = ".".join(
@@ -288,9 +328,9 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
         if before != "engine" or part not in ENGINE_SETTINGS
     )
     if error["type"] == "extra_forbidden":
-        known = [name.split(".")[-1] for name in _model_at(location, model).model_fields]
-        close = difflib.get_close_matches(location[-1], known, n=1)
-        remedy = f"did you mean {close[0]}?" if close else f"known there: {', '.join(known)}"
+        names = list(sections_of(_model_at(location, model)))
+        close = difflib.get_close_matches(location[-1], names, n=1)
+        remedy = f"did you mean {close[0]}?" if close else f"known there: {', '.join(names)}"
         return f"unknown key {key} = {given}: {remedy}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
@@ -303,12 +343,18 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
     return f"{key} = {given} is not possible: {message[0].lower()}{message[1:]}{about}"
 
 
+def sections_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The keys of a model as they stand in the TOML, where the shear cell's are among the others."""
+    fields = dict(model.model_fields)
+    return ShearCell.model_fields | fields if fields.pop("shear_cell", None) else fields
+
+
 def _model_at(location: list[str], model: type[BaseModel]) -> type[BaseModel]:
     for name in location[:-1]:
         if name in ENGINE_SETTINGS:
             model = ENGINE_SETTINGS[name]
             continue
-        field = model.model_fields.get(name)
+        field = sections_of(model).get(name)
         # a section that may be left out is a union of its model and None
         kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
         section = next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), None)
@@ -319,7 +365,7 @@ def _model_at(location: list[str], model: type[BaseModel]) -> type[BaseModel]:
 
 
 def _description(location: list[str], model: type[BaseModel]) -> str:
-    field = _model_at(location, model).model_fields.get(location[-1]) if location else None
+    field = sections_of(_model_at(location, model)).get(location[-1]) if location else None
     return (field.description or "") if field else ""
 
 
@@ -329,12 +375,8 @@ def count_settings(content: Mapping[str, Any]) -> int:
 
 
 def write_config(config: Config, path: Path) -> None:
-    """Write every key with its value, so that the file stands alone; who works on the batches is no part of a run.
-
-    Of an imported run the sections of the simulation are left out.
-    """
-    left_out = {"batches"} if config.source is None else {"batches", *ShearCell.model_fields}
+    """Write every key with its value, so that the file stands alone; who works on the batches is no part of a run."""
     with replacing(path) as beside:
-        content = config.model_dump(mode="json", exclude_none=True, exclude=left_out)
+        content = config.model_dump(mode="json", exclude_none=True, exclude={"batches"})
         first = f"# All {count_settings(content)} settings of this run.\n"
         beside.write_text(first + tomli_w.dumps(content), encoding="utf-8")

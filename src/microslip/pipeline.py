@@ -345,7 +345,7 @@ def _made(step: Step, folder: Path, mark: str) -> bool:
 
 def _section(config: Config, name: str) -> Any:
     """A section as it tells results apart."""
-    section = getattr(config, name)
+    section = config.section(name)
     if isinstance(section, Engine):
         return section.identity()
     return section.told() if isinstance(section, Settings) else section

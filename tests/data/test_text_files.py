@@ -90,7 +90,7 @@ def test_a_file_that_may_not_be_read_is_said(tmp_path):
 )
 def test_a_byte_order_mark_and_line_ends_of_windows_are_taken(tmp_path, content):
     (tmp_path / "run.toml").write_bytes(content)
-    assert load_config(tmp_path / "run.toml").seed == 5
+    assert load_config(tmp_path / "run.toml").simulation.seed == 5
 
 
 def test_a_name_that_is_too_long_is_said(tmp_path):

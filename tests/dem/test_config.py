@@ -66,7 +66,7 @@ def test_mean_diameter_and_width_of_the_grains():
 
 def test_the_preset_of_the_paper_has_its_number_of_grains():
     for name in ("paper", "paper_scaled"):
-        assert load_config(CONFIGS / f"{name}.toml").n_grains == 20_215
+        assert load_config(CONFIGS / f"{name}.toml").simulation.n_grains == 20_215
 
 
 @pytest.mark.parametrize(
@@ -132,14 +132,14 @@ OLDER = '[parallel]\nranks = 3\nsuffix = "opt"\n[launch]\ncommand = "srun -q"\nh
 def test_sections_of_runs_from_before_there_was_a_choice_mean_lammps(tmp_path):
     older = written(tmp_path, OLDER)
     expected = Lammps(ranks=3, suffix="opt", launcher="srun -q", hosts="nodes")
-    assert load_config(older).engine == expected
+    assert load_config(older).simulation.engine == expected
     # and what is written of them now is read as that
     again = ShearCell.model_validate(load_config(older).shear_cell.model_dump(mode="json"))
     assert again.engine == expected
 
 
 def test_an_engines_setting_goes_before_that_of_an_older_section(tmp_path):
-    assert load_config(written(tmp_path, OLDER), ["engine.ranks=4"]).engine.ranks == 4
+    assert load_config(written(tmp_path, OLDER), ["engine.ranks=4"]).simulation.engine.ranks == 4
 
 
 @pytest.mark.parametrize(

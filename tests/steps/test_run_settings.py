@@ -6,6 +6,7 @@ import tomli_w
 from microslip.config import Config, load_config, parse_config, write_config
 from microslip.core.errors import MicroslipError
 from microslip.data.store import create_store
+from microslip.dem.config import ShearCell
 from microslip.steps.run_settings import run_config, run_folder
 
 MADE = parse_config({"cell": {"length": 12}, "training": {"epochs": 7}})
@@ -14,7 +15,7 @@ MADE = parse_config({"cell": {"length": 12}, "training": {"epochs": 7}})
 def begun(folder, config=MADE, **attributes):
     """A run folder whose trajectory says what it was made with."""
     folder.mkdir()
-    made = {"config": config.shear_cell.model_dump(mode="json")} | attributes
+    made = {"config": (config.shear_cell or ShearCell()).model_dump(mode="json")} | attributes
     create_store(folder / "trajectory.zarr", made)
     write_config(config, folder / "config.toml")
     return folder
@@ -62,7 +63,7 @@ def test_another_cell_than_the_trajectorys_is_refused(tmp_path):
         run_config(folder)
     # how far it is sheared is no other simulation
     write_config(parse_config({"cell": {"length": 12}, "loading": {"strain": 9}}), folder / "config.toml")
-    assert run_config(folder).loading.strain == 9
+    assert run_config(folder).simulation.loading.strain == 9
 
 
 def test_an_imported_run_keeps_its_source(tmp_path):
@@ -76,7 +77,7 @@ def test_an_imported_run_keeps_its_source(tmp_path):
 
 def test_a_preset_in_a_folder_where_nothing_ran_is_fine(tmp_path):
     (tmp_path / "config.toml").write_text("[cell]\nlength = 20\n")
-    assert run_config(tmp_path).cell.length == 20
+    assert run_config(tmp_path).simulation.cell.length == 20
 
 
 def test_settings_of_older_versions_are_read(tmp_path):

@@ -58,13 +58,13 @@ def test_presets_of_studies_are_valid_and_hold_only_differences(path):
     for section, content in study.content.settings.items():
         for key, value in content.items() if isinstance(content, dict) else ():
             assert defaults[section][key] != value, f"{section}.{key} repeats the default"
-    numbers = [system.config.numbers()["inertial_number"] for system in study.systems]
+    numbers = [system.config.simulation.numbers()["inertial_number"] for system in study.systems]
     assert max(numbers) < 1.1e-3, "a preset is not quasi-static"
 
 
 def test_the_rates_cover_two_decades_of_inertia():
     systems = load_study(CONFIGS / "rates.toml").systems
-    numbers = [system.config.numbers()["inertial_number"] for system in systems]
+    numbers = [system.config.simulation.numbers()["inertial_number"] for system in systems]
     assert numbers == sorted(numbers, reverse=True)
     assert numbers[0] == pytest.approx(1e-3, rel=0.05)
     assert numbers[-1] == pytest.approx(1e-5, rel=0.05)
@@ -87,8 +87,8 @@ def test_a_base_has_settings_put_on_top(plan, tmp_path):
     study = plan('base = "below.toml"\n[settings.cell]\ndepth = 12\n[vary]\nseed = [7, 8]', "loading.strain=0.5")
     assert [system.name for system in study.systems] == ["base", "seed-8"]
     for system in study.systems:
-        assert (system.config.cell.length, system.config.cell.depth) == (30, 12)
-        assert system.config.loading.strain == 0.5
+        assert (system.config.simulation.cell.length, system.config.simulation.cell.depth) == (30, 12)
+        assert system.config.simulation.loading.strain == 0.5
 
 
 def test_steps_keep_the_order_of_the_pipeline(plan):

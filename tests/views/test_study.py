@@ -25,8 +25,8 @@ def tables(study, xi=True):
     rng = np.random.default_rng(1)
     rows, drops = [], []
     for number, system in enumerate(study.systems, start=1):
-        row = {"number": number, "system": system.name, "n_grains": system.config.n_filled, "n_blocks": 15}
-        row["inertial_number"] = system.config.numbers()["inertial_number"]
+        row = {"number": number, "system": system.name, "n_grains": system.config.simulation.n_filled, "n_blocks": 15}
+        row["inertial_number"] = system.config.simulation.numbers()["inertial_number"]
         row |= dict.fromkeys(QUANTITIES, 0.3 + 0.01 * number) | {f"{name}_error": 0.002 for name in QUANTITIES}
         for kind in ("stick", "slip"):
             known = {"": 2.0, "_low": 1.5, "_high": 2.5, "_error": 0.25}

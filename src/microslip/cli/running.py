@@ -130,10 +130,10 @@ def simulate(
         return
     if config.is_dir():
         before = run_config(open_run(config).folder)
-        settings = run_config(config, [*continued_defaults(config, before, overrides), *overrides])
+        settings = run_config(config, [*continued_defaults(config, before.simulation, overrides), *overrides])
         assert into is not None
         folder = run_folder(into, settings)
-        continue_run(config, folder, before.shear_cell, settings.shear_cell)
+        continue_run(config, folder, before.simulation, settings.simulation)
     else:
         settings = load_config(config, overrides)
         folder = run_folder(into or Path("runs") / config.stem, settings)

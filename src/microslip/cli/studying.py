@@ -92,7 +92,7 @@ def _list_systems(planned: Study, chosen: list[tuple[int, System]], folder: Path
     """A line per system: number, name, what differs, state and I."""
     lines = [("", "system", "what differs", "state", "I")]
     for number, system in chosen:
-        inertial_number = f"{system.config.numbers()['inertial_number']:.2g}"
+        inertial_number = f"{system.config.simulation.numbers()['inertial_number']:.2g}"
         state = progress(system, planned.steps, folder)
         lines.append((str(number), system.name, system.describe(), state, inertial_number))
     widths = [max(len(line[column]) for line in lines) for column in range(5)]

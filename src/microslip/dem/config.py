@@ -33,6 +33,10 @@ Engine = Native | Lammps
 ENGINE_SETTINGS = {one.model_fields["kind"].default: one for one in get_args(Engine)}
 
 
+# Sections of LAMMPS' settings before there was a choice of engines.
+OLDER_SECTIONS = ("parallel", "launch")
+
+
 class Grains(Settings):
     """Hertz–Mindlin spheres."""
 
@@ -324,7 +328,7 @@ class ShearCell(Settings):
 
     def identity(self) -> dict[str, Any]:
         """What makes it this simulation and no other; it may be sheared further, and given cell volumes later."""
-        content = self.model_dump(mode="json", include=set(ShearCell.model_fields))
+        content = self.model_dump(mode="json")
         del content["loading"]["strain"], content["recording"]["cell_volumes"]
         content["engine"] = self.engine.identity()
         return content
@@ -375,7 +379,7 @@ def with_engine(content: dict[str, Any]) -> dict[str, Any]:
         The kind is unknown, or a setting belongs to another engine.
     """
     content = dict(content)
-    older = {name: content.pop(name) for name in ("parallel", "launch") if name in content}
+    older = {name: content.pop(name) for name in OLDER_SECTIONS if name in content}
     engine = content.get("engine", {})
     if not isinstance(engine, dict):
         return content

@@ -61,10 +61,9 @@ def simulate(
     KeyboardInterrupt
         When interrupted; the next call goes on from the last checkpoint.
     """
-    arguments.record("config", config, ShearCell, "give a ShearCell of microslip.dem.config, or a whole Config")
+    arguments.record("config", config, ShearCell, "give a ShearCell, such as load_config(path).shear_cell")
     run = arguments.path("run", run)
-    # a whole configuration is a shear cell too; the simulation depends on the cell's sections alone
-    content = config.model_dump(mode="json", include=set(ShearCell.model_fields))
+    content = config.model_dump(mode="json")
     if ranks is not None:
         if not isinstance(config.engine, Lammps):
             raise MicroslipError(

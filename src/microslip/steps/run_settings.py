@@ -88,7 +88,10 @@ def contradiction(folder: Path, config: Config) -> str | None:
     imported = bool(made.get("imported"))
     if imported != (config.source is not None):
         return f"{'has no' if imported else 'has a'} [source], and trajectory.zarr was {_origin(imported)}"
-    if not {"seed", "grains", "cell", "loading", "recording"} <= made.get("config", {}).keys():
+    if (
+        config.shear_cell is None
+        or not {"seed", "grains", "cell", "loading", "recording"} <= made.get("config", {}).keys()
+    ):
         return None
     try:
         before = sections_of(ShearCell.model_validate(made["config"]))

@@ -12,7 +12,7 @@ from microslip.steps.common import Advance, Say, describe
 
 def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> dict[str, Any]:
     """Shear the cell."""
-    cell = config.shear_cell
+    cell = config.simulation
     say(f"{cell.n_grains} grains on {cell.engine.describe(cell.n_grains)}, {describe(cell.numbers())}")
     for warning in cell.warnings():
         say(f"warning: {warning}")

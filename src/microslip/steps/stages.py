@@ -41,7 +41,8 @@ def _simulated_stages(run: Run, config: Config) -> pd.DataFrame:
     if table.empty:
         raise MicroslipError(
             f"no stage found: the stress never swings by more than stages.threshold = {config.stage_threshold:g}"
-            f" after a strain of loading.warm_up = {config.loading.warm_up:g}: lower the threshold or shear longer"
+            f" after a strain of loading.warm_up = {config.simulation.loading.warm_up:g}: lower the threshold, or shear"
+            " longer"
         )
     return attach_frames(table, run.frames["sample"].to_numpy())
 

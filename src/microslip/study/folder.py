@@ -64,10 +64,10 @@ def progress(system: System, steps: Sequence[str], folder: Path) -> str:
     except MicroslipError:
         return "damaged"
     try:
-        refuse_other_simulation(system.config.shear_cell, run / "dem")
+        refuse_other_simulation(system.config.simulation, run / "dem")
     except MicroslipError:
         return "other settings"
-    return f"simulate {100 * sample // max(1, system.config.n_samples - 1)} %"
+    return f"simulate {100 * sample // max(1, system.config.simulation.n_samples - 1)} %"
 
 
 def write_results(study: Study, folder: Path, say: Say) -> None:

@@ -251,7 +251,8 @@ def flatten(table: Any) -> Any:
 
 def setting(config: Config, key: str) -> Any:
     """The value of a key such as `grains.width`."""
-    return reduce(getattr, key.split("."), config)
+    section, *rest = key.split(".")
+    return reduce(getattr, rest, config.section(section))
 
 
 def written(value: Any) -> str:

@@ -146,9 +146,9 @@ def read_system(run: Run, config: Config) -> tuple[dict[str, Any], pd.DataFrame]
         A store is missing or unreadable, or the simulation has not reached its strain.
     """
     attributes, samples = run.attributes, run.series
-    if samples.sizes["sample"] < config.n_samples:
+    if samples.sizes["sample"] < (n_samples := config.simulation.n_samples):
         raise MicroslipError(
-            f"{run.folder} is simulated to {samples.sizes['sample']} of {config.n_samples} samples:"
+            f"{run.folder} is simulated to {samples.sizes['sample']} of {n_samples} samples:"
             f" run `microslip simulate {quoted(run.folder)}`"
         )
     names = ("strain", "stress", "normal_stress", "solid_fraction")
