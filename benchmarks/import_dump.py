@@ -92,8 +92,8 @@ def write(path, n_frames, of_frames):
 
 
 def our_frames(path):
+    from microslip.formats.reading import read_frames_of
     from microslip.formats.source import Source
-    from microslip.formats.sources import read_frames_of
 
     def read():
         for number, frame in enumerate(read_frames_of([path], "lammps", Source(files=(str(path),)), print)):

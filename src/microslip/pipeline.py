@@ -28,8 +28,8 @@ from microslip.data.run import Run
 from microslip.data.seals import describe_damage, find_damage, in_the_making, remove_stores
 from microslip.data.step_state import StepState
 from microslip.dem.config import Engine
+from microslip.formats.reading import find_files
 from microslip.formats.source import Source
-from microslip.formats.sources import find_files
 from microslip.steps.ablate import ablate_step
 from microslip.steps.common import Advance, Say
 from microslip.steps.explain import explain_step

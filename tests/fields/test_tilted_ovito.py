@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from microslip import Box, d2min
-from microslip.formats.write_dump import write_dump
+from microslip.formats.writers.dump import write_dump
 
 LENGTHS, N, CUTOFF, MOTION = (8.0, 7.0, 9.0), 600, 2.0, 0.02
 # Two sums over the same neighbours; OVITO's reader rounds some coordinates to the neighbour of the nearest double.

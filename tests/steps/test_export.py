@@ -22,9 +22,9 @@ from microslip.core.errors import MicroslipError
 from microslip.data.files import read_table, write_table
 from microslip.data.run import STAGE_COLUMNS
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
-from microslip.formats.lammps import read_lammps
+from microslip.formats.readers.lammps import read_lammps
 from microslip.formats.source import Source
-from microslip.formats.write_dump import write_dump
+from microslip.formats.writers.dump import write_dump
 from microslip.pipeline import perform
 from microslip.steps import export
 from microslip.steps.export import export_run

@@ -20,8 +20,8 @@ from microslip.core.visible import quoted
 from microslip.data.holding import only_one
 from microslip.data.run import open_run
 from microslip.data.seals import check_whole
+from microslip.formats.reading import find_files
 from microslip.formats.source import Axis, Format
-from microslip.formats.sources import find_files
 from microslip.pipeline import is_current
 from microslip.steps.export import Kind, export_run
 from microslip.steps.run_settings import run_config, run_folder

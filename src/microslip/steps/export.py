@@ -85,7 +85,7 @@ def _pieces(rows: range) -> Iterator[range]:
 
 
 def _frames(run: Run, target: Path, stages: str | None, advance: Advance) -> list[Path]:
-    from microslip.formats.write_dump import write_dump
+    from microslip.formats.writers.dump import write_dump
 
     grains, frames, box = run.grains, run.frames, run.boxes()
     rows = _range(stages, frames.sizes["frame"], "frames")
@@ -170,11 +170,11 @@ def _fields(run: Run, target: Path, stages: str | None, advance: Advance) -> lis
             advance(piece[-1] + 1 - rows[0], len(rows))
 
     if target.name.endswith(DUMPS):
-        from microslip.formats.write_dump import write_dump
+        from microslip.formats.writers.dump import write_dump
 
         write_dump(target, ((stage, box, _flat(box.wrap(place), columns)) for stage, box, place, columns in each()))
     else:
-        from microslip.formats.write_vtkhdf import write_points
+        from microslip.formats.writers.vtkhdf import write_points
 
         write_points(target, ((float(stage), box.wrap(place), columns) for stage, box, place, columns in each()))
     return [target]
@@ -193,7 +193,7 @@ def _flat(position: np.ndarray, columns: dict[str, np.ndarray]) -> dict[str, np.
 
 
 def _voxels(run: Run, target: Path, stages: str | None, advance: Advance) -> list[Path]:
-    from microslip.formats.write_vtkhdf import write_grid
+    from microslip.formats.writers.vtkhdf import write_grid
 
     voxels = run.voxels
     names = [str(name) for name, values in voxels.data_vars.items() if values.ndim == 4]

@@ -22,14 +22,14 @@ from microslip.data.run import Run
 from microslip.data.store import add_array, finish_store
 from microslip.data.trajectory import SERIES, TrajectoryWriter
 from microslip.dem.native.config import usable_cores
-from microslip.formats.assemble import Assembled, assemble
-from microslip.formats.contacts import ContactValues
-from microslip.formats.far_motion import check_told_motion
+from microslip.formats.assembly.assemble import Assembled, assemble
+from microslip.formats.assembly.contacts import ContactValues
+from microslip.formats.assembly.far_motion import check_told_motion
+from microslip.formats.assembly.layout import Layout, find_plane, lay_out
 from microslip.formats.frame import Frame, places
-from microslip.formats.layout import Layout, find_plane, lay_out
+from microslip.formats.reading import MORE_DIGITS, find_files, fits, in_order, read_frames_of, recognise
+from microslip.formats.series.stress import StressTable, lean, read_stress, strain_of_frames, strain_of_samples
 from microslip.formats.source import Source
-from microslip.formats.sources import MORE_DIGITS, find_files, fits, in_order, read_frames_of, recognise
-from microslip.formats.stress import StressTable, lean, read_stress, strain_of_frames, strain_of_samples
 from microslip.steps.common import Advance, Say, array
 
 # Progress is counted in megabytes of the files.

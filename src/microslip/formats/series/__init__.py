@@ -1,0 +1,1 @@
+"""Tables of quantities over time steps, and the strain and stress that they hold."""

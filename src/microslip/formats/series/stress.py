@@ -1,0 +1,238 @@
+"""Strain and stress of an imported run: from a table, from the motion of cell or walls, in the files' units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64
+
+from microslip.core.errors import MicroslipError
+from microslip.formats.assembly.assemble import Assembled
+from microslip.formats.frame import Frame
+from microslip.formats.series.reader import STEP_NAMES, read_series
+from microslip.formats.source import Source
+
+
+@dataclass(frozen=True)
+class StressTable:
+    """Samples in the order of their steps: `step`, `strain` (NaN where the table holds none), `shear` and `normal`
+    stress in the file's units, compression positive, NaN where not named. `notes`: sentences on what was met;
+    `turned`: whether the strain falls in the file."""
+
+    step: Float64[np.ndarray, "sample"]
+    strain: Float64[np.ndarray, "sample"]
+    shear: Float64[np.ndarray, "sample"]
+    normal: Float64[np.ndarray, "sample"]
+    notes: tuple[str, ...]
+    turned: bool = False
+
+
+def read_stress(source: Source, area: float) -> StressTable:
+    """The table that source.series names, forces divided by `area` [length²].
+
+    Where steps are met again, as after a restart, what followed the first time is replaced.
+
+    Raises
+    ------
+    MicroslipError
+        The file cannot be read, or lacks a column; no stress is named; too few samples.
+    """
+    path = Path(source.series)
+    notes: list[str] = []
+    table = read_series(path, notes.append)
+    step_name = _step_name(path, table, source)
+    if not source.shear_stress and not source.shear_force and not source.strain_column:
+        raise MicroslipError(
+            f"{path} has the columns {', '.join(table.columns)}: name that of the shear stress, such as --set"
+            " 'source.shear_stress=[\"-Pxz\"]', or of the forces on the walls, source.shear_force"
+        )
+    shear = _mean(path, table, source.shear_stress or source.shear_force, area if source.shear_force else 1.0)
+    normal = _mean(path, table, source.normal_stress or source.normal_force, area if source.normal_force else 1.0)
+    strain = _mean(path, table, (source.strain_column,) if source.strain_column else (), 1.0)
+    step = _column(path, table, step_name)
+    # a table of the strain alone is of use too
+    told = shear if source.shear_stress or source.shear_force else strain
+    known = np.isfinite(told) & np.isfinite(step) & (np.isfinite(strain) if source.strain_column else True)
+    if not known.all():
+        notes.append(f"{path}: {int((~known).sum())} of {len(known)} rows hold no number and are left out")
+    columns = [one[known] for one in (step, strain, shear, normal)]
+    order = _order_of_steps(columns[0])
+    if order is not None:
+        columns = [one[order] for one in columns]
+        notes.append(f"{path}: the rows are not in the order of their steps, and are sorted")
+    step = columns[0]
+    # a sample counts when no later one has its step or an earlier one
+    lowest_after = np.minimum.accumulate(step[::-1])[::-1]
+    last = np.concatenate([step[:-1] < lowest_after[1:], np.ones(min(1, len(step)), dtype=bool)])
+    if not last.all():
+        notes.append(
+            f"{path}: {int((~last).sum())} of {len(last)} samples are repeated by a later run; the later ones count"
+        )
+    kept, turned = [one[last] for one in columns], False
+    if source.first_step is not None or source.last_step is not None:
+        first, end = source.first_step, source.last_step
+        within = (kept[0] >= (-np.inf if first is None else first)) & (kept[0] <= (np.inf if end is None else end))
+        kept = [one[within] for one in kept]
+    if source.strain_column and len(kept[0]):
+        if kept[1][-1] < kept[1][0]:
+            notes.append(f"{path}: {source.strain_column} falls; its sign is turned, so that it grows")
+            kept[1], turned = -kept[1], True
+        # a strain of few digits stays where it is for some samples
+        before = np.concatenate([[-np.inf], np.maximum.accumulate(kept[1])[:-1]])
+        grows = kept[1] > before
+        if not grows.all():
+            notes.append(f"{path}: {int((~grows).sum())} samples in which the strain does not grow are left out")
+        kept = [one[grows] for one in kept]
+    if len(kept[0]) < 2:
+        raise MicroslipError(f"{path} holds {len(kept[0])} samples of the stress: two or more are needed")
+    step, strain, shear, normal = kept
+    n_known = int(np.isfinite(normal).sum())
+    if (source.normal_stress or source.normal_force) and n_known < len(normal):
+        notes.append(f"{path}: the normal stress is known in {n_known} of {len(normal)} samples")
+    return StressTable(step, strain, shear, normal, tuple(notes), turned)
+
+
+def _step_name(path: Path, table: pd.DataFrame, source: Source) -> str:
+    if source.step_column:
+        return source.step_column
+    found = [name for name in STEP_NAMES if name in table.columns]
+    if not found:
+        raise MicroslipError(
+            f"{path} has no column Step among {', '.join(table.columns)}: name that of the time steps, --set"
+            " source.step_column=…"
+        )
+    if len(found) > 1 and (table[found].notna().sum(axis=1) > 1).any():
+        raise MicroslipError(f"{path} has the columns {', '.join(found)}: name the one that counts, source.step_column")
+    # runs that name their steps differently follow one another
+    if len(found) > 1:
+        table[found[0]] = table[found].bfill(axis=1).iloc[:, 0]
+    return found[0]
+
+
+def _order_of_steps(step: np.ndarray) -> np.ndarray | None:
+    """How to sort rows that were written in another order; None where they rise, or a later run repeats steps.
+
+    A table that was sorted by the steps' text, or falls, has many places at which steps fall and none twice.
+    """
+    falls = int((np.diff(step) < 0).sum())
+    if falls < 2 or len(np.unique(step)) < len(step):
+        return None
+    as_text = [f"{one:.17g}" for one in step]
+    return np.argsort(step) if 4 * falls > len(step) or as_text == sorted(as_text) else None
+
+
+def _column(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in table.columns:
+        raise MicroslipError(f"{path} has no column {name}: it has {', '.join(table.columns)}")
+    if table[name].dtype == object:
+        word = next(value for value in table[name] if isinstance(value, str))
+        row = list(table[name]).index(word) + 1
+        raise MicroslipError(f"{path}, row {row}: {name} is {word[:40]!r}, not a number: mend it, or leave it empty")
+    return np.asarray(table[name], dtype=float)
+
+
+def _mean(path: Path, table: pd.DataFrame, names: Sequence[str], over: float) -> np.ndarray:
+    """Mean of the columns, those with a leading minus turned; NaN without names."""
+    if not names:
+        return np.full(len(table), np.nan)
+    parts = []
+    for name in names:
+        # a column whose own name begins with a minus does not exist in any log
+        sign = -1.0 if name.startswith("-") else 1.0
+        parts.append(sign * _column(path, table, name.removeprefix("-")))
+    return np.asarray(np.mean(parts, axis=0) / over)
+
+
+def strain_of_frames(
+    made: Assembled, source: Source, told: StressTable | None
+) -> tuple[Float64[np.ndarray, "frame"], str]:
+    """Shear strain of every frame, and where it is known from.
+
+    Raises
+    ------
+    MicroslipError
+        Nothing says it, or it does not grow from frame to frame.
+    """
+    step = np.array(made.step, dtype=float)
+    shift, tilt, heights = np.array(made.wall_shift), np.array(made.tilt), np.array(made.lengths)[:, 2]
+    if np.isfinite(made.strain_told).all():
+        strain, origin = np.array(made.strain_told), "the frames' own column"
+    elif source.strain_per_step is not None:
+        strain, origin = (step - step[0]) * source.strain_per_step, "source.strain_per_step"
+    elif told is not None and np.isfinite(told.strain).all():
+        strain, origin = _told_at(step, told), f"the column {source.strain_column} of the series"
+    elif np.ptp(tilt) > 0:
+        strain, origin = (tilt - tilt[0]) / heights, "the tilt of the cell"
+    elif np.isfinite(shift).all() and np.ptp(shift) > 0:
+        strain, origin = shift / heights[0], "the motion of the walls"
+    else:
+        raise MicroslipError(
+            "nothing says how far the cell is sheared: give the strain a time step, --strain-per-step (shear rate × "
+            "Δt), or source.strain_column of the series, or name the walls, --walls"
+        )
+    moved = tilt / heights if np.ptp(tilt) > 0 else shift / heights[0]
+    if np.isfinite(moved).all():
+        by_motion = abs(moved[-1] - moved[0])
+        if not 0.5 < (strain[-1] - strain[0]) / max(by_motion, 1e-300) < 2 and strain[-1] > strain[0]:
+            made.notes.append(
+                f"by {origin} the strain grows by {strain[-1] - strain[0]:.4g}, and by the motion of"
+                f" {'the cell' if np.ptp(tilt) > 0 else 'the walls along our x'} by {by_motion:.4g}: check the unit,"
+                " source.flow and source.gradient"
+            )
+    if strain[-1] < strain[0]:
+        strain, origin = -strain, f"{origin}, whose sign is turned so that it grows"
+    still = np.flatnonzero(np.diff(strain) <= 0)
+    if len(still):
+        frame = int(still[0])
+        raise MicroslipError(
+            f"by {origin} the strain does not grow from step {made.step[frame]} ({strain[frame]:.6g}) to"
+            f" {made.step[frame + 1]} ({strain[frame + 1]:.6g}): leave out what is no shear with source.first_step and"
+            " source.last_step, or give --strain-per-step"
+        )
+    return strain, origin
+
+
+def _told_at(step: np.ndarray, told: StressTable) -> np.ndarray:
+    """The table's strain at some steps; beyond its ends, as where a program still writes, it goes on as it was."""
+    within: np.ndarray = np.interp(step, told.step, told.strain)
+    for end, inner in ((0, 1), (-1, -2)):
+        rate = (told.strain[end] - told.strain[inner]) / (told.step[end] - told.step[inner])
+        beyond = step < told.step[0] if end == 0 else step > told.step[-1]
+        within[beyond] = told.strain[end] + rate * (step[beyond] - told.step[end])
+    return within
+
+
+def lean(frames: Iterable[Frame], source: Source, told: StressTable | None) -> Iterator[Frame]:
+    """Frames with the cell that source.box and the strain at their steps give, as of a cell sheared with its grains.
+
+    The first frame stands upright; before the table of the stress is read (`told` is None) every frame does.
+    """
+    axes, box = list(source.axes), source.box
+    assert box is not None
+    first: float | None = None
+    for frame in frames:
+        if source.strain_per_step is not None:
+            strain = frame.step * source.strain_per_step
+        else:
+            strain = 0.0 if told is None else float(_told_at(np.array([frame.step]), told)[0])
+            # the cell leans the way that the files' own sign says
+            strain = -strain if told is not None and told.turned else strain
+        first = strain if first is None else first
+        ours = np.diag(np.array(box))
+        ours[2, 0] = (strain - first) * box[2]
+        edges = np.zeros((3, 3))
+        edges[np.ix_(axes, axes)] = ours
+        yield replace(frame, edges=edges)
+
+
+def strain_of_samples(
+    told: StressTable, frame_step: Float64[np.ndarray, "frame"], frame_strain: Float64[np.ndarray, "frame"]
+) -> Float64[np.ndarray, "sample"]:
+    """Shear strain of every sample: its own, or that of the frames at its step; NaN beyond them."""
+    if np.isfinite(told.strain).all():
+        return told.strain
+    return np.asarray(np.interp(told.step, frame_step, frame_strain, left=np.nan, right=np.nan))

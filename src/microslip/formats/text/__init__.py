@@ -1,0 +1,1 @@
+"""Text in pieces: lines, rows of numbers, cells of a table."""

@@ -1,0 +1,1 @@
+"""Formats that a run is written in for other programs."""
