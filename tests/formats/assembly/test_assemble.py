@@ -8,7 +8,7 @@ import pytest
 import zarr
 
 from microslip import Box, MicroslipError, Source, d2min, read_trajectory
-from microslip.formats import assemble
+from microslip.formats.assembly import assemble
 from microslip.formats.readers.lammps import read_lammps
 
 # Coordinates of 17 digits, after a few additions of edges.

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microslip import MicroslipError
-from microslip.formats import table as reader
+from microslip.formats.readers import table as reader
 from microslip.formats.readers.table import read_table_frames
 
 N_FRAMES, N_GRAINS = 5, 30

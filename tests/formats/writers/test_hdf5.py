@@ -53,16 +53,16 @@ def test_a_disk_that_fills_up_is_one_sentence_and_no_crash(tmp_path):
 @pytest.mark.parametrize("limit", LIMITS)
 def test_the_first_error_is_raised_whatever_is_written_after_it(tmp_path, monkeypatch, limit):
     """The same within one process: every write beyond the limit fails, as on a full disk."""
-    from microslip.formats import hdf5_output
+    from microslip.formats.writers import hdf5
 
-    write = hdf5_output.os.pwrite
+    write = hdf5.os.pwrite
 
     def refuse(number, data, place):
         if place + len(data) > limit:
             raise OSError(errno.ENOSPC, "full")
         return write(number, data, place)
 
-    monkeypatch.setattr(hdf5_output.os, "pwrite", refuse)
+    monkeypatch.setattr(hdf5.os, "pwrite", refuse)
     values = np.random.default_rng(1).random((40, 10_000))
 
     def fill():
