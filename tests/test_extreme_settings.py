@@ -139,7 +139,10 @@ def test_no_mixture_of_extremes_overflows(given_values):
         (["grains.youngs_modulus=1e6"], r"gives a stiffness number of 0\.225, .*: lower loading\.pressure"),
         (["seed=" + "9" * 5_000], r"--set seed=9{80}… \(5,000 characters\) is no value of a setting"),
         (["seed=" + "9" * 4_000], r"seed = 9{80}… \(4,000 characters\) is not possible"),
-        (["voxels.spacing=0.001"], r"voxels\.spacing = 0\.001 gives 1\.5e\+13 nodes, which take 3e\+05 GB of memory"),
+        (
+            ["voxels.spacing=0.001"],
+            r"voxels\.spacing = 0\.001 d̄ makes 1\.5e\+13 nodes, which take 3.6e\+05 GB of memory",
+        ),
         (["ablation.spacings=[2, 0.001]"], r"a value of ablation\.spacings = 0\.001 gives 1\.5e\+13 nodes"),
         (["training.threads=4294967296"], r"training\.threads = 4294967296 is not possible: it must be at most 1024"),
         (["stages.warm_up=1e300"], r"stages\.warm_up = 1e\+300 is not possible"),

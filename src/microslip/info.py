@@ -16,7 +16,7 @@ from microslip.data.edges import cell_edges
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.units import stress_unit
-from microslip.grids.splits import FEWEST_STAGES
+from microslip.grids.splits import FEWEST_TO_SPLIT
 from microslip.pipeline import RUN_STEPS, STEPS, is_current, run_steps, step_states
 from microslip.steps.common import describe, metric_lines
 from microslip.steps.run_settings import run_config
@@ -235,7 +235,7 @@ def _too_few_stages(run: Run) -> str:
         n = len(run.stages)
     except MicroslipError:
         return ""
-    return f"a network takes at least {FEWEST_STAGES} stages, and this run has {n}" if n < FEWEST_STAGES else ""
+    return f"a network takes at least {FEWEST_TO_SPLIT} stages, and this run has {n}" if n < FEWEST_TO_SPLIT else ""
 
 
 # What is told of each store that is there.

@@ -96,7 +96,7 @@ def test_a_record_that_contradicts_itself_is_refused(changes, message):
 
 
 def test_the_page_draws_every_field_with_its_sign():
-    shown = {name: field for name, field in shown_fields.FIELDS.items() if name in FIELDS}
+    shown = {name: field for name, field in shown_fields.SHOWN.items() if name in FIELDS}
     assert set(shown) == {name for name, field in FIELDS.items() if field.title}
     for name, field in shown.items():
         assert field.scale == FIELDS[name].scale, name

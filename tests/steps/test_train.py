@@ -43,7 +43,8 @@ from microslip.views import controls
 from microslip.views import learning as learning_views
 from microslip.views.figures_statistics import EVOLUTIONS
 from microslip.views.report import results
-from microslip.views.report.checks_network import FIELDS, NULLS, WITHOUT_PATTERN
+from microslip.views.report.attribution_claims import ATTRIBUTION_PARTS
+from microslip.views.report.checks_network import NULLS, WITHOUT_PATTERN
 
 BOX, N_BULK, N_WALL, N_STAGES = (8.0, 8.0, 8.0), 500, 40, 100
 EPOCHS = 24
@@ -301,7 +302,7 @@ def test_whatever_is_measured_has_a_name_in_figures_and_reports(learnt, ablated)
     claim = pd.read_csv(learnt / "interpretation" / "claim.csv")
     assert set(claim["network"]) == set(controls.NETWORK_NAME) == set(controls.NETWORK_COLOUR) == set(results.NETWORKS)
     assert set(claim["network"]) == {"trained", *NULLS}
-    assert set(claim["field"]) == set(FIELDS) == set(controls.FIELD_MARKER) == set(controls.FIELD_NAME)
+    assert set(claim["field"]) == set(ATTRIBUTION_PARTS) == set(controls.FIELD_MARKER) == set(controls.FIELD_NAME)
     orders = set(pd.read_csv(learnt / "interpretation" / "deletion.csv")["order"])
     assert orders == set(controls.ORDER_NAME) == set(controls.ORDER_COLOUR) == set(controls.ORDER_LINE)
     summary = pd.read_csv(ablated / "ablations" / "summary.csv")

@@ -27,7 +27,7 @@ from microslip.core.visible import quoted
 from microslip.data.holding import only_one
 from microslip.data.run import open_run
 from microslip.dem.continuing import continue_run, continued_defaults
-from microslip.grids.splits import FEWEST_STAGES
+from microslip.grids.splits import FEWEST_TO_SPLIT
 from microslip.pipeline import STEPS, is_current, left_out, run_steps
 from microslip.steps.run_settings import run_config, run_folder
 
@@ -84,8 +84,8 @@ def run(
             verbs = " and ".join(verb for verb, reason in lacking.items() if reason == why)
             console.print(f"warning: {verbs} will be left out: {why}", markup=False)
         for number, verb in enumerate(steps, start=1):
-            if verb in LEARNING and (n_stages := len(open_run(folder).stages)) < FEWEST_STAGES:
-                reason = f"{n_stages} stages are too few for a network, {FEWEST_STAGES} are the least"
+            if verb in LEARNING and (n_stages := len(open_run(folder).stages)) < FEWEST_TO_SPLIT:
+                reason = f"{n_stages} stages are too few for a network, {FEWEST_TO_SPLIT} are the least"
                 console.begin(f"{number}/{len(steps)} {verb}", f": left out: {reason}")
                 continue
             if verb in lacking:

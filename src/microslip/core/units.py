@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 
@@ -25,6 +26,11 @@ class Units:
     def energy(self) -> float:
         """p d̄³ [J]."""
         return self.pressure * self.length**3
+
+
+def printed_unit(unit: str) -> str:
+    """A unit of the stores as people read it: `p d**3` is p d̄³."""
+    return re.sub(r"\bd\b", "d̄", unit).replace("**2", "²").replace("**3", "³")
 
 
 def inertial_number(shear_rate: float, diameter: float, density: float, pressure: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,9 +13,7 @@ from microslip.core.box import OF_A_BOX, Box
 from microslip.core.errors import MicroslipError
 from microslip.core.neighbours import check_cutoff, check_positions
 from microslip.grids.coarse_kernels import add_grains
-
-# Nodes that a grid may have: sums, counts and means of them take 3 GB.
-MOST_NODES = 10**8
+from microslip.grids.config import too_many_nodes
 
 
 @dataclass(frozen=True)
@@ -55,11 +52,8 @@ def place_nodes(box: Box, spacing: float) -> Nodes:
     """
     arguments.record("box", box, Box, OF_A_BOX)
     spacing = arguments.real("spacing", spacing, "positive: give the distance between nodes", above=0, unit=" d̄")
-    if (n := math.prod(max(1.0, length / spacing) for length in box.lengths)) > MOST_NODES:
-        raise MicroslipError(
-            f"spacing = {spacing:g} d̄ makes {n:.1e} nodes, which take {24 * n / 1e9:.2g} GB, and the most are"
-            f" {MOST_NODES:.0e}: in this cell use {np.cbrt(box.volume / MOST_NODES):.2g} d̄ or more"
-        )
+    if problem := too_many_nodes("spacing", spacing, box.lengths):
+        raise MicroslipError(problem)
     shape = [max(1, round(length / spacing)) for length in box.lengths]
     if box.planar:
         shape[1] = 1

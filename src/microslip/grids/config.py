@@ -14,19 +14,19 @@ from microslip.fields.registry import node_field_name
 FieldName = Annotated[str, AfterValidator(node_field_name)]
 
 
-# Nodes of a grid beyond which one stage takes gigabytes.
-MOST_NODES = 2**27
+# Nodes that a grid may have: sums, counts and means of one stage take 24 bytes each.
+MOST_NODES = 10**8
 
 
 def too_many_nodes(key: str, spacing: float, lengths: Sequence[float]) -> str | None:
     """Why no grid of this spacing can be made in a cell of these lengths [d̄]; None where it can."""
-    nodes = math.prod(max(1.0, length / spacing) for length in lengths)
-    if nodes <= MOST_NODES:
+    n_nodes = math.prod(max(1.0, length / spacing) for length in lengths)
+    if n_nodes <= MOST_NODES:
         return None
-    # sums, counts and values of every node
+    least = math.cbrt(math.prod(lengths) / MOST_NODES)
     return (
-        f"{key} = {spacing:g} gives {nodes:.2g} nodes, which take {20 * nodes / 1e9:.3g} GB of memory a stage;"
-        f" {MOST_NODES:.2g} nodes are the most: raise it"
+        f"{key} = {spacing:g} d̄ makes {n_nodes:.2g} nodes, which take {24 * n_nodes / 1e9:.2g} GB of memory a stage,"
+        f" and the most are {MOST_NODES:.0e}: in this cell use {least:.2g} d̄ or more"
     )
 
 

@@ -9,7 +9,7 @@ from microslip.core.errors import MicroslipError
 from microslip.grids.config import Split
 
 # Below this the test scores say nothing.
-FEWEST_STAGES = 20
+FEWEST_TO_SPLIT = 20
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -44,9 +44,9 @@ def blocked_split(n_stages: int, split: Split) -> SplitSets:
 
 
 def _check(n_stages: int, split: Split) -> None:
-    if n_stages < FEWEST_STAGES:
+    if n_stages < FEWEST_TO_SPLIT:
         raise MicroslipError(
-            f"{n_stages} stages are too few to train, validate and test, {FEWEST_STAGES} are the least:"
+            f"{n_stages} stages are too few to train, validate and test, {FEWEST_TO_SPLIT} are the least:"
             " raise loading.strain or lower stages.threshold"
         )
     shares = {"split.train": split.train, "split.validation": split.validation}

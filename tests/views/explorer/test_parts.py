@@ -10,7 +10,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.store import open_dataset
 from microslip.views.explorer import parts
 from microslip.views.explorer.parts import NoSuchPart, as_json, read_part, stage_columns
-from microslip.views.explorer.shown_fields import FIELDS, colour_limits
+from microslip.views.explorer.shown_fields import SHOWN, colour_limits
 
 
 def test_the_table_of_stages_is_that_of_the_run(explored, unpack):
@@ -73,7 +73,7 @@ def test_a_field_holds_the_values_of_its_stage(explored, unpack, name):
     values = explored.fields[name][17].to_numpy()
     known = np.isfinite(values)
     np.testing.assert_array_equal(np.isfinite(found), known)
-    if FIELDS[name].scale == "log":
+    if SHOWN[name].scale == "log":
         values = np.log10(np.where(values == 0, values[values > 0].min(), values))
     np.testing.assert_allclose(found[known], values[known], rtol=0, atol=1e-5 * np.ptp(values[known]))
     assert shown[0] < shown[1]

@@ -21,7 +21,7 @@ from microslip.formats.source import Source
 BUFFER_BYTES = 2**24
 
 # Called with a frame, the layout, the frame's cell, centres and diameters of its grains [d̄].
-OfFrame = Callable[[Frame, Layout, Cell, np.ndarray, np.ndarray], np.ndarray]
+OfFrame = Callable[[Frame, Layout, FrameCell, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass
@@ -315,7 +315,7 @@ def _add(
     buffer.add_frame(everywhere, values)
 
 
-def _continued(cell: Cell, made: Assembled, layout: Layout, step: int) -> Cell:
+def _continued(cell: FrameCell, made: Assembled, layout: Layout, step: int) -> FrameCell:
     """The cell with its tilt counted on over whole Lx."""
     before = list(zip(made.step, made.tilt_written, made.tilt, strict=False))[-2:]
     tilt = continued_tilt(cell.tilt / layout.length, cell.lengths[0] / layout.length, before, step)

@@ -51,7 +51,7 @@ class ContactValues:
         self,
         frame: Frame,
         layout: Layout,
-        cell: Cell,
+        cell: FrameCell,
         position: Float64[np.ndarray, "grain 3"],
         diameter: Float64[np.ndarray, "grain"],
     ) -> Float64[np.ndarray, "grain 8"]:

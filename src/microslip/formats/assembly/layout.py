@@ -24,7 +24,7 @@ MONOLAYER = 0.5
 
 
 @dataclass(frozen=True)
-class Cell:
+class FrameCell:
     """A frame's cell in our axes, the file's lengths: lower corner (axis), edge lengths (axis), tilt of z along x."""
 
     origin: Float64[np.ndarray, "3"]
@@ -69,7 +69,7 @@ class Layout:
         """Of a wall, in the file's lengths; of a planar packing its length, for stresses are forces over lengths."""
         return float(self.lengths[0] if self.planar else self.lengths[0] * self.lengths[1])
 
-    def cell(self, frame: Frame) -> Cell:
+    def cell(self, frame: Frame) -> FrameCell:
         """The frame's cell.
 
         Raises
@@ -86,7 +86,7 @@ class Layout:
             raise MicroslipError(f"{frame.where} holds no cell, and {self.first.where} does: write it in every frame")
         found = cell_in_our_axes(frame, self.source, self.turn)
         if found is None:
-            return Cell(self.origin, self.lengths, 0.0)
+            return FrameCell(self.origin, self.lengths, 0.0)
         repeats = np.asarray(self.periodic)
         if self.source.box is not None:
             found = replace(found, lengths=self.lengths)
@@ -95,18 +95,18 @@ class Layout:
                 f"{frame.where}: the box leans along {self.source.flow}, but it does not repeat along"
                 f" {self.source.flow} and {self.source.gradient}: correct source.periodic"
             )
-        return Cell(
+        return FrameCell(
             np.where(repeats, found.origin, self.origin), np.where(repeats, found.lengths, self.lengths), found.tilt
         )
 
-    def box(self, cell: Cell) -> Box:
+    def box(self, cell: FrameCell) -> Box:
         """A frame's cell in our lengths."""
         lengths = cell.lengths / self.length
         if self.planar:
             lengths[1] = 1.0
         return Box(tuple(lengths), self.periodic, cell.tilt / self.length, self.planar)
 
-    def centres(self, frame: Frame, position: Float64[np.ndarray, "grain 3"], cell: Cell) -> np.ndarray:
+    def centres(self, frame: Frame, position: Float64[np.ndarray, "grain 3"], cell: FrameCell) -> np.ndarray:
         """A frame's centres (grain, axis) in our axes and units, from those of the file; of a planar packing y = ½.
 
         Raises
@@ -179,7 +179,7 @@ def turn_of(frame: Frame) -> Float64[np.ndarray, "3 3"] | None:
     return np.asarray(turn * np.sign(np.diag(lower)))
 
 
-def cell_in_our_axes(frame: Frame, source: Source, turn: Float64[np.ndarray, "3 3"] | None = None) -> Cell | None:
+def cell_in_our_axes(frame: Frame, source: Source, turn: Float64[np.ndarray, "3 3"] | None = None) -> FrameCell | None:
     """The frame's cell along our axes, after a turn or as it lies, or None where the file holds none.
 
     Raises
@@ -223,7 +223,7 @@ def cell_in_our_axes(frame: Frame, source: Source, turn: Float64[np.ndarray, "3 
         )
     if abs(tilt) <= UPRIGHT * lengths.min():
         tilt = 0.0
-    return Cell(origin[axes], lengths, tilt)
+    return FrameCell(origin[axes], lengths, tilt)
 
 
 def diameters_of(frame: Frame, source: Source) -> Float64[np.ndarray, "grain"] | None:

@@ -30,7 +30,7 @@ XML = re.compile(rb"<VTKFile[^>]*\btype\s*=\s*[\"'](\w+)")
 # Files that YADE and LIGGGHTS write beside those of the grains: cells, walls, contacts.
 BESIDE = re.compile(r"-(pericell|facets|boxes|intrs)\.\d+$|boundingBox_\d+$|_boundingBox$", re.IGNORECASE)
 
-Cell = tuple[np.ndarray, np.ndarray | None, tuple[bool, bool, bool] | None]
+Bounds = tuple[np.ndarray, np.ndarray | None, tuple[bool, bool, bool] | None]
 
 
 def read_vtk(path: Path, columns: Mapping[str, str] = MappingProxyType({})) -> Iterator[Frame]:
@@ -86,7 +86,7 @@ def _read(path: Path) -> Read:
         raise MicroslipError(f"{path} {what}: give VTK files of points, .vtk, .vtp or .vtu, one for each frame")
 
 
-def _cell(path: Path) -> Cell:
+def _cell(path: Path) -> Bounds:
     """Lower corner, edge vectors and what is periodic, from the file that was written beside that of the grains."""
     pericell = path.with_name(path.name.replace("-spheres.", "-pericell."))
     if pericell != path and pericell.is_file():

@@ -12,12 +12,10 @@ from torch import nn
 
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
+from microslip.grids.config import MOST_NODES
 from microslip.learn.config import MOST_WEIGHTS, Network
 from microslip.learn.networks.layers import describe_layers
 from microslip.learn.networks.registry import NETWORKS
-
-# Nodes of a grid beyond which no memory holds a stage's features.
-MOST_NODES = 10**8
 
 
 def has_room(grid: tuple[int, int, int], config: Network) -> bool:

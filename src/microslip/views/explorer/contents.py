@@ -15,10 +15,11 @@ from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
 from microslip.data.units import stress_unit
-from microslip.grids.splits import FEWEST_STAGES
+from microslip.fields.registry import FIELDS
+from microslip.grids.splits import FEWEST_TO_SPLIT
 from microslip.views.explorer.packing import pack_columns
 from microslip.views.explorer.parts import CURVE_PIECE, KINDS, SPLITS, stage_columns
-from microslip.views.explorer.shown_fields import FIELDS
+from microslip.views.explorer.shown_fields import SHOWN
 from microslip.views.learning import RULES, score
 from microslip.views.style import BLUE, BULK, GREEN, KIND_COLOUR, ORANGE, PURPLE, SKY, VERMILLION, WALL
 
@@ -83,8 +84,8 @@ def describe_contents(run: Run, exported: Iterable[int] | None = None) -> dict[s
         "notes": notes,
     }
     if stages and not any(column["name"].startswith("prediction") for column in stages["columns"]):
-        enough = stages["n"] >= FEWEST_STAGES
-        remedy = f"`microslip train {quoted(run.folder)}`" if enough else f"it takes {FEWEST_STAGES} stages"
+        enough = stages["n"] >= FEWEST_TO_SPLIT
+        remedy = f"`microslip train {quoted(run.folder)}`" if enough else f"it takes {FEWEST_TO_SPLIT} stages"
         notes.append(f"no network has been trained: {remedy}")
     return contents
 
@@ -124,7 +125,7 @@ def _attribution_rule(run: Run) -> str | None:
 
 def colours() -> dict[str, Any]:
     """The figures' colour scales as 256 colours each, and the colours of kinds, clusters and roles, as #rrggbb."""
-    names = {field.colours for field in FIELDS.values()} - {"clusters"}
+    names = {field.colours for field in SHOWN.values()} - {"clusters"}
     scales = {name: _hexadecimal(colormaps[name](np.linspace(0, 1, 256))[:, :3]) for name in sorted(names)}
     return {
         "scales": scales,
@@ -179,7 +180,7 @@ def _scores(run: Run) -> dict[str, float]:
 def _fields(run: Run, n_stages: int, stress: str) -> list[dict[str, Any]]:
     """Every field with its title, unit and scale, and why it is missing where it is."""
     rows = []
-    for name, field in FIELDS.items():
+    for name, field in SHOWN.items():
         unit = field.unit if stress == "p" else field.unit.replace("p", stress, 1)
         row = {"name": name, "title": field.title, "unit": unit, "scale": field.scale, "colours": field.colours}
         rows.append({**row, "missing": _why_missing(run, name, n_stages)})
@@ -187,7 +188,7 @@ def _fields(run: Run, n_stages: int, stress: str) -> list[dict[str, Any]]:
 
 
 def _why_missing(run: Run, name: str, n_stages: int) -> str | None:
-    verb = FIELDS[name].verb
+    verb = SHOWN[name].verb
     command = f"`microslip {verb} {quoted(run.folder)}`"
     if not n_stages:
         return "this run has no stages"
@@ -204,7 +205,7 @@ def _why_missing(run: Run, name: str, n_stages: int) -> str | None:
             return f"not stored: {command}"
         if store.sizes["stage"] != n_stages:
             return f"made for {store.sizes['stage']} stages where there are {n_stages}: {command}"
-        if (name.startswith("delta_") or name == "packing_fraction") and _is_empty(store[array], n_stages // 2):
+        if name in FIELDS and FIELDS[name].needs and _is_empty(store[array], n_stages // 2):
             return "the run's files do not tell it"
     except MicroslipError as problem:
         return str(problem)

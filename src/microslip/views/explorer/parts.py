@@ -17,7 +17,7 @@ from microslip.core.visible import quoted
 from microslip.data.run import Run
 from microslip.views.compose import read_predictions
 from microslip.views.explorer.packing import pack_columns, pack_places, pack_values, pack_vectors
-from microslip.views.explorer.shown_fields import FIELDS, colour_limits, field_values
+from microslip.views.explorer.shown_fields import SHOWN, colour_limits, field_values
 from microslip.views.learning import RULES
 from microslip.views.shear import thin_series
 
@@ -159,10 +159,10 @@ def _field(run: Run, stage: int, name: str) -> bytes:
         if "displacement" not in fields or stage >= fields.sizes["stage"]:
             raise MicroslipError(f"displacements are missing: run `microslip fields {quoted(run.folder)}` again")
         return pack_vectors(fields["displacement"][stage].to_numpy())
-    if name not in FIELDS:
+    if name not in SHOWN:
         raise NoSuchPart(f"{name} is not a field of this page")
     values = field_values(run, name, stage)
-    scale = FIELDS[name].scale
+    scale = SHOWN[name].scale
     return pack_values(values, scale, colour_limits(values, scale))
 
 

@@ -8,9 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from microslip.core.errors import MicroslipError
+from microslip.core.units import printed_unit
 from microslip.core.visible import quoted
 from microslip.data.run import Run
 from microslip.data.store import open_dataset
+from microslip.fields.registry import FIELDS
 from microslip.views.explorer.packing import Scale
 from microslip.views.snapshot import log_limits
 from microslip.views.style import ORDER_MAP, SIGNED_MAP, SIZE_MAP, symmetric_limit
@@ -27,15 +29,15 @@ class ShownField:
     verb: str
 
 
-FIELDS = {
-    "d2min": ShownField("Non-affine motion D²min", "d̄²", "log", SIZE_MAP, "fields"),
+_COLOURS = {"log": SIZE_MAP, "signed": SIGNED_MAP, "linear": ORDER_MAP}
+
+SHOWN = {
+    field.name: ShownField(field.title, printed_unit(field.unit), field.scale, _COLOURS[field.scale], "fields")
+    for field in FIELDS.values()
+    if field.title
+} | {
     "attribution": ShownField("Attribution, nearest node", "p", "signed", SIGNED_MAP, "explain"),
-    "delta_sigma1": ShownField("Change of major stress Δσ₁", "p", "signed", SIGNED_MAP, "fields"),
-    "delta_energy": ShownField("Change of contact energy ΔE", "p d̄³", "signed", SIGNED_MAP, "fields"),
-    "packing_fraction": ShownField("Local packing fraction φ", "", "linear", ORDER_MAP, "fields"),
     "cluster": ShownField("Cluster of active grains, 1 the largest", "", "number", "clusters", "statistics"),
-    "shear_strain": ShownField("Local shear strain", "", "log", SIZE_MAP, "fields"),
-    "volumetric_strain": ShownField("Local volumetric strain", "", "signed", SIGNED_MAP, "fields"),
 }
 
 
@@ -54,11 +56,9 @@ def field_values(run: Run, name: str, stage: int) -> Float[np.ndarray, "grain"]:
     else:
         store, array = run.fields, name
     if array not in store:
-        raise MicroslipError(f"this run has no {FIELDS[name].title}")
+        raise MicroslipError(f"this run has no {SHOWN[name].title}")
     if stage >= store.sizes["stage"]:
-        raise MicroslipError(
-            f"stage {stage} is missing: run `microslip {FIELDS[name].verb} {quoted(run.folder)}` again"
-        )
+        raise MicroslipError(f"stage {stage} is missing: run `microslip {SHOWN[name].verb} {quoted(run.folder)}` again")
     values = store[array][stage].to_numpy().astype(float)
     return np.where(values > 0, values, np.nan) if name == "cluster" else values
 

@@ -7,7 +7,7 @@ import pandas as pd
 from microslip.statistics.intervals import intervals_apart
 from microslip.views.report.parts import Parts
 
-FIELDS = {"signed": "signed attribution", "size": "size of the attribution"}
+ATTRIBUTION_PARTS = {"signed": "signed attribution", "size": "size of the attribution"}
 
 
 def claims_of(parts: Parts, field: str) -> pd.DataFrame | None:
@@ -21,7 +21,7 @@ def claims_of(parts: Parts, field: str) -> pd.DataFrame | None:
 
 def measured_fields(parts: Parts) -> list[tuple[str, pd.DataFrame]]:
     """Each field whose length was measured, in words, with its rows of claim.csv by network."""
-    fields = [(words, claims_of(parts, field)) for field, words in FIELDS.items()]
+    fields = [(words, claims_of(parts, field)) for field, words in ATTRIBUTION_PARTS.items()]
     return [(words, rows) for words, rows in fields if rows is not None]
 
 

@@ -12,7 +12,7 @@ from microslip.views.report.parts import Parts
 from microslip.views.wording import count, show
 
 # A test set of a fifth then holds a hundred.
-FEWEST_STAGES = 500
+ENOUGH_STAGES = 500
 # Of the strain between the first stage and the last: one in ten may be lost between frames.
 LEAST_COVERED = 0.9
 # Of the length of a stage.
@@ -24,7 +24,7 @@ WITHOUT_MOTION = 0.01
 
 def _number(parts: Parts) -> Answer:
     n = 0 if parts.stages is None else len(parts.stages)
-    return Answer(judge(n >= FEWEST_STAGES), show(n))
+    return Answer(judge(n >= ENOUGH_STAGES), show(n))
 
 
 def _covered(parts: Parts) -> Answer | None:
@@ -64,7 +64,7 @@ MOTION = (
         "Number of stages",
         ("stages",),
         _number,
-        f"at least {FEWEST_STAGES}",
+        f"at least {ENOUGH_STAGES}",
         "The network learns from stages, and the scores are those of a fifth of them.",
         "Shear further, lower stages.threshold, or read the scores as a first look.",
     ),

@@ -16,7 +16,7 @@ from microslip.statistics.resampling import SCORE_COVERAGE, error_of_interval
 from microslip.views.captions import TITLES, setting
 from microslip.views.learning import RULES, score
 from microslip.views.report import repeat, results, summary
-from microslip.views.report.attribution_claims import FIELDS, claims_of, explained_network
+from microslip.views.report.attribution_claims import ATTRIBUTION_PARTS, claims_of, explained_network
 from microslip.views.report.check import Result
 from microslip.views.report.checks import check_run, counts
 from microslip.views.report.checks_record import COMPARED as PACKAGES
@@ -214,7 +214,7 @@ def _quantities(runs: Sequence[Compared]) -> list[tuple[str, str, list[Measured 
     of = " / ".join(
         dict.fromkeys(explained_network(one) for one in parts if one.tables.get("interpretation/claim") is not None)
     )
-    for field, words in FIELDS.items():
+    for field, words in ATTRIBUTION_PARTS.items():
         add(f"ξ_Attr/ξ_D of the {words}, median of stages, {of}", "1", [_ratio(one, field) for one in parts])
     return rows
 

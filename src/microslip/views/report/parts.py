@@ -18,7 +18,7 @@ from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
 from microslip.data.units import stress_unit
-from microslip.grids.splits import FEWEST_STAGES
+from microslip.grids.splits import FEWEST_TO_SPLIT
 from microslip.views.captions import setting
 
 # Columns without which a table cannot be shown.
@@ -118,9 +118,9 @@ class Parts:
     def too_few_to_train(self) -> str:
         """Why there are no networks where the stages do not suffice for them; empty where they do."""
         n = None if self.stages is None else len(self.stages)
-        if n is None or n >= FEWEST_STAGES:
+        if n is None or n >= FEWEST_TO_SPLIT:
             return ""
-        return f"a network takes at least {FEWEST_STAGES} stages, and this run has {n}"
+        return f"a network takes at least {FEWEST_TO_SPLIT} stages, and this run has {n}"
 
 
 def read_parts(run: Run, states: Mapping[str, StepState] | None = None) -> Parts:
