@@ -143,7 +143,7 @@ def test_no_mixture_of_extremes_overflows(given_values):
             ["voxels.spacing=0.001"],
             r"voxels\.spacing = 0\.001 d̄ makes 1\.5e\+13 nodes, which take 3.6e\+05 GB of memory",
         ),
-        (["ablation.spacings=[2, 0.001]"], r"a value of ablation\.spacings = 0\.001 gives 1\.5e\+13 nodes"),
+        (["ablation.spacings=[2, 0.001]"], r"a value of ablation\.spacings = 0\.001 d̄ makes 1\.5e\+13 nodes"),
         (["training.threads=4294967296"], r"training\.threads = 4294967296 is not possible: it must be at most 1024"),
         (["stages.warm_up=1e300"], r"stages\.warm_up = 1e\+300 is not possible"),
         (["stages.warm_up=3"], r"stages\.warm_up = 3 leaves nothing of loading\.strain = 1\.25"),
