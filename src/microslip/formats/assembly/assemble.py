@@ -13,7 +13,7 @@ from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.trajectory import TrajectoryWriter, create_trajectory
 from microslip.formats.assembly.far_motion import continued_tilt, far_motion_notes, followed_share
-from microslip.formats.assembly.layout import Layout, lay_out
+from microslip.formats.assembly.layout import FrameCell, Layout, lay_out
 from microslip.formats.frame import IMAGES, Frame, Places, places
 from microslip.formats.source import Source
 

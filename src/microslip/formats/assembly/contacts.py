@@ -11,7 +11,7 @@ from jaxtyping import Float64
 from microslip.core.contacts import contact_energy, count_contacts, grain_energy, grain_stress
 from microslip.core.errors import MicroslipError
 from microslip.core.images import contact_separations
-from microslip.formats.assembly.layout import Layout
+from microslip.formats.assembly.layout import FrameCell, Layout
 from microslip.formats.frame import Frame
 from microslip.formats.readers.lammps import Block, read_blocks
 from microslip.formats.source import CONTACT_COLUMNS, Source
