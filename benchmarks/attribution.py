@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from captum.attr import IntegratedGradients
 
-from microslip.learn.attribution import Decoded, integrated_gradients
+from microslip.learn.attribution import integrated_gradients
 from microslip.learn.config import Attribution, Network
 from microslip.learn.networks.plain import SlipNet
+from microslip.learn.prediction import Decoded
 from microslip.learn.samples import Scaling
 
 GRID = (50, 15, 20)

@@ -49,7 +49,8 @@ _NAMES = {
     "microslip.statistics.power_law": ("fit_power_law",),
     "microslip.steps.import_": ("read_trajectory",),
     "microslip.learn.networks.plain": ("SlipNet",),
-    "microslip.learn.train": ("train", "predict"),
+    "microslip.learn.train": ("train",),
+    "microslip.learn.prediction": ("predict",),
     "microslip.learn.attribution": ("integrated_gradients",),
 }
 _HOME = {name: home for home, names in _NAMES.items() for name in names}

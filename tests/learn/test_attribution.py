@@ -18,7 +18,8 @@ from microslip.learn.attribution import (
 )
 from microslip.learn.config import Attribution, Network
 from microslip.learn.networks.predictor import Predictor, build_network
-from microslip.learn.nulls import predict_fields, randomised
+from microslip.learn.nulls import randomised
+from microslip.learn.prediction import predict_fields
 from microslip.learn.samples import Scaling
 
 GRID = (8, 6, 8)
@@ -147,7 +148,7 @@ def test_the_points_of_the_path_may_be_pushed_through_in_any_batches(stage, monk
     scaling, network, settings = scaling_of("d2min"), network_of("residual", 1), Attribution(n_steps=32)
     expected = integrated_gradients(network, scaling, stage[:1], settings)
     largest_batch = []
-    monkeypatch.setattr(attribution, "PATH_BATCH", batch)
+    monkeypatch.setattr(attribution, "FIELD_BATCH", batch)
     hook = network.register_forward_hook(lambda module, given, found: largest_batch.append(len(found)))
     found = integrated_gradients(network, scaling, stage[:1], settings)
     hook.remove()

@@ -4,7 +4,8 @@ import torch
 
 from microslip.learn.ensemble import Ensemble, interval_scores, train_ensemble
 from microslip.learn.evaluate import covered
-from microslip.learn.train import predict, train
+from microslip.learn.prediction import predict
+from microslip.learn.train import train
 
 
 def fit(task, folder, report=None, **changes):

@@ -6,7 +6,8 @@ import torch
 
 from microslip.learn.config import Network
 from microslip.learn.networks.predictor import Predictor, build_network
-from microslip.learn.nulls import layers_from_the_output, predict_fields, randomised, replaced_in_order
+from microslip.learn.nulls import layers_from_the_output, randomised, replaced_in_order
+from microslip.learn.prediction import predict_fields
 from microslip.learn.samples import Scaling, assemble
 from microslip.learn.train import predict
 

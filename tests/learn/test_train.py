@@ -12,8 +12,10 @@ from microslip.learn.baselines import amplitude_features, boosting
 from microslip.learn.config import Network, Training
 from microslip.learn.evaluate import r_squared
 from microslip.learn.networks.predictor import build_network
+from microslip.learn.prediction import predict
+from microslip.learn.processes import check_machine
 from microslip.learn.samples import Samples, fit_scaling
-from microslip.learn.train import _check_machine, predict, train
+from microslip.learn.train import train
 
 CURVES = ["epoch", "train_loss", "validation_loss", "learning_rate"]
 
@@ -312,4 +314,4 @@ def test_a_state_of_another_network_or_of_none_is_refused(task, tmp_path):
 def test_more_than_the_machine_can_run_is_refused(key):
     n = 16 * len(os.sched_getaffinity(0)) + 1
     with pytest.raises(MicroslipError, match=rf"training\.{key} = {n} is more than 16 on each of the"):
-        _check_machine(Training(**{key: n, "device": "cpu", "batch_size": 4 * n}))
+        check_machine(Training(**{key: n, "device": "cpu", "batch_size": 4 * n}))

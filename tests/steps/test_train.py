@@ -29,7 +29,7 @@ from microslip.learn.baselines import CLUSTER_NUMBERS
 from microslip.learn.checkpoint import load_checkpoint
 from microslip.learn.config import Ablated
 from microslip.learn.evaluate import r_squared
-from microslip.learn.nulls import predict_fields
+from microslip.learn.prediction import predict_fields
 from microslip.learn.samples import Samples
 from microslip.learn.train import train
 from microslip.pipeline import perform

@@ -9,16 +9,13 @@ import numpy as np
 import torch
 from captum.attr import IntegratedGradients, NoiseTunnel, Occlusion
 from jaxtyping import Float32, Float64
-from torch import nn
 
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.learn.config import Attribution
 from microslip.learn.networks.predictor import Predictor
+from microslip.learn.prediction import FIELD_BATCH, Decoded
 from microslip.learn.samples import Scaling
-
-# Path points pushed through the network at a time: memory does not grow with the number of steps.
-PATH_BATCH = 64
 
 # The path is not refined beyond this many points.
 STEPS_AT_MOST = 2048
@@ -43,19 +40,6 @@ class Attributed:
     attribution: Nodes
     completeness_error: float
     n_steps: int
-
-
-class Decoded(nn.Module):
-    """A network whose output is the fluctuation [p], so that attributions are in p whatever it was trained on."""
-
-    def __init__(self, network: Predictor, scaling: Scaling) -> None:
-        super().__init__()
-        self.network, self.scaling = network, scaling
-        self.network.eval()
-
-    def forward(self, voxels: torch.Tensor) -> torch.Tensor:
-        scaled: torch.Tensor = self.network(voxels.contiguous(memory_format=torch.channels_last_3d))
-        return (torch.sinh(scaled) if self.scaling.target == "asinh" else scaled) * self.scaling.target_scale
 
 
 def baseline_field(scaling: Scaling, shape: tuple[int, ...], baseline: str) -> Voxels:
@@ -162,8 +146,8 @@ class _Path:
         """Prediction [p] at each point."""
         with torch.inference_mode():
             parts = [
-                self.decoded(self._points(alpha[start : start + PATH_BATCH]))
-                for start in range(0, len(alpha), PATH_BATCH)
+                self.decoded(self._points(alpha[start : start + FIELD_BATCH]))
+                for start in range(0, len(alpha), FIELD_BATCH)
             ]
         return np.asarray(torch.cat(parts).double().numpy())
 
@@ -172,8 +156,8 @@ class _Path:
     ) -> tuple[Float64[np.ndarray, "point"], Float64[np.ndarray, "point"]]:
         """Add gradient × way × width of each point to the total; the rise that this makes, and the prediction [p]."""
         rises, values = [], []
-        for start in range(0, len(alpha), PATH_BATCH):
-            some = slice(start, start + PATH_BATCH)
+        for start in range(0, len(alpha), FIELD_BATCH):
+            some = slice(start, start + FIELD_BATCH)
             points = self._points(alpha[some]).requires_grad_(True)
             prediction = self.decoded(points)
             (gradient,) = torch.autograd.grad(prediction.sum(), points)
@@ -204,7 +188,7 @@ def smoothed_integrated_gradients(
         torch.manual_seed(seed)
         found = method.attribute(
             voxels, nt_type="smoothgrad", nt_samples=config.n_noisy, nt_samples_batch_size=1, stdevs=config.noise,
-            baselines=start, n_steps=config.n_steps, method="gausslegendre", internal_batch_size=PATH_BATCH,
+            baselines=start, n_steps=config.n_steps, method="gausslegendre", internal_batch_size=FIELD_BATCH,
         )  # fmt: skip
     return np.asarray(found[0].detach().double().numpy())
 

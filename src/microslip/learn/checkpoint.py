@@ -15,8 +15,8 @@ from microslip.data.text_files import regular_file
 from microslip.learn.config import Network, Training
 from microslip.learn.networks.predictor import Predictor, build_network
 from microslip.learn.samples import Scaling
-from microslip.learn.saved import load_saved
-from microslip.learn.train import Trained, as_bytes
+from microslip.learn.saved import as_bytes, load_saved
+from microslip.learn.train import Trained
 
 # Raised when an older checkpoint would be misread.
 FORMAT_VERSION = 2

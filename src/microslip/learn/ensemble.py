@@ -13,8 +13,9 @@ from jaxtyping import Float64
 from microslip.grids.splits import VALIDATION, SplitSets
 from microslip.learn.config import Network, Training
 from microslip.learn.evaluate import NORMAL, conformal_interval, covered
+from microslip.learn.prediction import predict
 from microslip.learn.samples import Samples, fit_scaling
-from microslip.learn.train import Trained, predict, train
+from microslip.learn.train import Trained, train
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from jaxtyping import Float, Float64, Int64
 from torch import nn
 
 from microslip.core.errors import MicroslipError
-from microslip.learn.attribution import PATH_BATCH, Decoded, Voxels
+from microslip.learn.attribution import Voxels
 from microslip.learn.networks.layers import weighted_layers
 from microslip.learn.networks.predictor import Predictor
+from microslip.learn.prediction import predict_fields
 from microslip.learn.samples import Scaling
 
 # They start anew where all layers do, for what they hold follows from the layers before.
@@ -99,15 +100,3 @@ def replaced_in_order(
         nodes = order[: round(float(fraction) * len(order))]
         fields[row][:, nodes] = flat_end[:, nodes]
     return predict_fields(network, scaling, fields.reshape(len(fractions), *inputs.shape))
-
-
-def predict_fields(
-    network: Predictor, scaling: Scaling, fields: Float[np.ndarray, "field channel x y z"]
-) -> Float64[np.ndarray, "field"]:
-    """Predictions [p] of scaled voxels, shape (field, channel, x, y, z)."""
-    decoded = Decoded(network, scaling)
-    with torch.inference_mode():
-        parts = [
-            decoded(torch.from_numpy(fields[start : start + PATH_BATCH])) for start in range(0, len(fields), PATH_BATCH)
-        ]
-    return np.asarray(torch.cat(parts).double().numpy())

@@ -163,6 +163,10 @@ class Turns(NamedTuple):
     y: Int64[np.ndarray, "stage"]
     mirrored: np.ndarray
 
+    def part(self, chosen: slice) -> Turns:
+        """Those of some stages of the batch."""
+        return Turns(self.x[chosen], self.y[chosen], self.mirrored[chosen])
+
 
 def draw_turns(n: int, grid: tuple[int, int, int], rng: np.random.Generator) -> Turns:
     """Shifts along x and y, which repeat, and the mirror in y for half of the stages, at random.

@@ -1,7 +1,8 @@
-"""Files of `torch.save`, read only where they are whole."""
+"""Files of `torch.save`: written in one piece, read only where they are whole."""
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,13 @@ from typing import Any
 import torch
 
 from microslip.core.errors import MicroslipError
+
+
+def as_bytes(content: Any) -> memoryview:
+    """What `torch.save` makes of it: in a file of its own it would not survive a disk that fills up."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getbuffer()
 
 
 def load_saved(path: Path, device: torch.device | str = "cpu") -> Any:

@@ -15,7 +15,7 @@ from microslip.grids.splits import SplitSets
 from microslip.learn.config import Network, Search, Training
 from microslip.learn.networks.registry import NETWORKS
 from microslip.learn.samples import Samples, fit_scaling
-from microslip.learn.train import train
+from microslip.learn.train import LossNotFiniteError, train
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,7 @@ def search(
 
         try:
             trained = train(samples, sets, scaling, chosen_network, chosen_training, state, report)
-        except MicroslipError as problem:
-            if "not finite" not in str(problem):
-                raise
+        except LossNotFiniteError as problem:
             # a rate too high is an answer too
             raise optuna.TrialPruned from problem
         finally:

@@ -170,8 +170,9 @@ def _train_line(
 ) -> list[dict[str, Any]]:
     """Scores of the line's network on the test set of every rule, for every seed."""
     from microslip.learn.inputs import write_inputs
+    from microslip.learn.prediction import predict
     from microslip.learn.samples import Samples, fit_scaling
-    from microslip.learn.train import predict, train
+    from microslip.learn.train import train
 
     stages = run.stages
     target, cycle = stages["fluctuation"].to_numpy(), stages["cycle"].to_numpy()

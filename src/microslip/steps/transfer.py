@@ -118,7 +118,7 @@ def _load(model: Path) -> list[Any]:
 def _predict(members: list[Any], run: Run, path: Path) -> pd.DataFrame:
     """Stage, target and prediction, the mean over the networks of an ensemble, of all stages of a run."""
     from microslip.learn.inputs import read_inputs
-    from microslip.learn.nulls import predict_fields
+    from microslip.learn.prediction import predict_fields
 
     scaling, grid = members[0].scaling, tuple(run.voxels["d2min"].shape[1:])
     if grid != tuple(members[0].network.grid):

@@ -1,0 +1,95 @@
+"""Predicted fluctuations of stages, in the units of the stress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import nn
+
+from microslip.core import arguments
+from microslip.core.errors import MicroslipError
+from microslip.learn.networks.predictor import Predictor
+from microslip.learn.samples import Samples, Scaling, assemble, check_samples
+
+# Stages in a batch that only predicts.
+PREDICTION_BATCH = 128
+
+# Fields pushed through the network at a time where they are given one by one, such as the points of a path.
+FIELD_BATCH = 64
+
+
+class Decoded(nn.Module):
+    """A network whose output is the fluctuation [p], so that attributions are in p whatever it was trained on."""
+
+    def __init__(self, network: Predictor, scaling: Scaling) -> None:
+        super().__init__()
+        self.network, self.scaling = network, scaling
+        self.network.eval()
+
+    def forward(self, voxels: torch.Tensor) -> torch.Tensor:
+        scaled: torch.Tensor = self.network(voxels.contiguous(memory_format=torch.channels_last_3d))
+        return (torch.sinh(scaled) if self.scaling.target == "asinh" else scaled) * self.scaling.target_scale
+
+
+def predict(
+    network: Predictor,
+    samples: Samples,
+    scaling: Scaling,
+    stages: Int64[np.ndarray, "chosen"],
+    decoded: bool = True,
+) -> Float[np.ndarray, "chosen"]:
+    """Predicted fluctuation of the chosen stages [p]; as the network gives it where not decoded.
+
+    Raises
+    ------
+    MicroslipError
+        The samples' inputs or grid are not those of the network; stages that the samples do not hold; a prediction that
+        is not finite.
+    """
+    check_samples(samples)
+    arguments.record("network", network, Predictor, "give a network, such as that of train")
+    arguments.record("scaling", scaling, Scaling, "give what fit_scaling returns")
+    arguments.flag("decoded", decoded)
+    stages = arguments.wholes("stages", stages, ("entry",), 0, len(samples.target) - 1)
+    if samples.names != scaling.names:
+        raise MicroslipError(
+            f"the network of this scaling takes {', '.join(scaling.names)}, the samples hold {', '.join(samples.names)}"
+        )
+    network.eval()
+    device = next(network.parameters()).device
+    parts = [np.empty(0, dtype=np.float32)]
+    with torch.inference_mode():
+        for start in range(0, len(stages), PREDICTION_BATCH):
+            voxels = assemble(samples, scaling, stages[start : start + PREDICTION_BATCH]).to(device)
+            parts.append(network(voxels).float().cpu().numpy())
+    prediction = np.concatenate(parts)
+    if not np.isfinite(prediction).all():
+        bad = int(stages[np.argmin(np.isfinite(prediction))])
+        raise MicroslipError(
+            f"samples: the prediction of stage {bad} is not finite: its inputs or the network's weights are not"
+        )
+    return scaling.decode(prediction) if decoded else prediction
+
+
+def predict_fields(
+    network: Predictor, scaling: Scaling, fields: Float[np.ndarray, "field channel x y z"]
+) -> Float64[np.ndarray, "field"]:
+    """Predictions [p] of scaled voxels, shape (field, channel, x, y, z)."""
+    decoded = Decoded(network, scaling)
+    with torch.inference_mode():
+        parts = [
+            decoded(torch.from_numpy(fields[start : start + FIELD_BATCH]))
+            for start in range(0, len(fields), FIELD_BATCH)
+        ]
+    return np.asarray(torch.cat(parts).double().numpy())
+
+
+def mean_prediction(
+    networks: Sequence[Predictor], scaling: Scaling, inputs: Float[np.ndarray, "stage channel x y z"]
+) -> Float64[np.ndarray, "stage"]:
+    """Mean prediction [p] of networks of one scaling, for inputs on their scales that are not standardised yet."""
+    standardised = scaling.standardise(inputs)
+    return np.asarray(np.mean([predict_fields(network, scaling, standardised) for network in networks], axis=0))
