@@ -20,7 +20,7 @@ from pathlib import Path
 from cell import packings
 from cell.peers import LAMMPS, LIGGGHTS, NOT_INSTALLED, liggghts_programs, seconds_of_shear
 
-from microslip.dem.native import launch
+from microslip.dem.native.kind import environment
 
 NATIVE = "native"
 NATIVE_SPEED = Path(__file__).parent / "cell" / "native_speed.py"
@@ -51,7 +51,7 @@ def native_answer(config, path, threads, untimed, timed):
         [sys.executable, NATIVE_SPEED, json.dumps(case)],
         capture_output=True,
         text=True,
-        env=launch.environment(packings.changed(config, engine={"kind": "native", "threads": threads})),
+        env=environment(packings.changed(config, engine={"kind": "native", "threads": threads})),
         check=False,
     )
     if answer.returncode:

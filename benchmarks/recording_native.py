@@ -23,8 +23,8 @@ from pathlib import Path
 
 from cell import packings
 
-from microslip.dem.native import launch
 from microslip.dem.native.engine import NativeEngine
+from microslip.dem.native.kind import environment
 from microslip.dem.packing import BULK
 from microslip.dem.protocol import Protocol
 
@@ -142,7 +142,7 @@ def main():
     if not options.measure:
         # threads as the product's process has them, which reads its environment at the start
         here = [sys.executable, __file__, "--measure", *sys.argv[1:]]
-        sys.exit(subprocess.run(here, env=launch.environment(packings.demo_cell()), check=False).returncode)
+        sys.exit(subprocess.run(here, env=environment(packings.demo_cell()), check=False).returncode)
     n_samples, repeats, untimed, strain = SAMPLES, REPEATS, UNTIMED_STEPS, STRAIN
     if options.quick:
         n_samples, repeats, untimed, strain = QUICK_SAMPLES, 1, 200, 0.002

@@ -20,7 +20,7 @@ import zarr
 from microslip import open_run
 from microslip.data.provenance import break_seals
 from microslip.dem.lammps.installed import find_launcher, rank_environment
-from microslip.dem.worker_codes import STOPPED
+from microslip.dem.process import STOPPED
 from microslip.pipeline import RUN_STEPS
 
 CONFIG = Path(__file__).parent / "tiny.toml"

@@ -27,7 +27,7 @@ from microslip.data.provenance import (
 from microslip.data.run import Run
 from microslip.data.seals import describe_damage, find_damage, in_the_making, remove_stores
 from microslip.data.step_state import StepState
-from microslip.dem.config import Engine
+from microslip.dem.seam import EngineSettings
 from microslip.formats.reading import find_files
 from microslip.formats.source import Source
 from microslip.steps.ablate import ablate_step
@@ -346,7 +346,7 @@ def _made(step: Step, folder: Path, mark: str) -> bool:
 def _section(config: Config, name: str) -> Any:
     """A section as it tells results apart."""
     section = config.section(name)
-    if isinstance(section, Engine):
+    if isinstance(section, EngineSettings):
         return section.identity()
     return section.told() if isinstance(section, Settings) else section
 

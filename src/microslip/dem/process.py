@@ -1,5 +1,5 @@
-"""What every process of a simulation does beside its work: hold the run folder, report, stop when asked, say why it
-failed."""
+"""What every process of a simulation does beside its work: it holds the run folder, reports, stops when asked, and
+says why it failed."""
 
 from __future__ import annotations
 
@@ -12,35 +12,16 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from microslip.core.disk import disk_trouble
 from microslip.core.errors import MicroslipError
 from microslip.dem.config import ShearCell
+from microslip.dem.seam import Company
 
-
-class Company(Protocol):
-    """The processes that work on a run together."""
-
-    first: bool
-
-    def wait(self) -> None:
-        """Until all are here."""
-
-    def abort(self) -> None:
-        """End all of them."""
-
-
-class Alone:
-    """One process."""
-
-    first = True
-
-    def wait(self) -> None:
-        """Nobody else is to come."""
-
-    def abort(self) -> None:
-        """Nobody else is there."""
+# Exit codes by which a process tells its starter how the run ended.
+FINISHED = 0
+STOPPED = 3
 
 
 def stop_asked(folder: Path) -> bool:
@@ -60,10 +41,11 @@ def report(content: dict[str, Any]) -> None:
 
 
 def report_failure(folder: Path, problem: BaseException) -> None:
-    """Leave the reason where the starter looks for it, and tell it besides: the disk may be full."""
-    told = str(problem) if isinstance(problem, MicroslipError) else disk_trouble(problem, folder / "trajectory.zarr")
-    text = traceback.format_exc() if told is None else told
-    reason = {"kind": "engine" if told is None else "microslip", "text": text}
+    """Write the reason where the starter looks for it, and print it too: the disk may be full."""
+    trouble = None if isinstance(problem, MicroslipError) else disk_trouble(problem, folder / "trajectory.zarr")
+    sentence = str(problem) if isinstance(problem, MicroslipError) else trouble
+    text = traceback.format_exc() if sentence is None else sentence
+    reason = {"kind": "engine" if sentence is None else "microslip", "text": text}
     report({"failure": reason})
     with suppress(OSError):
         (folder / "dem" / "error.json").write_text(json.dumps(reason))

@@ -1,22 +1,27 @@
-"""What an engine does for the shear cell: the seam between the protocol and the programs that move grains.
+"""What an engine is to the shear cell: the seam between the protocol and the programs that move grains.
 
-A new engine is one folder, and one entry in `dem.config.Engine`. The folder holds `config.py` (its settings, which
-tell `title`, `identity`, `describe`, `problem`, `warnings` and `n_threads`), `launch.py` (`check`, `command`,
-`environment`), `company.py` (`company`, the processes that it consists of) and `engine.py` (`start`, which returns an
-`Engine`).
+An engine is a file or a folder with an `EngineKind`, and a line in `dem.engines`. The protocol, the recording and the
+restart stand above the seam and are the same for all.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from microslip.dem.packing import LoosePacking
+from microslip.core.settings import Settings
+
+if TYPE_CHECKING:
+    # both of them know the engines' settings
+    from microslip.dem.config import ShearCell
+    from microslip.dem.packing import LoosePacking
 
 # A bulk grain whose centre is this far beyond the inner face of a wall has left the cell [d̄].
 WALL_REACH = 1.0
@@ -128,3 +133,84 @@ class Engine(Protocol):
 
     def frame(self, held: Any) -> Frame | None:
         """What was held, on the first process; None on the others."""
+
+
+class EngineSettings(Settings):
+    """The section `[engine]` of one kind. An engine narrows `kind` to its own name and adds its keys."""
+
+    kind: str
+    title: ClassVar[str]
+    """What a reader calls it."""
+    keeps_viscous_histories: ClassVar[bool] = True
+    """Whether contacts with grains.damping = viscous keep their histories at a checkpoint."""
+
+    def n_threads(self, n_grains: int) -> int:
+        """Threads that work on so many grains."""
+        return 1
+
+    def identity(self) -> dict[str, Any]:
+        """What of it makes another simulation."""
+        return {"kind": self.kind}
+
+    def describe(self, n_grains: int) -> str:
+        """What works, for a reader."""
+        return self.title
+
+    def problem(self, length: float, depth: float, largest: float, walls: bool) -> str | None:
+        """Why a cell of this length and depth [d̄] and largest diameter [d̄] cannot be run; None where it can."""
+        return None
+
+    def warnings(self) -> list[str]:
+        """What a reader should know before the start."""
+        return []
+
+    def memory(self, n_grains: int, n_samples: int) -> float:
+        """Memory that it takes of this machine, from below [bytes]; 0 where that is not known."""
+        return 0.0
+
+
+class Company(Protocol):
+    """The processes that work on a run together."""
+
+    first: bool
+
+    def wait(self) -> None:
+        """Until all are here."""
+
+    def abort(self) -> None:
+        """End all of them."""
+
+
+class Alone:
+    """One process."""
+
+    first = True
+
+    def wait(self) -> None:
+        """Nobody else is to come."""
+
+    def abort(self) -> None:
+        """Nobody else is there."""
+
+
+def worker_command(config: ShearCell) -> list[str]:
+    """One process of this Python; the run folder follows."""
+    return [sys.executable, "-m", "microslip.dem.worker"]
+
+
+@dataclass(frozen=True)
+class EngineKind:
+    """An engine, as `dem.engines` lists it. Its functions import what is large or optional when they are called.
+
+    `settings`: its section `[engine]`. `start`: the engine of a run folder, without grains, in its own process.
+    `version`: under another one the same run would go on differently; a cell that it cannot run, or something that is
+    not installed, is refused here, before anything is written. `command`: what starts its processes, up to the run
+    folder. `environment`: theirs. `company`: the processes of which this is one.
+    """
+
+    settings: type[EngineSettings]
+    start: Callable[[Path, ShearCell], Engine]
+    version: Callable[[ShearCell], int]
+    command: Callable[[ShearCell], list[str]] = worker_command
+    environment: Callable[[ShearCell], dict[str, str]] = lambda config: dict(os.environ)
+    company: Callable[[], Company] = Alone

@@ -11,17 +11,15 @@ from pathlib import Path
 
 from microslip.data.files import read_json
 from microslip.dem.config import ShearCell
-from microslip.dem.engines import engine_module
-from microslip.dem.process import work_on
+from microslip.dem.engines import ENGINES
+from microslip.dem.process import FINISHED, STOPPED, work_on
 from microslip.dem.protocol import Protocol
-from microslip.dem.worker_codes import FINISHED, STOPPED
 
 
 def shear(folder: Path, config: ShearCell) -> int:
-    """Prepare or resume, shear, and say how it ended."""
-    start = engine_module(config.engine.kind, "engine").start
+    """Prepare or resume, shear, and tell how it ended."""
     try:
-        Protocol(folder, config, start(folder, config)).run()
+        Protocol(folder, config, ENGINES[config.engine.kind].start(folder, config)).run()
     except KeyboardInterrupt:
         return STOPPED
     return FINISHED
@@ -30,7 +28,7 @@ def shear(folder: Path, config: ShearCell) -> int:
 def main(folder: Path) -> None:
     """Work on a run folder together with the engine's other processes."""
     kind = ShearCell.model_validate(read_json(folder / "dem" / "config.json")).engine.kind
-    work_on(folder, engine_module(kind, "company").company(), shear)
+    work_on(folder, ENGINES[kind].company(), shear)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
 from microslip.data.run import Run, as_named
 from microslip.data.text_files import read_text
+from microslip.dem.checks import sections_of
 from microslip.dem.config import ShearCell
-from microslip.dem.launch import sections_of
 
 
 def run_config(folder: Path, overrides: Iterable[str] = ()) -> Config:

@@ -14,7 +14,7 @@ from microslip.data.files import write_table
 from microslip.data.holding import only_one
 from microslip.data.run import Run
 from microslip.dem.checkpoints import POINTER, read_pointer
-from microslip.dem.launch import refuse_other_simulation
+from microslip.dem.checks import refuse_other_simulation
 from microslip.pipeline import is_current
 from microslip.steps.common import Say
 from microslip.study.plan import STUDY_FILE, Study, System, write_study, written

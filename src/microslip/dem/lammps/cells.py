@@ -20,9 +20,8 @@ from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.data.trajectory import TrajectoryWriter
 from microslip.dem.config import ShearCell
-from microslip.dem.lammps.company import Ranks
-from microslip.dem.process import report, stop_asked, work_on
-from microslip.dem.worker_codes import FINISHED, STOPPED
+from microslip.dem.lammps.ranks import Ranks
+from microslip.dem.process import FINISHED, STOPPED, report, stop_asked, work_on
 
 
 def cell_volumes(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from microslip.core.jobs import n_machines
-from microslip.core.settings import MOST_THREADS, Settings
+from microslip.core.settings import MOST_THREADS
+from microslip.dem.seam import EngineSettings
 
 # Beyond the largest machines there are.
 MOST_RANKS = 10**6
@@ -17,8 +18,11 @@ MOST_RANKS = 10**6
 Count = Annotated[int, Field(ge=0, le=MOST_RANKS)]
 
 
-class Lammps(Settings):
+class Lammps(EngineSettings):
     """LAMMPS on MPI ranks; the same number of ranks gives the same bytes."""
+
+    title: ClassVar[str] = "LAMMPS"
+    keeps_viscous_histories: ClassVar[bool] = False
 
     kind: Literal["lammps"] = "lammps"
     ranks: int = Field(2, ge=1, le=MOST_RANKS, description="MPI processes")
@@ -36,11 +40,6 @@ class Lammps(Settings):
         description="such as `srun`; `-n RANKS` is added unless it holds {ranks}; empty: mpiexec",
     )
     hosts: str = Field("", description="file of host names, handed to the launcher as -hostfile")
-
-    @property
-    def title(self) -> str:
-        """What a reader calls it."""
-        return "LAMMPS"
 
     def identity(self) -> dict[str, Any]:
         """What of it makes another simulation: not how its ranks are started."""

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from microslip.core.disk import naming
-from microslip.dem.config import ShearCell, viscous_damping
+from microslip.dem.config import ShearCell
 from microslip.dem.packing import LoosePacking
 from microslip.dem.seam import Preparing
+from microslip.dem.sections import viscous_damping
 from microslip.dem.servo import Servo
 
 END_PREPARING = "unfix bulk_drag\nunfix bulk_move\nunfix top_move"

@@ -21,7 +21,7 @@ from microslip.data.files import replacing
 from microslip.dem.config import ShearCell
 from microslip.dem.lammps import deck
 from microslip.dem.lammps.installed import accelerator
-from microslip.dem.lammps.launch import settings
+from microslip.dem.lammps.kind import settings
 from microslip.dem.lammps.sampling import N_READ, Reader
 from microslip.dem.packing import BOTTOM, BULK, TOP, LoosePacking
 from microslip.dem.seam import WALL_REACH, Frame, Preparing, Rest, Sample
@@ -317,8 +317,3 @@ def contact_values(
             count_contacts(pairs, len(diameter)),
         ]
     )
-
-
-def start(folder: Path, config: ShearCell) -> LammpsEngine:
-    """LAMMPS in a run folder, without grains."""
-    return LammpsEngine(folder, config)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from microslip.core.settings import MOST_THREADS, Settings
+from microslip.core.settings import MOST_THREADS
+from microslip.dem.cost import memory_of
+from microslip.dem.seam import EngineSettings
+
+# Raised when the same run would go on differently.
+VERSION = 1
 
 # Fewer grains than this leave a thread waiting for the others for longer than it works.
 GRAINS_PER_THREAD = 1_000
@@ -18,8 +23,10 @@ LEAST_MARGIN, MOST_MARGIN = 0.015, 0.1
 MARGIN_STEPS = 1_000
 
 
-class Native(Settings):
+class Native(EngineSettings):
     """The engine for one machine; any number of threads gives the same bytes."""
+
+    title: ClassVar[str] = "the native engine"
 
     kind: Literal["native"] = "native"
     threads: int | None = Field(
@@ -29,18 +36,9 @@ class Native(Settings):
         description="threads of the one process; all cores that its grains can use if left out",
     )
 
-    @property
-    def title(self) -> str:
-        """What a reader calls it."""
-        return "the native engine"
-
     def n_threads(self, n_grains: int) -> int:
         """Threads that are started for so many grains."""
         return self.threads or max(1, min(usable_cores(), n_grains // GRAINS_PER_THREAD))
-
-    def identity(self) -> dict[str, Any]:
-        """What of it makes another simulation."""
-        return {"kind": self.kind}
 
     def describe(self, n_grains: int) -> str:
         """What works, for a reader."""
@@ -69,6 +67,10 @@ class Native(Settings):
                 " threads will wait for each other"
             ]
         return []
+
+    def memory(self, n_grains: int, n_samples: int) -> float:
+        """Memory that it takes of this machine, from below [bytes]."""
+        return memory_of(n_grains, n_samples)
 
 
 def usable_cores() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from microslip.dem.config import Grains, damping_ratio, viscous_damping
+from microslip.dem.sections import Grains, damping_ratio, viscous_damping
 
 # Rows of what a pair carries from one list to the next, of what it is made of, and of what it gives.
 N_CONSTANTS = 3  # sum of radii [m], R* [m], damping coefficient
@@ -51,7 +51,7 @@ def contact_law(grains: Grains, stiffness_number: float, friction: float) -> Law
     """The law of these grains with another friction, such as that of the preparation.
 
     The viscous damping is that of LAMMPS' older pair style, set equal to the other at the overlap d̄/κ: see
-    `microslip.dem.config.viscous_damping`.
+    `microslip.dem.sections.viscous_damping`.
     """
     reduced_modulus = grains.youngs_modulus / (2 * (1 - grains.poisson_ratio**2))
     hertz = 4 / 3 * reduced_modulus

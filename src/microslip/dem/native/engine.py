@@ -17,19 +17,16 @@ from microslip.core.errors import MicroslipError
 from microslip.core.neighbours import sort_into_cells
 from microslip.data.files import replacing
 from microslip.dem.config import ShearCell
-from microslip.dem.native.config import LEAST_MARGIN, MARGIN_STEPS, MOST_MARGIN
+from microslip.dem.native.config import LEAST_MARGIN, MARGIN_STEPS, MOST_MARGIN, VERSION
 from microslip.dem.native.contact_kernels import contact_forces
 from microslip.dem.native.contact_law import N_GIVEN, Images, contact_law
 from microslip.dem.native.motion_kernels import FRAME, advance, forces
 from microslip.dem.native.pairs import Pairs, complete_pairs, find_pairs, renumbered
 from microslip.dem.native.stress_kernels import grain_values, images_of, read_sample
 from microslip.dem.packing import BOTTOM, BULK, TOP, LoosePacking
-from microslip.dem.process import report
 from microslip.dem.seam import WALL_REACH, Frame, Preparing, Rest, Sample
 from microslip.dem.servo import servo
 
-# Raised when the same run would go on differently.
-VERSION = 1
 ENDING = ".state.npz"
 
 
@@ -364,9 +361,3 @@ class NativeEngine:
                 state["first"], state["second"], self.radius, self.mass, self.kind, self.law, state["history"]
             )
         self._begin_list()
-
-
-def start(folder: Path, config: ShearCell) -> NativeEngine:
-    """The engine of a run folder, without grains; its machine code is made, or read from the cache."""
-    report({"phase": "compile"})
-    return NativeEngine(config)

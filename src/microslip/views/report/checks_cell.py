@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from microslip.data.edges import cell_edges
-from microslip.dem.config import STABLE_FRACTION
+from microslip.dem.sections import STABLE_FRACTION
 from microslip.statistics.steadiness import BLOCKS, SIGNIFICANT_T, Drift, drift, half_means, relative_difference
 from microslip.statistics.wholeness import missing_share, n_beyond_walls
 from microslip.views.captions import setting

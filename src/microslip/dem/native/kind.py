@@ -1,21 +1,32 @@
-"""Start of the native engine: one process of this Python."""
+"""The native engine as the shear cell knows it: one process of this Python, with threads."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from microslip.dem.config import ShearCell
+from microslip.dem.native.config import VERSION, Native
+from microslip.dem.seam import Engine, EngineKind
+
+if TYPE_CHECKING:
+    from microslip.dem.config import ShearCell
 
 
-def check(config: ShearCell) -> dict[str, Any]:
-    """What the engine says of itself; it needs nothing that microslip does not bring."""
+def version(config: ShearCell) -> int:
+    """It needs nothing that microslip does not bring."""
     forget_stale_code(Path(__file__).parent)
-    from microslip.dem.native.engine import VERSION
+    return VERSION
 
-    return {"version": VERSION}
+
+def start(folder: Path, config: ShearCell) -> Engine:
+    """The engine of a run folder, without grains; its machine code is made, or read from the cache."""
+    # compiled kernels: loaded in the engine's own process alone
+    from microslip.dem.native.engine import NativeEngine
+    from microslip.dem.process import report
+
+    report({"phase": "compile"})
+    return NativeEngine(config)
 
 
 def forget_stale_code(folder: Path) -> None:
@@ -30,19 +41,17 @@ def forget_stale_code(folder: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def command(config: ShearCell) -> list[str]:
-    """What starts the engine's process, up to the module's arguments."""
-    return [sys.executable, "-m", "microslip.dem.worker"]
-
-
 def environment(config: ShearCell) -> dict[str, str]:
-    """Its environment: as many threads as are asked for, also beyond the machine's cores.
+    """Of its process: as many threads as are asked for, also beyond the machine's cores.
 
     A thread that waits for the others gives its core away after some 200 µs. It would wait for milliseconds
     otherwise, and a step take ten times as long wherever another program wants a core. OpenMP goes before TBB, which
     grew without bound where threads outnumbered the cores.
     """
-    n = str(config.engine.n_threads(config.n_grains))  # type: ignore[union-attr]
+    n = str(config.engine.n_threads(config.n_grains))
     counts = {"NUMBA_NUM_THREADS": n, "OMP_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": "1"}
     waiting = {"GOMP_SPINCOUNT": "5000", "NUMBA_THREADING_LAYER_PRIORITY": "omp tbb workqueue"}
     return {**waiting, **os.environ, **counts}
+
+
+NATIVE = EngineKind(Native, start, version, environment=environment)

@@ -1,14 +1,12 @@
-"""The ranks of LAMMPS, as the protocol knows them."""
+"""The ranks of MPI as the processes of an engine."""
 
 from __future__ import annotations
 
 from mpi4py import MPI
 
-from microslip.dem.process import Company
-
 
 class Ranks:
-    """All ranks of MPI."""
+    """All ranks; see `dem.seam.Company`."""
 
     def __init__(self) -> None:
         self.first = MPI.COMM_WORLD.rank == 0
@@ -20,8 +18,3 @@ class Ranks:
     def abort(self) -> None:
         """End all ranks."""
         MPI.COMM_WORLD.Abort(1)
-
-
-def company() -> Company:
-    """The ranks that this process is one of."""
-    return Ranks()
