@@ -26,7 +26,8 @@ from microslip.data.config import Batches
 from microslip.data.files import replacing
 from microslip.data.run import Run
 from microslip.data.text_files import read_text
-from microslip.dem.config import ENGINE_SETTINGS, OLDER_SECTIONS, Recording, ShearCell
+from microslip.dem.config import ENGINE_SETTINGS, OLDER_SECTIONS, ShearCell
+from microslip.dem.sections import Recording
 from microslip.events.config import Stages
 from microslip.events.steady import steady_sample
 from microslip.fields.config import Nonaffine
