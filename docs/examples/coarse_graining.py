@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import microslip
-from microslip.views.attribution import log_nodes, mid_depth, node_map
+from microslip.views.figures.attributions import log_nodes, mid_depth, node_map
 from microslip.views.style import TWO_COLUMNS, journal_style
 
 rng = np.random.default_rng(4)

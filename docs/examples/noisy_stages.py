@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import microslip
-from microslip.views.shear import stress_window
+from microslip.views.figures.cell_and_stress import stress_window
 from microslip.views.style import TWO_COLUMNS, journal_style
 
 rng = np.random.default_rng(11)

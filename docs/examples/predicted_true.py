@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from microslip.learn.evaluate import scores
-from microslip.views.learning import predicted_against_true
+from microslip.views.figures.training import predicted_against_true
 from microslip.views.style import TWO_COLUMNS, journal_style
 
 rng = np.random.default_rng(6)

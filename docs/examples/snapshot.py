@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.spatial import cKDTree
 
 import microslip
-from microslip.views.snapshot import draw_snapshot, notch
+from microslip.views.render.snapshot import draw_snapshot, notch
 from microslip.views.style import TWO_COLUMNS
 
 rng = np.random.default_rng(9)

@@ -10,7 +10,11 @@ import numpy as np
 import pandas as pd
 
 import microslip
-from microslip.views import attribution, controls, dynamics
+from microslip.views.figures.attributions import log_nodes, mid_depth, node_map
+from microslip.views.figures.completeness import completeness_histogram
+from microslip.views.figures.lengths import ratio_bars
+from microslip.views.figures.nulls import deletion_curves, randomised_layers
+from microslip.views.names import LOG_D2MIN_LABEL
 from microslip.views.style import TWO_COLUMNS, journal_style, new_figure
 
 run = microslip.open_run("runs/quick")
@@ -29,7 +33,7 @@ print(f"{len(numbers)} stages of the test set, {n_slips} of them slips")
 # %%
 errors = explained["completeness_error"].to_numpy()
 print(f"{np.mean(errors <= 0.01):.0%} of the stages within 1 %, the worst {errors.max():.1%}")
-attribution.completeness_histogram(errors)
+completeness_histogram(errors)
 
 # %% [markdown]
 # ## Do they follow D²min?
@@ -48,16 +52,14 @@ with journal_style():
 def both_maps(row, above, below):
     """D²min and shares of one explained stage, one above the other."""
     stage = stages.loc[numbers[row]]
-    nodes = attribution.log_nodes(voxels["d2min"][int(stage["stage"])].to_numpy())
+    nodes = log_nodes(voxels["d2min"][int(stage["stage"])].to_numpy())
     shares = explained["attribution"][int(row)].to_numpy()
     title = f"{stage['kind']}, Δs = {stage['fluctuation']:.3f} p".replace("-", "−")
-    label = dynamics.LOG_D2MIN_LABEL
-    plane = attribution.mid_depth(nodes)
-    attribution.node_map(plane, x, z, signed=False, label=label, title=title, axes=above)
-    plane = attribution.mid_depth(shares)
-    return attribution.node_map(
-        plane, x, z, signed=True, label="attribution", unit="p", axes=below
-    )
+    label = LOG_D2MIN_LABEL
+    plane = mid_depth(nodes)
+    node_map(plane, x, z, signed=False, label=label, title=title, axes=above)
+    plane = mid_depth(shares)
+    return node_map(plane, x, z, signed=True, label="attribution", unit="p", axes=below)
 
 
 both_maps(fluctuation.argmin(), *panels[:, 0])
@@ -88,7 +90,7 @@ print(f"{trained['share_active']:.0%} of all sizes at the most active tenth of t
 
 # %%
 print(claim[["network", "field", "n", "ratio", "low", "high"]].round(2).to_string(index=False))
-controls.ratio_bars(claim)
+ratio_bars(claim)
 
 # %% [markdown]
 # The claim fails here, twice. No interval of the trained network holds 1: the sizes are
@@ -119,9 +121,9 @@ for row in put_in.itertuples():
 
 with journal_style():
     left, right = new_figure(TWO_COLUMNS, 2.9).subplots(1, 2)
-controls.deletion_curves(deletion, "insertion", title="nodes put in", axes=right)
+deletion_curves(deletion, "insertion", title="nodes put in", axes=right)
 right.set(xlim=(0, 0.05), ylim=(-2.5, 4.5))
-controls.randomised_layers(layers, title="random layers", axes=left)
+randomised_layers(layers, title="random layers", axes=left)
 
 # %% [markdown]
 # Neither check is clearly passed. With nothing learnt left, a rank correlation well above 0

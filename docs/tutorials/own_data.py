@@ -18,8 +18,8 @@ import pandas as pd
 
 import microslip
 from microslip.fields.precision import precision_floor
-from microslip.views.shear import stress_window
-from microslip.views.snapshot import draw_snapshot
+from microslip.views.figures.cell_and_stress import stress_window
+from microslip.views.render.snapshot import draw_snapshot
 
 rng = np.random.default_rng(20)
 lengths = np.array([40.0, 30.0, 20.0])  # along x, y, z [mm]

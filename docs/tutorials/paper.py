@@ -10,7 +10,13 @@ import numpy as np
 import pandas as pd
 
 import microslip
-from microslip.views import attribution, dynamics, learning, shear, snapshot
+from microslip.views.figures.attributions import log_nodes, mid_depth, node_map
+from microslip.views.figures.cell_and_stress import stress_strain, stress_window
+from microslip.views.figures.correlation import correlation_curves, correlation_length
+from microslip.views.figures.scores import score_bars
+from microslip.views.figures.training import predicted_against_true
+from microslip.views.names import LOG_D2MIN_LABEL
+from microslip.views.render.snapshot import draw_snapshot, notch
 from microslip.views.style import TWO_COLUMNS, journal_style, new_figure
 
 run = microslip.open_run("runs/quick")
@@ -32,7 +38,7 @@ inertial_number = attributes["inertial_number"]
 warm_up = attributes["config"]["loading"]["warm_up"]
 print(f"I = {inertial_number:.1e}; s = {steady.mean():.3f} ± {steady.std():.3f} p")
 
-shear.stress_strain(strain, stress, warm_up=warm_up)
+stress_strain(strain, stress, warm_up=warm_up)
 
 # %% [markdown]
 # ## Stages
@@ -47,7 +53,7 @@ length = slip["strain_increment"]
 print(f"{len(stages)} stages; the largest slip: {slip['fluctuation']:.3f} p within {length:.4f}")
 
 window = (slip["start_strain"] - 2 * length, slip["end_strain"] + 2 * length)
-shear.stress_window(strain, stress, stages, window)
+stress_window(strain, stress, stages, window)
 
 # %% [markdown]
 # ## Non-affine motion
@@ -65,9 +71,7 @@ motion = microslip.d2min(first, last, run.box, cutoff=2.0, of=kind == 0)
 
 low, median, high = np.nanquantile(motion.d2min, [0.05, 0.5, 0.95])
 print(f"D²min: 5 % below {low:.1e}, half below {median:.1e}, 5 % above {high:.1e} d̄²")
-snapshot.draw_snapshot(
-    first, diameter, kind, run.box, values=motion.d2min, keep=snapshot.notch(first, run.box)
-)
+draw_snapshot(first, diameter, kind, run.box, values=motion.d2min, keep=notch(first, run.box))
 
 # %% [markdown]
 # ## How far it is correlated
@@ -84,8 +88,8 @@ print(lengths[lengths["by"] == "bin"][columns].round(4).to_string(index=False))
 
 with journal_style():
     left, right = new_figure(TWO_COLUMNS, 2.7).subplots(1, 2)
-dynamics.correlation_curves(correlation, lengths, "slip", title="slips", axes=left)
-dynamics.correlation_length(lengths, title="length against size", axes=right)
+correlation_curves(correlation, lengths, "slip", title="slips", axes=left)
+correlation_length(lengths, title="length against size", axes=right)
 
 # %% [markdown]
 # ## A network that reads the pattern
@@ -104,10 +108,8 @@ print("R² on the test sets\n", pd.DataFrame(scores).round(2))
 
 with journal_style():
     left, right = new_figure(TWO_COLUMNS, 3.1).subplots(1, 2)
-learning.predicted_against_true(
-    run.predictions, run.metrics, "blocked", title="blocked split", axes=left
-)
-learning.score_bars(run.metrics, title="beside the baselines", axes=right)
+predicted_against_true(run.predictions, run.metrics, "blocked", title="blocked split", axes=left)
+score_bars(run.metrics, title="beside the baselines", axes=right)
 
 # %% [markdown]
 # ## What the prediction rests on
@@ -129,14 +131,10 @@ print(f"stage {number}: Δs = {true:.4f} p, sum of the shares {share.sum():.4f} 
 
 with journal_style():
     left, right = new_figure(TWO_COLUMNS, 2.4).subplots(1, 2)
-plane = attribution.mid_depth(attribution.log_nodes(nodes))
-attribution.node_map(
-    plane, x, z, signed=False, label=dynamics.LOG_D2MIN_LABEL, title="D²min", axes=left
-)
-plane = attribution.mid_depth(share)
-attribution.node_map(
-    plane, x, z, signed=True, label="attribution", unit="p", title="share", axes=right
-)
+plane = mid_depth(log_nodes(nodes))
+node_map(plane, x, z, signed=False, label=LOG_D2MIN_LABEL, title="D²min", axes=left)
+plane = mid_depth(share)
+node_map(plane, x, z, signed=True, label="attribution", unit="p", title="share", axes=right)
 
 # %% [markdown]
 # The paper's last claim is that the shares are correlated over the same length as D²min, so that

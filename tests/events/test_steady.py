@@ -5,7 +5,7 @@ import pytest
 
 from microslip.config import Config
 from microslip.events.steady import steady_sample
-from microslip.views.compose import steady_from
+from microslip.views.settings import steady_from
 
 STEP = 1e-3
 STRAIN = STEP * np.arange(1001)

@@ -9,7 +9,7 @@ from microslip.learn.config import Network
 from microslip.learn.networks.layers import BETWEEN, OWN, describe_layers, weighted_layers
 from microslip.learn.networks.predictor import Predictor, build_network
 from microslip.learn.nulls import layers_from_the_output, randomised
-from microslip.views.network import draw_network
+from microslip.views.figures.network import draw_network
 
 GRID = (6, 4, 5)
 

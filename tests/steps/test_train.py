@@ -39,9 +39,20 @@ from microslip.statistics.lengths import length_or_nan
 from microslip.steps.ablate import summarise
 from microslip.steps.explain import FRACTIONS
 from microslip.steps.train import _say_what_is_not_enough
-from microslip.views import controls
-from microslip.views import learning as learning_views
-from microslip.views.figures_statistics import EVOLUTIONS
+from microslip.views.figures.clusters import EVOLUTIONS
+from microslip.views.names import (
+    FIELD_MARKER,
+    FIELD_NAME,
+    MODEL_COLOUR,
+    MODEL_NAME,
+    NETWORK_COLOUR,
+    NETWORK_NAME,
+    ORDER_COLOUR,
+    ORDER_LINE,
+    ORDER_NAME,
+    RULE_COLOUR,
+    RULES,
+)
 from microslip.views.report import results
 from microslip.views.report.attribution_claims import ATTRIBUTION_PARTS
 from microslip.views.report.checks_network import NULLS, WITHOUT_PATTERN
@@ -294,17 +305,17 @@ def test_the_evidence_counts_every_stage_once(learnt):
 def test_whatever_is_measured_has_a_name_in_figures_and_reports(learnt, ablated):
     """A baseline, a null or an ablation entered in one place alone would be left out of pages without a word."""
     metrics = open_run(learnt).metrics
-    assert tuple(sorted(metrics)) == tuple(sorted(learning_views.RULES)) == tuple(sorted(controls.RULE_COLOUR))
+    assert tuple(sorted(metrics)) == tuple(sorted(RULES)) == tuple(sorted(RULE_COLOUR))
     for methods in metrics.values():
-        assert set(methods) == set(learning_views.MODEL_COLOUR) == set(learning_views.MODEL_NAME) == set(results.MODELS)
+        assert set(methods) == set(MODEL_COLOUR) == set(MODEL_NAME) == set(results.MODELS)
         assert {split for of in methods.values() for split in of} == set(results.SPLITS)
         assert set(WITHOUT_PATTERN) < set(methods)
     claim = pd.read_csv(learnt / "interpretation" / "claim.csv")
-    assert set(claim["network"]) == set(controls.NETWORK_NAME) == set(controls.NETWORK_COLOUR) == set(results.NETWORKS)
+    assert set(claim["network"]) == set(NETWORK_NAME) == set(NETWORK_COLOUR) == set(results.NETWORKS)
     assert set(claim["network"]) == {"trained", *NULLS}
-    assert set(claim["field"]) == set(ATTRIBUTION_PARTS) == set(controls.FIELD_MARKER) == set(controls.FIELD_NAME)
+    assert set(claim["field"]) == set(ATTRIBUTION_PARTS) == set(FIELD_MARKER) == set(FIELD_NAME)
     orders = set(pd.read_csv(learnt / "interpretation" / "deletion.csv")["order"])
-    assert orders == set(controls.ORDER_NAME) == set(controls.ORDER_COLOUR) == set(controls.ORDER_LINE)
+    assert orders == set(ORDER_NAME) == set(ORDER_COLOUR) == set(ORDER_LINE)
     summary = pd.read_csv(ablated / "ablations" / "summary.csv")
     assert set(summary["family"]) == set(results.FAMILIES)
     assert set(summary.loc[summary["family"] == "input", "value"]) == set(results.INPUTS) == set(get_args(Ablated))

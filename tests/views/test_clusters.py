@@ -9,9 +9,19 @@ from scipy.special import zeta
 
 from microslip.core.box import Box
 from microslip.data.files import read_table
-from microslip.views import clusters, figures_statistics, mechanisms
 from microslip.views.choose import choose_cycle, largest_slip
-from microslip.views.groups import binned, evolution_curve, fluctuation_limits, size_colour
+from microslip.views.figures import FIGURES
+from microslip.views.figures.clusters import (
+    binned_sizes,
+    cluster_snapshot,
+    evolution_curve,
+    looked_at,
+    radius_curves,
+    size_distribution,
+    sizes_of_grains,
+)
+from microslip.views.figures.mechanisms import energy_tails, packing_densities
+from microslip.views.groups import binned, fluctuation_limits, size_colour
 
 # Read from a curve on a logarithmic axis.
 TOLERANCE = 1e-9
@@ -22,8 +32,8 @@ def table(run, name):
 
 
 def test_every_grain_has_the_size_of_its_cluster():
-    assert clusters.sizes_of_grains(np.array([1, 0, 2, 1, 1, 0, 2, 3])).tolist() == [3, 0, 2, 3, 3, 0, 2, 1]
-    assert clusters.sizes_of_grains(np.zeros(3, dtype=int)).tolist() == [0, 0, 0]
+    assert sizes_of_grains(np.array([1, 0, 2, 1, 1, 0, 2, 3])).tolist() == [3, 0, 2, 3, 3, 0, 2, 1]
+    assert sizes_of_grains(np.zeros(3, dtype=int)).tolist() == [0, 0, 0]
 
 
 def test_a_snapshot_shows_the_large_clusters_alone_in_one_frame():
@@ -31,7 +41,7 @@ def test_a_snapshot_shows_the_large_clusters_alone_in_one_frame():
     box = Box((4.0, 4.0, 4.0))
     pictures = []
     for chosen in (label, np.array([0, 1, 1, 1]), np.array([1, 0, 0, 2])):
-        figure = clusters.cluster_snapshot(positions, np.ones(4), chosen, box, limits=(3, 30), pixels=80)
+        figure = cluster_snapshot(positions, np.ones(4), chosen, box, limits=(3, 30), pixels=80)
         pictures.append(figure.axes[0])
     assert pictures[0].images[0].get_extent() == pictures[1].images[0].get_extent()
     assert pictures[0].get_xlim() == pictures[2].get_xlim(), "without a cluster, too, the cell is the same"
@@ -43,7 +53,7 @@ def test_binned_sizes_are_a_density_over_whole_numbers():
     sizes = np.arange(1, 200)
     counts = np.round(1e7 * sizes**-2.5).astype(int)
     group = {"group": "slip", "kind": "slip", "by": "kind", "mean_fluctuation": 1e-3}
-    found = clusters.binned_sizes(pd.DataFrame({**group, "size": sizes, "n_clusters": counts}))
+    found = binned_sizes(pd.DataFrame({**group, "size": sizes, "n_clusters": counts}))
     assert found["n_clusters"].sum() == counts.sum()
     assert found["density"].iloc[0] == pytest.approx(counts[0] / counts.sum())
     slope = np.polyfit(np.log(found["size"]), np.log(found["density"]), 1)[0]
@@ -54,8 +64,8 @@ def test_binned_sizes_are_a_density_over_whole_numbers():
 def test_the_line_is_the_power_law_fitted_from_the_smallest_cluster(complete):
     sizes, laws = table(complete, "cluster_sizes"), table(complete, "power_law")
     of_slips = binned(sizes)[lambda rows: rows["kind"] == "slip"]
-    axes = clusters.size_distribution(of_slips, laws, shift=1.0).axes[0]
-    points = clusters.binned_sizes(of_slips)
+    axes = size_distribution(of_slips, laws, shift=1.0).axes[0]
+    points = binned_sizes(of_slips)
     drawn = [line for line in axes.lines if line.get_linestyle() == "None"]
     assert np.array_equal(np.concatenate([line.get_ydata() for line in drawn]), points["density"])
     n, p = next(line for line in axes.lines if line.get_linestyle() == "-").get_data()
@@ -66,7 +76,7 @@ def test_the_line_is_the_power_law_fitted_from_the_smallest_cluster(complete):
 
 def test_radii_and_their_line_have_the_dimension_of_the_table(complete):
     sizes, evolution = binned(table(complete, "cluster_sizes")), table(complete, "evolution")
-    axes = clusters.radius_curves(sizes, evolution, shift=1.0).axes[0]
+    axes = radius_curves(sizes, evolution, shift=1.0).axes[0]
     for line in axes.lines:
         n, radius = line.get_data()
         # all points and lines of this run lie on R_g = 0.4 N^(1/1.7)
@@ -96,7 +106,7 @@ def test_windows_have_no_size_to_stand_at():
 
 def test_tails_are_the_exponentials_of_the_table(complete):
     energy, tails = table(complete, "energy_density"), table(complete, "energy_tails")
-    axes = mechanisms.energy_tails(energy, tails).axes[0]
+    axes = energy_tails(energy, tails).axes[0]
     dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
     assert len(dotted) == 8, "two kinds, all and active grains, two sides"
     for line in dotted:
@@ -106,25 +116,25 @@ def test_tails_are_the_exponentials_of_the_table(complete):
 
 
 def test_sticks_and_slips_that_agree_are_both_seen(complete):
-    axes = mechanisms.packing_densities(table(complete, "packing_density")).axes[0]
+    axes = packing_densities(table(complete, "packing_density")).axes[0]
     widths = [line.get_linewidth() for line in axes.lines]
     assert min(widths[:2]) > 2 * max(widths[2:]), "sticks first and broad, slips thin on top of them"
 
 
 def test_snapshots_are_of_the_stages_and_the_grains_of_the_run(complete):
-    drawing = figures_statistics.mechanisms(complete)
+    drawing = FIGURES["mechanisms"].draw(complete)
     stick, slip = choose_cycle(complete.stages, 0.97)
     for name, row in (("stick_1", stick), ("slip_2", slip)):
         expected = complete.fields["delta_sigma1"][row].to_numpy()[:40]
         assert np.array_equal(drawing.tables[name]["delta_sigma1"], expected)
     largest = largest_slip(complete.stages)[1]
     assert slip == largest
-    assert figures_statistics.looked_at(complete.stages) == (*choose_cycle(complete.stages, 0.97, largest), largest)
+    assert looked_at(complete.stages) == (*choose_cycle(complete.stages, 0.97, largest), largest)
 
 
 def test_what_the_files_do_not_hold_no_command_makes(complete):
     (complete.folder / "statistics" / "energy_density.csv").unlink()
-    texts = [text.get_text() for axes in figures_statistics.mechanisms(complete).figure.axes for text in axes.texts]
+    texts = [text.get_text() for axes in FIGURES["mechanisms"].draw(complete).figure.axes for text in axes.texts]
     said = " ".join(" ".join(texts).split())
     assert "No elastic energy of grains is known." in said
     assert "microslip" not in said
@@ -133,5 +143,5 @@ def test_what_the_files_do_not_hold_no_command_makes(complete):
 def test_of_few_cycles_the_largest_slip_is_not_shown_twice():
     kinds = ["stick", "slip"] * 3
     stages = pd.DataFrame({"kind": kinds, "fluctuation": [-1.0, 1.0, -9.0, 9.0, -4.0, 4.0]})
-    assert figures_statistics.looked_at(stages) == (4, 5, 3)
-    assert figures_statistics.looked_at(stages[:2]) == (0, 1, 1), "there is but one"
+    assert looked_at(stages) == (4, 5, 3)
+    assert looked_at(stages[:2]) == (0, 1, 1), "there is but one"

@@ -15,8 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 
 from microslip.data.run import Run
-from microslip.views import controls, figures_controls
-from microslip.views.controls import NETWORK_COLOUR, ORDER_COLOUR, R2_FLOOR, RULE_COLOUR
+from microslip.views.figures import FIGURES
+from microslip.views.figures.ablations import ablation_bars, sweep
+from microslip.views.figures.lengths import ELLIPSE_FROM, attribution_correlation, length_plane, ratio_bars
+from microslip.views.figures.nulls import deletion_curves, randomised_layers
+from microslip.views.figures.reliability import calibration, sign_accuracy
+from microslip.views.names import FIELD_MARKER, NETWORK_COLOUR, ORDER_COLOUR, R2_FLOOR, RULE_COLOUR, RULE_MARKER
 from microslip.views.style import BLUE, KIND_COLOUR, KIND_MARKER, VERMILLION
 
 
@@ -46,7 +50,7 @@ def labels(figure: Figure) -> list[str]:
 
 def test_the_sign_is_drawn_at_the_middle_of_each_size_for_the_test_sets_alone(tables):
     table = tables["sign_by_size"]
-    figure = controls.sign_accuracy(table)
+    figure = sign_accuracy(table)
     axes = figure.axes[0]
     assert labels(figure) == ["random split", "blocked split"]
     for rule, colour in RULE_COLOUR.items():
@@ -62,7 +66,7 @@ def test_the_sign_is_drawn_at_the_middle_of_each_size_for_the_test_sets_alone(ta
 
 def test_the_calibration_shows_the_true_above_the_predicted_with_its_interval(tables):
     table = tables["calibration"]
-    axes = controls.calibration(table).axes[0]
+    axes = calibration(table).axes[0]
     for rule, colour in RULE_COLOUR.items():
         part = table[(table["split"] == "test") & (table["rule"] == rule)]
         (points,) = curves(axes, colour)
@@ -75,7 +79,7 @@ def test_the_calibration_shows_the_true_above_the_predicted_with_its_interval(ta
 
 def test_each_bar_is_as_long_as_its_score_and_a_hopeless_one_is_clipped_and_written(tables):
     summary = tables["summary"]
-    figure = controls.ablation_bars(summary, ("input", "boosting"))
+    figure = ablation_bars(summary, ("input", "boosting"))
     axes = figure.axes[0]
     chosen = summary[summary["family"].isin(["input", "boosting"])]
     bars = [bar for bar in axes.patches if isinstance(bar, Rectangle)]
@@ -98,14 +102,14 @@ def test_each_bar_is_as_long_as_its_score_and_a_hopeless_one_is_clipped_and_writ
 
 
 def test_families_that_are_not_asked_for_are_not_drawn(tables):
-    axes = controls.ablation_bars(tables["summary"], ("radius",)).axes[0]
+    axes = ablation_bars(tables["summary"], ("radius",)).axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["radius: 2", "radius: 0.8"]
 
 
 @pytest.mark.parametrize(("family", "own"), [("spacing", 1.0), ("cell share", 1.0), ("radius", 1.3)])
 def test_a_sweep_holds_the_untouched_run_at_its_own_value_in_order(tables, family, own):
     summary = tables["summary"]
-    axes = controls.sweep(summary, family, own, "x").axes[0]
+    axes = sweep(summary, family, own, "x").axes[0]
     for rule, colour in RULE_COLOUR.items():
         of_rule = summary[summary["rule"] == rule].set_index(["family", "value"])["r2"]
         expected = {float(value): r2 for value, r2 in of_rule[family].items()} | {own: of_rule["input", "full"]}
@@ -115,7 +119,7 @@ def test_a_sweep_holds_the_untouched_run_at_its_own_value_in_order(tables, famil
 
 def test_lines_are_of_the_motion_and_points_of_the_attribution(tables):
     table = tables["correlation"]
-    axes = controls.attribution_correlation(table, network="untrained", field="signed").axes[0]
+    axes = attribution_correlation(table, network="untrained", field="signed").axes[0]
     part = table[(table["network"] == "untrained") & (table["field"] == "signed")]
     for kind, colour in (("stick", BLUE), ("slip", VERMILLION)):
         drawn = curves(axes, colour)
@@ -133,7 +137,7 @@ def test_ellipses_have_the_axes_and_the_angle_of_a_known_covariance(degrees):
     covariance = turn @ np.diag([0.5**2, 0.2**2]) @ turn.T
     row = {"network": "trained", "field": "size", "group": "a", "kind": "slip", "mean_xi_d2min": 3.0, "n": 20}
     row |= {"mean_xi_attribution": 2.0, "var_d2min": covariance[0, 0], "covariance": covariance[0, 1]}
-    axes = controls.length_plane(pd.DataFrame([row | {"var_attribution": covariance[1, 1]}]), ("trained",)).axes[0]
+    axes = length_plane(pd.DataFrame([row | {"var_attribution": covariance[1, 1]}]), ("trained",)).axes[0]
     (one,) = (patch for patch in axes.patches if isinstance(patch, Ellipse))
     assert one.get_center() == pytest.approx((3, 2))
     assert (one.width, one.height) == pytest.approx((2 * 0.5, 2 * 0.2))
@@ -147,7 +151,7 @@ def test_ellipses_have_the_axes_and_the_angle_of_a_known_covariance(degrees):
 
 
 def test_only_the_networks_and_the_field_asked_for_are_in_the_plane(tables):
-    figure = controls.length_plane(tables["ellipses"], ("untrained", "input"), field="signed")
+    figure = length_plane(tables["ellipses"], ("untrained", "input"), field="signed")
     axes = figure.axes[0]
     assert labels(figure) == ["untrained", "no network: the input", "stick", "slip"]
     part = tables["ellipses"].query("network == 'input' and field == 'signed'").dropna(subset="mean_xi_d2min")
@@ -163,34 +167,34 @@ def test_only_the_networks_and_the_field_asked_for_are_in_the_plane(tables):
 
 def test_ellipses_are_whole_and_of_bins_with_stages_enough(tables):
     ellipses = tables["ellipses"].query("network == 'trained' and field == 'size'")
-    axes = controls.length_plane(ellipses, ("trained",)).axes[0]
+    axes = length_plane(ellipses, ("trained",)).axes[0]
     drawn = [patch for patch in axes.patches if isinstance(patch, Ellipse)]
     assert len(drawn) == 4
     view = axes.get_xlim()[1], axes.get_ylim()[1]
     for ellipse in drawn:
         assert (axes.transData.inverted().transform(ellipse.get_extents())[1] <= view).all()
-    few = controls.length_plane(ellipses.assign(n=controls.ELLIPSE_FROM - 1), ("trained",)).axes[0]
+    few = length_plane(ellipses.assign(n=ELLIPSE_FROM - 1), ("trained",)).axes[0]
     assert not few.patches
     assert len(curves(few, BLUE, 1)) == len(curves(few, VERMILLION, 1)) == 2
 
 
 def test_no_marker_means_two_things_within_the_figure_of_lengths():
-    assert not set(controls.FIELD_MARKER.values()) & set(KIND_MARKER.values())
+    assert not set(FIELD_MARKER.values()) & set(KIND_MARKER.values())
     assert not set(NETWORK_COLOUR.values()) & set(KIND_COLOUR.values()) - {KIND_COLOUR["window"]}
 
 
 def test_split_rules_are_told_apart_without_colour(tables):
     for figure in (
-        controls.sign_accuracy(tables["sign_by_size"]),
-        controls.sweep(tables["summary"], "spacing", 1, "x"),
+        sign_accuracy(tables["sign_by_size"]),
+        sweep(tables["summary"], "spacing", 1, "x"),
     ):
-        drawn = [line for line in figure.axes[0].lines if line.get_marker() in set(controls.RULE_MARKER.values())]
+        drawn = [line for line in figure.axes[0].lines if line.get_marker() in set(RULE_MARKER.values())]
         assert len({line.get_marker() for line in drawn}) == 2
         assert len({line.get_linestyle() for line in drawn}) == 2
 
 
 def test_ratios_stand_at_their_network_with_the_number_of_stages(tables):
-    figure = controls.ratio_bars(tables["claim"])
+    figure = ratio_bars(tables["claim"])
     axes = figure.axes[0]
     assert labels(figure) == ["with its sign", "its size"]
     names = [text.get_text().replace("\n", " ") for text in axes.get_xticklabels()]
@@ -206,14 +210,14 @@ def test_ratios_stand_at_their_network_with_the_number_of_stages(tables):
 
 
 def test_a_ratio_without_an_interval_still_says_how_many_stages_it_has(tables):
-    figure = controls.ratio_bars(tables["claim"])
+    figure = ratio_bars(tables["claim"])
     paint(figure)
     places = {text.get_text(): text.xy for text in figure.axes[0].texts}
     assert np.isfinite(places["1/8"]).all()
 
 
 def test_networks_lose_their_attributions_layer_by_layer_from_one(tables):
-    axes = controls.randomised_layers(tables["layers"]).axes[0]
+    axes = randomised_layers(tables["layers"]).axes[0]
     (line,) = curves(axes, BLUE)
     np.testing.assert_allclose(line[0], [0, 1])
     np.testing.assert_allclose(line[1:], tables["layers"][["n_layers", "spearman"]])
@@ -222,7 +226,7 @@ def test_networks_lose_their_attributions_layer_by_layer_from_one(tables):
 @pytest.mark.parametrize("mode", ["deletion", "insertion"])
 def test_the_curves_of_every_order_are_the_medians_of_their_mode(tables, mode):
     table = tables["deletion"]
-    figure = controls.deletion_curves(table, mode)
+    figure = deletion_curves(table, mode)
     axes = figure.axes[0]
     for order, colour in ORDER_COLOUR.items():
         part = table[(table["mode"] == mode) & (table["order"] == order)]
@@ -235,21 +239,21 @@ def test_the_curves_of_every_order_are_the_medians_of_their_mode(tables, mode):
 
 def test_curves_that_overshoot_stay_in_the_picture(tables):
     wild = tables["deletion"].assign(median=lambda table: 12 * table["median"], low=-40.0, high=60.0)
-    low, high = controls.deletion_curves(wild, "insertion").axes[0].get_ylim()
+    low, high = deletion_curves(wild, "insertion").axes[0].get_ylim()
     assert low < -40
     assert high > 60
 
 
 PANELS = {
-    "sign_by_size": controls.sign_accuracy,
-    "calibration": controls.calibration,
-    "summary": lambda table: controls.ablation_bars(table, ("input",)),
-    "spacing": lambda table: controls.sweep(table, "spacing", 1.0, "x"),
-    "correlation": controls.attribution_correlation,
-    "ellipses": lambda table: controls.length_plane(table, ("trained",)),
-    "claim": controls.ratio_bars,
-    "layers": controls.randomised_layers,
-    "deletion": lambda table: controls.deletion_curves(table, "deletion"),
+    "sign_by_size": sign_accuracy,
+    "calibration": calibration,
+    "summary": lambda table: ablation_bars(table, ("input",)),
+    "spacing": lambda table: sweep(table, "spacing", 1.0, "x"),
+    "correlation": attribution_correlation,
+    "ellipses": lambda table: length_plane(table, ("trained",)),
+    "claim": ratio_bars,
+    "layers": randomised_layers,
+    "deletion": lambda table: deletion_curves(table, "deletion"),
 }
 
 
@@ -271,7 +275,7 @@ def test_the_axes_carry_units(tables, name):
 
 @pytest.mark.parametrize("name", ["reliability", "ablations", "lengths", "nulls"])
 def test_each_figure_hands_out_the_tables_behind_it(complete, name):
-    drawing = getattr(figures_controls, name)(complete)
+    drawing = FIGURES[name].draw(complete)
     assert drawing.tables
     for table in drawing.tables.values():
         assert len(table)
@@ -301,14 +305,14 @@ def cut(figure: Figure) -> list[str]:
 
 @pytest.mark.parametrize("name", ["reliability", "ablations", "lengths", "nulls"])
 def test_no_text_of_a_figure_is_cut(complete, name):
-    assert cut(getattr(figures_controls, name)(complete).figure) == []
+    assert cut(FIGURES[name].draw(complete).figure) == []
 
 
 @pytest.mark.parametrize("name", ["reliability", "ablations", "lengths", "nulls"])
 def test_without_data_every_sentence_can_be_read(tmp_path, monkeypatch, name):
     """In the folder of a study's system; `microslip run` does not ablate, so that this is what it draws."""
     monkeypatch.chdir(tmp_path)
-    figure = getattr(figures_controls, name)(Run(Path("runs/families/friction_0.3"))).figure
+    figure = FIGURES[name].draw(Run(Path("runs/families/friction_0.3"))).figure
     assert cut(figure) == []
     sentences = [box for text, box in boxes(figure).items() if "microslip" in text]
     assert sentences

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -8,10 +9,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from microslip.data.files import read_json
-from microslip.views import figures_grid, figures_shear, gallery
-from microslip.views.captions import ALTERNATIVES, COUNTERPARTS, NOT_MADE, SHOWN, TITLES, About, caption
-from microslip.views.compose import Drawing
-from microslip.views.gallery import FIGURES, draw_figures
+from microslip.views import gallery
+from microslip.views.figures import FIGURES
+from microslip.views.figures.record import NOT_MADE, About
+from microslip.views.gallery import draw_figures
+from microslip.views.panels import Drawing
 
 LAYERS = pd.DataFrame(
     [
@@ -53,14 +55,15 @@ def test_figures_become_png_pdf_tables_and_captions(complete, tmp_path, monkeypa
 
 
 def test_every_figure_has_words():
-    assert set(FIGURES) == set(TITLES) == set(SHOWN) == set(ALTERNATIVES)
-    assert list(TITLES) == list(FIGURES), "pages show them in this order"
-    assert {text[0] for text in COUNTERPARTS.values()} == set("12345789"), "fig. 6 is that of a study"
+    assert all(figure.name == name for name, figure in FIGURES.items()), "its file is called as it is"
+    assert all(figure.title and figure.words({}) and figure.alternative for figure in FIGURES.values())
+    counterparts = {figure.counterpart[0] for figure in FIGURES.values() if figure.counterpart}
+    assert counterparts == set("12345789"), "fig. 6 is that of a study"
 
 
 def test_a_complete_run_has_no_sentences_and_every_figure_its_numbers(complete):
-    for name, draw in FIGURES.items():
-        drawing = figures_grid.network(complete, LAYERS) if name == "network" else draw(complete)
+    for name, figure in FIGURES.items():
+        drawing = figure.draw(complete, LAYERS) if figure.of_network else figure.draw(complete)
         assert "microslip" not in sentences(drawing.figure)
         assert drawing.tables, name
         assert all(0 < len(table) <= gallery.ROWS_AT_MOST for table in drawing.tables.values())
@@ -89,7 +92,7 @@ def test_a_complete_run_has_no_sentences_and_every_figure_its_numbers(complete):
     ],
 )
 def test_a_missing_store_gives_the_command_that_makes_it(simulated, name, verb):
-    assert f"`microslip {verb}" in sentences(FIGURES[name](simulated).figure)
+    assert f"`microslip {verb}" in sentences(FIGURES[name].draw(simulated).figure)
 
 
 def test_a_figure_without_data_leaves_no_file_and_says_so_in_the_captions(simulated, tmp_path, monkeypatch):
@@ -124,7 +127,7 @@ def interrupted(complete, folder, monkeypatch, mark, before):
 
         return drawn
 
-    monkeypatch.setattr(gallery, "FIGURES", {name: draw(name) for name in SOME})
+    monkeypatch.setattr(gallery, "FIGURES", {name: replace(FIGURES[name], draw=draw(name)) for name in SOME})
     if before is None:
         draw_figures(complete, folder, mark=mark)
     else:
@@ -169,13 +172,13 @@ def test_a_figure_that_is_no_longer_current_is_drawn_again(complete, tmp_path, m
 
 
 def test_scores_against_the_grid_are_drawn_where_there_are_any(complete):
-    assert len(figures_grid.coarse_graining(complete).figure.axes) == 6
-    assert "(d, e)" in caption("coarse_graining", {}, About.of(complete))
+    assert len(FIGURES["coarse_graining"].draw(complete).figure.axes) == 6
+    assert "(d, e)" in FIGURES["coarse_graining"].words({}, About.of(complete))
     (complete.folder / "ablations" / "summary.csv").unlink()
-    drawing = figures_grid.coarse_graining(complete)
+    drawing = FIGURES["coarse_graining"].draw(complete)
     assert len(drawing.figure.axes) == 4, "three panels and a colour bar"
     assert "microslip" not in sentences(drawing.figure)
-    said = caption("coarse_graining", {}, About.of(complete))
+    said = FIGURES["coarse_graining"].words({}, About.of(complete))
     assert "(d, e)" not in said
     assert "`microslip ablate`" in said
 
@@ -183,12 +186,12 @@ def test_scores_against_the_grid_are_drawn_where_there_are_any(complete):
 def test_captions_of_attributions_name_the_split_of_their_network():
     about = About(rule="blocked", n_deleted=7)
     for name in ("attributions", "volumes", "completeness", "lengths", "nulls"):
-        assert "network of the blocked split" in caption(name, {}, about)
-    assert "7 stages" in caption("nulls", {}, about)
+        assert "network of the blocked split" in FIGURES[name].words({}, about)
+    assert "7 stages" in FIGURES["nulls"].words({}, about)
 
 
 def test_what_there_is_is_drawn_beside_what_is_missing(simulated):
-    figure = figures_shear.overview(simulated).figure
+    figure = FIGURES["overview"].draw(simulated).figure
     assert "`microslip train" in sentences(figure)
     assert "`microslip fields" in sentences(figure)
     assert any("shear stress" in axes.get_ylabel() for axes in figure.axes)
@@ -196,7 +199,7 @@ def test_what_there_is_is_drawn_beside_what_is_missing(simulated):
 
 def test_a_run_without_stages_still_shows_its_stress(simulated):
     (simulated.folder / "stages.csv").unlink()
-    drawing = figures_shear.cell_and_stress(simulated)
+    drawing = FIGURES["cell_and_stress"].draw(simulated)
     assert "`microslip stages" in sentences(drawing.figure)
     assert list(drawing.tables) == ["cell", "curve"]
 
@@ -204,12 +207,12 @@ def test_a_run_without_stages_still_shows_its_stress(simulated):
 def test_too_few_stages_say_so(simulated):
     table = pd.read_csv(simulated.folder / "stages.csv")
     table.iloc[:1].to_csv(simulated.folder / "stages.csv", index=False)
-    assert "Too few stages" in sentences(figures_shear.cell_and_stress(simulated).figure)
+    assert "Too few stages" in sentences(FIGURES["cell_and_stress"].draw(simulated).figure)
 
 
 def test_an_empty_folder_draws_sentences_only(simulated):
     shutil.rmtree(simulated.folder / "trajectory.zarr")
-    assert "`microslip simulate" in sentences(figures_shear.cell_and_stress(simulated).figure)
+    assert "`microslip simulate" in sentences(FIGURES["cell_and_stress"].draw(simulated).figure)
 
 
 def test_the_same_run_gives_the_same_bytes(complete, tmp_path, monkeypatch):

@@ -13,13 +13,15 @@ import pytest
 from microslip.core.box import Box
 from microslip.learn.config import Network
 from microslip.learn.networks.predictor import build_network
-from microslip.views import coarse_graining, families, figures_grid, learning
-from microslip.views.captions import NOT_MADE, About, caption
-from microslip.views.network import blocks_of, draw_network
+from microslip.views.figures import FIGURES
+from microslip.views.figures.coarse_graining import choose_patch, pair_correlation_curve, slab_of_grains
+from microslip.views.figures.families import draw_families, scores_of_family, stacked_curves
+from microslip.views.figures.network import blocks_of, draw_network
+from microslip.views.figures.record import NOT_MADE, About
+from microslip.views.figures.training import split_stripes, split_table
+from microslip.views.render.volume import Scale, draw_slices, render_volume, slice_numbers
 from microslip.views.source_units import reworded
 from microslip.views.style import STYLE, journal_style
-from microslip.views.volume import render_volume
-from microslip.views.volumes import Scale, draw_slices, slice_numbers
 
 SIZES = (8.0, 4.0, 6.0)
 GREY_LEVELS = np.tile(np.linspace(0, 1, 64)[:, None], 3)
@@ -27,7 +29,7 @@ GREY_LEVELS = np.tile(np.linspace(0, 1, 64)[:, None], 3)
 
 def test_the_slab_holds_the_grains_that_the_plane_cuts():
     positions = np.array([[2.0, 1.0, 2.0], [2.0, 1.3, 3.0], [2.0, 1.6, 2.5], [20.0, 1.0, 2.0]])
-    slab = coarse_graining.slab_of_grains(positions, np.ones(4), np.arange(4.0), 1.0, (0.0, 5.0, 0.0, 5.0))
+    slab = slab_of_grains(positions, np.ones(4), np.arange(4.0), 1.0, (0.0, 5.0, 0.0, 5.0))
     assert slab["d2min"].tolist() == [0.0, 1.0]
     assert slab["radius"].tolist() == pytest.approx([0.5, 0.4])
 
@@ -37,7 +39,7 @@ def test_the_patch_holds_the_strongest_node_of_the_slice_and_stays_inside():
     nodes[29, 1, 0] = 9.0
     nodes[3, 0, 5] = 99.0
     x, z = np.arange(30) + 0.5, np.arange(12) + 0.5
-    left, right, bottom, top = coarse_graining.choose_patch(nodes, x, z)
+    left, right, bottom, top = choose_patch(nodes, x, z)
     assert (right, bottom) == (30.0, 0.0)
     assert (left, top) == (20.0, 7.0)
 
@@ -45,7 +47,7 @@ def test_the_patch_holds_the_strongest_node_of_the_slice_and_stays_inside():
 def test_minima_stand_on_the_curve():
     r = np.arange(0, 4, 0.01)
     curve = pd.DataFrame({"r": r, "g": 1 + np.cos(2 * np.pi * r)})
-    axes = coarse_graining.pair_correlation_curve(curve, (1.5, float("nan")), spacing=1.0, radius=1.3).axes[0]
+    axes = pair_correlation_curve(curve, (1.5, float("nan")), spacing=1.0, radius=1.3).axes[0]
     marks = next(line for line in axes.lines if line.get_marker() == "v")
     assert marks.get_xdata().tolist() == [1.5]
     assert marks.get_ydata()[0] == pytest.approx(0.0, abs=1e-3)
@@ -85,7 +87,7 @@ def test_slices_are_the_planes_of_the_field():
 
 
 def test_volumes_carry_every_node_in_their_table(complete):
-    table = figures_grid.volumes(complete).tables["slip"]
+    table = FIGURES["volumes"].draw(complete).tables["slip"]
     assert len(table) == 6 * 4 * 5
     row = table[(table["x"] == 2.5) & (table["y"] == 1.5) & (table["z"] == 3.5)].iloc[0]
     stages = complete.stages.set_index("stage").loc[complete.attributions["stage"].to_numpy(), "fluctuation"]
@@ -115,10 +117,10 @@ def test_layers_are_those_of_the_network(kind):
 def test_stripes_are_the_sets_of_the_stages(complete):
     predictions, stages = complete.predictions, complete.stages
     guarded = predictions[~((predictions["rule"] == "blocked") & (predictions["stage"] == 5))]
-    table = learning.split_table(guarded, stages)
+    table = split_table(guarded, stages)
     assert len(table) == len(guarded)
     assert 5 not in table.loc[table["rule"] == "blocked", "stage"].tolist()
-    figure = learning.split_stripes(guarded, stages)
+    figure = split_stripes(guarded, stages)
     bars = {bar.get_label(): len(bar.get_paths()) for bar in figure.axes[0].collections}
     expected = guarded[guarded["rule"] == "random"].groupby("split").size()
     assert {name: bars[name] for name in expected.index} == expected.to_dict()
@@ -131,7 +133,7 @@ def test_curves_of_a_family_are_shifted_clear_of_each_other():
         for name, mean in (("a", 0.3), ("b", 0.25), ("c", 0.35))
     )
     part = pd.DataFrame({"system": ["a", "b", "c"], "label": ["0.1", "0.2", "0.3"]})
-    axes = families.stacked_curves(part, curves).axes[0]
+    axes = stacked_curves(part, curves).axes[0]
     ends = [(line.get_ydata().min(), line.get_ydata().max()) for line in axes.lines]
     assert all(below[1] < above[0] for below, above in pairwise(ends))
     assert [text.get_text() for text in axes.texts] == ["0.1", "0.2", "0.3"]
@@ -152,7 +154,7 @@ def test_a_study_of_two_families_has_two_columns_on_one_scale():
         (2, "grains.width", "base", 0.2, "0.2"),
     ]
     table = pd.DataFrame(rows, columns=["number", "family", "system", "value", "label"])
-    above_left, above_right, left, right = families.draw_families(curves, summary, table).axes
+    above_left, above_right, left, right = draw_families(curves, summary, table).axes
     assert above_left.get_ylim() == above_right.get_ylim(), "one shift for all, for it is written once"
     assert left.containers[0].lines[0].get_xydata().tolist() == [[0.3, 0.7], [0.5, 0.8]]
     assert right.containers[0].lines[0].get_xydata().tolist() == [[0.1, 0.6], [0.2, 0.8]]
@@ -161,11 +163,11 @@ def test_a_study_of_two_families_has_two_columns_on_one_scale():
 
 def test_scores_of_a_family_need_a_network():
     part = pd.DataFrame({"family": "grains.friction", "value": [0.1, 0.5], "label": ["0.1", "0.5"]})
-    assert "train" in families.scores_of_family(part).axes[0].texts[0].get_text()
+    assert "train" in scores_of_family(part).axes[0].texts[0].get_text()
     scored = part.assign(
         r2_test_random=[0.9, 0.8], r2_test_random_low=[0.8, np.nan], r2_test_random_high=[0.95, np.nan]
     )
-    axes = families.scores_of_family(scored).axes[0]
+    axes = scores_of_family(scored).axes[0]
     assert axes.containers[0].lines[0].get_ydata().tolist() == [0.9, 0.8]
 
 
@@ -190,18 +192,18 @@ def test_without_a_pressure_stresses_are_in_units_of_the_source(label, said):
 
 def test_captions_know_what_a_run_lacks():
     config = {"source": {}, "stages": {"threshold": 1e-3}}
-    assert "wall" not in caption("d2min_snapshots", config, About(walls=False)).lower()
-    assert "Wall grains" in caption("d2min_snapshots", config, About())
-    assert "in source units" in caption("training", config, About(pressure_known=False))
-    assert "window" in caption("correlation", config, About(stress=False))
-    assert caption("nulls", config, About(data=False)) == NOT_MADE
-    own = caption("cell_and_stress", {"cell": {"walls": False}})
-    assert own == caption("cell_and_stress", {}, About(walls=False))
+    assert "wall" not in FIGURES["d2min_snapshots"].words(config, About(walls=False)).lower()
+    assert "Wall grains" in FIGURES["d2min_snapshots"].words(config, About())
+    assert "in source units" in FIGURES["training"].words(config, About(pressure_known=False))
+    assert "window" in FIGURES["correlation"].words(config, About(stress=False))
+    assert FIGURES["nulls"].words(config, About(data=False)) == NOT_MADE
+    own = FIGURES["cell_and_stress"].words({"cell": {"walls": False}})
+    assert own == FIGURES["cell_and_stress"].words({}, About(walls=False))
     assert "of the volume" in own
     assert "wall" not in own
-    assert "two walls" in caption("cell_and_stress", {"cell": {"walls": True}})
+    assert "two walls" in FIGURES["cell_and_stress"].words({"cell": {"walls": True}})
     rates = {"loading": {"warm_up_rate": 50.0, "shear_rate": 5.0}}
-    assert "Warm-up at 50 /s, the rest at 5 /s." in caption("cell_and_stress", rates)
+    assert "Warm-up at 50 /s, the rest at 5 /s." in FIGURES["cell_and_stress"].words(rates)
 
 
 def test_the_style_is_a_style_sheet_for_notebooks():

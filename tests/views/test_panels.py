@@ -10,9 +10,15 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from microslip.core.box import Box
-from microslip.views import attribution, dynamics, learning, shear
 from microslip.views.choose import TooFewStages, choose_cycle, choose_explained, largest_slip
-from microslip.views.snapshot import draw_snapshot, grain_colours, log_limits, notch
+from microslip.views.figures.attributions import largest_over_depth, log_nodes, mean_over_depth, mid_depth, node_map
+from microslip.views.figures.cell_and_stress import stress_strain, stress_window
+from microslip.views.figures.correlation import correlation_length
+from microslip.views.figures.scores import score_bars
+from microslip.views.figures.training import both_test_sets, error_histogram, predicted_against_true
+from microslip.views.names import R2_FLOOR
+from microslip.views.panels import thin_series
+from microslip.views.render.snapshot import draw_snapshot, grain_colours, log_limits, notch
 from microslip.views.style import WALL, journal_style, new_figure, say_missing, scientific, symmetric_limit
 
 STAGES = pd.DataFrame(
@@ -55,7 +61,7 @@ def test_thinning_keeps_every_extreme():
     x = np.arange(100_000.0)
     y = np.sin(x / 5000)
     y[43_210] = 9.0
-    thin_x, thin_y = shear.thin_series(x, y, 2000)
+    thin_x, thin_y = thin_series(x, y, 2000)
     assert len(thin_x) <= 2002
     assert thin_y.max() == 9.0
     assert thin_x[np.argmax(thin_y)] == 43_210
@@ -66,11 +72,11 @@ def test_thinning_keeps_every_extreme():
 
 def test_stress_panels_carry_units_and_shade_the_warm_up():
     strain = np.linspace(0, 1, 500)
-    figure = shear.stress_strain(strain, 0.3 * np.tanh(10 * strain), warm_up=0.2)
+    figure = stress_strain(strain, 0.3 * np.tanh(10 * strain), warm_up=0.2)
     assert any("[$p$]" in label for label in labels(figure))
     assert any("strain" in label for label in labels(figure))
     assert any(text.get_text() == "warm-up" for text in figure.axes[0].texts)
-    window = shear.stress_window(strain, strain, STAGES, (0.1, 0.5), cycle=(3, 4))
+    window = stress_window(strain, strain, STAGES, (0.1, 0.5), cycle=(3, 4))
     assert [text.get_text() for text in window.axes[0].get_legend().get_texts()][:2] == ["stick", "slip"]
 
 
@@ -78,7 +84,7 @@ def test_panels_draw_into_the_readers_axes_and_leave_no_trace():
     before = dict(matplotlib.rcParams)
     figure = new_figure()
     axes = figure.subplots()
-    assert shear.stress_strain(np.arange(5.0), np.arange(5.0), axes=axes) is figure
+    assert stress_strain(np.arange(5.0), np.arange(5.0), axes=axes) is figure
     assert dict(matplotlib.rcParams) == before
     assert plt.get_fignums() == []
 
@@ -143,24 +149,24 @@ def legend_of(figure: Figure) -> list[str]:
 def test_the_r2_of_the_training_is_printed_and_none_is_worked_out(predictions):
     """Numbers that the table of predictions does not give: a figure says what the run's metrics say."""
     metrics = metrics_of({"random": 0.8734, "blocked": -1.255})
-    figure = learning.predicted_against_true(predictions, metrics, "random")
+    figure = predicted_against_true(predictions, metrics, "random")
     assert legend_of(figure) == ["train, $R^2$ = 0.873", "test, $R^2$ = 0.873"]
-    both = learning.both_test_sets(predictions, metrics)
+    both = both_test_sets(predictions, metrics)
     assert "blocked split, $R^2$ = −1.25" in legend_of(both)
     assert all("[$p$]" in label for label in labels(figure))
 
 
 def test_a_set_without_an_r2_has_none_in_the_legend(predictions):
-    figure = learning.predicted_against_true(predictions, metrics_of({"random": float("nan")}), "random")
+    figure = predicted_against_true(predictions, metrics_of({"random": float("nan")}), "random")
     assert legend_of(figure) == ["train", "test"]
-    assert legend_of(learning.both_test_sets(predictions, {})) == ["random split", "blocked split"]
+    assert legend_of(both_test_sets(predictions, {})) == ["random split", "blocked split"]
 
 
 def test_a_hopeless_baseline_is_clipped_and_its_number_written():
     metrics = {"random": {"network": {"test": {"r2": 0.8}}, "mean_d2min": {"test": {"r2": -7.5}}}}
-    figure = learning.score_bars(metrics)
+    figure = score_bars(metrics)
     assert "−7.50" in [text.get_text() for text in figure.axes[0].texts]
-    assert min(bar.get_height() for bar in figure.axes[0].patches) == learning.R2_FLOOR
+    assert min(bar.get_height() for bar in figure.axes[0].patches) == R2_FLOOR
 
 
 def test_the_histogram_of_errors_is_that_of_the_training():
@@ -169,19 +175,19 @@ def test_the_histogram_of_errors_is_that_of_the_training():
          "error_high": [0.0, 1.0] * 2, "n": [3, 1, 1, 1], "density": [0.75, 0.25, 0.5, 0.5]}
     )  # fmt: skip
     metrics = {"blocked": {"network": {"train": {"rmse": 0.5}, "test": {"rmse": float("nan")}}}}
-    figure = learning.error_histogram(errors, metrics, "blocked")
+    figure = error_histogram(errors, metrics, "blocked")
     assert any("1/p" in label for label in labels(figure))
     assert legend_of(figure) == ["train\nrmse 0.5 $p$", "test"]
     drawn = [patch.get_data() for patch in figure.axes[0].patches]
     assert [list(step.values) for step in drawn] == [[0.75, 0.25], [0.5, 0.5]]
     assert list(drawn[0].edges) == [-1, 0, 1]
-    empty = learning.error_histogram(errors.iloc[:0], {}, "random")
+    empty = error_histogram(errors.iloc[:0], {}, "random")
     assert empty.axes[0].get_legend() is None
 
 
 def test_maps_of_the_attribution_are_symmetric_about_zero():
     plane = np.random.default_rng(0).normal(0, 1e-5, (6, 5)) + 1e-5
-    figure = attribution.node_map(plane, np.arange(6.0), np.arange(5.0), signed=True, label="attribution", unit="p")
+    figure = node_map(plane, np.arange(6.0), np.arange(5.0), signed=True, label="attribution", unit="p")
     low, high = figure.axes[0].images[0].get_clim()
     assert low == -high
     assert high > 0
@@ -191,12 +197,12 @@ def test_maps_of_the_attribution_are_symmetric_about_zero():
 def test_projections_over_depth():
     nodes = np.zeros((2, 3, 4))
     nodes[1, 2, 3] = 100.0
-    logs = attribution.log_nodes(nodes)
+    logs = log_nodes(nodes)
     assert np.isnan(logs).sum() == nodes.size - 1
-    assert attribution.largest_over_depth(logs)[1, 3] == 2.0
-    assert np.isnan(attribution.largest_over_depth(logs)[0, 0])
-    assert attribution.mean_over_depth(nodes)[1, 3] == pytest.approx(100 / 3)
-    assert attribution.mid_depth(nodes).shape == (2, 4)
+    assert largest_over_depth(logs)[1, 3] == 2.0
+    assert np.isnan(largest_over_depth(logs)[0, 0])
+    assert mean_over_depth(nodes)[1, 3] == pytest.approx(100 / 3)
+    assert mid_depth(nodes).shape == (2, 4)
 
 
 def test_correlation_length_shows_both_kinds():
@@ -207,7 +213,7 @@ def test_correlation_length_shows_both_kinds():
         for kind, sign in (("stick", -1), ("slip", 1))
         for i in (2, 3)
     ]  # fmt: skip
-    figure = dynamics.correlation_length(pd.DataFrame(rows))
+    figure = correlation_length(pd.DataFrame(rows))
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["stick", "slip"]
     assert r"correlation length $\xi$ [$\bar d$]" in labels(figure)
 

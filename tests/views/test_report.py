@@ -15,8 +15,8 @@ from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.store import add_array
-from microslip.views.captions import ALTERNATIVES, NOT_MADE, SHOWN, TITLES, caption
-from microslip.views.gallery import FIGURES
+from microslip.views.figures import FIGURES
+from microslip.views.figures.record import NOT_MADE
 from microslip.views.report import repeat
 from microslip.views.report.run_report import write_report
 from microslip.views.wording import between, show, with_error
@@ -369,12 +369,12 @@ def test_the_same_run_gives_the_same_page(illustrated, tmp_path):
 
 
 def test_every_figure_has_title_caption_and_alternative_text():
-    assert set(TITLES) == set(SHOWN) == set(ALTERNATIVES) == set(FIGURES)
+    assert all(figure.title and figure.caption and figure.alternative for figure in FIGURES.values())
 
 
 def test_captions_state_the_settings_that_are_known():
     config = {"stages": {"threshold": None}, "recording": {"threshold": 1e-5}, "nonaffine": {"cutoff": 2.5}}
-    text = caption("correlation", config)
+    text = FIGURES["correlation"].words(config)
     assert "exceeds 1 × 10⁻⁵ p" in text
     assert "within 2.5 d̄" in text
     assert "Fits start" not in text

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from microslip.views.spheres import camera_axes, render_spheres
+from microslip.views.render.spheres import camera_axes, render_spheres
 
 RED, BLUE = [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]
 

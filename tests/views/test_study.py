@@ -10,10 +10,10 @@ from microslip.config import Config
 from microslip.study.folder import family_table
 from microslip.study.plan import StudyFile, plan_study
 from microslip.study.summary import convergence, exceedance
-from microslip.views.compose import Drawing
+from microslip.views.figures.study import draw_study
 from microslip.views.gallery import save_drawing
+from microslip.views.panels import Drawing
 from microslip.views.report.study_report import with_error, write_study_report
-from microslip.views.study import draw_study
 
 QUANTITIES = ["stress", "stress_deviation", "solid_fraction", "normal_stress"]
 QUANTITIES += [f"stages_per_strain_{name}" for name in ("1e-4", "3e-4", "1e-3", "3e-3")]

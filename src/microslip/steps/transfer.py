@@ -58,9 +58,9 @@ def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: A
     straight line, which forgives a wrong scale of the stress; written to transfer.csv.
     """
     require("learn", "microslip transfer")
-    from microslip.views.compose import Drawing
-    from microslip.views.controls import transfer_map
+    from microslip.views.figures.transfer import transfer_map
     from microslip.views.gallery import save_drawing
+    from microslip.views.panels import Drawing
 
     names = [run.folder.resolve().name for run in runs]
     if len(runs) < 2 or len(set(names)) < len(names):

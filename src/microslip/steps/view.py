@@ -20,8 +20,8 @@ def export_view(
     run: Run, folder: Path, stages: str | None, states: Iterable[StepState], advance: Advance
 ) -> tuple[int, int]:
     """Write the page with the grains of `stages` stages, a number or "all"; how many those were, and the bytes."""
-    from microslip.views.compose import read_predictions
     from microslip.views.explorer.exporting import choose_stages, export_page
+    from microslip.views.tables import read_predictions
 
     try:
         table = run.stages

@@ -82,12 +82,11 @@ def write_results(study: Study, folder: Path, say: Say) -> None:
 
 
 def _write_results(study: Study, folder: Path, say: Say) -> None:
-    from microslip.views.compose import Drawing
-    from microslip.views.families import N_POINTS, draw_families
+    from microslip.views.figures.families import N_POINTS, draw_families
+    from microslip.views.figures.study import draw_study
     from microslip.views.gallery import save_drawing
+    from microslip.views.panels import Drawing, thin_series
     from microslip.views.report.study_report import write_study_report
-    from microslip.views.shear import thin_series
-    from microslip.views.study import draw_study
 
     rows, drops, curves_of, missing = [], [], [], {}
     for number, system in enumerate(study.systems, start=1):

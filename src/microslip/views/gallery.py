@@ -11,33 +11,13 @@ from matplotlib.figure import Figure
 from microslip.data.files import replacing, write_json, write_table
 from microslip.data.provenance import fingerprint, versions
 from microslip.data.run import Run
-from microslip.views import figures_controls, figures_grid, figures_learning, figures_shear, figures_statistics
-from microslip.views.captions import ALTERNATIVES, TITLES, About, caption
-from microslip.views.compose import Drawing, read_config
 from microslip.views.drawn import Drawn
+from microslip.views.figures import FIGURES
+from microslip.views.figures.record import About
+from microslip.views.panels import Drawing
+from microslip.views.settings import read_config
 from microslip.views.source_units import in_source_units
 from microslip.views.style import journal_style
-
-# In the order of the pipeline; the names are those of the files.
-FIGURES: dict[str, Callable[[Run], Drawing]] = {
-    "overview": figures_shear.overview,
-    "cell_and_stress": figures_shear.cell_and_stress,
-    "d2min_snapshots": figures_shear.d2min_snapshots,
-    "correlation": figures_shear.correlation,
-    "coarse_graining": figures_grid.coarse_graining,
-    "network": figures_grid.network,
-    "training": figures_learning.training,
-    "scores": figures_learning.scores,
-    "reliability": figures_controls.reliability,
-    "ablations": figures_controls.ablations,
-    "volumes": figures_grid.volumes,
-    "attributions": figures_learning.attributions,
-    "completeness": figures_learning.completeness,
-    "lengths": figures_controls.lengths,
-    "nulls": figures_controls.nulls,
-    "clusters": figures_statistics.clusters,
-    "mechanisms": figures_statistics.mechanisms,
-}
 
 DOTS_PER_INCH = 200
 
@@ -60,7 +40,7 @@ def draw_figures(
         The run drawn.
     folder
         Where NAME.png, NAME.pdf and NAME-TABLE.csv are written, and captions.json, the words to each. Of a figure that
-        shows nothing, older files go, and its caption is `captions.NOT_MADE`.
+        shows nothing, older files go, and its caption is `NOT_MADE`.
     advance
         Called with the number of figures done and their total.
     layers
@@ -78,20 +58,20 @@ def draw_figures(
     words, about = {}, About.of(run)
     config = read_config(run)
     drawn = Drawn(folder, None if mark is None else fingerprint([mark, config, versions()]))
-    for done, (name, draw) in enumerate(FIGURES.items()):
+    for done, (name, figure) in enumerate(FIGURES.items()):
         if advance is not None:
             advance(done, len(FIGURES))
         files = drawn.files(name)
         if files is None:
-            drawing = figures_grid.network(run, layers) if name == "network" else draw(run)
+            drawing = figure.draw(run, layers) if figure.of_network else figure.draw(run)
             if drawing.tables and not about.pressure_known:
                 in_source_units(drawing.figure)
             files = save_drawing(drawing, folder, name) if drawing.tables else []
             _remove_others(folder, name, files)
             drawn.add(name, files)
         written += files
-        said = caption(name, config, about.with_data(bool(files)))
-        words[name] = {"title": TITLES[name], "caption": said, "alternative": ALTERNATIVES[name]}
+        caption = figure.words(config, about.with_data(bool(files)))
+        words[name] = {"title": figure.title, "caption": caption, "alternative": figure.alternative}
     write_json(folder / "captions.json", words)
     written.append(folder / "captions.json")
     drawn.finish()

@@ -14,9 +14,8 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 
-from microslip.views.style import KIND_COLOUR, KIND_MARKER, ORDER_MAP, axes_or_new, few_log_labels, journal_style
-
-FLUCTUATION_LABEL = r"mean $|\Delta s|$ [$p$]"
+from microslip.views.names import FLUCTUATION_LABEL
+from microslip.views.style import KIND_COLOUR, ORDER_MAP, few_log_labels
 
 # The light end of the scale is too pale for points and lines on white.
 _PALEST = 0.92
@@ -73,53 +72,3 @@ def size_bar(figure: Figure, axes: Axes | list[Axes], limits: tuple[float, float
     bar.outline.set_linewidth(0.5)
     few_log_labels(bar.ax.yaxis if bar.orientation == "vertical" else bar.ax.xaxis)
     return bar
-
-
-@journal_style()
-def evolution_curve(
-    evolution: pd.DataFrame,
-    quantity: str,
-    label: str,
-    *,
-    legend: bool = False,
-    title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
-    """A quantity against mean |Δs| [p] of the bins, one band per kind of stage; table of statistics/evolution.csv.
-
-    Parameters
-    ----------
-    evolution
-        Columns group, kind, by, mean_fluctuation, quantity, value, value_low, value_high.
-    quantity, label
-        Which rows, and the axis with its unit.
-    legend, title, axes
-        Whether kinds are named; the panel's title; the reader's own axes.
-    """
-    figure, axes = axes_or_new(axes)
-    chosen = evolution[(evolution["quantity"] == quantity) & np.isfinite(evolution["value"])]
-    for kind in kinds_in(chosen):
-        of_kind = chosen[chosen["kind"] == kind]
-        bins = of_kind[of_kind["by"] == "bin"].assign(at=lambda table: table["mean_fluctuation"].abs())
-        bins = bins.sort_values("at")
-        colour, marker = KIND_COLOUR[kind], KIND_MARKER[kind]
-        if bins.empty:
-            # windows without a stress have no size to stand at
-            for row in of_kind.itertuples():
-                axes.axhspan(row.value_low, row.value_high, color=colour, alpha=0.16, linewidth=0)
-                axes.axhline(row.value, color=colour, label=f"all {kind}s")
-            continue
-        axes.fill_between(bins["at"], bins["value_low"], bins["value_high"], color=colour, alpha=0.18, linewidth=0)
-        axes.plot(bins["at"], bins["value"], marker + "-", color=colour, markersize=3.6, linewidth=1.0, label=kind)
-        axes.set_xscale("log")
-    axes.set_xlabel(FLUCTUATION_LABEL)
-    if axes.get_xscale() == "linear":
-        axes.set_xticks([])
-        axes.set_xlabel("of any size")
-    else:
-        few_log_labels(axes.xaxis)
-    axes.set_ylabel(label)
-    if legend and axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="best", handlelength=1.4, borderaxespad=0.2)
-    axes.set_title(title, loc="left")
-    return figure

@@ -20,8 +20,9 @@ from microslip.grids.splits import FEWEST_TO_SPLIT
 from microslip.views.explorer.packing import pack_columns
 from microslip.views.explorer.parts import CURVE_PIECE, KINDS, SPLITS, stage_columns
 from microslip.views.explorer.shown_fields import SHOWN
-from microslip.views.learning import RULES, score
+from microslip.views.names import RULES
 from microslip.views.style import BLUE, BULK, GREEN, KIND_COLOUR, ORANGE, PURPLE, SKY, VERMILLION, WALL
+from microslip.views.tables import score
 
 # Colours of clusters, the largest first; all from the last on are grey, so that none can be taken for a larger one.
 CLUSTER_COLOURS = (VERMILLION, BLUE, GREEN, ORANGE, PURPLE, SKY, "#F0E442", "#8C564B", "#9AA5B1")

@@ -15,11 +15,11 @@ import pandas as pd
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
 from microslip.data.run import Run
-from microslip.views.compose import read_predictions
 from microslip.views.explorer.packing import pack_columns, pack_places, pack_values, pack_vectors
 from microslip.views.explorer.shown_fields import SHOWN, colour_limits, field_values
-from microslip.views.learning import RULES
-from microslip.views.shear import thin_series
+from microslip.views.names import RULES
+from microslip.views.panels import thin_series
+from microslip.views.tables import read_predictions
 
 # Samples in one piece of the whole curve, and points of the curve that is shown first.
 CURVE_PIECE = 32_768

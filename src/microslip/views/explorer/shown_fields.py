@@ -14,7 +14,7 @@ from microslip.data.run import Run
 from microslip.data.store import open_dataset
 from microslip.fields.registry import FIELDS
 from microslip.views.explorer.packing import Scale
-from microslip.views.snapshot import log_limits
+from microslip.views.render.snapshot import log_limits
 from microslip.views.style import ORDER_MAP, SIGNED_MAP, SIZE_MAP, symmetric_limit
 
 

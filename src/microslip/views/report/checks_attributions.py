@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from microslip.views.captions import setting
 from microslip.views.report.attribution_claims import apart, explained_network, measured_fields
 from microslip.views.report.check import Answer, Check, below, judge, share
 from microslip.views.report.parts import Parts
+from microslip.views.settings import setting
 from microslip.views.wording import between, show
 
 # Rank correlation of the attribution with that of a network whose layers are all random.

@@ -10,10 +10,9 @@ from microslip.data.edges import cell_edges
 from microslip.dem.sections import STABLE_FRACTION
 from microslip.statistics.steadiness import BLOCKS, SIGNIFICANT_T, Drift, drift, half_means, relative_difference
 from microslip.statistics.wholeness import missing_share, n_beyond_walls
-from microslip.views.captions import setting
-from microslip.views.compose import steady_from
 from microslip.views.report.check import Answer, Check, below, judge, share
 from microslip.views.report.parts import Parts
+from microslip.views.settings import setting, steady_from
 from microslip.views.wording import show
 
 # Quasi-static flow: GDR MiDi, Eur. Phys. J. E 14 (2004) 341.

@@ -8,10 +8,11 @@ import numpy as np
 
 from microslip.statistics.intervals import Coverage, coverage_of_largest
 from microslip.statistics.resampling import SCORE_COVERAGE
-from microslip.views.captions import setting
-from microslip.views.learning import RULES, score
+from microslip.views.names import RULES
 from microslip.views.report.check import Answer, Check, Verdict, below, judge, share
 from microslip.views.report.parts import Parts
+from microslip.views.settings import setting
+from microslip.views.tables import score
 from microslip.views.wording import between, show
 
 # R² on the test set, random less blocked split; and training less test set.

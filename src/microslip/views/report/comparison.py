@@ -13,18 +13,20 @@ import pandas as pd
 from microslip.core.visible import quoted
 from microslip.statistics.config import Bootstrap
 from microslip.statistics.resampling import SCORE_COVERAGE, error_of_interval
-from microslip.views.captions import TITLES, setting
-from microslip.views.learning import RULES, score
+from microslip.views.figures import FIGURES
+from microslip.views.names import RULES
 from microslip.views.report import repeat, results, summary
 from microslip.views.report.attribution_claims import ATTRIBUTION_PARTS, claims_of, explained_network
 from microslip.views.report.check import Result
 from microslip.views.report.checks import check_run, counts
 from microslip.views.report.checks_record import COMPARED as PACKAGES
 from microslip.views.report.comparison_figure import draw_comparison, in_one_unit
-from microslip.views.report.illustrations import NARROW, illustrations
+from microslip.views.report.illustrations import illustrations
 from microslip.views.report.page import embedded, embedded_figure, write_page
 from microslip.views.report.parameters import differences
 from microslip.views.report.parts import Parts
+from microslip.views.settings import setting
+from microslip.views.tables import score
 from microslip.views.wording import between, show, with_error
 
 MOST_RUNS = 4
@@ -286,12 +288,14 @@ def _figures(parts: Sequence[Parts]) -> list[dict[str, Any]]:
     """Figures that at least one run has, with the picture of each or None."""
     by_name = [{figure.name: figure for figure in illustrations(each)[0]} for each in parts]
     rows = []
-    for name, title in TITLES.items():
+    for name, record in FIGURES.items():
         found = [each.get(name) for each in by_name]
         if any(found):
             pictures = [embedded(figure.picture) if figure else None for figure in found]
             text = next(figure.alternative for figure in found if figure)
-            rows.append({"name": name, "title": title, "pictures": pictures, "text": text, "narrow": name in NARROW})
+            rows.append(
+                {"name": name, "title": record.title, "pictures": pictures, "text": text, "narrow": record.narrow}
+            )
     return rows
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from microslip.views.learning import RULES, score
-from microslip.views.shear import STRAIN_LABEL, STRESS_LABEL, thin_series
+from microslip.views.names import RULES, STRAIN_LABEL, STRESS_LABEL
+from microslip.views.panels import thin_series
 from microslip.views.style import (
     BLUE,
     GREEN,
@@ -22,6 +22,7 @@ from microslip.views.style import (
     new_figure,
     say_missing,
 )
+from microslip.views.tables import score
 
 if TYPE_CHECKING:
     from microslip.views.report.comparison import Compared

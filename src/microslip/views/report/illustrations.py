@@ -10,35 +10,14 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json
-from microslip.views.captions import ALTERNATIVES, NOT_MADE, TITLES, About, caption
+from microslip.views.figures import FIGURES
+from microslip.views.figures.record import NOT_MADE, About
 from microslip.views.report.attachments import LARGEST
 from microslip.views.report.page import embedded
 from microslip.views.report.parts import Parts
 
-# The step without which all panels of a figure are empty, and what it leaves; the others show something of any run.
-NEEDS = {
-    "d2min_snapshots": ("fields", "fields.zarr"),
-    "correlation": ("statistics", "statistics/correlation.csv"),
-    "training": ("train", "model/history.csv"),
-    "scores": ("train", "model/metrics.json"),
-    "reliability": ("train", "model/predictions.csv"),
-    "ablations": ("ablate", "ablations/summary.csv"),
-    "attributions": ("explain", "attributions.zarr"),
-    "completeness": ("explain", "attributions.zarr"),
-    "lengths": ("explain", "interpretation/claim.csv"),
-    "nulls": ("explain", "interpretation/layers.csv"),
-    "coarse_graining": ("voxels", "voxels.zarr"),
-    "network": ("train", "model/checkpoint.pt"),
-    "volumes": ("explain", "attributions.zarr"),
-    "clusters": ("statistics", "statistics/clusters.zarr"),
-    "mechanisms": ("statistics", "statistics/evolution.csv"),
-}
-
 # What needs a network, which too few stages cannot train.
 UNTRAINED = ("train", "ablate", "explain")
-
-# Half as wide as the page: one panel.
-NARROW = ("scores", "completeness")
 
 
 @dataclass(frozen=True)
@@ -61,14 +40,14 @@ def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str
     about = About(walls=walls, stress=stress, pressure_known=parts.stress_unit == "p")
     shown: list[Illustration] = []
     lacking: list[tuple[str, str]] = []
-    for name, title in TITLES.items():
-        verb, result = NEEDS.get(name, ("figures", ""))
+    for name, figure in FIGURES.items():
+        title = figure.title
         words = told.get(name, {})
-        said = words.get("caption") or caption(name, parts.config, about)
+        said = words.get("caption") or figure.words(parts.config, about)
         path = folder / "figures" / f"{name}.png"
-        if not (folder / result).exists():
-            untrained = parts.too_few_to_train if verb in UNTRAINED else ""
-            lacking.append((title, untrained or f"microslip {verb} {parts.folder}"))
+        if not (folder / figure.needs).exists():
+            untrained = parts.too_few_to_train if figure.step in UNTRAINED else ""
+            lacking.append((title, untrained or f"microslip {figure.step} {parts.folder}"))
         elif said == NOT_MADE:
             # drawing it again helps only where its data came after the other figures
             lacking.append(
@@ -77,7 +56,7 @@ def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str
         elif not path.is_file():
             lacking.append((title, f"microslip figures {parts.folder}"))
         else:
-            alternative = words.get("alternative") or ALTERNATIVES.get(name, title)
+            alternative = words.get("alternative") or figure.alternative
             shown.append(Illustration(name, words.get("title") or title, said, alternative, path))
     return shown, lacking
 
@@ -104,7 +83,7 @@ def figure_rows(shown: list[Illustration]) -> list[dict[str, Any]]:
                 "source": embedded(figure.picture),
                 "caption": figure.caption,
                 "alternative": figure.alternative,
-                "narrow": figure.name in NARROW,
+                "narrow": FIGURES[figure.name].narrow,
                 "pdf": f"figures/{figure.name}.pdf" if (folder / f"{figure.name}.pdf").is_file() else "",
                 "tables": [
                     (table.stem.removeprefix(f"{figure.name}-").replace("_", " "), f"figures/{table.name}")

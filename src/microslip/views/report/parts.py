@@ -19,7 +19,7 @@ from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
 from microslip.data.units import stress_unit
 from microslip.grids.splits import FEWEST_TO_SPLIT
-from microslip.views.captions import setting
+from microslip.views.settings import setting
 
 # Columns without which a table cannot be shown.
 TABLES = {

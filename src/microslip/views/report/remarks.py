@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from microslip.events.coverage import covered_strain, frame_mismatch
-from microslip.views.captions import setting
 from microslip.views.report.parts import Parts
 from microslip.views.report.repeat import warnings
 from microslip.views.report.summary import PAPER
+from microslip.views.settings import setting
 from microslip.views.wording import count, show
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from microslip.statistics.registry import STATISTICS
-from microslip.views.captions import setting
-from microslip.views.learning import RULES, score
+from microslip.views.names import RULES
 from microslip.views.report.parts import Parts
+from microslip.views.settings import setting
+from microslip.views.tables import score
 from microslip.views.wording import between, show
 
 MODELS = {

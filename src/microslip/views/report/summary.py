@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from microslip.data.edges import cell_edges
-from microslip.views.captions import setting, threshold
-from microslip.views.learning import score
 from microslip.views.report import results
 from microslip.views.report.attribution_claims import apart, explained_network, measured_fields
 from microslip.views.report.check import Result, share
 from microslip.views.report.checks import counts
 from microslip.views.report.checks_cell import SMALLEST_CONVERGED, small_stages
 from microslip.views.report.parts import Parts
+from microslip.views.settings import setting, threshold
+from microslip.views.tables import score
 from microslip.views.wording import between, count, show
 
 # What the report is scaled against: Mei et al., Int. J. Plasticity 163 (2023) 103570.

@@ -7,17 +7,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from microslip.data.run import Run
 from microslip.statistics.exponential import CORE
-from microslip.views.groups import each_group, fluctuation_limits, kinds_in, said_shifted
-from microslip.views.style import INK, KIND_COLOUR, axes_or_new, journal_style
+from microslip.views.choose import TYPICAL, typical_stages
+from microslip.views.figures.clusters import _moment
+from microslip.views.figures.record import ACTIVE, STAGE_ENDS, RunFigure
+from microslip.views.groups import binned, each_group, fluctuation_limits, kinds_in, said_shifted, size_bar
+from microslip.views.panels import Drawing, NotMeasured, panel
+from microslip.views.render.snapshot import draw_snapshot
+from microslip.views.style import (
+    INK,
+    KIND_COLOUR,
+    SIGNED_MAP,
+    TWO_COLUMNS,
+    axes_or_new,
+    journal_style,
+    letter,
+    new_figure,
+    symmetric_limit,
+)
+from microslip.views.tables import GROUP, read
 
 SIGMA_LABEL = r"$\Delta\sigma_1$ [$p$]"
 ENERGY_LABEL = r"$\Delta E\,/\,\langle|\Delta E|\rangle$ [1]"
 PACKING_LABEL = r"$\phi_\mathrm{local}$ [1]"
-
 _GRAINS = ("all", "active")
 _LEGEND: dict[str, Any] = {
     "ncols": 2, "fontsize": 6.5, "handlelength": 1.7, "handletextpad": 0.3, "columnspacing": 0.5, "borderaxespad": 0.1
@@ -131,3 +149,91 @@ def packing_densities(density: pd.DataFrame, *, title: str = "", axes: Axes | No
     axes.set_ylabel("density [1]")
     axes.set_title(title, loc="left")
     return figure
+
+
+@journal_style()
+def draw(run: Run) -> Drawing:
+    """Changes of the principal stress in space, of the elastic energy, and the room that grains have."""
+    figure = new_figure(TWO_COLUMNS, 4.9)
+    # a colour bar's label beside the next axis's reads as one
+    figure.set_layout_engine("constrained", w_pad=0.07)
+    top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1.15, 1.0]), dtype=object)
+    tables: dict[str, pd.DataFrame] = {}
+    above = list(top.subplots(1, 2))
+    drawn = 0
+    for number, (axes, title) in enumerate(zip(above, ("Stress in a stick", "Stress in a slip"), strict=True)):
+        with panel(axes, run, "fields", title):
+            rows = typical_stages(run.stages, TYPICAL)
+            fields = run.fields
+            changes = fields["delta_sigma1"][list(rows)].to_numpy() if "delta_sigma1" in fields else np.array([])
+            if not np.isfinite(changes).any():
+                raise NotMeasured("No contacts are known, so no stress of single grains.")
+            moment = _moment(run, rows[number])
+            # a few grains carry chains far above the others
+            limit = symmetric_limit(changes, 0.98)
+            draw_snapshot(
+                moment.position, moment.diameter, moment.kind, moment.box, values=changes[number],
+                limits=(-limit, limit), log=False, colour_map=SIGNED_MAP, colour_bar=False, title=moment.title,
+                axes=axes,
+            )  # fmt: skip
+            tables[str(run.stages["kind"].iloc[rows[number]]) + f"_{number + 1}"] = moment.table(
+                delta_sigma1=changes[number]
+            )
+            drawn += 1
+    if drawn == len(above):
+        mappable = ScalarMappable(Normalize(-limit, limit), SIGNED_MAP)
+        bar = top.colorbar(
+            mappable, ax=above, orientation="horizontal", fraction=0.06, aspect=45, shrink=0.6, extend="both"
+        )
+        bar.set_label(SIGMA_LABEL)
+        bar.outline.set_linewidth(0.5)
+    below = list(bottom.subplots(1, 3))
+    columns = [*GROUP, "grains", "x", "n", "density"]
+    with panel(below[0], run, "statistics", "Energy, by size"):
+        energy = _density(run, "energy_density.csv", columns, "No elastic energy of grains is known.")
+        energy_by_size(energy, kinds_in(energy), title="Energy, by size", axes=below[0])
+        if kinds_in(energy) != ["window"]:
+            size_bar(bottom, below[0], fluctuation_limits(binned(energy)), fraction=0.05, pad=0.02, aspect=22)
+        tables["energy"] = energy
+    with panel(below[1], run, "statistics", "Energy, with tails"):
+        energy = _density(run, "energy_density.csv", columns, "No elastic energy of grains is known.")
+        tails = read(run, "statistics/energy_tails.csv", *GROUP, "grains")
+        energy_tails(energy, tails, title="Energy, with tails", axes=below[1])
+        tables["tails"] = tails
+    with panel(below[2], run, "statistics", "Local packing"):
+        packing = _density(run, "packing_density.csv", columns, "No Voronoi cells are known.")
+        packing_densities(packing, title="Local packing", axes=below[2])
+        tables["packing"] = packing[packing["by"] == "kind"]
+    for axes, name in zip([*above, *below], "abcde", strict=True):
+        letter(axes, name)
+    return Drawing(figure, tables)
+
+
+def _density(run: Run, name: str, columns: list[str], unknown: str) -> pd.DataFrame:
+    """A table of densities; where the statistics are done without it, the grains did not have the quantity."""
+    if not (run.folder / "statistics" / name).exists() and (run.folder / "statistics" / "evolution.csv").exists():
+        raise NotMeasured(unknown)
+    return read(run, f"statistics/{name}", *columns)
+
+
+FIGURE = RunFigure(
+    name="mechanisms",
+    title="What happens to active grains",
+    draw=draw,
+    caption=(
+        "(a, b) Change of the major principal stress of every grain over a stick and the slip after it; one camera, one"
+        " scale that ends at the 98th percentile of its size; red, larger. (c) Change of the elastic energy of all "
+        "grains over its mean size in the bin; sticks dashed, curves shifted by a factor of 4 each. (d) The same for "
+        "all sticks and all slips, of all (dashed) and of active grains (drawn through); dotted, exponential tails "
+        "beyond one mean size by maximum likelihood. (e) Solid fraction in the radical Voronoi cells, mean over the "
+        "frames of the stage."
+    ),
+    alternative=(
+        "Two pictures of grains coloured by their change of stress; densities of the change of energy with straight "
+        "tails on a logarithmic axis; densities of the local packing fraction."
+    ),
+    step="statistics",
+    needs="statistics/evolution.csv",
+    settings=(STAGE_ENDS, ACTIVE),
+    counterpart="9",
+)

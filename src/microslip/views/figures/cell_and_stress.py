@@ -1,8 +1,6 @@
-"""The stress of the shear cell: the whole curve, and single cycles of it."""
+"""The shear cell, one typical cycle, and the whole stress-strain curve."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -12,28 +10,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from microslip.views.style import GREY, INK, KIND_COLOUR, axes_or_new, journal_style, scientific
-
-STRESS_LABEL = r"shear stress $s$ [$p$]"
-STRAIN_LABEL = r"shear strain $\gamma$ [1]"
-
-
-def thin_series(
-    x: Float[np.ndarray, "sample"], y: Float[np.ndarray, "sample"], n_points: int = 4000
-) -> tuple[Float[np.ndarray, "point"], Float[np.ndarray, "point"]]:
-    """The smallest and largest y of equal runs of samples, in order: looks like the whole series, at a fixed cost."""
-    n_runs = n_points // 2
-    if len(x) <= n_points:
-        return x, y
-    edges = np.linspace(0, len(x), n_runs + 1).astype(int)
-    kept = [
-        start + extreme
-        for start, end in pairwise(edges)
-        for extreme in (int(np.argmin(y[start:end])), int(np.argmax(y[start:end])))
-    ]
-    # the two ends stay, so that the axis does not shrink
-    chosen = np.unique([0, *kept, len(x) - 1])
-    return x[chosen], y[chosen]
+from microslip.core.errors import MicroslipError
+from microslip.data.run import Run
+from microslip.views.choose import TYPICAL, choose_cycle
+from microslip.views.figures.record import STAGE_ENDS, About, RunFigure, Sentence
+from microslip.views.names import STRAIN_LABEL, STRESS_LABEL
+from microslip.views.panels import Drawing, NoStress, grain_table, grains_of, panel, thin_series
+from microslip.views.render.snapshot import draw_snapshot
+from microslip.views.settings import read_config, steady_from
+from microslip.views.style import (
+    GREY,
+    INK,
+    KIND_COLOUR,
+    TWO_COLUMNS,
+    axes_or_new,
+    journal_style,
+    letter,
+    new_figure,
+    scientific,
+)
+from microslip.views.tables import knows_stress
 
 
 def shade_stages(axes: Axes, stages: pd.DataFrame, low: float, high: float, alpha: float = 0.18) -> None:
@@ -164,3 +160,100 @@ def _limits(stress: np.ndarray) -> tuple[float, float]:
     low, high = float(stress.min()), float(stress.max())
     pad = 0.06 * max(high - low, 1e-12)
     return low - pad, high + pad
+
+
+def _series(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    series = run.series
+    strain, stress = series["strain"].to_numpy(), series["stress"].to_numpy()
+    if len(stress) and not np.isfinite(stress).any():
+        raise NoStress
+    return strain, stress
+
+
+def _warm_up(run: Run, strain: np.ndarray) -> float:
+    """Strain at which the steady state begins."""
+    first = steady_from(read_config(run), strain, bool(run.attributes.get("imported")))
+    return float(strain[min(first, len(strain) - 1)]) if len(strain) else 0.0
+
+
+@journal_style()
+def draw(run: Run) -> Drawing:
+    """The cell, one typical cycle, and the whole stress-strain curve; the cell alone where no stress is known."""
+    stressed = knows_stress(run)
+    figure = new_figure(TWO_COLUMNS, 4.6) if stressed else new_figure(4.2, 3.0)
+    axes = figure.subplot_mosaic(
+        [["cell", "cycle"], ["curve", "curve"]] if stressed else [["cell"]],
+        height_ratios=[1.4, 1.0] if stressed else None,
+        width_ratios=[1.05, 1.0] if stressed else None,
+    )
+    tables: dict[str, pd.DataFrame] = {}
+    with panel(axes["cell"], run, "simulate", "Shear cell"):
+        diameter, kind = grains_of(run)
+        frames = run.frames["position"]
+        if not len(frames):
+            raise MicroslipError("no frame has been kept")
+        first, box = frames[0].to_numpy(), run.box_at(0)
+        # another program's walls may not be named
+        annotate = bool((kind > 0).any()) or not run.attributes.get("imported")
+        draw_snapshot(first, diameter, kind, box, annotate=annotate, title="Shear cell", axes=axes["cell"])
+        tables["cell"] = grain_table(first, diameter, box, np.isfinite(first).all(axis=1), kind=kind)
+    if not stressed:
+        return Drawing(figure, tables)
+    marked = None
+    with panel(axes["cycle"], run, "stages", "One stick-slip cycle"):
+        stages, (strain, stress) = run.stages, _series(run)
+        cycle = choose_cycle(stages, TYPICAL)
+        window = cycle_window(stages, *cycle)
+        stress_window(strain, stress, stages, window, cycle=cycle, title="One stick-slip cycle", axes=axes["cycle"])
+        inside = (strain >= window[0]) & (strain <= window[1])
+        tables["cycle"] = pd.DataFrame({"strain": strain[inside], "stress": stress[inside]})
+        if inside.any():
+            marked = (float(strain[inside][0]), float(strain[inside][-1]))
+    with panel(axes["curve"], run, "simulate", "Stress and strain"):
+        strain, stress = _series(run)
+        stress_strain(
+            strain, stress, warm_up=_warm_up(run, strain), window=marked,
+            title="Stress-strain curve" + (", the cycle of panel b marked" if marked else ""), axes=axes["curve"],
+        )  # fmt: skip
+        thin = thin_series(strain, stress)
+        tables["curve"] = pd.DataFrame({"strain": thin[0], "stress": thin[1]})
+    for name, key in zip("abc", axes, strict=True):
+        letter(axes[key], name)
+    return Drawing(figure, tables)
+
+
+_SETTINGS = (
+    Sentence("Warm-up: {} of strain. Stress every {} of strain.", ("loading.warm_up", "recording.strain_step")),
+    Sentence("Warm-up at {} /s, the rest at {} /s.", ("loading.warm_up_rate", "loading.shear_rate")),
+)
+
+
+def _caption(about: About) -> str:
+    if not about.stress:
+        shown = "First frame. The imported files hold no stress."
+    elif about.imported:
+        shown = "(a) First frame. (b) One stick-slip cycle, turning points as circles. (c) The imported shear stress."
+    elif not about.walls:
+        shown = (
+            "(a) First kept frame; the cell repeats on all sides, and its copies above and below slide along x. (b) One"
+            " stick-slip cycle, turning points as circles. (c) Shear stress of the volume over the pressure, −(1/Vp) Σ "
+            "f_x r_z over all contacts; grey, the warm-up, in which no stage starts."
+        )
+    else:
+        shown = (
+            "(a) First kept frame, wall grains dark. (b) One stick-slip cycle, turning points as circles. (c) Mean of "
+            "the shear forces on the two walls over area and pressure; grey, the warm-up, in which no stage starts."
+        )
+    return shown + " Wall grains are dark." * (about.walls and about.imported)
+
+
+FIGURE = RunFigure(
+    name="cell_and_stress",
+    title="Shear cell and stress",
+    draw=draw,
+    caption=_caption,
+    alternative="Spheres in the shear cell, an enlarged stick-slip cycle, the whole stress-strain curve.",
+    settings=(STAGE_ENDS, *_SETTINGS),
+    counterpart="1",
+    of_stress=True,
+)

@@ -12,15 +12,17 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
 from microslip.core.box import Box
-from microslip.views.cell import AZIMUTH, FACE_ON, camera_of, cell_corners, draw_cell
-from microslip.views.spheres import camera_axes
+from microslip.views.render.cell import AZIMUTH, ELEVATION, FACE_ON, camera_of, cell_corners, draw_cell
+from microslip.views.render.spheres import camera_axes, picture_limits
+from microslip.views.render.volume_kernels import cast_rays
 from microslip.views.style import GREY, INK, SIGNED_MAP, SIZE_MAP, axes_or_new, journal_style
-from microslip.views.volume import render_volume
 
 # Steeper than that of snapshots: slices lie on top of each other as seen from the side.
 SLICE_ELEVATION = 30.0
-
 _LEVELS = 256
+
+# Steps along a ray per node.
+_STEPS = 3.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,53 @@ class Scale:
             # attributions change sign from node to node: what is thin must be dense to be seen
             return 12.0 * np.clip((np.abs(2 * level - 1) - 0.25) / 0.75, 0.0, 1.0)
         return 4.0 * np.clip(2 * level - 1, 0.0, 1.0) ** 1.8
+
+
+def render_volume(
+    field: Float[np.ndarray, "x y z"],
+    lengths: tuple[float, float, float],
+    colours: Float[np.ndarray, "level 3"],
+    opacity: Float[np.ndarray, "level"],
+    *,
+    azimuth: float = AZIMUTH,
+    elevation: float = ELEVATION,
+    view: Float[np.ndarray, "point 3"] | None = None,
+    pixels: int = 700,
+) -> tuple[Float[np.ndarray, "row column 4"], tuple[float, float, float, float]]:
+    """Picture of a field, and its extent in the camera's plane as `imshow` takes it.
+
+    Parameters
+    ----------
+    field
+        Values on nodes between 0 and 1, shape (x, y, z); the first node lies half a spacing inside the cell.
+    lengths
+        Edges of the cell [d̄].
+    colours, opacity
+        Red, green, blue in [0, 1], shape (level, 3), and what a unit of length takes of the light [1/d̄], shape
+        (level,), at evenly spaced values from 0 to 1.
+    azimuth, elevation
+        Direction of the camera [degrees].
+    view
+        Points that the picture just holds, shape (point, 3); the cell's corners where left out.
+    pixels
+        Width of the picture.
+    """
+    camera = camera_axes(azimuth, elevation)
+    size = np.asarray(lengths, dtype=float)
+    if view is None:
+        view = np.array([[x, y, z] for x in (0, size[0]) for y in (0, size[1]) for z in (0, size[2])])
+    lower, upper = picture_limits(view @ camera[:2].T)
+    scale = pixels / float(upper[0] - lower[0])
+    n_rows = max(1, round(float(upper[1] - lower[1]) * scale))
+    step = float((size / np.array(field.shape)).min()) / _STEPS
+    image = cast_rays(
+        np.ascontiguousarray(field, dtype=float), size, camera, lower, scale, n_rows, pixels,
+        np.asarray(colours, dtype=float), np.asarray(opacity, dtype=float), step,
+    )  # fmt: skip
+    coverage = image[..., 3:]
+    rgba = np.concatenate([image[..., :3] / np.maximum(coverage, 1e-6), coverage], axis=2)
+    extent = (float(lower[0]), float(upper[0]), float(lower[1]), float(lower[1] + n_rows / scale))
+    return np.clip(rgba, 0.0, 1.0), extent
 
 
 @journal_style()

@@ -1,16 +1,10 @@
-"""A field on nodes as a cloud: rays from the camera gather colour where the field is strong, lit by its own slope."""
+"""Kernels that gather colour along rays through a field on nodes."""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 from numba import njit
 
-from microslip.views.cell import AZIMUTH, ELEVATION
-from microslip.views.spheres import camera_axes, picture_limits
-
-# Steps along a ray per node.
-_STEPS = 3.0
 # Rays end when this little light is left.
 _OPAQUE = 0.01
 
@@ -33,7 +27,14 @@ def _sample(field, x, y, z):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _cast(field, lengths, camera, lower, scale, n_rows, n_columns, colours, opacity, step):  # type: ignore[no-untyped-def]
+def _level(field, point, opacity):  # type: ignore[no-untyped-def]
+    """Opacity at a place."""
+    value = _sample(field, point[0], point[1], point[2])
+    return opacity[min(max(int(value * len(opacity)), 0), len(opacity) - 1)]
+
+
+@njit(cache=True)
+def cast_rays(field, lengths, camera, lower, scale, n_rows, n_columns, colours, opacity, step):  # type: ignore[no-untyped-def]
     """Red, green, blue times coverage, and coverage, of every pixel."""
     image = np.zeros((n_rows, n_columns, 4))
     n_levels = len(opacity)
@@ -81,57 +82,3 @@ def _cast(field, lengths, camera, lower, scale, n_rows, n_columns, colours, opac
                     left -= gathered
                 t -= step
     return image
-
-
-@njit(cache=True)
-def _level(field, point, opacity):  # type: ignore[no-untyped-def]
-    """Opacity at a place."""
-    value = _sample(field, point[0], point[1], point[2])
-    return opacity[min(max(int(value * len(opacity)), 0), len(opacity) - 1)]
-
-
-def render_volume(
-    field: Float[np.ndarray, "x y z"],
-    lengths: tuple[float, float, float],
-    colours: Float[np.ndarray, "level 3"],
-    opacity: Float[np.ndarray, "level"],
-    *,
-    azimuth: float = AZIMUTH,
-    elevation: float = ELEVATION,
-    view: Float[np.ndarray, "point 3"] | None = None,
-    pixels: int = 700,
-) -> tuple[Float[np.ndarray, "row column 4"], tuple[float, float, float, float]]:
-    """Picture of a field, and its extent in the camera's plane as `imshow` takes it.
-
-    Parameters
-    ----------
-    field
-        Values on nodes between 0 and 1, shape (x, y, z); the first node lies half a spacing inside the cell.
-    lengths
-        Edges of the cell [d̄].
-    colours, opacity
-        Red, green, blue in [0, 1], shape (level, 3), and what a unit of length takes of the light [1/d̄], shape
-        (level,), at evenly spaced values from 0 to 1.
-    azimuth, elevation
-        Direction of the camera [degrees].
-    view
-        Points that the picture just holds, shape (point, 3); the cell's corners where left out.
-    pixels
-        Width of the picture.
-    """
-    camera = camera_axes(azimuth, elevation)
-    size = np.asarray(lengths, dtype=float)
-    if view is None:
-        view = np.array([[x, y, z] for x in (0, size[0]) for y in (0, size[1]) for z in (0, size[2])])
-    lower, upper = picture_limits(view @ camera[:2].T)
-    scale = pixels / float(upper[0] - lower[0])
-    n_rows = max(1, round(float(upper[1] - lower[1]) * scale))
-    step = float((size / np.array(field.shape)).min()) / _STEPS
-    image = _cast(
-        np.ascontiguousarray(field, dtype=float), size, camera, lower, scale, n_rows, pixels,
-        np.asarray(colours, dtype=float), np.asarray(opacity, dtype=float), step,
-    )  # fmt: skip
-    coverage = image[..., 3:]
-    rgba = np.concatenate([image[..., :3] / np.maximum(coverage, 1e-6), coverage], axis=2)
-    extent = (float(lower[0]), float(upper[0]), float(lower[1]), float(lower[1] + n_rows / scale))
-    return np.clip(rgba, 0.0, 1.0), extent

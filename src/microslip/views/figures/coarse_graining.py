@@ -9,17 +9,42 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
-from microslip.views.style import BLUE, GREEN, GREY, INK, SIZE_MAP, VERMILLION, axes_or_new, journal_style
+from microslip.data.files import read_json, read_table
+from microslip.data.run import Run
+from microslip.views.choose import TYPICAL, typical_stages
+from microslip.views.figures.ablations import sweep
+from microslip.views.figures.record import NEIGHBOURS, About, RunFigure, Sentence
+from microslip.views.names import D2MIN_LABEL
+from microslip.views.panels import Drawing, NotMeasured, panel
+from microslip.views.render.snapshot import log_limits
+from microslip.views.settings import own_voxels
+from microslip.views.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    SIZE_MAP,
+    TWO_COLUMNS,
+    VERMILLION,
+    axes_or_new,
+    journal_style,
+    letter,
+    new_figure,
+)
+from microslip.views.tables import grid_sweeps
 
 # Nodes across and up in the part of a slice that is shown.
 _ACROSS, _UP = 10, 7
 
-Patch = tuple[float, float, float, float]
+# Nodes across and up in the part of a slice that is shown.
+_ACROSS, _UP = 10, 7
+Extent = tuple[float, float, float, float]
 
 
 def norm(limits: tuple[float, float]) -> LogNorm:
@@ -27,7 +52,7 @@ def norm(limits: tuple[float, float]) -> LogNorm:
     return LogNorm(*limits)
 
 
-def choose_patch(nodes: Float[np.ndarray, "x y z"], x: Float[np.ndarray, "x"], z: Float[np.ndarray, "z"]) -> Patch:
+def choose_patch(nodes: Float[np.ndarray, "x y z"], x: Float[np.ndarray, "x"], z: Float[np.ndarray, "z"]) -> Extent:
     """Part of the slice in the middle of the depth about its strongest node: left, right, bottom, top [d̄]."""
     plane = nodes[:, nodes.shape[1] // 2, :]
     i, k = np.unravel_index(int(np.argmax(plane)), plane.shape)
@@ -45,7 +70,7 @@ def slab_of_grains(
     diameters: Float[np.ndarray, "grain"],
     values: Float[np.ndarray, "grain"],
     y: float,
-    patch: Patch,
+    patch: Extent,
 ) -> pd.DataFrame:
     """Grains that the plane at depth y cuts within a part of it.
 
@@ -83,7 +108,7 @@ def draw_grains(
     slab: pd.DataFrame,
     x: Float[np.ndarray, "x"],
     z: Float[np.ndarray, "z"],
-    patch: Patch,
+    patch: Extent,
     *,
     radius: float,
     limits: tuple[float, float],
@@ -145,7 +170,7 @@ def draw_nodes(
     plane: Float[np.ndarray, "x z"],
     x: Float[np.ndarray, "x"],
     z: Float[np.ndarray, "z"],
-    patch: Patch,
+    patch: Extent,
     *,
     radius: float,
     limits: tuple[float, float],
@@ -227,13 +252,13 @@ def _inside(axis: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
     return inside
 
 
-def _marked_node(x: np.ndarray, z: np.ndarray, patch: Patch) -> tuple[float, float]:
+def _marked_node(x: np.ndarray, z: np.ndarray, patch: Extent) -> tuple[float, float]:
     """The node in the middle of what is shown."""
     columns, rows = _inside(x, patch[:2]), _inside(z, patch[2:])
     return float(columns[len(columns) // 2]), float(rows[len(rows) // 2])
 
 
-def _frame(axes: Axes, patch: Patch, title: str) -> None:
+def _frame(axes: Axes, patch: Extent, title: str) -> None:
     axes.set_xlim(*patch[:2])
     axes.set_ylim(*patch[2:])
     axes.set_aspect("equal", anchor="N")
@@ -242,3 +267,96 @@ def _frame(axes: Axes, patch: Patch, title: str) -> None:
     axes.set_xlabel(r"$x$ [$\bar d$]")
     axes.set_ylabel(r"$z$ [$\bar d$]")
     axes.set_title(title, loc="left")
+
+
+@journal_style()
+def draw(run: Run) -> Drawing:
+    """From grains to nodes, g(r) with its minima, and, where known, the score against spacing and radius."""
+    figure = new_figure(TWO_COLUMNS, 4.9)
+    top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1.15, 1.0]), dtype=object)
+    sweeps = grid_sweeps(run)
+    above, below = list(top.subplots(1, 2)), list(bottom.subplots(1, 1 if sweeps is None else 3, squeeze=False).flat)
+    tables: dict[str, pd.DataFrame] = {}
+    spacing, radius = own_voxels(run)
+    with panel(above[0], run, "voxels", "Grains"):
+        stages, voxels, grains = run.stages, run.voxels, run.grains
+        row = typical_stages(stages, TYPICAL)[1]
+        frame = int(stages["start_frame"].iloc[row])
+        values = run.fields["d2min"][row].to_numpy()
+        place = {axis: voxels[axis].to_numpy() for axis in "xyz"}
+        nodes = voxels["d2min"][row].to_numpy().astype(float)
+        patch = choose_patch(nodes, place["x"], place["z"])
+        position = run.box_at(frame).wrapped_onto(run.box, run.frames["position"][frame].to_numpy())
+        slab = slab_of_grains(
+            position, grains["diameter"].to_numpy(), values,
+            float(place["y"][len(place["y"]) // 2]), patch,
+        )  # fmt: skip
+        limits = log_limits(slab["d2min"].to_numpy(), 0.02, 0.98)
+        draw_grains(slab, place["x"], place["z"], patch, radius=radius, limits=limits, title="Grains", axes=above[0])
+        plane = nodes[:, len(place["y"]) // 2, :]
+        draw_nodes(plane, place["x"], place["z"], patch, radius=radius, limits=limits,
+                                   title="Nodes", axes=above[1])  # fmt: skip
+        bar = top.colorbar(ScalarMappable(norm(limits), SIZE_MAP), ax=above, fraction=0.03, aspect=25, extend="both")
+        bar.set_label(D2MIN_LABEL)
+        tables["grains"], tables["nodes"] = slab, node_table(plane, place["x"], place["z"])
+    if "nodes" not in tables:
+        above[1].set_axis_off()
+    with panel(below[0], run, "statistics", "Pair correlation"):
+        if not run.box.repeats_across:
+            raise NotMeasured("g(r) is normalised for cells that repeat in x and y; this one does not.")
+        curve = read_table(run.folder / "statistics" / "pair_correlation.csv", ["r", "g"])
+        about = read_json(run.folder / "statistics" / "pair_correlation.json")
+        pair_correlation_curve(
+            curve, (about["first_minimum"], about["second_minimum"]), spacing=spacing, radius=radius,
+            title="Pair correlation", axes=below[0],
+        )  # fmt: skip
+        tables["pair_correlation"] = curve
+    for axes, (title, family, own, label) in zip(
+        below[1:],
+        (
+            ("Spacing", "spacing", spacing, r"$L_\mathrm{grid}$ [$d_{50}$]"),
+            ("Radius", "radius", radius, r"$\delta$ [$d_{50}$]"),
+        ),
+        strict=False,
+    ):
+        if sweeps is not None:
+            sweep(sweeps, family, own, label, title=title, axes=axes)
+            tables["sweeps"] = sweeps
+    for axes, name in zip([*above, *below], "abcde", strict=False):
+        letter(axes, name)
+    return Drawing(figure, tables)
+
+
+_GRID = Sentence(
+    "L_grid = {} d₅₀, δ = {} d₅₀, d₅₀ = d̄; g(r) over {} frames.",
+    ("voxels.spacing", "voxels.radius", "correlation.pair_frames"),
+)
+
+
+def _closing(about: About) -> str:
+    """What R² on other grids adds, or which command would add it."""
+    if about.sweeps:
+        return (
+            "(d, e) R² on the test set with 90 % bootstrap intervals for other spacings and radii; dashed, the run "
+            "itself."
+        )
+    return "`microslip ablate` adds panels of R² for other spacings and radii." if about.stress else ""
+
+
+FIGURE = RunFigure(
+    name="coarse_graining",
+    title="From grains to a grid",
+    draw=draw,
+    caption=(
+        "(a) Grains that a vertical plane in the middle of the depth cuts, in one stage, coloured by D²min; crosses, "
+        "nodes; the circle, what one node averages, in depth too. (b) The nodes of that plane. (c) g(r) of bulk grains,"
+        " the spacing L_grid and the radius δ of the grid."
+    ),
+    alternative="Grains of a slice beside the nodes made of them, and the pair correlation.",
+    step="voxels",
+    needs="voxels.zarr",
+    settings=(NEIGHBOURS, _GRID),
+    closing=_closing,
+    counterpart="3",
+    in_pressure=False,
+)

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from microslip.views.style import BLUE, INK, SIGNED_MAP, SIZE_MAP, axes_or_new, journal_style, symmetric_limit
+from microslip.data.run import Run
+from microslip.views.choose import choose_explained
+from microslip.views.figures.record import NODES, PATH, RunFigure, explained_network
+from microslip.views.names import LOG_D2MIN_LABEL
+from microslip.views.panels import Drawing, panel
+from microslip.views.style import (
+    GREY,
+    SIGNED_MAP,
+    SIZE_MAP,
+    TWO_COLUMNS,
+    axes_or_new,
+    journal_style,
+    letter,
+    new_figure,
+    scientific,
+    symmetric_limit,
+)
 
 
 def log_nodes(d2min: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
@@ -107,26 +124,67 @@ def node_map(
 
 
 @journal_style()
-def completeness_histogram(
-    completeness_error: Float[np.ndarray, "stage"], *, title: str = "", axes: Axes | None = None
-) -> Figure:
-    """Histogram of |Σ attribution − difference of the predictions| over that difference, shape (stage,)."""
-    figure, axes = axes_or_new(axes)
-    errors = np.asarray(completeness_error, dtype=float)
-    errors = np.maximum(errors[np.isfinite(errors)], 1e-12)
-    if errors.size:
-        low, high = np.log10(errors.min()), np.log10(errors.max())
-        edges = np.logspace(low - 0.05, max(high, low + 0.5) + 0.05, 21)
-        axes.hist(errors, edges.tolist(), color=BLUE, alpha=0.8)
-        axes.axvline(float(np.median(errors)), color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.text(
-            0.02, 0.97, f"median {np.median(errors):.1e}\nlargest {errors.max():.1e}", transform=axes.transAxes,
-            va="top", fontsize=7.5,
-        )  # fmt: skip
-        axes.set_xscale("log")
-        axes.set_ylim(0, axes.get_ylim()[1] * 1.35)
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.set_xlabel("relative completeness error [1]")
-    axes.set_ylabel("stages [1]")
-    axes.set_title(title, loc="left")
-    return figure
+def draw(run: Run) -> Drawing:
+    """D²min beside the attribution, for the largest slip and the largest stick explained."""
+    figure = new_figure(TWO_COLUMNS, 4.1)
+    tables: dict[str, pd.DataFrame] = {}
+    drawn: list[Axes] = []
+    for part, kind in zip(np.asarray(figure.subfigures(2, 1), dtype=object), ("slip", "stick"), strict=True):
+        row = part.subplots(1, 4)
+        planes: list[tuple[str, np.ndarray, bool]] = []
+        with panel(row[0], run, "explain", kind.capitalize()):
+            explained, stages, voxels = run.attributions, run.stages, run.voxels
+            numbers = explained["stage"].to_numpy()
+            chosen = choose_explained(stages, numbers)
+            at = chosen[kind == "stick"]
+            logs = log_nodes(voxels["d2min"][int(numbers[at])].to_numpy())
+            given = explained["attribution"][at].to_numpy()
+            x, z = voxels["x"].to_numpy(), voxels["z"].to_numpy()
+            change = float(stages.set_index("stage")["fluctuation"][numbers[at]])
+            name = rf"{kind.capitalize()}, $\Delta s$ = {scientific(change)} $p$"
+            planes = [
+                ("mid-depth", mid_depth(logs), False),
+                ("mid-depth", mid_depth(given), True),
+                ("largest over depth", largest_over_depth(logs), False),
+                ("mean over depth", mean_over_depth(given), True),
+            ]
+            for axes, (title, plane, signed) in zip(row, planes, strict=True):
+                label, unit = ("attribution", "p") if signed else (LOG_D2MIN_LABEL, "")
+                node_map(plane, x, z, signed=signed, label=label, unit=unit, axes=axes)
+                axes.set_title(title, loc="right", fontsize=7.5, fontweight="normal", color=GREY)
+                if axes is not row[0]:
+                    axes.set_ylabel("")
+                    axes.tick_params(labelleft=False)
+            part.suptitle(name, x=0.02, ha="left", fontsize=8.5, fontweight="bold")
+            tables[kind] = _plane_table(x, z, [plane for _, plane, _ in planes])
+            drawn += list(row)
+        if not planes:
+            drawn.append(row[0])
+            for axes in row[1:]:
+                axes.set_axis_off()
+    for axes, name in zip(drawn, "abcdefgh", strict=False):
+        letter(axes, name)
+    return Drawing(figure, tables)
+
+
+def _plane_table(x: np.ndarray, z: np.ndarray, planes: list[np.ndarray]) -> pd.DataFrame:
+    names = ["log10_d2min_mid_depth", "attribution_mid_depth", "log10_d2min_largest", "attribution_mean"]
+    columns = {name: plane.ravel() for name, plane in zip(names, planes, strict=True)}
+    return pd.DataFrame({"x": np.repeat(x, len(z)), "z": np.tile(z, len(x)), **columns})
+
+
+FIGURE = RunFigure(
+    name="attributions",
+    title="Where the network looks",
+    draw=draw,
+    caption=(
+        "Integrated Gradients of the predicted change of stress for the largest slip and the largest stick explained: "
+        "positive nodes (red) push towards slip. Scales end at quantiles, arrows where values lie beyond. Grey nodes "
+        "are empty."
+    ),
+    alternative="Maps of non-affine motion beside maps of attribution for a slip and for a stick.",
+    step="explain",
+    needs="attributions.zarr",
+    settings=(*NODES, PATH),
+    closing=explained_network,
+)

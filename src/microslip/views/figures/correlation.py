@@ -7,13 +7,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from microslip.views.groups import FLUCTUATION_LABEL, binned, each_group, fluctuation_limits, size_bar
-from microslip.views.shear import STRAIN_LABEL
-from microslip.views.style import KIND_COLOUR, KIND_MARKER, axes_or_new, few_log_labels, journal_style
-
-D2MIN_LABEL = r"$D^2_\mathrm{min}$ [$\bar d^2$]"
-LOG_D2MIN_LABEL = r"$\log_{10}(D^2_\mathrm{min}\,/\,\bar d^2)$"
-LENGTH_LABEL = r"correlation length $\xi$ [$\bar d$]"
+from microslip.core.errors import MicroslipError
+from microslip.data.run import Run
+from microslip.views.figures.record import NEIGHBOURS, STAGE_ENDS, About, RunFigure, Sentence
+from microslip.views.groups import binned, each_group, fluctuation_limits, kinds_in, size_bar
+from microslip.views.names import FLUCTUATION_LABEL, LENGTH_LABEL, STRAIN_LABEL
+from microslip.views.panels import Drawing, panel
+from microslip.views.style import (
+    KIND_COLOUR,
+    KIND_MARKER,
+    TWO_COLUMNS,
+    axes_or_new,
+    few_log_labels,
+    journal_style,
+    letter,
+    new_figure,
+)
+from microslip.views.tables import read_correlation, read_lengths, read_per_stage
 
 
 @journal_style()
@@ -137,3 +147,75 @@ def along_the_strain(
         axes.legend(loc="best")
     axes.set_title(title, loc="left")
     return figure
+
+
+@journal_style()
+def draw(run: Run) -> Drawing:
+    """C(r) of D²min by size of the fluctuation, for sticks and for slips, and the correlation length ξ."""
+    try:
+        kinds = kinds_in(read_correlation(run))
+    except MicroslipError:
+        kinds = ["stick", "slip"]
+    sized = kinds != ["window"]
+    figure = new_figure(TWO_COLUMNS, 2.7)
+    *of_kinds, last = figure.subplots(1, len(kinds) + 1, width_ratios=[1.0, 1.18, 1.05][3 - len(kinds) - 1 :])
+    tables: dict[str, pd.DataFrame] = {}
+    for number, (axes, kind) in enumerate(zip(of_kinds, kinds, strict=True)):
+        with panel(axes, run, "statistics", f"C(r), {kind}"):
+            curves, lengths = read_correlation(run), read_lengths(run)
+            correlation_curves(
+                curves, lengths, kind, limits=fluctuation_limits(binned(curves)),
+                colour_bar=sized and number == len(kinds) - 1, title=kind.capitalize(), axes=axes,
+            )  # fmt: skip
+            tables["curves"] = curves
+    if "curves" in tables and len(of_kinds) > 1:
+        # both hold the points of either
+        ends = np.array([axes.get_ylim() for axes in of_kinds[:2]])
+        of_kinds[0].set_ylim(ends[:, 0].min(), ends[:, 1].max())
+        few_log_labels(of_kinds[0].yaxis)
+        of_kinds[1].sharey(of_kinds[0])
+        of_kinds[1].set_ylabel("")
+        of_kinds[1].tick_params(labelleft=False)
+    with panel(last, run, "statistics", "Correlation length"):
+        tables["lengths"] = read_lengths(run)
+        if sized:
+            correlation_length(tables["lengths"], title="Correlation length", axes=last)
+        else:
+            per_stage = read_per_stage(run)
+            along_the_strain(per_stage, "xi", LENGTH_LABEL, title="Correlation length of each window", axes=last)
+            tables["windows"] = per_stage[["stage", "start_strain", "end_strain", "xi"]]
+    for axes, name in zip([*of_kinds, last], "abc", strict=False):
+        letter(axes, name)
+    return Drawing(figure, tables)
+
+
+_FITS = Sentence(
+    "Fits start at {} d̄ with m = {}; distances reach {} d̄ or half the smallest period.",
+    ("correlation.fit_from", "correlation.exponent", "correlation.farthest"),
+)
+
+
+def _caption(about: About) -> str:
+    if not about.stress:
+        return (
+            "(a) C(r) of D²min, mean over all windows of strain, with the fit A r⁻ᵐ exp(−r/ξ). Bars: standard error "
+            "between windows. (b) ξ of every window."
+        )
+    return (
+        "C(r) of D²min, stages grouped by the size of their stress fluctuation, with fits A r⁻ᵐ exp(−r/ξ). Bars: "
+        "standard error between stages. (c) ξ with its confidence interval; dashed with a band, all sticks and all "
+        "slips."
+    )
+
+
+FIGURE = RunFigure(
+    name="correlation",
+    title="Spatial correlation of non-affine motion",
+    draw=draw,
+    caption=_caption,
+    alternative=("Correlation against distance for sticks and slips, correlation length against stress fluctuation."),
+    step="statistics",
+    needs="statistics/correlation.csv",
+    settings=(STAGE_ENDS, NEIGHBOURS, _FITS),
+    counterpart="2c, d",
+)

@@ -1,4 +1,4 @@
-"""What the network learned: loss curves, predicted against true stress changes, errors, and R² beside the baselines."""
+"""How the network learned: sets, loss, predicted against true stress changes, and errors."""
 
 from __future__ import annotations
 
@@ -11,47 +11,22 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from microslip.data.run import Run
+from microslip.views.figures.record import NODES, SETS, STAGE_ENDS, RunFigure
+from microslip.views.names import RULES, SPLIT_COLOUR
+from microslip.views.panels import Drawing, panel
 from microslip.views.style import (
-    BLUE,
-    GREEN,
-    GREY,
     INK,
-    ORANGE,
-    PURPLE,
     SKY,
+    TWO_COLUMNS,
     VERMILLION,
     axes_or_new,
     few_log_labels,
     journal_style,
+    letter,
+    new_figure,
 )
-
-RULES = ("random", "blocked")
-SPLIT_COLOUR = {"train": GREY, "validation": ORANGE, "test": VERMILLION}
-MODEL_COLOUR = {
-    "network": BLUE,
-    "ridge_voxels": SKY,
-    "d2min_quantiles": GREEN,
-    "mean_d2min": PURPLE,
-    "strain_increment": ORANGE,
-}
-MODEL_NAME = {
-    "network": "network",
-    "d2min_quantiles": r"quantiles of $D^2_\mathrm{min}$",
-    "mean_d2min": r"mean $D^2_\mathrm{min}$",
-    "ridge_voxels": "ridge on voxels",
-    "strain_increment": "length of the stage",
-}
-
-# A worse R² than this is drawn as this, with its number beside it: how much worse than the mean says nothing.
-R2_FLOOR = -0.25
-
-
-def score(metrics: dict[str, Any], rule: str, model: str, split: str, name: str = "r2") -> float:
-    """One number of metrics.json, NaN where it is missing."""
-    try:
-        return float(metrics[rule][model][split][name])
-    except (KeyError, TypeError, ValueError):
-        return float("nan")
+from microslip.views.tables import read_errors, read_history, read_predictions, score
 
 
 def _r2(metrics: dict[str, Any], rule: str, split: str, digits: int) -> str:
@@ -235,31 +210,49 @@ def error_histogram(
 
 
 @journal_style()
-def score_bars(metrics: dict[str, Any], *, split: str = "test", title: str = "", axes: Axes | None = None) -> Figure:
-    """R² of the network and the baselines under each split rule; bars end at `R2_FLOOR`, numbers are written out."""
-    figure, axes = axes_or_new(axes)
-    models = list(MODEL_COLOUR)
-    width = 0.8 / len(models)
-    top = 0.0
-    for j, model in enumerate(models):
-        for i, rule in enumerate(RULES):
-            r2 = score(metrics, rule, model, split)
-            if not np.isfinite(r2):
-                continue
-            x, height = i + (j - (len(models) - 1) / 2) * width, max(r2, R2_FLOOR)
-            top = max(top, height)
-            axes.bar(x, height, 0.9 * width, color=MODEL_COLOUR[model], label=MODEL_NAME[model] if i == 0 else None)
-            axes.annotate(
-                f"{r2:.2f}".replace("-", "−"), (x, max(height, 0.0)), xytext=(0, 2),
-                textcoords="offset points", ha="center", fontsize=5,
-            )  # fmt: skip
-    axes.axhline(0, color=INK, linewidth=0.7)
-    axes.set_xticks(range(len(RULES)), [f"{rule} split" for rule in RULES])
-    axes.tick_params(axis="x", length=0)
-    axes.set_xlim(-0.5, len(RULES) - 0.5)
-    axes.set_ylim(R2_FLOOR - 0.02, max(top, 0.5) + 1.0)
-    axes.set_yticks([tick for tick in (-0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0) if tick <= max(top, 0.5) + 0.1])
-    axes.set_ylabel(rf"$R^2$ on the {split} set [1]")
-    axes.legend(loc="upper left", borderaxespad=0.1, handlelength=1.2)
-    axes.set_title(title, loc="left")
-    return figure
+def draw(run: Run) -> Drawing:
+    """Loss, predicted against true, and errors, under the random split (above) and the blocked split (below)."""
+    figure = new_figure(TWO_COLUMNS, 6.0)
+    top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1.0, 4.9]), dtype=object)
+    sets = top.subplots()
+    grid = bottom.subplots(2, 3, width_ratios=[1.0, 1.15, 1.0])
+    tables: dict[str, pd.DataFrame] = {}
+    with panel(sets, run, "train", "Sets"):
+        predictions = read_predictions(run)
+        split_stripes(predictions, run.stages, title="Sets", axes=sets)
+        tables["sets"] = split_table(predictions, run.stages)
+    for row, rule in zip(grid, RULES, strict=True):
+        with panel(row[0], run, "train", f"Loss, {rule} split"):
+            tables["history"] = read_history(run)
+            loss_curves(tables["history"], rule, title=f"Loss, {rule} split", axes=row[0])
+        with panel(row[1], run, "train", f"Prediction, {rule} split"):
+            tables["predictions"] = read_predictions(run)
+            predicted_against_true(
+                tables["predictions"], run.metrics, rule, title=f"Prediction, {rule} split", axes=row[1]
+            )
+        with panel(row[2], run, "train", f"Errors, {rule} split"):
+            tables["errors"] = read_errors(run)
+            error_histogram(tables["errors"], run.metrics, rule, title=f"Errors, {rule} split", axes=row[2])
+    for axes, name in zip([sets, *grid.flat], "abcdefg", strict=True):
+        letter(axes, name)
+    return Drawing(figure, tables)
+
+
+FIGURE = RunFigure(
+    name="training",
+    title="Learning the stress change from the pattern",
+    draw=draw,
+    caption=(
+        "(a) Sets of the stages along the strain under both split rules; white, left out. (b to d) Loss, predicted "
+        "against true change of stress, and errors (the 1 % largest not drawn), under the random split; (e to g) under "
+        "the blocked one."
+    ),
+    alternative=(
+        "Stripes of training, validation and test stages; loss curves, predicted against true stress change, and "
+        "histograms of errors, for each split."
+    ),
+    step="train",
+    needs="model/history.csv",
+    settings=(STAGE_ENDS, *SETS, *NODES),
+    counterpart="5",
+)

@@ -35,7 +35,6 @@ LABELS = {
     "loading.shear_rate": r"inertial number $I$ [1]",
     "cell": "grains, walls included",
 }
-
 _THRESHOLDS = {"1e-4": ("o", BLUE), "3e-4": ("s", GREEN), "1e-3": ("^", ORANGE), "3e-3": ("D", VERMILLION)}
 
 # Values further apart than this factor stand on a logarithmic axis.

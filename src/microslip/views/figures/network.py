@@ -12,11 +12,26 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon
 
 from microslip.core.errors import MicroslipError
-from microslip.views.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, journal_style
+from microslip.data.run import Run
+from microslip.views.figures.record import RunFigure
+from microslip.views.panels import Drawing, panel
+from microslip.views.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    SKY,
+    TWO_COLUMNS,
+    VERMILLION,
+    axes_or_new,
+    journal_style,
+    new_figure,
+)
 
 # Layers that get no box of their own: they change no shape.
 _UNSEEN = {"ReLU": "ReLU", "BatchNorm3d": "batch normalisation"}
-
 _NAMES = {
     "Input": "input",
     "Conv3d": "convolution 3×3×3",
@@ -30,7 +45,6 @@ _NAMES = {
     "Linear": "fully connected",
     "Output": "fully connected, no ReLU",
 }
-
 _COLOURS = {
     "Input": GREY,
     "Conv3d": BLUE,
@@ -155,3 +169,38 @@ def _box(axes: Axes, left: float, thick: float, high: float, far: float, colour:
     for corners, lighter in faces:
         shade = base + lighter * (1 - base) if lighter > 0 else base * (1 + lighter)
         axes.add_patch(Polygon(corners, closed=True, facecolor=shade, edgecolor=INK, linewidth=0.5, zorder=2))
+
+
+@journal_style()
+def draw(run: Run, layers: pd.DataFrame | None = None) -> Drawing:
+    """The network layer by layer, with the shapes of what each layer hands on.
+
+    Its layers are those of `Predictor.layers`, for nothing here can open a network.
+    """
+    figure = new_figure(TWO_COLUMNS, 2.25)
+    axes = figure.subplots()
+    tables: dict[str, pd.DataFrame] = {}
+    with panel(axes, run, "train", "The network"):
+        if layers is None:
+            raise NoNetwork
+        draw_network(layers, title="The network", axes=axes)
+        tables["layers"] = layers
+    return Drawing(figure, tables)
+
+
+FIGURE = RunFigure(
+    name="network",
+    title="The network, layer by layer",
+    draw=draw,
+    caption=(
+        "Features that each layer hands on, from the trained network itself: number of channels or units, below it "
+        "nodes along x, y, z. Edges are drawn by the root of the number of nodes, thickness by the logarithm of the "
+        "channels."
+    ),
+    alternative=("A row of boxes, wide and flat at first, then smaller and thicker, then three bars: the layers."),
+    step="train",
+    needs="model/checkpoint.pt",
+    counterpart="4",
+    in_pressure=False,
+    of_network=True,
+)

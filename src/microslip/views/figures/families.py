@@ -8,10 +8,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from microslip.views.controls import RULE_COLOUR
-from microslip.views.learning import R2_FLOOR
-from microslip.views.shear import STRAIN_LABEL
-from microslip.views.study import family_parts, place_systems
+from microslip.views.figures.study import family_parts, place_systems
+from microslip.views.names import R2_FLOOR, RULE_COLOUR, STRAIN_LABEL
 from microslip.views.style import (
     GREY,
     INK,
@@ -27,7 +25,6 @@ from microslip.views.style import (
 
 # Points of a stress curve: more than a column has dots.
 N_POINTS = 1500
-
 _MARKER = dict(zip(RULE_COLOUR, KIND_MARKER.values(), strict=False))
 
 

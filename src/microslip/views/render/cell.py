@@ -7,8 +7,11 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from microslip.core.box import Box
-from microslip.views.spheres import camera_axes, picture_limits
+from microslip.views.render.spheres import camera_axes, picture_limits
 from microslip.views.style import GREY
+
+# The camera of every snapshot [degrees], and that of a planar packing, which looks straight at its plane.
+AZIMUTH, ELEVATION = -66.0, 17.0
 
 # The camera of every snapshot [degrees], and that of a planar packing, which looks straight at its plane.
 AZIMUTH, ELEVATION = -66.0, 17.0

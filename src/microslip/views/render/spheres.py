@@ -10,14 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit
 from scipy.ndimage import uniform_filter
+
+from microslip.views.render.sphere_kernels import rasterise, shade_pixels
 
 # Light from the upper left, behind the reader's shoulder (right, up, towards the camera).
 _LIGHT = np.array([-0.40, 0.55, 0.73])
-_AMBIENT = 0.52
-_DIFFUSE = 0.58
-_GLOSS = 0.10
 
 
 @dataclass(frozen=True)
@@ -70,27 +68,6 @@ def picture_limits(
     lower, upper = projected.min(axis=0), projected.max(axis=0)
     margin = 0.01 * float((upper - lower).max())
     return lower - margin, upper + margin
-
-
-@njit(cache=True)
-def _rasterise(u, v, w, radius, n_rows, n_columns):  # type: ignore[no-untyped-def]
-    """Depth and index of the nearest sphere in every pixel; u and v in pixels from the upper left corner."""
-    depth = np.full((n_rows, n_columns), -np.inf, dtype=np.float32)
-    grain = np.full((n_rows, n_columns), -1, dtype=np.int32)
-    for i in range(len(u)):
-        r2 = radius[i] * radius[i]
-        first_row, last_row = max(0, int(v[i] - radius[i])), min(n_rows - 1, int(v[i] + radius[i]) + 1)
-        first, last = max(0, int(u[i] - radius[i])), min(n_columns - 1, int(u[i] + radius[i]) + 1)
-        for row in range(first_row, last_row + 1):
-            dy2 = (row + 0.5 - v[i]) ** 2
-            for column in range(first, last + 1):
-                left = r2 - dy2 - (column + 0.5 - u[i]) ** 2
-                if left > 0.0:
-                    front = w[i] + np.sqrt(left)
-                    if front > depth[row, column]:
-                        depth[row, column] = front
-                        grain[row, column] = i
-    return depth, grain
 
 
 def _smooth(values: np.ndarray, width: int) -> np.ndarray:
@@ -154,7 +131,7 @@ def render_spheres(
     scale = pixels * supersampling / (upper[0] - lower[0])
     top = lower[1] + n_rows * supersampling / scale
 
-    depth, grain = _rasterise(
+    depth, grain = rasterise(
         (seen[:, 0] - lower[0]) * scale,
         (top - seen[:, 1]) * scale,
         seen[:, 2] * scale,
@@ -186,34 +163,7 @@ def _shade(
     half = towards_light + np.array([0.0, 0.0, 1.0])
     near, far = float(depth[hit].max()), float(depth[hit].min())
     return np.asarray(
-        _shade_pixels(
+        shade_pixels(
             depth, grain, light, centres, radius, colours, towards_light, half / np.linalg.norm(half), near, far
         )
     )
-
-
-@njit(cache=True)
-def _shade_pixels(depth, grain, light, centres, radius, colours, towards_light, half, near, far):  # type: ignore[no-untyped-def]
-    """The loop over pixels."""
-    n_rows, n_columns = grain.shape
-    image = np.zeros((n_rows, n_columns, 4), dtype=np.float32)
-    span = max(near - far, 1e-9)
-    for row in range(n_rows):
-        for column in range(n_columns):
-            i = grain[row, column]
-            if i < 0:
-                continue
-            x = (column + 0.5 - centres[i, 0]) / radius[i]
-            y = (centres[i, 1] - row - 0.5) / radius[i]
-            z = (depth[row, column] - centres[i, 2]) / radius[i]
-            facing = max(x * towards_light[0] + y * towards_light[1] + z * towards_light[2], 0.0)
-            gloss = max(x * half[0] + y * half[1] + z * half[2], 0.0) ** 40
-            # light scatters inside coloured grains: the occlusion dims without turning to black
-            dim = (_AMBIENT + _DIFFUSE * min(facing, 1.0)) * (0.25 + 0.75 * light[row, column])
-            bright = _GLOSS * min(gloss, 1.0) * light[row, column]
-            haze = 0.22 * (near - depth[row, column]) / span
-            for channel in range(3):
-                shaded = min(max(colours[i, channel] * dim + bright, 0.0), 1.0)
-                image[row, column, channel] = shaded * (1.0 - haze) + haze
-            image[row, column, 3] = 1.0
-    return image

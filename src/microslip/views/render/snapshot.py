@@ -11,8 +11,8 @@ from matplotlib.colors import LogNorm, Normalize, to_rgb
 from matplotlib.figure import Figure
 
 from microslip.core.box import Box
-from microslip.views.cell import camera_of
-from microslip.views.spheres import SphereImage, render_spheres
+from microslip.views.render.cell import camera_of
+from microslip.views.render.spheres import SphereImage, render_spheres
 from microslip.views.style import BULK, GREY, INK, SIZE_MAP, WALL, axes_or_new, journal_style
 
 _NO_VALUE = "#D5DAE0"

@@ -1,0 +1,109 @@
+"""Whether stick is told from slip, by the size of the stage, and whether predictions mean what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from microslip.data.run import Run
+from microslip.learn.evaluate import NORMAL
+from microslip.views.figures.record import RunFigure
+from microslip.views.names import RULE_COLOUR, RULE_LINE, RULE_MARKER
+from microslip.views.panels import Drawing, panel
+from microslip.views.style import GREY, INK, TWO_COLUMNS, axes_or_new, journal_style, letter, new_figure
+from microslip.views.tables import read
+
+
+@journal_style()
+def sign_accuracy(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """Share of test stages whose sign is right against |fluctuation| [p], with 90 % intervals; sign_by_size.csv."""
+    figure, axes = axes_or_new(axes)
+    tests = table[table["split"] == "test"]
+    for rule, colour in RULE_COLOUR.items():
+        part = tests[tests["rule"] == rule]
+        if part.empty:
+            continue
+        size = np.sqrt(part["size_low"] * part["size_high"])
+        axes.fill_between(size, part["low"], part["high"], color=colour, alpha=0.18, linewidth=0)
+        axes.plot(
+            size, part["sign_accuracy"], marker=RULE_MARKER[rule], linestyle=RULE_LINE[rule], color=colour,
+            markersize=3.5, label=f"{rule} split",
+        )  # fmt: skip
+    axes.axhline(0.5, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
+    axes.annotate("a coin", (0.99, 0.485), xycoords=("axes fraction", "data"), xytext=(0, 2), fontsize=7,
+                  textcoords="offset points", ha="right", va="top", color=GREY)  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_ylim(min(0.3, float(tests["low"].min())) if len(tests) else 0.3, 1.03)
+    axes.set_xlabel(r"size of the stage $|\Delta s|$ [$p$]")
+    axes.set_ylabel("stick or slip told right [1]")
+    if len(tests):
+        axes.legend(loc="upper left")
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """Mean true against mean predicted fluctuation [p] of the test sets, in bins of the prediction; calibration.csv."""
+    figure, axes = axes_or_new(axes)
+    tests = table[table["split"] == "test"]
+    for rule, colour in RULE_COLOUR.items():
+        part = tests[tests["rule"] == rule]
+        if len(part):
+            axes.errorbar(
+                part["predicted"], part["true"], NORMAL * part["standard_error"], fmt=RULE_MARKER[rule], color=colour,
+                markersize=3.5, linewidth=0.9, label=f"{rule} split",
+            )  # fmt: skip
+    if len(tests):
+        low, high = tests[["predicted", "true"]].to_numpy().min(), tests[["predicted", "true"]].to_numpy().max()
+        line = np.linspace(low, high, 200)
+        axes.plot(line, line, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.legend(loc="upper left")
+    largest = float(tests[["predicted", "true"]].abs().to_numpy().max()) if len(tests) else 0.0
+    # what the network says of small stages would be one point on a linear scale
+    linear = 0.01 * largest or 1.0
+    axes.set_xscale("symlog", linthresh=linear)
+    axes.set_yscale("symlog", linthresh=linear)
+    # powers of ten beyond the linear part alone: those within it lie on top of each other
+    powers = 10.0 ** np.arange(np.ceil(np.log10(linear) - 1e-9), np.floor(np.log10(largest or 1.0)) + 1)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(FixedLocator([*(-powers[::-1]), 0.0, *powers]))
+        axis.set_minor_locator(NullLocator())
+    axes.set_xlabel(r"mean predicted $\Delta s$ [$p$]")
+    axes.set_ylabel(r"mean true $\Delta s$ [$p$]")
+    axes.set_title(title, loc="left")
+    return figure
+
+
+@journal_style()
+def draw(run: Run) -> Drawing:
+    """Whether stick is told from slip, by the size of the stage, and whether predictions mean what they say."""
+    figure = new_figure(TWO_COLUMNS, 2.5)
+    left, right = figure.subplots(1, 2)
+    tables: dict[str, pd.DataFrame] = {}
+    with panel(left, run, "train", "Stick or slip?"):
+        tables["sign_by_size"] = read(run, "model/sign_by_size.csv", "rule", "split", "size_low", "sign_accuracy")
+        sign_accuracy(tables["sign_by_size"], title="Stick or slip?", axes=left)
+    with panel(right, run, "train", "Calibration"):
+        tables["calibration"] = read(run, "model/calibration.csv", "rule", "split", "predicted", "true")
+        calibration(tables["calibration"], title="Calibration", axes=right)
+    letter(left, "a")
+    letter(right, "b")
+    return Drawing(figure, tables)
+
+
+FIGURE = RunFigure(
+    name="reliability",
+    title="What the predictions are worth",
+    draw=draw,
+    caption=(
+        "(a) Share of test stages whose sign is right, by size, with 90 % Wilson intervals. (b) Mean true against mean "
+        "predicted change of stress in bins of the prediction; bars are 1.645 standard errors."
+    ),
+    alternative=("Share of right signs against size of the stage; true against predicted stress change in bins."),
+    step="train",
+    needs="model/predictions.csv",
+)

@@ -1,0 +1,36 @@
+"""How well the network of each run predicts the stages of each other run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from microslip.views.names import R2_FLOOR
+from microslip.views.style import INK, SIZE_MAP, axes_or_new, journal_style
+
+
+@journal_style()
+def transfer_map(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """R² of the network of each run (rows) on the stages of each run (columns); table of transfer.csv."""
+    trained = list(dict.fromkeys(table["trained_on"]))
+    tested = list(dict.fromkeys(table["tested_on"]))
+    figure, axes = axes_or_new(axes, 1.2 + 0.75 * len(tested), 0.9 + 0.42 * len(trained))
+    values = table.pivot(index="trained_on", columns="tested_on", values="r2").loc[trained, tested].to_numpy()
+    shown = np.ma.masked_invalid(values)
+    axes.imshow(shown, cmap=SIZE_MAP, vmin=R2_FLOOR, vmax=1.0, aspect="auto")
+    for row in range(len(trained)):
+        for column in range(len(tested)):
+            value = values[row, column]
+            if np.isfinite(value):
+                axes.text(
+                    column, row, f"{value:.2f}".replace("-", "−"), ha="center", va="center", fontsize=7.5,
+                    color="white" if value < 0.4 else INK,
+                )  # fmt: skip
+    axes.set_xticks(range(len(tested)), tested, rotation=30, ha="right")
+    axes.set_yticks(range(len(trained)), trained)
+    axes.set_xlabel("tested on")
+    axes.set_ylabel("trained on")
+    axes.set_title(title, loc="left")
+    return figure

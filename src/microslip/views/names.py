@@ -1,0 +1,61 @@
+"""Names, labels with units, colours and markers of what figures and pages show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microslip.views.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILLION
+
+STRESS_LABEL = r"shear stress $s$ [$p$]"
+STRAIN_LABEL = r"shear strain $\gamma$ [1]"
+D2MIN_LABEL = r"$D^2_\mathrm{min}$ [$\bar d^2$]"
+LOG_D2MIN_LABEL = r"$\log_{10}(D^2_\mathrm{min}\,/\,\bar d^2)$"
+LENGTH_LABEL = r"correlation length $\xi$ [$\bar d$]"
+FLUCTUATION_LABEL = r"mean $|\Delta s|$ [$p$]"
+RULES = ("random", "blocked")
+RULE_COLOUR = {"random": BLUE, "blocked": VERMILLION}
+
+# The two rules often agree: in grey print they are told apart by marker and line.
+RULE_MARKER = {"random": "o", "blocked": "s"}
+RULE_LINE: dict[str, Any] = {"random": "-", "blocked": (0, (4, 1.5))}
+SPLIT_COLOUR = {"train": GREY, "validation": ORANGE, "test": VERMILLION}
+MODEL_COLOUR = {
+    "network": BLUE,
+    "ridge_voxels": SKY,
+    "d2min_quantiles": GREEN,
+    "mean_d2min": PURPLE,
+    "strain_increment": ORANGE,
+}
+MODEL_NAME = {
+    "network": "network",
+    "d2min_quantiles": r"quantiles of $D^2_\mathrm{min}$",
+    "mean_d2min": r"mean $D^2_\mathrm{min}$",
+    "ridge_voxels": "ridge on voxels",
+    "strain_increment": "length of the stage",
+}
+
+# A worse R² than this is drawn as this, with its number beside it: how much worse than the mean says nothing.
+R2_FLOOR = -0.25
+
+# Blue and vermilion are sticks and slips.
+NETWORK_COLOUR = {"trained": INK, "untrained": ORANGE, "shuffled": PURPLE, "input": GREEN}
+NETWORK_NAME = {
+    "trained": "trained",
+    "untrained": "untrained",
+    "shuffled": "trained on noise",
+    "input": "no network: the input",
+}
+
+# Other markers than those of the kinds of stages.
+FIELD_MARKER = {"signed": "D", "size": "v"}
+FIELD_NAME = {"signed": "with its sign", "size": "its size"}
+ORDER_COLOUR = {"attribution": BLUE, "size of attribution": PURPLE, "d2min": GREEN, "random": GREY}
+ORDER_LINE: dict[str, Any] = {
+    "attribution": "-", "size of attribution": (0, (5, 1.5)), "d2min": (0, (5, 1.2, 1, 1.2)), "random": (0, (1, 1))
+}  # fmt: skip
+ORDER_NAME = {
+    "attribution": "attribution",
+    "size of attribution": "its size",
+    "d2min": r"$D^2_\mathrm{min}$",
+    "random": "at random",
+}

@@ -1,0 +1,1 @@
+"""Grains as spheres and fields on nodes as clouds, drawn in software."""

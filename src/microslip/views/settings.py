@@ -1,0 +1,71 @@
+"""Settings of a run as its folder carries them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from microslip.core.errors import MicroslipError
+from microslip.data.run import Run
+from microslip.dem.config import ShearCell
+from microslip.events.config import Stages
+from microslip.events.steady import steady_sample
+
+# Where a setting is not in the run's configuration, the sentence about it is left out.
+Config = dict[str, Any]
+
+
+def read_config(run: Run) -> dict[str, Any]:
+    """The resolved configuration: config.toml of the run, else what the trajectory carries; empty without either."""
+    try:
+        return tomllib.loads((run.folder / "config.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        pass
+    try:
+        return dict(run.attributes.get("config", {}))
+    except MicroslipError:
+        return {}
+
+
+def setting(config: Config, name: str) -> Any:
+    """A value of the configuration by its dotted name; None where it is not there."""
+    value: Any = config
+    for part in name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            return None
+        value = value[part]
+    return value
+
+
+def threshold(config: Config) -> Any:
+    """The smallest swing of s that ends a stage [p]: that of the stages, else that of the recording."""
+    own = setting(config, "stages.threshold")
+    return own if own is not None else setting(config, "recording.threshold")
+
+
+def steady_from(config: Mapping[str, Any], strain: np.ndarray, imported: bool) -> int:
+    """The first sample after the warm-up that a resolved configuration names; see `events.steady`.
+
+    Settings of another version, or none, are not guessed at: loading.warm_up alone counts where it is there.
+    """
+    sections = {name: config[name] for name in ShearCell.model_fields if name in config}
+    try:
+        warm_up = Stages.model_validate(config.get("stages", {})).warm_up
+        if imported:
+            return steady_sample(strain, warm_up)
+        shear = ShearCell.model_validate(sections)
+        return steady_sample(strain, warm_up, shear.first_stage_sample, shear.recording.strain_step)
+    except (ValidationError, MicroslipError):
+        loading = config.get("loading", {})
+        warm_up = float(loading.get("warm_up", 0.0)) if isinstance(loading, dict) and not imported else 0.0
+        return int(np.searchsorted(strain, warm_up))
+
+
+def own_voxels(run: Run) -> tuple[float, float]:
+    """L_grid and δ of the run [d₅₀]; the paper's where its configuration does not say."""
+    voxels = read_config(run).get("voxels", {})
+    return float(voxels.get("spacing", 1.0)), float(voxels.get("radius", 1.3))

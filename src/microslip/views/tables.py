@@ -1,0 +1,84 @@
+"""Tables and numbers of a run that figures and pages read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from microslip.core.errors import MicroslipError
+from microslip.data.files import read_table
+from microslip.data.run import Run
+
+# What tables say of the group of stages that a row is of.
+GROUP = ("group", "kind", "by", "mean_fluctuation")
+
+
+def read(run: Run, path: str, *columns: str) -> pd.DataFrame:
+    """A table of the run folder, which must have these columns; errors as in `data.files.read_table`."""
+    return read_table(run.folder / path, [*columns])
+
+
+def knows_stress(run: Run) -> bool:
+    """Whether there is a stress, or may be one once there is a trajectory; False for an import without one."""
+    try:
+        series = run.series
+    except MicroslipError:
+        return True
+    return not run.attributes.get("imported") or bool(np.isfinite(series["stress"].to_numpy()).any())
+
+
+def read_correlation(run: Run) -> pd.DataFrame:
+    """Table of statistics/correlation.csv."""
+    columns = ["group", "kind", "by", "mean_fluctuation", "r", "correlation", "standard_error"]
+    return read_table(run.folder / "statistics" / "correlation.csv", columns)
+
+
+def read_lengths(run: Run) -> pd.DataFrame:
+    """Table of statistics/correlation_length.csv."""
+    columns = ["group", "kind", "by", "mean_fluctuation", "xi", "xi_low", "xi_high"]
+    columns += ["amplitude", "exponent", "r_min", "r_max"]
+    return read_table(run.folder / "statistics" / "correlation_length.csv", columns)
+
+
+def read_per_stage(run: Run) -> pd.DataFrame:
+    """Table of statistics/stages.csv with the strains at both ends of each stage."""
+    table = read_table(run.folder / "statistics" / "stages.csv", ["stage", "kind", "xi", "d2min_all"])
+    return table.merge(run.stages[["stage", "start_strain", "end_strain"]], on="stage")
+
+
+def read_history(run: Run) -> pd.DataFrame:
+    """Table of model/history.csv."""
+    return read_table(run.folder / "model" / "history.csv", ["rule", "epoch", "train_loss", "validation_loss"])
+
+
+def read_errors(run: Run) -> pd.DataFrame:
+    """Table of model/errors.csv."""
+    columns = ["rule", "split", "error_low", "error_high", "density"]
+    return read_table(run.folder / "model" / "errors.csv", columns)
+
+
+def read_predictions(run: Run) -> pd.DataFrame:
+    """Table of model/predictions.csv, whose rows name their split rule."""
+    table = run.predictions
+    return table if "rule" in table else table.assign(rule="random")
+
+
+def grid_sweeps(run: Run) -> pd.DataFrame | None:
+    """Scores for other spacings and radii of the grid, and those of the run itself; None where there are none."""
+    try:
+        columns = ["family", "value", "rule", "r2", "r2_low", "r2_high"]
+        summary = read_table(run.folder / "ablations" / "summary.csv", columns)
+    except MicroslipError:
+        return None
+    varied = summary["family"].isin(["spacing", "radius"])
+    return summary[varied | (summary["value"] == "full")] if varied.any() else None
+
+
+def score(metrics: dict[str, Any], rule: str, model: str, split: str, name: str = "r2") -> float:
+    """One number of metrics.json, NaN where it is missing."""
+    try:
+        return float(metrics[rule][model][split][name])
+    except (KeyError, TypeError, ValueError):
+        return float("nan")
