@@ -24,7 +24,8 @@ SPIN = """
 import sys
 import numpy as np
 from microslip import Box, MicroslipError, d2min, cli
-from microslip.cli.common import app, bar
+from microslip.cli import app
+from microslip.cli.common import bar
 
 @app.command
 def spin(how: str):

@@ -8,18 +8,16 @@ from contextlib import suppress
 
 import cyclopts
 
-# imported so that their verbs are known
-from microslip.cli import exchange, learning, running, showing, studying
-from microslip.cli.common import app
 from microslip.cli.output import drop_output, flush
 from microslip.cli.stopping import stopped
+from microslip.cli.verbs import app, load
 from microslip.core.disk import disk_trouble
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import explain_import
-from microslip.core.stopping import announce, asked, check, end, sentence, watched
+from microslip.core.stopping import announce, asked, check, end, sentence, watch, watched
 from microslip.core.visible import visible
 
-__all__ = ["app", "exchange", "learning", "main", "running", "showing", "studying"]
+__all__ = ["app", "main"]
 
 
 def main() -> None:
@@ -46,6 +44,11 @@ def main() -> None:
 
 def _answer() -> None:
     try:
+        # while modules load, an end on the spot loses nothing
+        watch(patience=0.0)
+        load(sys.argv[1:])
+        watch()
+        check()
         app(exit_on_error=False, print_error=False)
         flush()
     except MicroslipError as problem:
@@ -55,9 +58,11 @@ def _answer() -> None:
         _fail(f"{' '.join(str(problem).split())}; see microslip --help", 2)
     except ImportError as problem:
         check()
-        if (told := explain_import(problem)) is None:
+        # cyclopts wraps one that comes of a verb's own module
+        cause = problem.__cause__ if isinstance(problem.__cause__, ImportError) else problem
+        if (explanation := explain_import(cause)) is None:
             raise
-        _fail(told, 2)
+        _fail(explanation, 2)
     except BrokenPipeError:
         check()
         # whoever read it has seen enough, as `head` has
@@ -65,9 +70,9 @@ def _answer() -> None:
         sys.exit(128 + signal.SIGPIPE)
     except Exception as problem:
         check()
-        if (told := disk_trouble(problem)) is None:
+        if (explanation := disk_trouble(problem)) is None:
             raise
-        _fail(told, 2)
+        _fail(explanation, 2)
 
 
 def _fail(text: str, code: int) -> None:

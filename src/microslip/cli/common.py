@@ -1,4 +1,4 @@
-"""What the verbs share: the application, its progress, and how a step of a run folder is performed."""
+"""What the verbs share: options, progress, and how a step of a run folder is performed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from microslip import __version__
 from microslip.cli.output import Screen
 from microslip.config import Config
 from microslip.core.disk import naming
@@ -20,15 +19,6 @@ from microslip.data.holding import only_one
 from microslip.data.run import open_run
 from microslip.pipeline import STEPS, check_overrides, perform
 from microslip.steps.run_settings import run_config
-
-app = App(
-    name="microslip",
-    version=__version__,
-    help="From the motion of single grains to the stick-slip of a sheared packing.",
-    help_on_error=False,
-    # a Ctrl-C is answered in main, with a sentence
-    suppress_keyboard_interrupt=False,
-)
 
 Set = Annotated[
     list[str] | None,

@@ -9,7 +9,6 @@ from cyclopts import Parameter
 
 from microslip.cli.common import (
     Set,
-    app,
     bar,
     console,
     perform_step,
@@ -27,7 +26,6 @@ from microslip.steps.export import Kind, export_run
 from microslip.steps.run_settings import run_config, run_folder
 
 
-@app.command(name="import")
 def import_(
     *source: Path,
     into: Path | None = None,
@@ -123,7 +121,6 @@ def _named_columns(columns: list[str] | None) -> dict[str, str] | None:
     return {ours: theirs for ours, _, theirs in pairs} or None
 
 
-@app.command
 def export(run: Path, what: Kind = "frames", *, into: Path | None = None, stages: str | None = None) -> None:
     """Write frames, fields or voxels of RUN for OVITO, LAMMPS, MDAnalysis (text dumps) or ParaView (VTKHDF).
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from microslip.cli.common import (
     Set,
-    app,
     bar,
     console,
     one_step,
@@ -15,25 +14,21 @@ from microslip.data.run import open_run
 from microslip.steps.transfer import predict_elsewhere, transfer_matrix
 
 
-@app.command
 def train(run: Path, *, set_: Set = None) -> None:
     """Train the network on RUN under the random and the blocked split, with baselines → model/."""
     one_step("train", run, set_)
 
 
-@app.command
 def explain(run: Path, *, set_: Set = None) -> None:
     """Integrated Gradients for stages of RUN, with nulls and other methods → attributions.zarr, interpretation/."""
     one_step("explain", run, set_)
 
 
-@app.command
 def ablate(run: Path, *, set_: Set = None) -> None:
     """Train RUN's network on less: places, amplitude, nodes, cell or stages taken away → ablations/."""
     one_step("ablate", run, set_)
 
 
-@app.command
 def search(run: Path, *, trials: int | None = None, set_: Set = None) -> None:
     """Search settings of RUN's training by validation loss alone; the best are said, not applied → search/.
 
@@ -45,7 +40,6 @@ def search(run: Path, *, trials: int | None = None, set_: Set = None) -> None:
     one_step("search", run, [*(set_ or []), *([f"search.trials={trials}"] if trials is not None else [])])
 
 
-@app.command
 def predict(run: Path, *, model: Path, into: Path | None = None, allow_transfer: bool = False) -> None:
     """Predict the fluctuations of RUN's stages with a network that was trained elsewhere.
 
@@ -61,7 +55,6 @@ def predict(run: Path, *, model: Path, into: Path | None = None, allow_transfer:
     predict_elsewhere(open_run(run), model, into, allow_transfer, lambda text: console.print(f"  {text}", markup=False))
 
 
-@app.command
 def transfer(*runs: Path, into: Path, leave_one_out: bool = False) -> None:
     """Test the network of every run on every other run → a matrix of R².
 

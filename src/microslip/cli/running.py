@@ -13,7 +13,6 @@ from microslip.cli.common import (
     Set,
     Threads,
     Workers,
-    app,
     batch_overrides,
     console,
     engine_overrides,
@@ -35,7 +34,6 @@ from microslip.steps.run_settings import run_config, run_folder
 LEARNING = ("train", "explain")
 
 
-@app.command
 def run(
     config: Path,
     *,
@@ -100,7 +98,6 @@ def run(
     console.print(f"look inside with: microslip view {quoted(folder)}", markup=False)
 
 
-@app.command
 def simulate(
     config: Path,
     *,
@@ -141,25 +138,21 @@ def simulate(
         perform_step("simulate", folder, settings)
 
 
-@app.command
 def stages(run: Path, *, set_: Set = None) -> None:
     """Find stick and slip stages in the stress of RUN → stages.csv."""
     one_step("stages", run, set_)
 
 
-@app.command
 def fields(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:
     """D²min, local strain, and changes of stress, energy and free volume of every grain of RUN → fields.zarr."""
     one_step("fields", run, [*(set_ or []), *batch_overrides(workers, scheduler)])
 
 
-@app.command
 def voxels(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:
     """D²min of RUN, and what else --set voxels.fields=[…] names, on a regular grid → voxels.zarr."""
     one_step("voxels", run, [*(set_ or []), *batch_overrides(workers, scheduler)])
 
 
-@app.command
 def statistics(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:
     """Correlations, clusters, distributions of RUN by size of the fluctuation, and the paper's claims → statistics/."""
     one_step("statistics", run, [*(set_ or []), *batch_overrides(workers, scheduler)])

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from microslip.cli.common import (
     Set,
-    app,
     bar,
     console,
     one_step,
@@ -25,14 +24,12 @@ from microslip.study.folder import write_results
 from microslip.study.plan import STUDY_FILE, load_study
 
 
-@app.command
 def info(run: Path) -> None:
     """Say what RUN holds: its cell, how far it got, its stages, scores and timings."""
     for line in describe_run(open_run(run)):
         console.print(line, markup=False)
 
 
-@app.command
 def figures(run: Path, *, set_: Set = None) -> None:
     """Draw the figures of RUN → figures/; given a study's folder, those of its systems together."""
     if (run / STUDY_FILE).is_file():
@@ -43,7 +40,6 @@ def figures(run: Path, *, set_: Set = None) -> None:
     one_step("figures", run, set_)
 
 
-@app.command
 def report(run: Path, *others: Path, into: Path | None = None, set_: Set = None) -> None:
     """Write the report of RUN → report/index.html, or of two to four runs side by side → report/with-NAME.html.
 
@@ -81,7 +77,6 @@ def report(run: Path, *others: Path, into: Path | None = None, set_: Set = None)
     one_step("report", run, set_)
 
 
-@app.command
 def view(
     run: Path,
     *,

@@ -14,7 +14,6 @@ from microslip.cli.common import (
     Ranks,
     Set,
     Threads,
-    app,
     console,
     engine_overrides,
     perform_step,
@@ -26,7 +25,6 @@ from microslip.study.folder import check_study_folder, progress, study_folder, w
 from microslip.study.plan import Study, System, choose_systems, load_study
 
 
-@app.command
 def study(
     config: Path,
     *,
