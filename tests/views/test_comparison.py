@@ -17,8 +17,8 @@ from microslip.core.errors import MicroslipError
 from microslip.data.files import write_json
 from microslip.data.run import Run
 from microslip.study.side_by_side import compare_runs, comparison_target
-from microslip.views.report.comparison import Compared, compare
 from microslip.views.report.comparison_figure import draw_comparison
+from microslip.views.report.comparison_numbers import Compared, compare
 from microslip.views.report.parameters import differences
 from microslip.views.report.parts import read_parts
 

@@ -15,7 +15,8 @@ from microslip.data.run import Run, open_run
 from microslip.pipeline import step_states
 from microslip.steps.run_settings import run_config
 from microslip.study.summary import slip_sizes, summarise_series
-from microslip.views.report.comparison import MOST_RUNS, Compared, write_comparison
+from microslip.views.report.comparison import MOST_RUNS, write_comparison
+from microslip.views.report.comparison_numbers import Compared
 from microslip.views.report.parts import Parts, read_parts
 
 

@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 
 from microslip.core.errors import MicroslipError
+from microslip.data.files import write_table
+from microslip.data.run import Run
 from microslip.data.store import open_dataset
 from microslip.views.explorer import parts
 from microslip.views.explorer.parts import NoSuchPart, as_json, read_part, stage_columns
 from microslip.views.explorer.shown_fields import SHOWN, colour_limits
+from microslip.views.explorer.stage_table import stage_table
 
 
 def test_the_table_of_stages_is_that_of_the_run(explored, unpack):
@@ -204,3 +207,17 @@ def test_json_is_what_browsers_read():
     for one in (float("nan"), float("inf")):
         with pytest.raises(ValueError):
             as_json({"value": one})
+
+
+def test_the_table_of_stages_is_read_once_for_each_version_of_its_file(copied, monkeypatch):
+    readings = []
+    monkeypatch.setattr(Run, "stages", property(lambda run, read=Run.stages.fget: readings.append(1) or read(run)))
+    before = stage_table(copied)
+    for _ in range(3):
+        read_part(copied, "stage/8/d2min.bin")
+    assert len(readings) == 1
+    write_table(copied.folder / "stages.csv", before.iloc[:30])
+    assert len(stage_table(copied)) == 30
+    (copied.folder / "stages.csv").unlink()
+    with pytest.raises(MicroslipError, match=r"stages\.csv is missing"):
+        stage_table(copied)

@@ -15,7 +15,6 @@ from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
 from microslip.data.units import stress_unit
-from microslip.fields.registry import FIELDS
 from microslip.grids.splits import FEWEST_TO_SPLIT
 from microslip.views.explorer.packing import pack_columns
 from microslip.views.explorer.parts import CURVE_PIECE, KINDS, SPLITS, stage_columns
@@ -189,24 +188,21 @@ def _fields(run: Run, n_stages: int, stress: str) -> list[dict[str, Any]]:
 
 
 def _why_missing(run: Run, name: str, n_stages: int) -> str | None:
-    verb = SHOWN[name].verb
-    command = f"`microslip {verb} {quoted(run.folder)}`"
+    field = SHOWN[name]
+    command = f"`microslip {field.verb} {quoted(run.folder)}`"
     if not n_stages:
         return "this run has no stages"
-    stores = {"attribution": "attributions.zarr", "cluster": "statistics/clusters.zarr"}
-    path = run.folder / stores.get(name, "fields.zarr")
-    if not path.exists():
+    if not (run.folder / field.store).exists():
         return f"not made: {command}"
     try:
-        store = open_dataset(path)
+        store = open_dataset(run.folder / field.store)
         if name == "attribution":
             return None if store.sizes["stage"] else f"nothing has been explained: {command}"
-        array = "label" if name == "cluster" else name
-        if array not in store:
+        if field.array not in store:
             return f"not stored: {command}"
         if store.sizes["stage"] != n_stages:
             return f"made for {store.sizes['stage']} stages where there are {n_stages}: {command}"
-        if name in FIELDS and FIELDS[name].needs and _is_empty(store[array], n_stages // 2):
+        if field.may_be_unknown and _is_empty(store[field.array], n_stages // 2):
             return "the run's files do not tell it"
     except MicroslipError as problem:
         return str(problem)

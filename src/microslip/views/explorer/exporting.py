@@ -16,6 +16,7 @@ from microslip.data.step_state import StepState
 from microslip.views.explorer.contents import describe_contents, describe_states
 from microslip.views.explorer.files import page_files
 from microslip.views.explorer.parts import as_json, read_part
+from microslip.views.explorer.stage_table import stage_table
 
 _MARK = "data/run.json"
 
@@ -97,7 +98,7 @@ def export_page(
             _write(run, data, name)
         fields = [field["name"] for field in contents["fields"] if field["missing"] is None]
         fields += ["displacement"] if contents["displacements"] else []
-        table = run.stages if chosen else None
+        table = stage_table(run) if chosen else None
         explained = set(run.attributions["stage"].to_numpy().tolist()) if "attribution" in fields else set()
         for done, stage in enumerate(chosen):
             if advance is not None:

@@ -17,6 +17,7 @@ from microslip.core.visible import quoted
 from microslip.data.run import Run
 from microslip.views.explorer.packing import pack_columns, pack_places, pack_values, pack_vectors
 from microslip.views.explorer.shown_fields import SHOWN, colour_limits, field_values
+from microslip.views.explorer.stage_table import stage_table
 from microslip.views.names import RULES
 from microslip.views.panels import thin_series
 from microslip.views.tables import read_predictions
@@ -64,7 +65,7 @@ def read_part(run: Run, name: str) -> bytes:
 
 def stage_columns(run: Run) -> dict[str, np.ndarray]:
     """The columns of `stages.bin`: the table of stages, what the networks predict of each, and what is explained."""
-    stages = run.stages
+    stages = stage_table(run)
     columns = {
         "start_strain": stages["start_strain"].to_numpy("float64"),
         "end_strain": stages["end_strain"].to_numpy("float64"),
@@ -151,7 +152,7 @@ def _frame(run: Run, number: int) -> bytes:
 
 
 def _field(run: Run, stage: int, name: str) -> bytes:
-    n_stages = len(run.stages)
+    n_stages = len(stage_table(run))
     if stage >= n_stages:
         raise NoSuchPart(f"the run has {n_stages} stages, the last is {n_stages - 1}")
     if name == "displacement":

@@ -12,33 +12,50 @@ from microslip.core.units import printed_unit
 from microslip.core.visible import quoted
 from microslip.data.run import Run
 from microslip.data.store import open_dataset
+from microslip.fields.record import GrainField
 from microslip.fields.registry import FIELDS
 from microslip.views.explorer.packing import Scale
+from microslip.views.explorer.stage_table import stage_table
 from microslip.views.render.snapshot import log_limits
 from microslip.views.style import ORDER_MAP, SIGNED_MAP, SIZE_MAP, symmetric_limit
+
+# Colours of values that follow their logarithm, lie about zero, or are spread evenly.
+_COLOURS = {"log": SIZE_MAP, "signed": SIGNED_MAP, "linear": ORDER_MAP}
 
 
 @dataclass(frozen=True)
 class ShownField:
-    """A field of grains on the page: its title, unit, scale and colours, and the command that makes it."""
+    """What grains can be coloured by.
+
+    `unit` as a reader wants it, with p for stresses; `colours` the name of a map, or "clusters". `verb`, `store` and
+    `array`: the command that makes it, and where. `may_be_unknown`: whether all values may be NaN, for lack of forces.
+    """
 
     title: str
     unit: str
     scale: Scale
     colours: str
     verb: str
+    store: str
+    array: str
+    may_be_unknown: bool = False
 
 
-_COLOURS = {"log": SIZE_MAP, "signed": SIGNED_MAP, "linear": ORDER_MAP}
+def _of_grains(field: GrainField) -> ShownField:
+    unit, colours = printed_unit(field.unit), _COLOURS[field.scale]
+    return ShownField(field.title, unit, field.scale, colours, "fields", "fields.zarr", field.name, bool(field.needs))
+
 
 SHOWN = {
-    field.name: ShownField(field.title, printed_unit(field.unit), field.scale, _COLOURS[field.scale], "fields")
-    for field in FIELDS.values()
-    if field.title
-} | {
-    "attribution": ShownField("Attribution, nearest node", "p", "signed", SIGNED_MAP, "explain"),
-    "cluster": ShownField("Cluster of active grains, 1 the largest", "", "number", "clusters", "statistics"),
-}
+    **{name: _of_grains(field) for name, field in FIELDS.items() if field.title},
+    "attribution": ShownField(
+        "Attribution, nearest node", "p", "signed", SIGNED_MAP, "explain", "attributions.zarr", "attribution"
+    ),
+    "cluster": ShownField(
+        "Cluster of active grains, 1 the largest", "", "number", "clusters", "statistics", "statistics/clusters.zarr",
+        "label",
+    ),
+}  # fmt: skip
 
 
 def field_values(run: Run, name: str, stage: int) -> Float[np.ndarray, "grain"]:
@@ -51,15 +68,13 @@ def field_values(run: Run, name: str, stage: int) -> Float[np.ndarray, "grain"]:
     """
     if name == "attribution":
         return _attribution(run, stage)
-    if name == "cluster":
-        store, array = open_dataset(run.folder / "statistics" / "clusters.zarr"), "label"
-    else:
-        store, array = run.fields, name
-    if array not in store:
-        raise MicroslipError(f"this run has no {SHOWN[name].title}")
+    field = SHOWN[name]
+    store = open_dataset(run.folder / field.store)
+    if field.array not in store:
+        raise MicroslipError(f"this run has no {field.title}")
     if stage >= store.sizes["stage"]:
-        raise MicroslipError(f"stage {stage} is missing: run `microslip {SHOWN[name].verb} {quoted(run.folder)}` again")
-    values = store[array][stage].to_numpy().astype(float)
+        raise MicroslipError(f"stage {stage} is missing: run `microslip {field.verb} {quoted(run.folder)}` again")
+    values = store[field.array][stage].to_numpy().astype(float)
     return np.where(values > 0, values, np.nan) if name == "cluster" else values
 
 
@@ -72,7 +87,7 @@ def _attribution(run: Run, stage: int) -> Float[np.ndarray, "grain"]:
             f"stage {stage} has not been explained: raise attribution.n_stages and run"
             f" `microslip explain {quoted(run.folder)}`"
         )
-    frame = int(run.stages["start_frame"].iloc[stage])
+    frame = int(stage_table(run)["start_frame"].iloc[stage])
     positions = run.box_at(frame).wrapped_onto(run.box, run.frames["position"][frame].to_numpy())
     there = np.isfinite(positions).all(axis=1)
     nodes = explained["attribution"][int(rows[0])].to_numpy()

@@ -5,21 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from microslip.data.artifacts import tables_in
 from microslip.data.files import replacing
 from microslip.views.report.parts import Parts
 
 # A table that is larger stays in the run alone [bytes].
 LARGEST = 5_000_000
-
-_TABLES = (
-    "stages.csv",
-    "model/*.csv",
-    "model/metrics.json",
-    "statistics/*.csv",
-    "statistics/*.json",
-    "interpretation/*.csv",
-    "ablations/*.csv",
-)
 
 
 def attach(parts: Parts, folder: Path) -> list[tuple[str, str, int]]:
@@ -34,11 +25,10 @@ def attach(parts: Parts, folder: Path) -> list[tuple[str, str, int]]:
             wanted = path.suffix in (".pdf", ".csv") and not path.name.startswith(".")
             if wanted and path.stat().st_size <= LARGEST:
                 shutil.copyfile(path, beside / path.name)
-    found = [path for pattern in _TABLES for path in sorted(run.glob(pattern)) if not path.name.startswith(".")]
     tables = []
     with replacing(folder / "tables") as beside:
         beside.mkdir()
-        for path in found:
+        for path in tables_in(run):
             size = path.stat().st_size
             if size <= LARGEST:
                 flat = "-".join(path.relative_to(run).parts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 
 from microslip.views.names import RULES, STRAIN_LABEL, STRESS_LABEL
 from microslip.views.panels import thin_series
+from microslip.views.report.comparison_numbers import Compared
 from microslip.views.style import (
     BLUE,
     GREEN,
@@ -23,9 +23,6 @@ from microslip.views.style import (
     say_missing,
 )
 from microslip.views.tables import score
-
-if TYPE_CHECKING:
-    from microslip.views.report.comparison import Compared
 
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)
 # Told apart in grey print, too.
