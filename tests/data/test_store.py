@@ -7,6 +7,7 @@ import xarray as xr
 import zarr
 
 from microslip import MicroslipError, open_run
+from microslip.core.grain_values import GrainValues
 from microslip.data.batches import batched_store
 from microslip.data.files import read_table, replacing, write_table
 from microslip.data.provenance import digest_output, fingerprint
@@ -140,7 +141,7 @@ def test_contact_values_land_under_their_names_and_frames_without_them_are_empty
     values[:, :, 7] = rng.integers(0, 12, (2, 5))
     writer = TrajectoryWriter(path)
     writer.add_frames(np.array([0]), position[:1])
-    writer.add_frames(np.array([1, 2]), position[1:], values)
+    writer.add_frames(np.array([1, 2]), position[1:], GrainValues.of(values))
     frames = open_run(path.parent).frames
     assert np.isnan(frames["grain_stress"][0]).all()
     assert np.isnan(frames["cell_volume"]).all()

@@ -19,6 +19,7 @@ from microslip import Box, detect_stages, open_run
 from microslip.cli import main
 from microslip.config import load_config, parse_config, write_config
 from microslip.core.errors import MicroslipError
+from microslip.core.grain_values import GrainValues
 from microslip.data.files import read_table, write_table
 from microslip.data.run import STAGE_COLUMNS
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
@@ -110,7 +111,7 @@ def own(tmp_path_factory):
     writer.add_samples(
         columns | {"strain": strain, "stress": stress, "normal_stress": 1 + 0.01 * rng.random(len(strain))}
     )
-    writer.add_frames(sample, position + moved, np.zeros((len(sample), n, 8)))
+    writer.add_frames(sample, position + moved, GrainValues.of(np.zeros((len(sample), n, 8))))
     config = parse_config(SETTINGS)
     write_config(config, folder / "config.toml")
     for verb in ("stages", "fields", "voxels"):

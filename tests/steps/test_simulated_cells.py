@@ -9,6 +9,7 @@ import pytest
 
 from microslip.config import Config
 from microslip.core.box import Box
+from microslip.core.grain_values import GrainValues
 from microslip.data.files import write_table
 from microslip.data.run import STAGE_COLUMNS, Run
 from microslip.data.store import open_dataset
@@ -66,7 +67,7 @@ def wall_free(folder, *, noise=1e-3, shift=0.0, copies=0):
     writer = TrajectoryWriter(folder / "trajectory.zarr")
     writer.add_samples({name: np.linspace(0, 1, N_FRAMES) for name in SERIES})
     cell = np.array([[*box.lengths, box.tilt] for box in cells()])
-    writer.add_frames(np.arange(N_FRAMES), position, values, cell)
+    writer.add_frames(np.arange(N_FRAMES), position, GrainValues.of(values), cell)
     writer.kept["cell_volume"][:] = LX * LY * cell[:, 2:3] / N
     stage = np.arange(N_STAGES)
     table = pd.DataFrame({name: np.zeros(N_STAGES) for name in STAGE_COLUMNS}).assign(

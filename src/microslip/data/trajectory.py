@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 from jaxtyping import Float64, Int64
 
+from microslip.core.grain_values import GrainValues
 from microslip.data.store import add_array, append, create_store, reopen_store
 
 SERIES = {
@@ -138,18 +139,15 @@ class TrajectoryWriter:
         self,
         sample: Int64[np.ndarray, "frame"],
         position: Float64[np.ndarray, "frame grain 3"],
-        values: Float64[np.ndarray, "frame grain 8"] | None = None,
+        values: GrainValues | None = None,
         cell: Float64[np.ndarray, "frame 4"] | None = None,
     ) -> None:
-        """Append frames; `values` are the six stress components, the energy and the contacts of every grain.
-
-        Without them the stress and the energy are NaN and the contacts 0.
-        """
+        """Append frames; without `values` the stress and the energy are NaN and the contacts 0."""
         append(self.position, position)
         if values is not None:
-            for name, columns in (("grain_stress", np.s_[:6]), ("grain_energy", 6), ("n_contacts", 7)):
-                if name in self.kept:
-                    append(self.kept[name], values[:, :, columns])
+            parts = {"grain_stress": values.stress, "grain_energy": values.energy, "n_contacts": values.n_contacts}
+            for name in parts.keys() & self.kept.keys():
+                append(self.kept[name], parts[name])
         if cell is not None and self.cell is not None:
             append(self.cell, cell)
         self._resize_frames(self.position.shape[0])

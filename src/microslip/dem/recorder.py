@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from microslip.core.grain_values import GrainValues
 from microslip.core.turning_point_kernels import advance
 from microslip.core.turning_points import Smoother, initial_state
 from microslip.data.files import replacing
@@ -85,7 +86,7 @@ class Recorder:
         frame = self._frame(turning[1])
         if frame is not None:
             self.frames.append((turning[0], frame))
-            held = frame.position.nbytes + (0 if frame.values is None else frame.values.nbytes)
+            held = frame.position.nbytes + (0 if frame.values is None else frame.values.table.nbytes)
             if len(self.frames) * held > BUFFER_BYTES:
                 self.flush()
 
@@ -106,7 +107,9 @@ class Recorder:
             self.writer.add_frames(
                 samples,
                 np.array([frame.position for frame in kept]),
-                np.array([frame.values for frame in kept]) if self.config.recording.contacts else None,
+                GrainValues.of(np.array([one.values.table for one in kept if one.values is not None]))
+                if self.config.recording.contacts
+                else None,
                 np.array([frame.cell for frame in kept]) if kept[0].cell is not None else None,
             )
         self.rows.clear()
@@ -120,7 +123,8 @@ class Recorder:
             frame = None if held is None else self._frame(held)
             if frame is None:
                 continue
-            parts = {"held": frame.position, "values": frame.values, "cell": frame.cell}
+            values = None if frame.values is None else frame.values.table
+            parts = {"held": frame.position, "values": values, "cell": frame.cell}
             state |= {f"{part}_{extreme}": one for part, one in parts.items() if one is not None}
         if not self.engine.first:
             return
@@ -143,7 +147,8 @@ class Recorder:
             for extreme in ("highest", "lowest"):
                 if f"held_{extreme}" in state:
                     values, cell = (state.get(f"{part}_{extreme}") for part in ("values", "cell"))
-                    setattr(self.watch, extreme, Frame(state[f"held_{extreme}"], values, cell))
+                    carried = None if values is None else GrainValues.of(values)
+                    setattr(self.watch, extreme, Frame(state[f"held_{extreme}"], carried, cell))
 
     def drop_unfinished(self, n_samples: int, n_frames: int) -> None:
         """Cut off what an earlier process wrote after its last checkpoint: it will be made again, the same."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from microslip.core.grain_values import GrainValues
 from microslip.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ class Rest:
 class Frame:
     """All grains at one moment, in the packing's order: centres, unwrapped where the cell repeats, and what they carry.
 
-    `position` (grain, 3) [d̄]; `values` (grain, 8): six stress components [p], energy [p d̄³], contacts, None where they
-    are not asked for; `cell`: Lx, Ly, Lz and tilt [d̄] where the cell is not bounded by walls.
+    `position` (grain, 3) [d̄]; `values`: None where they are not asked for; `cell`: Lx, Ly, Lz and tilt [d̄] where
+    the cell is not bounded by walls.
     """
 
     position: Float64[np.ndarray, "grain 3"]
-    values: Float64[np.ndarray, "grain 8"] | None
+    values: GrainValues | None
     cell: Float64[np.ndarray, "4"] | None = None
 
 

@@ -17,6 +17,7 @@ from mpi4py import MPI
 from microslip.core.contacts import contact_energy, count_contacts, grain_energy, grain_stress
 from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
+from microslip.core.grain_values import GrainValues
 from microslip.data.files import replacing
 from microslip.dem.config import ShearCell
 from microslip.dem.lammps import deck
@@ -261,7 +262,7 @@ class LammpsEngine:
             own = contact_values(held.contacts, self.diameter / self.d, self.config)
             values = np.empty_like(own) if self.first else None
             self.comm.Reduce(own, values)
-        return None if position is None else Frame(position, values)
+        return None if position is None else Frame(position, None if values is None else GrainValues.of(values))
 
     def _gather(self, grains: LocalGrains) -> Float64[np.ndarray, "grain 3"] | None:
         """All grains in the order of their ids, in d̄, on the first rank."""

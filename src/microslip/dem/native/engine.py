@@ -14,6 +14,7 @@ from jaxtyping import Float64, Int64
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
+from microslip.core.grain_values import GrainValues
 from microslip.core.neighbours import sort_into_cells
 from microslip.data.files import replacing
 from microslip.dem.config import ShearCell
@@ -326,10 +327,11 @@ class NativeEngine:
             cell = np.array([images.lx, images.ly, images.lz, images.lean]) / self.d
         values = None
         if self.config.recording.contacts:
-            values = grain_values(
+            table = grain_values(
                 held.n_bulk, held.rows, held.radius, held.place, held.given, held.pairs, images, self.law,
                 self.units.pressure, self.units.energy,
             )  # fmt: skip
+            values = GrainValues.of(table)
         return Frame(position, values, cell)
 
     # --- checkpoints ---------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from jaxtyping import Float64, Int64
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
+from microslip.core.grain_values import GrainValues
 from microslip.data.trajectory import TrajectoryWriter, create_trajectory
 from microslip.formats.assembly.far_motion import continued_tilt, far_motion_notes, followed_share
 from microslip.formats.assembly.layout import FrameCell, Layout, lay_out
@@ -21,7 +22,7 @@ from microslip.formats.source import Source
 BUFFER_BYTES = 2**24
 
 # Called with a frame, the layout, the frame's cell, centres and diameters of its grains [d̄].
-OfFrame = Callable[[Frame, Layout, FrameCell, np.ndarray, np.ndarray], np.ndarray]
+OfFrame = Callable[[Frame, Layout, FrameCell, np.ndarray, np.ndarray], GrainValues | None]
 
 
 @dataclass
@@ -199,7 +200,7 @@ def assemble(
     frames
         In the order of their steps; where a step is met again, as after a restart, what followed it is replaced.
     values_of
-        Six components of the stress, energy and number of contacts of every grain of a frame, shape (grain, 8).
+        What the contacts say of every grain of a frame, None where there are none of that frame.
     kept
         Which of them the store keeps.
     missing_allowed
@@ -301,9 +302,7 @@ def _add(
     everywhere[rows] = position
     values = None
     if values_of is not None:
-        values = np.full((n, 8), np.nan)
-        values[rows] = values_of(frame, layout, cell, position, diameter / layout.length)
-        values[np.isnan(values[:, 7]), 7] = 0
+        values = _of_all(values_of(frame, layout, cell, position, diameter / layout.length), rows, n)
     made.n_present.append(len(rows))
     made.step.append(frame.step)
     made.strain_told.append(np.nan if frame.strain is None else frame.strain)
@@ -313,6 +312,15 @@ def _add(
     made.wall_shift.append(shift)
     made.height.append(height if np.isfinite(height) else box.lengths[2])
     buffer.add_frame(everywhere, values)
+
+
+def _of_all(values: GrainValues | None, rows: np.ndarray, n_grains: int) -> np.ndarray:
+    """Values of all grains that were ever met, in rows: NaN for those without, with 0 contacts."""
+    table = np.full((n_grains, 8), np.nan)
+    table[:, 7] = 0
+    if values is not None:
+        table[rows] = values.table
+    return table
 
 
 def _continued(cell: FrameCell, made: Assembled, layout: Layout, step: int) -> FrameCell:
@@ -396,7 +404,7 @@ class _Buffer:
         position = np.stack([one for one, _ in self._frames])
         values = [one for _, one in self._frames if one is not None]
         samples = np.arange(self._n_written, self._n_written + len(position))
-        self._writer.add_frames(samples, position, np.stack(values) if values else None)
+        self._writer.add_frames(samples, position, GrainValues.of(np.stack(values)) if values else None)
         self._n_written += len(position)
         self._frames = []
 

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from microslip.core.contacts import contact_energy, count_contacts, grain_energy, grain_stress
 from microslip.core.errors import MicroslipError
+from microslip.core.grain_values import GrainValues
 from microslip.core.images import contact_separations
 from microslip.formats.assembly.layout import FrameCell, Layout
 from microslip.formats.frame import Frame
@@ -54,15 +55,15 @@ class ContactValues:
         cell: FrameCell,
         position: Float64[np.ndarray, "grain 3"],
         diameter: Float64[np.ndarray, "grain"],
-    ) -> Float64[np.ndarray, "grain 8"]:
-        """Six components of the stress [p], energy [p d̄³] and contacts of every grain; NaN without contacts."""
+    ) -> GrainValues | None:
+        """Stress, energy and contacts of every grain of the frame; None where it has no contacts in the files."""
         if self._seen is not None and frame.step <= self._seen:
             self._held = False
         self._seen = frame.step
         while self._next is not None and self._next.step < frame.step and not self._held:
             self._advance(self._next)
         if self._held or self._next is None or self._next.step != frame.step:
-            return np.full((frame.n_grains, 8), np.nan)
+            return None
         block = self._next
         # frames that a restart replaces count once
         while self._steps and self._steps[-1] >= frame.step:
@@ -101,7 +102,7 @@ class ContactValues:
         if modulus is not None and ratio is not None:
             stored = contact_energy(pairs, separation, force, diameter, modulus / self._pressure, ratio)
             energy = grain_energy(pairs, stored, frame.n_grains)
-        return np.column_stack([stress, energy, count_contacts(pairs, frame.n_grains)])
+        return GrainValues(stress, energy, count_contacts(pairs, frame.n_grains).astype(float))
 
     def _find_sign(self, where: str, force: np.ndarray, separation: np.ndarray, pairs: np.ndarray) -> None:
         """Which grain the forces act on: grains in contact push each other away, on the whole."""
