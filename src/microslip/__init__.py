@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 if _TYPE_CHECKING:
+    from microslip import artificial
     from microslip.core.box import Box
     from microslip.core.contacts import contact_energy, grain_stress
     from microslip.core.errors import MicroslipError
@@ -53,6 +54,8 @@ _NAMES = {
     "microslip.learn.prediction": ("predict",),
     "microslip.learn.attribution": ("integrated_gradients",),
 }
+# Reached as `microslip.artificial`, without an import of its own.
+_MODULES = ("artificial",)
 _HOME = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = [
@@ -65,6 +68,7 @@ __all__ = [
     "Source",
     "VoxelGrid",
     "active_grains",
+    "artificial",
     "coarse_grain",
     "contact_energy",
     "d2min",
@@ -97,6 +101,8 @@ def __getattr__(name: str) -> _Any:
         from importlib.metadata import version
 
         return version("microslip")
+    if name in _MODULES:
+        return _import_module(f"microslip.{name}")
     if name in _HOME:
         if _HOME[name].startswith("microslip.learn."):
             from microslip.core.extras import require
