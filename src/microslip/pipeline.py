@@ -13,6 +13,7 @@ from typing import Any
 from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import missing, require
+from microslip.core.messages import Caution
 from microslip.core.settings import Settings
 from microslip.core.visible import quoted
 from microslip.data.artifacts import inputs_of, outputs_of
@@ -161,7 +162,7 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
         say(sentence)
 
     for sentence in _damaged_inputs(step, folder):
-        remember(f"warning: {sentence}")
+        remember(Caution(sentence))
     mark = _mark(step, folder, config)
     changes = _damaged_outputs(step, folder)
     if _made(step, folder, mark):
@@ -185,6 +186,7 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
         "versions": versions(),
         "processors": os.cpu_count(),
         "said": said,
+        "warnings": [sentence.sentence for sentence in said if isinstance(sentence, Caution)],
     }
     record_step(folder, verb, entry, step.outputs)
     write_config(config, folder / "config.toml")

@@ -251,9 +251,10 @@ def make_imported(run: Run, pressure: float) -> None:
 
 def test_an_import_without_pressure_is_not_held_against_the_paper(illustrated, tmp_path):
     make_imported(illustrated, 1.0)
-    said = ["warning: 7 of 40 stages lie between frames or too far from them and are left out"]
-    said += ["the shear stress is negative on the whole: its sign is turned, so that it resists the shear", "40 stages"]
-    write_json(illustrated.folder / "provenance.json", {"steps": {"stages": {"seconds": 1.0, "said": said}}})
+    warnings = ["7 of 40 stages lie between frames or too far from them and are left out"]
+    warnings += ["the shear stress is negative on the whole: its sign is turned, so that it resists the shear"]
+    entry = {"seconds": 1.0, "said": ["40 stages"], "warnings": warnings, "n_lost": 7}
+    write_json(illustrated.folder / "provenance.json", {"steps": {"stages": entry}})
     page = read_page(illustrated, tmp_path / "report")
     assert "Mei et al., Int. J. Plasticity" not in page.text
     assert "0.956" not in page.text

@@ -104,6 +104,7 @@ _ENTRY: dict[str, Any] = {
     "settings": dict,
     "versions": dict,
     "said": list,
+    "warnings": list,
     "outputs": dict,
 }
 

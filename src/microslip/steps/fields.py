@@ -11,6 +11,7 @@ import zarr
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
+from microslip.core.messages import Caution
 from microslip.data.batches import batched_store
 from microslip.data.run import Run
 from microslip.data.store import CHUNK_BYTES, add_array, create_store
@@ -54,8 +55,10 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     say(f"positions are known to {resolution:.2g} d̄, so that D²min has a floor of {floor:.2g} d̄²")
     if n_below := int(fields["below_floor"].to_numpy().sum()):
         say(
-            f"warning: {n_below} of {n_stages} stages have a median D²min of less than {MARGIN:g} floors: their values"
-            " are rounding; keep more digits of the positions, or use a larger stages.threshold"
+            Caution(
+                f"{n_below} of {n_stages} stages have a median D²min of less than {MARGIN:g} floors: their values"
+                " are rounding; keep more digits of the positions, or use a larger stages.threshold"
+            )
         )
     # the same grains are undefined in all stages or few are: a first chunk tells which quantities exist at all
     some = fields.isel(stage=slice(0, per_chunk), grain=bulk)

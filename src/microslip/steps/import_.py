@@ -14,6 +14,7 @@ import zarr
 from microslip.config import Config
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
+from microslip.core.messages import Caution
 from microslip.core.units import inertial_number, stiffness_number
 from microslip.core.volume import grain_volume
 from microslip.data.files import replacing
@@ -122,7 +123,7 @@ def read_trajectory(
         _finish(beside, source, kind, made, told, known_pressure, resolution, contacts is not None, say)
         finish_store(beside)
     for note in [*notes, *made.notes, *(told.notes if told else ())]:
-        say(f"warning: {note}")
+        say(Caution(note))
     if made.n_missing:
         share = made.n_missing / (made.n_grains * len(made.step))
         say(f"{made.n_missing} positions are missing ({share:.2%} of {made.n_grains} grains × {len(made.step)} frames)")
@@ -206,8 +207,9 @@ def _pressure(source: Source, told: StressTable | None, say: Say) -> float | Non
     if source.pressure is not None:
         if known and not 0.5 < abs(normal) / source.pressure < 2:
             say(
-                f"warning: the mean normal stress is {normal:.4g}, and p = {source.pressure:.4g} is given: check the"
-                " unit"
+                Caution(
+                    f"the mean normal stress is {normal:.4g}, and p = {source.pressure:.4g} is given: check the unit"
+                )
             )
         return source.pressure
     if known and spread > abs(normal):
@@ -245,7 +247,7 @@ def _curve(
         )
     beyond = int(((frame_strain < strain[within][0]) | (frame_strain > strain[within][-1])).sum())
     if beyond:
-        say(f"warning: {beyond} frames lie beyond the series, in steps or strain, and take its nearest sample")
+        say(Caution(f"{beyond} frames lie beyond the series, in steps or strain, and take its nearest sample"))
     strain = strain[within]
     middles = (strain[:-1] + strain[1:]) / 2
     nearest = np.searchsorted(middles, frame_strain)
@@ -294,7 +296,7 @@ def _finish(
     sign = 1.0
     if np.isfinite(late).any() and np.nanmean(late) < 0:
         sign = -1.0
-        say("the shear stress is negative on the whole: its sign is turned, so that it resists the shear")
+        say(Caution("the shear stress is negative on the whole: its sign is turned, so that it resists the shear"))
     if not np.isfinite(curve.stress).any():
         say("no stress is known: stages are windows of strain, `--set stages.window=…` of `microslip stages`")
     elif told is None and contacts:
@@ -319,8 +321,10 @@ def _finish(
         if source.position_error:
             remedy = "measure them better, or use longer stages"
         say(
-            f"warning: the files know positions to {resolution:.2g} d̄ only, so that D²min below some"
-            f" {10 * resolution**2:.1g} d̄² is rounding: {remedy}"
+            Caution(
+                f"the files know positions to {resolution:.2g} d̄ only, so that D²min below some"
+                f" {10 * resolution**2:.1g} d̄² is rounding: {remedy}"
+            )
         )
     if np.isfinite(made.wall_shift).all():
         array(store, "series/height")[:] = np.interp(curve.strain, frame_strain, made.height)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from microslip.config import Config
+from microslip.core.messages import Caution
 from microslip.data.run import Run
 from microslip.dem.launch import simulate, time_spent
 from microslip.steps.common import Advance, Say, describe
@@ -15,7 +16,7 @@ def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Sa
     cell = config.simulation
     say(f"{cell.n_grains} grains on {cell.engine.describe(cell.n_grains)}, {describe(cell.numbers())}")
     for warning in cell.warnings():
-        say(f"warning: {warning}")
+        say(Caution(warning))
     say(f"the frames may take {cell.bytes_on_disk() / 1e9:.2g} GB")
     total = cell.n_samples
 

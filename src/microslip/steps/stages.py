@@ -7,6 +7,7 @@ import pandas as pd
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
+from microslip.core.messages import Caution
 from microslip.data.files import write_table
 from microslip.data.run import Run
 from microslip.events.stages import attach_frames, detect_stages
@@ -16,16 +17,16 @@ from microslip.steps.common import Advance, Say
 
 def stages_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> dict[str, float]:
     """Find stick and slip stages; the threshold that was used [p] goes into the record, 0 for windows."""
-    threshold = config.stage_threshold
+    numbers: dict[str, float] = {"threshold": config.stage_threshold}
     if config.source is None:
         table = _simulated_stages(run, config)
     else:
-        table, threshold = _imported_stages(run, config, say)
+        table, numbers = _imported_stages(run, config, say)
     write_table(run.folder / "stages.csv", table)
     n_slips, n_sticks = (int((table["kind"] == kind).sum()) for kind in ("slip", "stick"))
     kinds = f"{n_slips} of them slips" if n_slips or n_sticks else "windows of strain without a stress"
     say(f"{len(table)} stages, {kinds}")
-    return {"threshold": threshold}
+    return numbers
 
 
 def _simulated_stages(run: Run, config: Config) -> pd.DataFrame:
@@ -47,13 +48,15 @@ def _simulated_stages(run: Run, config: Config) -> pd.DataFrame:
     return attach_frames(table, run.frames["sample"].to_numpy())
 
 
-def _imported_stages(run: Run, config: Config, say: Say) -> tuple[pd.DataFrame, float]:
+def _imported_stages(run: Run, config: Config, say: Say) -> tuple[pd.DataFrame, dict[str, float]]:
+    """The stages that have frames of their own; the threshold, and how many stages were lost between frames."""
     settings, series, frames = config.stages, run.series, run.frames
     strain, stress = series["strain"].to_numpy(), series["stress"].to_numpy()
     frame_strain, warm_up = frames["strain"].to_numpy(), settings.warm_up or 0.0
     if settings.window is not None:
         sample = frames["sample"].to_numpy()
-        return strain_windows(strain, stress, frame_strain, sample, settings.window, strain[0] + warm_up), 0.0
+        table = strain_windows(strain, stress, frame_strain, sample, settings.window, strain[0] + warm_up)
+        return table, {"threshold": 0.0}
     if not np.isfinite(stress).any():
         spacing = float(np.median(np.diff(frame_strain)))
         raise MicroslipError(
@@ -92,12 +95,14 @@ def _imported_stages(run: Run, config: Config, say: Say) -> tuple[pd.DataFrame, 
         )
     if n_lost:
         say(
-            f"warning: {n_lost} of {len(every)} stages lie between frames or too far from them and are left out; frames"
-            f" as these support stages {supported_from}"
+            Caution(
+                f"{n_lost} of {len(every)} stages lie between frames or too far from them and are left out; frames"
+                f" as these support stages {supported_from}"
+            )
         )
     mismatch = table[["start_mismatch", "end_mismatch"]].abs().to_numpy()
     say(
         f"the nearest frames miss the turning points by a strain of {np.median(mismatch):.2g} in the median,"
         f" {mismatch.max():.2g} at most, of stages {table['strain_increment'].median():.2g} long in the median"
     )
-    return table, threshold
+    return table, {"threshold": threshold, "n_lost": n_lost}

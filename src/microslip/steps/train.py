@@ -12,6 +12,7 @@ import pandas as pd
 from microslip.config import Config
 from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
+from microslip.core.messages import Caution
 from microslip.data.files import replacing, write_json, write_table
 from microslip.data.run import Run
 from microslip.steps.common import Advance, Say, metric_lines
@@ -92,8 +93,10 @@ def _say_what_is_not_enough(
     even = sum(bool((np.ptp(samples.inputs[stage][on_nodes], axis=(1, 2, 3)) == 0).all()) for stage in range(n))
     if even and on_nodes:
         say(
-            f"warning: {even} of {n} stages are the same at every node, such as without any motion that is known: there"
-            " is no pattern in them to learn from"
+            Caution(
+                f"{even} of {n} stages are the same at every node, such as without any motion that is known: there"
+                " is no pattern in them to learn from"
+            )
         )
     for rule, sets in splits.items():
         of_network = metrics[rule]["network"]["test"]

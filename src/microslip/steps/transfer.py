@@ -11,6 +11,7 @@ import pandas as pd
 
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import require
+from microslip.core.messages import Caution
 from microslip.data.files import write_table
 from microslip.data.provenance import digest_output, fingerprint
 from microslip.data.run import Run
@@ -75,7 +76,7 @@ def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: A
             here = describe_cell(run, run_config(run.folder))
             voxels = [line for line in differences(members[0].cell, here) if line.startswith("voxels.")]
             if voxels:
-                say(f"warning: {mine} on {name}, the nodes are made otherwise ({'; '.join(voxels)})")
+                say(Caution(f"{mine} on {name}, the nodes are made otherwise ({'; '.join(voxels)})"))
     rows: list[dict[str, Any]] = []
     total = len(runs) ** 2 + (len(runs) if leave_one_out else 0)
     for mine, checkpoint in checkpoints.items():

@@ -11,6 +11,7 @@ import pandas as pd
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
+from microslip.core.messages import Caution
 from microslip.data.run import Run, open_run
 from microslip.pipeline import step_states
 from microslip.steps.run_settings import run_config
@@ -35,7 +36,7 @@ def compare_runs(folders: Sequence[Path], target: Path, say: Callable[[str], Non
     runs = [_read(open_run(folder)) for folder in folders]
     for run in runs:
         for problem in dict.fromkeys(run.parts.problems.values()):
-            say(f"warning: {run.parts.name}: {problem}")
+            say(Caution(f"{run.parts.name}: {problem}"))
     write_comparison(runs, target)
 
 

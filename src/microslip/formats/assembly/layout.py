@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
+from microslip.core.messages import Caution
 from microslip.formats.frame import Frame, places
 from microslip.formats.source import Source
 
@@ -340,8 +341,10 @@ def lay_out(frame: Frame, source: Source) -> Layout:
         )
     if diameter is not None and not 1 / 3 < float(diameter[~wall].mean()) / length < 3:
         said.append(
-            f"warning: the bulk grains have a mean diameter of {float(diameter[~wall].mean()):.4g}, and d̄ ="
-            f" {length:.4g} is given: check the unit of source.length"
+            Caution(
+                f"the bulk grains have a mean diameter of {float(diameter[~wall].mean()):.4g}, and d̄ ="
+                f" {length:.4g} is given: check the unit of source.length"
+            )
         )
     radius = (np.full(len(position), length) if diameter is None else diameter) / 2
     periodic = _periodic(frame, source, said)
@@ -407,9 +410,11 @@ def _scatter(
     rest = np.delete(span, thinnest)
     if undecided and len(position) >= 4 and span[thinnest] < MONOLAYER * length < rest.min() / 4:
         said.append(
-            f"warning: the grains form a single layer, which spans {span[thinnest]:.3g} along the file's"
-            f" {'xyz'[source.axes[thinnest]]}; they are taken as grains in space: if the run is two-dimensional, give"
-            " --set source.planar=true"
+            Caution(
+                f"the grains form a single layer, which spans {span[thinnest]:.3g} along the file's"
+                f" {'xyz'[source.axes[thinnest]]}; they are taken as grains in space: if the run is two-dimensional,"
+                " give --set source.planar=true"
+            )
         )
     return 0.0
 

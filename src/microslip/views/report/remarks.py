@@ -17,6 +17,7 @@ def remarks(parts: Parts) -> list[tuple[str, str]]:
     if parts.imported:
         found += _imported(parts)
     found += [("A step warned", warning) for warning in warnings(parts)]
+    found += _without_warnings(parts)
     found += _lost(parts)
     if parts.metrics:
         found.append(
@@ -109,9 +110,18 @@ def _imported(parts: Parts) -> list[tuple[str, str]]:
     return [("Imported", text), scale, paper]
 
 
+def _without_warnings(parts: Parts) -> list[tuple[str, str]]:
+    """Steps of versions that did not record warnings apart from other sentences."""
+    verbs = [verb for verb, entry in parts.steps.items() if entry.get("said") and "warnings" not in entry]
+    if not verbs:
+        return []
+    text = f"Of {', '.join(verbs)}, which an older version made: look among the sentences of the steps."
+    return [("Warnings are not recorded", text)]
+
+
 def _lost(parts: Parts) -> list[tuple[str, str]]:
-    """Stages between frames, where the step has not said so itself."""
-    if parts.stages is None or parts.stages.empty or any("lie between frames" in text for text in warnings(parts)):
+    """Stages between frames, where the step has not warned of them itself."""
+    if parts.stages is None or parts.stages.empty or parts.steps.get("stages", {}).get("n_lost"):
         return []
     n_gaps, covered = covered_strain(parts.stages)
     if not n_gaps:

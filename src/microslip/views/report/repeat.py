@@ -116,12 +116,9 @@ def said(parts: Parts) -> list[tuple[str, list[str]]]:
 
 
 def warnings(parts: Parts) -> list[str]:
-    """Those of the sentences that warn, and those that say that a sign was turned."""
+    """What the steps warned of."""
     return [
-        sentence.removeprefix("warning: ")
-        for _, sentences in said(parts)
-        for sentence in sentences
-        if sentence.startswith("warning: ") or "sign is turned" in sentence
+        sentence for verb, entry in parts.steps.items() if verb != "report" for sentence in entry.get("warnings", [])
     ]
 
 
