@@ -9,6 +9,7 @@ import pytest
 
 from microslip import MicroslipError, pipeline
 from microslip.config import Config, parse_config
+from microslip.core.messages import Caution
 from microslip.data.holding import only_one
 from microslip.data.provenance import read_provenance
 from microslip.formats.source import Source
@@ -24,7 +25,7 @@ def leave(names, text):
             path = path / "zarr.json" if path.suffix == ".zarr" or "." not in name else path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        say(f"warning: {text}")
+        say(Caution(text))
 
     return work
 
@@ -57,7 +58,8 @@ def test_a_finished_run_is_current_and_the_report_is_not_told(folder):
 
 
 def test_what_the_steps_said_is_kept(folder):
-    assert read_provenance(folder)["steps"]["stages"]["said"] == ["warning: first"]
+    entry = read_provenance(folder)["steps"]["stages"]
+    assert (entry["said"], entry["warnings"]) == (["warning: first"], ["first"])
 
 
 def test_a_changed_setting_makes_its_step_late_and_what_was_made_from_it(folder):

@@ -117,9 +117,8 @@ def said(parts: Parts) -> list[tuple[str, list[str]]]:
 
 def warnings(parts: Parts) -> list[str]:
     """What the steps warned of."""
-    return [
-        sentence for verb, entry in parts.steps.items() if verb != "report" for sentence in entry.get("warnings", [])
-    ]
+    entries = [entry for verb, entry in parts.steps.items() if verb != "report"]
+    return [sentence for entry in entries for sentence in entry.get("warnings", [])]
 
 
 def download(text: str, kind: str = "text/plain") -> str:
