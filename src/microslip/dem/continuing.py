@@ -26,13 +26,13 @@ def continued_defaults(run: Path, before: ShearCell, overrides: Iterable[str]) -
 
     It begins at the rate that the other has reached, slows down at once, and looks for stages from then on.
     """
-    given = {override.partition("=")[0].strip() for override in overrides}
+    given = {key.strip(): value for key, _, value in (override.partition("=") for override in overrides)}
     rate = before.schedule.rate[max(_pointer(run)["last_sample"], 0)]
-    found = [f"loading.warm_up_rate={rate:.17g}"]
+    defaults = [f"loading.warm_up_rate={rate:.17g}"]
     if "loading.warm_up" not in given:
-        slow = next((one.partition("=")[2] for one in overrides if one.startswith("loading.slow_down=")), None)
-        found.append(f"loading.warm_up={slow or before.loading.slow_down}")
-    return found
+        slow_down = given.get("loading.slow_down") or before.loading.slow_down
+        defaults.append(f"loading.warm_up={slow_down}")
+    return defaults
 
 
 def _pointer(run: Path) -> dict[str, Any]:

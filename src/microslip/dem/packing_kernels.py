@@ -7,7 +7,7 @@ import numpy as np
 
 
 @numba.njit(cache=True)
-def insert(candidates, lengths, closest, wanted, repeats):  # type: ignore[no-untyped-def]
+def insert(candidates, lengths, closest, n_wanted, repeats):  # type: ignore[no-untyped-def]
     """Random sequential addition: keep each candidate that is at least `closest` from all kept before it.
 
     `repeats`: whether the cell does so in z, as it does in x and y.
@@ -16,8 +16,8 @@ def insert(candidates, lengths, closest, wanted, repeats):  # type: ignore[no-un
     for axis in range(3):
         n[axis] = max(1, int(lengths[axis] / closest))
     head = np.full((n[0], n[1], n[2]), -1, dtype=np.int64)
-    following = np.empty(wanted, dtype=np.int64)
-    kept = np.empty((wanted, 3))
+    following = np.empty(n_wanted, dtype=np.int64)
+    kept = np.empty((n_wanted, 3))
     n_kept = 0
     for candidate in candidates:
         cx = min(int(candidate[0] / lengths[0] * n[0]), n[0] - 1)
@@ -47,6 +47,6 @@ def insert(candidates, lengths, closest, wanted, repeats):  # type: ignore[no-un
             following[n_kept] = head[cx, cy, cz]
             head[cx, cy, cz] = n_kept
             n_kept += 1
-            if n_kept == wanted:
+            if n_kept == n_wanted:
                 break
     return kept[:n_kept]

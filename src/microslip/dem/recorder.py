@@ -54,15 +54,15 @@ class TurningPointWatch:
             self.highest = self.lowest = hold()
             return None
         confirmed = int(advance(self.state, value, sample, self.threshold))
-        found = None
+        turning = None
         if confirmed >= 0:
-            found = (confirmed, self.highest if self.state[0] < 0 else self.lowest)
+            turning = (confirmed, self.highest if self.state[0] < 0 else self.lowest)
             self.highest = self.lowest = None  # the one that is sought from here on is held below
         if self.state[2] == sample:
             self.highest = hold()
         if self.state[4] == sample:
             self.lowest = hold()
-        return found
+        return turning
 
 
 class Recorder:

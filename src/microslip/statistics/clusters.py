@@ -51,12 +51,12 @@ def active_grains(values: Float[np.ndarray, "grain"], fraction: float = 0.1) -> 
     """
     fraction = arguments.real("fraction", fraction, "between 0 and 1: the paper's is 0.1", above=0, high=1)
     values = arguments.reals("values", values, ("grain",), missing=True)
-    known = np.flatnonzero(np.isfinite(values))
-    if not len(known):
+    measured = np.flatnonzero(np.isfinite(values))
+    if not len(measured):
         raise MicroslipError("values: no grain has a value: there are no active ones")
-    n_active = max(1, round(fraction * len(known)))
+    n_active = max(1, round(fraction * len(measured)))
     active = np.zeros(len(values), dtype=bool)
-    active[known[np.argpartition(values[known], len(known) - n_active)[len(known) - n_active :]]] = True
+    active[measured[np.argpartition(values[measured], len(measured) - n_active)[len(measured) - n_active :]]] = True
     return active
 
 
@@ -141,7 +141,7 @@ def cluster_centres(clusters: Clusters, diameter: Float[np.ndarray, "grain"]) ->
     """
     active = clusters.label > 0
     volume = grain_volume(_diameter(clusters, diameter), clusters.planar)[active]
-    means = np.stack([_weighted_means(clusters, volume, one) for one in clusters.positions[active].T], axis=1)
+    means = np.stack([_weighted_means(clusters, volume, axis) for axis in clusters.positions[active].T], axis=1)
     return np.where(clusters.wraps[:, None], np.nan, means)
 
 

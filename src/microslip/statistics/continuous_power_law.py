@@ -134,8 +134,8 @@ def _fit_lognormal(t: np.ndarray, n: np.ndarray, power_law: np.ndarray) -> np.nd
     width = max(np.sqrt(float(n @ (logs - mean) ** 2) / n.sum()), 1e-3)
     tries = [search(loss, start) for start in ([mean, np.log(width)], [mean - 4 * width, np.log(3 * width)])]
     best = min(tries, key=loss)
-    found = log_density(best[0], np.exp(best[1]))
-    return found if n @ found > n @ power_law else power_law
+    lognormal = log_density(best[0], np.exp(best[1]))
+    return lognormal if n @ lognormal > n @ power_law else power_law
 
 
 def _log_truncated(t: np.ndarray, exponent: float, rate: float) -> np.ndarray:

@@ -74,12 +74,12 @@ def spatial_correlation(
     edges, positions = check_edges(edges), check_positions("positions", positions, box, missing=True)
     farthest = check_cutoff("edges", float(edges[-1]), box)
     values = arguments.reals("values", values, (("grain", len(positions), "positions"),), missing=True, marks=True)
-    known = np.isfinite(values)
-    refuse_lost(positions, known)
-    if known.sum() < 2:
-        raise MicroslipError(f"values: {int(known.sum())} grains have a value: a correlation needs two or more")
-    cells = sort_into_cells(positions[known], box, farthest)
-    fluctuation = values[known]
+    measured = np.isfinite(values)
+    refuse_lost(positions, measured)
+    if measured.sum() < 2:
+        raise MicroslipError(f"values: {int(measured.sum())} grains have a value: a correlation needs two or more")
+    cells = sort_into_cells(positions[measured], box, farthest)
+    fluctuation = values[measured]
     # not by the variance: the mean of equal numbers can differ from them by rounding
     if fluctuation.max() == fluctuation.min():
         raise MicroslipError("values: all grains have the same value: there is no fluctuation to correlate")

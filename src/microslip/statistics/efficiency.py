@@ -36,8 +36,8 @@ def nearest_graph(centres: Float[np.ndarray, "cluster 3"], box: Box, n_neighbour
     # a period of 0 tells the tree that the axis does not repeat
     tree = cKDTree(points, boxsize=periods)
     copies = len(points) // n
-    found = tree.query(own, k=list(range(1, copies * min(n_neighbours + 1, n) + 1)))
-    distance, other = (np.asarray(one) for one in found)
+    nearest = tree.query(own, k=list(range(1, copies * min(n_neighbours + 1, n) + 1)))
+    distance, other = (np.asarray(column) for column in nearest)
     here = np.broadcast_to(np.arange(n)[:, None], other.shape)
     link = (other % n != here) & (other < len(points))
     other = other % n

@@ -34,12 +34,12 @@ class ExponentialTail:
 
 def tail_moments(values: Float[np.ndarray, "value"]) -> Float64[np.ndarray, "9"]:
     """What the fit needs, additive over stages: n, and per side n and Σ|x| beyond the core and far out."""
-    found = [float(len(values))]
+    moments = [float(len(values))]
     for side in (values, -values):
         for beyond in (CORE, FAR):
             chosen = side[side > beyond]
-            found += [float(len(chosen)), float(chosen.sum())]
-    return np.array(found)
+            moments += [float(len(chosen)), float(chosen.sum())]
+    return np.array(moments)
 
 
 def fit_tails(moments: Float[np.ndarray, "9"]) -> tuple[ExponentialTail, ExponentialTail]:

@@ -1,6 +1,6 @@
 """The correlation length of a group of stages: one estimator for every table, figure and claim.
 
-C(r) is averaged over the stages of a group, each of which counts the same in every bin of r that it knows. Then
+C(r) is averaged over the stages of a group, each of which counts the same in every bin of r where it has pairs. Then
 A r^−m exp(−r/ξ) is fitted to that mean by least squares, every bin with the same weight. Errors between stages are no
 weights: a group of one stage has none, those of a few stages are noise themselves, and a weighted ξ of a large group
 would be another quantity than that of a small one.
@@ -29,13 +29,13 @@ FIT_STARTS = (1.0, 1.5, 2.0)
 
 
 def curve_sums(curves: Float[np.ndarray, "stage bin"]) -> Float64[np.ndarray, "stage two_bins"]:
-    """What the mean curve of any group needs, additive over stages: which bins are known, then C(r) in them."""
-    known = np.isfinite(curves)
-    return np.concatenate([known, np.where(known, curves, 0.0)], axis=1).astype(float)
+    """What the mean curve of a group needs, additive over stages: which bins are measured, then C(r) in them."""
+    measured = np.isfinite(curves)
+    return np.concatenate([measured, np.where(measured, curves, 0.0)], axis=1).astype(float)
 
 
 def mean_curve(sums: Float[np.ndarray, "*group two_bins"]) -> Float64[np.ndarray, "*group bin"]:
-    """C(r) of a group from the sums of `curve_sums` over its stages; NaN in a bin that no stage knows."""
+    """C(r) of a group from the sums of `curve_sums` over its stages; NaN in a bin that no stage has measured."""
     n_bins = sums.shape[-1] // 2
     n, total = sums[..., :n_bins], sums[..., n_bins:]
     return np.asarray(np.where(n > 0, total / np.where(n > 0, n, 1.0), np.nan))

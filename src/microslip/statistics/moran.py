@@ -45,7 +45,7 @@ def moran_i(
     Source: Moran, Biometrika 37 (1950) 17; Mei et al. 2023, eq. 8, where the weights are not given.
     """
     cutoff = check_cutoff("cutoff", cutoff, box)
-    found = float(spatial_correlation(positions, values, box, np.array([0.0, cutoff])).correlation[0])
-    if not np.isfinite(found):
+    moran = float(spatial_correlation(positions, values, box, np.array([0.0, cutoff])).correlation[0])
+    if not np.isfinite(moran):
         raise MicroslipError(f"cutoff: no grain has a neighbour within {cutoff:g} d̄: Moran's I needs some")
-    return found
+    return moran

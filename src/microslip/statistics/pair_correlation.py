@@ -124,12 +124,12 @@ def find_minima(r: Float[np.ndarray, "bin"], g: Float[np.ndarray, "bin"]) -> tup
     """
     smooth = gaussian_filter1d(g, SMOOTHING / (r[1] - r[0]))
     peak = int(np.argmax(smooth))
-    found = []
+    minima = []
     inner = smooth[1:-1]
     for at in np.flatnonzero((inner < smooth[:-2]) & (inner < smooth[2:])) + 1:
         following = smooth[at : at + max(2, int(1.0 / (r[1] - r[0])))]
         if at > peak and following.max() - smooth[at] > PROMINENCE:
             left, middle, right = smooth[at - 1 : at + 2]
-            found.append(float(r[at] + (r[1] - r[0]) * 0.5 * (left - right) / (left - 2 * middle + right)))
-    first, second, *_ = [*found, np.nan, np.nan]
+            minima.append(float(r[at] + (r[1] - r[0]) * 0.5 * (left - right) / (left - 2 * middle + right)))
+    first, second, *_ = [*minima, np.nan, np.nan]
     return first, second

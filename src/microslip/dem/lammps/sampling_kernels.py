@@ -25,22 +25,22 @@ carray: Any = numba.carray  # type: ignore[attr-defined]
 
 
 @numba.njit(cache=True)
-def read_walls(found, like, tag_at, x_at, f_at, n, roles, low, high):  # type: ignore[no-untyped-def]
+def read_walls(values, like, tag_at, x_at, f_at, n, roles, low, high):  # type: ignore[no-untyped-def]
     tag = carray(_pointer(tag_at), n, like.dtype)
     x = carray(_pointer(x_at), (n, 3), np.float64)
     f = carray(_pointer(f_at), (n, 3), np.float64)
-    found[7] = n
+    values[7] = n
     for i in range(n):
         role = roles[tag[i] - 1]
         if role == 0:
             if x[i, 2] < low or x[i, 2] > high:
-                found[8] += 1
+                values[8] += 1
             continue
         first = 0 if role == 1 else 3
         for axis in range(3):
-            found[first + axis] += f[i, axis]
+            values[first + axis] += f[i, axis]
         if first == 3:
-            found[6] += x[i, 2]
+            values[6] += x[i, 2]
 
 
 @numba.njit(cache=True)

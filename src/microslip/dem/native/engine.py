@@ -110,7 +110,7 @@ class NativeEngine:
     ) -> None:
         """Make these the engine's grains: new arrays all, for what is held keeps the old ones."""
         self.rows, self.radius, self.mass, self.kind, self.motion, self.net = rows, radius, mass, kind, motion, net
-        self.n_bulk, self.n_bottom, self.n_top = (int((kind == one).sum()) for one in (BULK, BOTTOM, TOP))
+        self.n_bulk, self.n_bottom, self.n_top = (int((kind == role).sum()) for role in (BULK, BOTTOM, TOP))
         self.pairs = Pairs.none(self.n_bulk) if pairs is None else pairs
         self.slots = [Slot(len(rows))]
         self.slot, self.scratch = self.slots[0], Slot(0)
@@ -196,8 +196,8 @@ class NativeEngine:
 
     def _advance(self, n_steps: int, first_speed: float = 0.0, last_speed: float = 0.0) -> None:
         """Take steps into a slot that nobody holds, with the bottom wall's speed going from one value to the other."""
-        held = {one.slot for one in self.holders} | {self.slot}
-        target = next((one for one in self.slots if one not in held), None)
+        held = {holder.slot for holder in self.holders} | {self.slot}
+        target = next((slot for slot in self.slots if slot not in held), None)
         if target is None:
             target = Slot(len(self.rows))
             self.slots.append(target)

@@ -38,25 +38,9 @@ FRAME = np.dtype(
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")
 def _kick_and_drift(  # type: ignore[no-untyped-def]
-    n,
-    here,
-    there,
-    motion,
-    load,
-    mass,
-    start,
-    step,
-    longest,
-    spins,
-    shear,
-    stretch,
-    middle,
-    lowest,
-    highest,
-    growth,
-    margin,
-    slack,
-):
+    n, here, there, motion, load, mass, start, step, longest, spins,
+    shear, stretch, middle, lowest, highest, growth, margin, slack,
+):  # fmt: skip
     """Half a kick and a drift of the n bulk grains; returns how many have gone too far since `start`.
 
     The motion that counts is the one beside the mean shear and the mean stretch of the cell.
@@ -186,21 +170,9 @@ def forces(frames, sizes, grains, place, motion, load, given, pairs, law, drive)
     images = images_of(lx, ly, frame)
     contact_forces(first, second, place, motion, pairs.constants, pairs.history, given, images, law, step)
     _gather_and_kick(
-        n_bulk,
-        pairs.own,
-        pairs.start,
-        pairs.others,
-        given,
-        motion,
-        load,
-        mass,
-        radius,
-        step,
-        longest,
-        spins,
-        drag,
-        law.arm,
-    )
+        n_bulk, pairs.own, pairs.start, pairs.others, given, motion, load, mass, radius,
+        step, longest, spins, drag, law.arm,
+    )  # fmt: skip
     if frame.servo:
         if frame.walls:
             pushing = wall_force(pairs.on_top, given, 2)
@@ -226,29 +198,14 @@ def _move_walls(frame, n_bulk, n_bottom, here, there, motion, step):  # type: ig
 
 @numba.njit(cache=True, error_model="numpy")
 def advance(  # type: ignore[no-untyped-def]
-    frames,
-    sizes,
-    grains,
-    here,
-    there,
-    motion,
-    load,
-    origin,
-    margin,
-    scratch,
-    last,
-    pairs,
-    law,
-    begin,
-    drifted,
-    n_steps,
-    drive,
-):
+    frames, sizes, grains, here, there, motion, load, origin, margin, scratch, last, pairs, law,
+    begin, drifted, n_steps, drive,
+):  # fmt: skip
     """Take steps `begin` to `n_steps` of an interval; returns the step that waits for new pairs, or `n_steps`.
 
     The speed of the bottom wall goes evenly from one value of `drive` to the next over the interval. Places go from
     `here` to `there`; the pairs' forces at the last step are left in `last`, those of all others in `scratch`. A step
-    that waits has moved its grains already: the next call, with the new list, is told so by `drifted`.
+    that waits has moved its grains already: the next call, with the new list, must have `drifted` set.
 
     `sizes`: bulk and bottom grains, Lx, Ly. `grains`: radius, mass. `drive`: the two speeds, Δt, the longest way of a
     grain in a step, whether grains spin, drag on them.
