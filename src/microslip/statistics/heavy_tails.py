@@ -78,5 +78,5 @@ def nested(gain: float) -> Comparison:
 
 def search(loss: Callable[[np.ndarray], float], start: list[float]) -> np.ndarray:
     """The parameters of the least loss, searched for from `start`."""
-    options = {"xatol": 1e-6, "fatol": 1e-9, "maxiter": 2000}
-    return np.asarray(minimize(loss, start, method="Nelder-Mead", options=options).x)
+    best = minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9, "maxiter": 2000})
+    return np.asarray(best.x)
