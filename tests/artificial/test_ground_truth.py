@@ -38,7 +38,7 @@ def test_the_stages_of_a_series_are_found(threshold):
     assert events.turning_sample.tolist() == [*found["start_sample"], found["end_sample"].iloc[-1]]
 
 
-@pytest.mark.parametrize(("xi", "exponent"), [(2.5, 0.5), (1.5, 1.0)])
+@pytest.mark.parametrize(("xi", "exponent"), [(2.0, 0.5), (1.5, 1.0)])
 def test_the_length_of_a_field_is_found(xi, exponent):
     lengths = []
     for seed in range(N_CELLS):

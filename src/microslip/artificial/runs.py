@@ -12,6 +12,7 @@ from jaxtyping import Float, Float64, Int64
 
 from microslip.artificial.packings import Packing, packing
 from microslip.artificial.stress import StickSlip, stick_slip
+from microslip.core.grain_values import GrainValues
 from microslip.data.files import write_table
 from microslip.data.run import STAGE_COLUMNS, Run
 from microslip.data.trajectory import CONTACT_VALUES, SERIES, TrajectoryWriter, create_trajectory
@@ -36,7 +37,7 @@ def write_trajectory(
     sample: Int64[np.ndarray, "frame"],
     positions: Float64[np.ndarray, "frame grain 3"],
     *,
-    values: Float64[np.ndarray, "frame grain 8"] | None = None,
+    values: GrainValues | None = None,
     cell_volume: Float[np.ndarray, "frame grain"] | None = None,
     cells: Float64[np.ndarray, "frame 4"] | None = None,
     ids: Int64[np.ndarray, "grain"] | None = None,
@@ -115,12 +116,11 @@ def run(
     stages.insert(4, "end_frame", frame[1:])
     write_table(folder / "stages.csv", stages[STAGE_COLUMNS])
     positions = _sheared(grains, events, motion, rng)
-    stress = events.stress[sample][:, None]
-    values = np.zeros((n_stages + 1, n_grains, 8))
-    values[..., :3] = 1 + rng.normal(0, 0.1, (n_stages + 1, n_grains, 3))
-    values[..., 4] = stress + rng.normal(0, 0.05, (n_stages + 1, n_grains))
-    values[..., 6] = 1e-4 * rng.lognormal(0, 0.5, (n_stages + 1, n_grains))
-    values[..., 7] = rng.poisson(5, (n_stages + 1, n_grains))
+    shape = (n_stages + 1, n_grains)
+    tensor = np.zeros((*shape, 6))
+    tensor[..., :3] = 1 + rng.normal(0, 0.1, (*shape, 3))
+    tensor[..., 4] = events.stress[sample][:, None] + rng.normal(0, 0.05, shape)
+    values = GrainValues(tensor, 1e-4 * rng.lognormal(0, 0.5, shape), rng.poisson(5, shape).astype(float))
     volume = np.pi / 6 * grains.diameters**3
     fraction = volume[grains.kind == 0].sum() / np.prod(lengths)
     apart = rng.normal(0, 1e-6, len(events.stress))
@@ -142,7 +142,7 @@ def run(
         "inertial_number": 1e-4,
         "versions": {"numpy": np.__version__},
     }
-    cell_volume = volume / fraction * rng.uniform(0.9, 1.1, (n_stages + 1, n_grains))
+    cell_volume = volume / fraction * rng.uniform(0.9, 1.1, shape)
     write_trajectory(
         folder, grains, series, sample, positions, values=values, cell_volume=cell_volume, attributes=attributes
     )
