@@ -112,11 +112,8 @@ def _imported(parts: Parts) -> list[tuple[str, str]]:
 
 def _without_warnings(parts: Parts) -> list[tuple[str, str]]:
     """Steps of versions that did not record warnings apart from other sentences."""
-    verbs = [
-        verb
-        for verb, entry in parts.steps.items()
-        if entry.get("said") and "warnings" not in entry and verb != "report"
-    ]
+    older = [verb for verb, entry in parts.steps.items() if entry.get("said") and "warnings" not in entry]
+    verbs = [verb for verb in older if verb != "report"]
     if not verbs:
         return []
     text = f"Of {', '.join(verbs)}, which an older version made: look among the sentences of the steps."
