@@ -1,4 +1,4 @@
-"""What is refused before a simulation is begun: another one's folder, and a machine that is too small."""
+"""Refusals before a simulation begins: the folder of another one, a disk or a memory that is too small."""
 
 from __future__ import annotations
 
@@ -98,6 +98,6 @@ def check_memory(config: ShearCell) -> None:
 
 
 def sections_of(config: ShearCell) -> dict[str, dict[str, Any]]:
-    """What makes it this simulation, by section; the seed is in a section without a name."""
+    """The settings that make another simulation, by section; the seed is in a section without a name."""
     content = config.identity()
     return {"": {"seed": content.pop("seed")}, **content}

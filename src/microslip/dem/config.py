@@ -117,7 +117,7 @@ class ShearCell(Settings):
 
     @property
     def critical_time(self) -> float:
-        """What Δt is measured against [s]: the smallest grain's Rayleigh time, or its contact time if shorter."""
+        """Critical time [s]: the smallest grain's Rayleigh time, or its contact time if shorter."""
         grains = self.grains
         smallest = grains.mean_diameter * (1 - grains.width)
         force = CHAIN_FORCE * self.loading.pressure * grains.mean_diameter**2
@@ -134,7 +134,7 @@ class ShearCell(Settings):
 
     @property
     def timestep_bound(self) -> float:
-        """What Δt may not exceed [s]."""
+        """Upper bound of Δt [s]."""
         return self.loading.timestep or self.loading.rayleigh_fraction * self.critical_time
 
     @property
@@ -171,7 +171,7 @@ class ShearCell(Settings):
         return max(1, round(self.recording.checkpoint_steps / self.steps_per_sample))
 
     def numbers(self) -> dict[str, float]:
-        """The numbers that state how slow, how stiff and how finely resolved the run is."""
+        """How slow, how stiff and how finely resolved the run is."""
         return self.reduced_numbers() | {
             "timestep": self.timestep,
             "timestep_over_rayleigh_time": self.timestep / self.rayleigh_time,
@@ -179,7 +179,7 @@ class ShearCell(Settings):
         }
 
     def reduced_numbers(self) -> dict[str, float]:
-        """I and κ, which say what grains under this pressure and rate are."""
+        """Inertial number I and stiffness number κ."""
         grains, loading = self.grains, self.loading
         return {
             "inertial_number": inertial_number(
@@ -189,7 +189,7 @@ class ShearCell(Settings):
         }
 
     def identity(self) -> dict[str, Any]:
-        """What makes it this simulation and no other; it may be sheared further, and given cell volumes later."""
+        """The settings that make another simulation; it may be sheared further, and get cell volumes later."""
         content = self.model_dump(mode="json")
         del content["loading"]["strain"], content["recording"]["cell_volumes"]
         content["engine"] = self.engine.identity()
@@ -201,7 +201,7 @@ class ShearCell(Settings):
         return self.n_filled + 2 * math.prod(self.wall_shape)
 
     def bytes_on_disk(self) -> int:
-        """What the trajectory is expected to take, from above.
+        """Upper estimate of the size of the trajectory [bytes].
 
         Frames per unit strain: 15,000 (1e-5/threshold)^0.3 (2,800/grains)^(1/3) bounds what was seen, from 12,700 at a
         threshold of 1e-5 to 2,800 at 5e-4 in 2,800 grains, and 6,200 at 1e-5 in 20,000.
@@ -214,7 +214,7 @@ class ShearCell(Settings):
         return round(n_frames * self.n_grains * per_grain + self.n_samples * 64)
 
     def warnings(self) -> list[str]:
-        """What a reader should know before trusting the run."""
+        """Warnings about the cell and its engine."""
         messages = self.engine.warnings()
         if self.grains.damping == "viscous" and not self.engine.keeps_viscous_histories:
             messages.append(

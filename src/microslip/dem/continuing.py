@@ -1,4 +1,4 @@
-"""A run that goes on from the state that another one has reached, at another rate, in a folder of its own."""
+"""Continue a run from the last state of another one, at another rate and in another folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEPT_OF_LOADING = ("pressure", "preparation_friction", "hold")
 
 
 def continued_defaults(run: Path, before: ShearCell, overrides: Iterable[str]) -> list[str]:
-    """Settings of a run that goes on from another one, where they are not given.
+    """Default settings of a run that continues another one.
 
     It begins at the rate that the other has reached, slows down at once, and looks for stages from then on.
     """
@@ -42,7 +42,7 @@ def _pointer(run: Path) -> dict[str, Any]:
 
 
 def continue_run(run: Path, into: Path, before: ShearCell, config: ShearCell) -> None:
-    """Lay the last state of a run where the new run begins; nothing is done where it lies there already.
+    """Copy the last state of a run into the folder of the new one; nothing is done where it is there already.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a shear cell would take: settings that no machine can pay for are refused before anything is made for them."""
+"""Time and memory of a shear cell; a cell that no machine could run is refused before anything is allocated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulate a shear cell, and measure the Voronoi cells of a trajectory, each in processes of its own."""
+"""Simulate a shear cell, and measure the Voronoi cells of a trajectory, both in other processes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _voronoi_ranks(config: ShearCell) -> Lammps:
 
 
 def _cells_command(engine: Lammps, purpose: str) -> list[str]:
-    """What starts the ranks that measure Voronoi cells, after a look at LAMMPS and its Voro++."""
+    """The command of the ranks that measure Voronoi cells; refused where LAMMPS or its Voro++ is missing."""
     check_installed(engine, {"VORONOI": purpose})
     return [*ranks_command(engine), sys.executable, "-m", "microslip.dem.lammps.cells"]
 

@@ -1,5 +1,4 @@
-"""What every process of a simulation does beside its work: it holds the run folder, reports, stops when asked, and
-says why it failed."""
+"""The duties of every process of a simulation: hold the run folder, report, stop when asked, say why it failed."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ STOPPED = 3
 
 
 def stop_asked(folder: Path) -> bool:
-    """The starting process removes its mark to ask for a stop; the mark of a dead process counts as removed."""
+    """Whether the starting process asks for a stop: its mark is gone. That of a dead process counts as gone."""
     try:
         number, host = (folder / "driver.pid").read_text().split()
         if host == socket.gethostname():

@@ -219,7 +219,7 @@ class Protocol:
                 "engine_version": self.engine.version,
                 "last_sample": self.last_sample,
                 "n_frames": self.recorder.n_frames,
-                # in metres, as ever
+                # in metres
                 "height": self.height * self.config.grains.mean_diameter,
                 "offset": self.offset,
                 "bulk_volume": self.bulk_volume,

@@ -1,4 +1,4 @@
-"""What is kept of the shear: every sample's row of the series, and the grains at the turning points of the stress."""
+"""Recording of the shear: every sample's row of the series, and the grains at the turning points of the stress."""
 
 from __future__ import annotations
 

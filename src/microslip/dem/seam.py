@@ -1,4 +1,4 @@
-"""What an engine is to the shear cell: the seam between the protocol and the programs that move grains.
+"""The seam between the protocol of the shear cell and the engines, which move the grains.
 
 An engine is a file or a folder with an `EngineKind`, and a line in `dem.engines`. The protocol, the recording and the
 restart stand above the seam and are the same for all.
@@ -66,7 +66,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Sample:
-    """What is read every few steps; stresses in p, lengths in d̄.
+    """Stresses [p] and lengths [d̄] that are read every few steps.
 
     `bottom`, `top`: shear and normal force on each wall over Lx Ly p, as the grains exert them; NaN without walls.
     `moments`: Σ f_x r_z and Σ f_z r_z over the contacts of bulk grains, up to the contact, over Lx Ly p [d̄]: over the
@@ -125,15 +125,15 @@ class Engine(Protocol):
     ) -> None:
         """Shear interval by interval, the rate [1/s] going evenly from one value to the next; `sampled` ends each.
 
-        `from_start`: it is called for the state before the first step too. What `sampled` raises ends the shear and is
-        raised.
+        `from_start`: it is called for the state before the first step too. An error that `sampled` raises ends the
+        shear and is raised.
         """
 
     def hold(self) -> Any:
         """The grains as they are at this sample, for `frame`; kept while the caller keeps what is returned."""
 
     def frame(self, held: Any) -> Frame | None:
-        """What was held, on the first process; None on the others."""
+        """The grains that were held, on the first process; None on the others."""
 
 
 class EngineSettings(Settings):
@@ -141,7 +141,7 @@ class EngineSettings(Settings):
 
     kind: str
     title: ClassVar[str]
-    """What a reader calls it."""
+    """Its name in messages and on pages."""
     keeps_viscous_histories: ClassVar[bool] = True
     """Whether contacts with grains.damping = viscous keep their histories at a checkpoint."""
 
@@ -150,11 +150,11 @@ class EngineSettings(Settings):
         return 1
 
     def identity(self) -> dict[str, Any]:
-        """What of it makes another simulation."""
+        """The settings that make another simulation."""
         return {"kind": self.kind}
 
     def describe(self, n_grains: int) -> str:
-        """What works, for a reader."""
+        """Processes or threads that work, for a message."""
         return self.title
 
     def problem(self, length: float, depth: float, largest: float, walls: bool) -> str | None:
@@ -162,7 +162,7 @@ class EngineSettings(Settings):
         return None
 
     def warnings(self) -> list[str]:
-        """What a reader should know before the start."""
+        """Warnings before the start."""
         return []
 
     def memory(self, n_grains: int, n_samples: int) -> float:
@@ -201,7 +201,7 @@ def worker_command(config: ShearCell) -> list[str]:
 
 @dataclass(frozen=True)
 class EngineKind:
-    """An engine, as `dem.engines` lists it. Its functions import what is large or optional when they are called.
+    """An engine, as `dem.engines` lists it. Its functions import large or optional packages when they are called.
 
     `settings`: its section `[engine]`. `start`: the engine of a run folder, without grains, in its own process.
     `version`: under another one the same run would go on differently; a cell that it cannot run, or something that is

@@ -132,7 +132,7 @@ class Loading(Settings):
 
 
 class Recording(Settings):
-    """What is kept of the run."""
+    """Samples and frames that are kept."""
 
     contacts: bool = Field(True, description="stress, energy and number of contacts of every grain in every frame")
     cell_volumes: bool = Field(False, description="radical Voronoi cell of every grain in every frame, after the shear")

@@ -10,7 +10,7 @@ from microslip.dem.config import ShearCell
 
 @dataclass(frozen=True)
 class Servo:
-    """What acts on the top wall along z, or on the height of a cell without walls.
+    """Load and drag on the top wall along z, or on the height of a cell without walls.
 
     The drag is about the packing's own impedance, √(ρ M) A with the modulus M ≈ E^(2/3) p^(1/3) / 2 of Hertzian
     packings, so that a wave of compression that reaches the wall along z leaves the cell; shear waves are thrown back,
@@ -26,7 +26,7 @@ class Servo:
     layer_mass: float  # what moves with the height where there is no wall: one layer of grains [kg]
 
     def mass(self, n_top: int) -> float:
-        """What the load moves [kg]."""
+        """Mass that the load moves [kg]."""
         return n_top * self.grain_mass or self.layer_mass
 
 

@@ -192,7 +192,7 @@ def _ellipse(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def _ratio(rows: pd.DataFrame, seed: int) -> dict[str, float]:
-    """What the ratio ξ_Attr/ξ_D of a network is worth, over the stages that have both lengths."""
+    """The ratio ξ_Attr/ξ_D of a network with its interval, over the stages that have both lengths."""
     fitted = rows.dropna(subset=["xi_d2min", "xi_attribution"])
     ratio = (fitted["xi_attribution"] / fitted["xi_d2min"]).to_numpy()
     low, high = median_interval(ratio, seed, SCORE_COVERAGE)

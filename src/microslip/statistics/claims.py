@@ -67,7 +67,7 @@ def contrast_kinds(
     stages
         Table of stages.
     of_stage
-        What is followed, of each stage alone; from `of_single_stages`.
+        Every quantity of each stage alone, from `of_single_stages`.
     table, samples, confidence
         From `evolution`, and of the intervals.
 

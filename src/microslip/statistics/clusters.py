@@ -164,7 +164,7 @@ def radius_of_gyration(clusters: Clusters, diameter: Float[np.ndarray, "grain"])
     Raises
     ------
     MicroslipError
-        Diameters of other grains, or such as are not positive.
+        Diameters of other grains, or diameters that are not positive.
 
     Source: Mei et al. 2023, eq. 7, with the centre weighted like the sum.
     """

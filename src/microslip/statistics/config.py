@@ -1,4 +1,4 @@
-"""What steers the statistics."""
+"""Settings of the statistics."""
 
 from __future__ import annotations
 

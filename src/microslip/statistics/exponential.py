@@ -33,7 +33,7 @@ class ExponentialTail:
 
 
 def tail_moments(values: Float[np.ndarray, "value"]) -> Float64[np.ndarray, "9"]:
-    """What the fit needs, additive over stages: n, and per side n and Σ|x| beyond the core and far out."""
+    """Sums for the fit, additive over stages: n, and per side n and Σ|x| beyond the core and far out."""
     moments = [float(len(values))]
     for side in (values, -values):
         for beyond in (CORE, FAR):

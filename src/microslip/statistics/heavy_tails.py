@@ -1,4 +1,4 @@
-"""What power laws of whole and of real sizes share: the record of a fit, limits, and how it is told from its rivals."""
+"""The record of a power-law fit and its tests against rival laws, for whole and for real sizes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ FIT_STARTS = (1.0, 1.5, 2.0)
 
 
 def curve_sums(curves: Float[np.ndarray, "stage bin"]) -> Float64[np.ndarray, "stage two_bins"]:
-    """What the mean curve of a group needs, additive over stages: which bins are measured, then C(r) in them."""
+    """Sums for the mean curve of a group, additive over stages: which bins are measured, then C(r) in them."""
     measured = np.isfinite(curves)
     return np.concatenate([measured, np.where(measured, curves, 0.0)], axis=1).astype(float)
 

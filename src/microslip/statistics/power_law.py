@@ -152,8 +152,8 @@ def _occurring(sizes: np.ndarray, counts: Any) -> tuple[np.ndarray, np.ndarray]:
 def log_log_exponent(sizes: Int[np.ndarray, "size"], counts: Int[np.ndarray, "size"]) -> float:
     """Minus the slope of a straight line through the logarithm of the binned probability density; NaN below three bins.
 
-    What is drawn in log-log plots. It weighs the few largest clusters like the many small ones and is biased; shown
-    beside the maximum-likelihood exponent because it is what other studies give.
+    It is biased: it weighs the few largest clusters like the many small ones. It stands beside the maximum-likelihood
+    exponent because other studies give it.
     """
     n_octaves = np.log2(sizes[-1] / sizes[0]) + 1
     edges = np.unique(np.ceil(sizes[0] * 2 ** (np.arange(n_octaves * BINS_PER_OCTAVE + 1) / BINS_PER_OCTAVE)))

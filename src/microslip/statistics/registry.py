@@ -92,7 +92,7 @@ def _mean_field(name: str, size: bool, active: bool) -> Callable[[StageGrains], 
     return measure
 
 
-# What the page leaves out: it says little beside the others.
+# Left out of the page, where they say little beside the others.
 _NOT_REPORTED = {
     "shear_strain_all", "volumetric_strain_all", "volumetric_strain_active", "packing_fraction_all",
     "abs_delta_sigma1_all", "abs_delta_sigma1_active", "abs_delta_energy_all", "abs_delta_energy_active",

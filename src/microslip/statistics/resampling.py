@@ -1,8 +1,8 @@
 """Errors and intervals from the data themselves: blocks of consecutive stages or samples, drawn again or left out.
 
 Stages next to each other share a frame and much of their pattern, and samples share the memory of the stress. So whole
-blocks are drawn, with replacement, or left out once each. What is asked of a group of stages is a function of sums over
-its stages: one sum per block and group is kept, and a draw is a product of matrices.
+blocks are drawn, with replacement, or left out once each. The number of a group of stages is a function of sums over
+its stages. One sum per block and group is kept, and a draw is a product of matrices.
 """
 
 from __future__ import annotations

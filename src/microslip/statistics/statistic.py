@@ -1,4 +1,4 @@
-"""What a statistic is: a number of a stage's grains, and of a group of stages, followed by size of the fluctuation."""
+"""The record of a statistic: a number of a stage's grains, followed against the size of the stress fluctuation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from microslip.statistics.clusters import Clusters, active_grains, find_clusters
 from microslip.statistics.config import ActiveClusters, Correlation
 
 PerStage = Mapping[str, np.ndarray]
-"""What was measured of all stages, by name: a number or a row of each, the stage first."""
+"""Measured numbers of all stages by name, shape (stage,) or (stage, ...)."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def stage_grains(
 
 @dataclass(frozen=True)
 class Grouping:
-    """What groups of stages need besides their numbers: bin centres of C(r) [d̄], how ξ is fitted, smallest cluster."""
+    """Settings of the values of groups: bin centres of C(r) [d̄], the fit of ξ, the smallest cluster that counts."""
 
     r: Float[np.ndarray, "bin"]
     correlation: Correlation

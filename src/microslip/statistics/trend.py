@@ -53,7 +53,7 @@ def trend(
     samples
         The same in every bootstrap sample, shape (sample, bin). Bins count with the inverse of their variance.
     expected
-        What is claimed.
+        The claim.
     confidence
         Of the intervals.
 
@@ -62,7 +62,7 @@ def trend(
     Trend
         The verdict of “grows” or “falls” is “yes” where the whole interval of the slope agrees, “no” where it
         disagrees, and “not decided” where it holds zero. “unchanged” is “no” where the interval does not hold zero, and
-        else “not contradicted”: how large a change the data leave room for is said by the interval of `change`.
+        else “not contradicted”: the interval of `change` says how large a change the data allow.
     """
     used = np.isfinite(value) & (np.isfinite(samples).mean(axis=0) >= 0.9)
     nothing = Trend("not measured", int(used.sum()))

@@ -1,1 +1,1 @@
-"""The engine for many machines, and the second opinion: LAMMPS in processes of its own."""
+"""The engine for many machines, and the second opinion: LAMMPS in separate processes."""

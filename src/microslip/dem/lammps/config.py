@@ -42,11 +42,11 @@ class Lammps(EngineSettings):
     hosts: str = Field("", description="file of host names, handed to the launcher as -hostfile")
 
     def identity(self) -> dict[str, Any]:
-        """What of it makes another simulation: not how its ranks are started."""
+        """The settings that make another simulation; how the ranks are started does not."""
         return self.model_dump(mode="json", exclude={"launcher", "hosts"})
 
     def describe(self, n_grains: int) -> str:
-        """What works, for a reader."""
+        """Ranks that work, for a message."""
         return f"{self.ranks} MPI rank{'s' if self.ranks > 1 else ''} of LAMMPS"
 
     def problem(self, length: float, depth: float, largest: float, walls: bool) -> str | None:
@@ -69,7 +69,7 @@ class Lammps(EngineSettings):
         return None
 
     def warnings(self) -> list[str]:
-        """What a reader should know before the start."""
+        """Warnings before the start."""
         machines = n_machines(os.environ)
         if machines > 1 and not (self.launcher or self.hosts):
             return [

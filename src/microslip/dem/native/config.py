@@ -41,7 +41,7 @@ class Native(EngineSettings):
         return self.threads or max(1, min(usable_cores(), n_grains // GRAINS_PER_THREAD))
 
     def describe(self, n_grains: int) -> str:
-        """What works, for a reader."""
+        """Threads that work, for a message."""
         n = self.n_threads(n_grains)
         return f"{n} thread{'s' if n > 1 else ''} of this process's own engine"
 
@@ -60,7 +60,7 @@ class Native(EngineSettings):
         return None
 
     def warnings(self) -> list[str]:
-        """What a reader should know before the start."""
+        """Warnings before the start."""
         if self.threads is not None and self.threads > usable_cores():
             return [
                 f"engine.threads = {self.threads} is more than the {usable_cores()} cores that this process may use:"

@@ -318,7 +318,7 @@ class NativeEngine:
         return held
 
     def frame(self, held: Held) -> Frame:
-        """What was held."""
+        """The grains that were held."""
         position = np.empty((len(held.rows), 3))
         position[held.rows] = held.place.T / self.d
         images = held.images

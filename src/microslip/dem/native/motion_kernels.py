@@ -14,7 +14,7 @@ import numpy as np
 from microslip.dem.native.contact_kernels import contact_forces
 from microslip.dem.native.stress_kernels import images_of, volume_moments, wall_force
 
-# What the walls, or the periodic cell in their place, do; one record, changed as the steps go by. SI units.
+# Motion of the walls, or of the periodic cell in their place: one record, which every step changes. SI units.
 FRAME = np.dtype(
     [
         ("bottom_speed", "f8"),  # of the bottom wall along x; without walls, of a cell against the one above it
