@@ -21,7 +21,7 @@ from microslip import open_run
 from microslip.data.provenance import break_seals
 from microslip.dem.lammps.installed import find_launcher, rank_environment
 from microslip.dem.process import STOPPED
-from microslip.pipeline import RUN_STEPS
+from microslip.steps.registry import RUN_STEPS
 
 CONFIG = Path(__file__).parent / "tiny.toml"
 COMMAND = [str(Path(sys.executable).parent / "microslip")]

@@ -7,18 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from microslip import MicroslipError, pipeline
+from microslip import MicroslipError
 from microslip.config import Config, parse_config
 from microslip.core.messages import Caution
 from microslip.data.holding import only_one
 from microslip.data.provenance import read_provenance
+from microslip.data.step_state import Cause
 from microslip.formats.source import Source
+from microslip.pipeline import perform
+from microslip.states import is_current, step_states
+from microslip.steps.registry import STEPS
 
 VERBS = ("simulate", "stages", "fields", "voxels", "train", "explain", "statistics", "figures", "report")
 
 
 def leave(names, text):
-    def work(run, config, mark, advance, say):
+    def work(run, config, mark, advance, say, states=None):
         for name in names:
             path = run.folder / name
             # a store is a folder that holds a file of metadata
@@ -33,23 +37,21 @@ def leave(names, text):
 @pytest.fixture
 def steps(monkeypatch):
     """The steps by verb; a test changes what they leave."""
-    every = {}
-    for verb, step in pipeline.STEPS.items():
+    for verb, step in [*STEPS.items()]:
         outputs = (*step.outputs, *(("model/checkpoint.pt", "model/predictions.csv") if verb == "train" else ()))
-        every[verb] = replace(step, work=leave(outputs, "first"))
-    monkeypatch.setattr(pipeline, "STEPS", every)
-    return every
+        monkeypatch.setitem(STEPS, verb, replace(step, work=leave(outputs, "first")))
+    return STEPS
 
 
 @pytest.fixture
 def folder(steps, tmp_path):
     for verb in VERBS:
-        assert pipeline.perform(verb, tmp_path, Config(), lambda done, total: None, lambda text: None)
+        assert perform(verb, tmp_path, Config(), lambda done, total: None, lambda text: None)
     return tmp_path
 
 
 def told(folder, config):
-    return {verb: (state.state, state.why) for verb, state in pipeline.step_states(folder, config).items()}
+    return {verb: (state.state, state.why) for verb, state in step_states(folder, config).items()}
 
 
 def test_a_finished_run_is_current_and_the_report_is_not_told(folder):
@@ -74,7 +76,14 @@ def test_a_changed_result_makes_what_was_made_from_it_late(folder):
     (folder / "stages.csv").write_text("others")
     found = told(folder, Config())
     assert found["stages"] == ("damaged", "stages.csv was changed")
-    assert found["fields"] == ("out of date", "its inputs changed since, or another version made it")
+    assert found["fields"] == ("out of date", "stages.csv changed since")
+
+
+def test_a_step_that_a_later_version_makes_otherwise_is_late(folder, steps, monkeypatch):
+    monkeypatch.setitem(steps, "fields", replace(steps["fields"], edition=99))
+    state = step_states(folder, Config())["fields"]
+    assert state.cause == Cause("edition")
+    assert state.state == "out of date"
 
 
 def test_missing_results_and_steps_by_name(folder):
@@ -94,7 +103,7 @@ def test_files_of_an_import_that_are_gone_are_not_checked(steps, tmp_path):
     config = Config(source=Source(files=(str(dump),)))
     run = tmp_path / "run"
     run.mkdir()
-    pipeline.perform("import", run, config, lambda done, total: None, lambda text: None)
+    perform("import", run, config, lambda done, total: None, lambda text: None)
     assert told(run, config)["import"] == ("current", "")
     dump.unlink()
     state, why = told(run, config)["import"]
@@ -105,8 +114,8 @@ def test_files_of_an_import_that_are_gone_are_not_checked(steps, tmp_path):
 
 def test_the_report_is_written_again_when_a_state_changes(folder):
     late = parse_config({"training": {"epochs": 7}})
-    assert pipeline.is_current("report", folder, Config())
-    assert not pipeline.is_current("report", folder, late)
+    assert is_current("report", folder, Config())
+    assert not is_current("report", folder, late)
 
 
 def test_a_step_made_again_and_stopped_is_not_done_by_its_older_record(folder, steps, monkeypatch):
@@ -120,9 +129,9 @@ def test_a_step_made_again_and_stopped_is_not_done_by_its_older_record(folder, s
     nothing = (lambda done, total: None, lambda text: None)
     monkeypatch.setitem(steps, "statistics", replace(steps["statistics"], work=stopped))
     with pytest.raises(KeyboardInterrupt):
-        pipeline.perform("statistics", folder, Config(), *nothing)
+        perform("statistics", folder, Config(), *nothing)
     assert told(folder, Config())["statistics"][0] == "damaged"
-    assert not pipeline.is_current("statistics", folder, Config())
+    assert not is_current("statistics", folder, Config())
 
 
 @pytest.mark.parametrize("again", [False, True])

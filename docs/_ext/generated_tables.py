@@ -20,7 +20,7 @@ from microslip.dem.lammps import deck
 from microslip.dem.protocol import DRAG_STEPS, RELEASE_DISTANCE
 from microslip.dem.seam import Preparing
 from microslip.dem.servo import servo
-from microslip.pipeline import STEPS
+from microslip.steps.registry import STEPS
 
 # A unit is a bracket without a comma; "[1 − width, 1 + width]" is an interval.
 _UNIT = re.compile(r"\s*\[([^\[\],]+)\]")

@@ -17,8 +17,9 @@ from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.units import stress_unit
 from microslip.grids.splits import FEWEST_TO_SPLIT
-from microslip.pipeline import RUN_STEPS, STEPS, is_current, run_steps, step_states
+from microslip.states import report_state, step_states
 from microslip.steps.common import describe, metric_lines
+from microslip.steps.registry import RUN_STEPS, STEPS, run_steps
 from microslip.steps.run_settings import run_config
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -193,8 +194,7 @@ def _steps(run: Run, _marks: str) -> Iterator[str]:
     try:
         config = run_config(run.folder)
         verbs, states = run_steps(config), step_states(run.folder, config)
-        if "report" in entries and not is_current("report", run.folder, config):
-            states["report"] = StepState("report", "", "out of date", "what it shows changed since")
+        states["report"] = report_state(run.folder, config)
     except MicroslipError as problem:
         yield f"  {problem}"
         verbs = ("import", *RUN_STEPS[1:]) if "import" in entries else RUN_STEPS

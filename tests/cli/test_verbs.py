@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from microslip.cli.verbs import GROUPS, app
-from microslip.pipeline import RUN_STEPS, STEPS
+from microslip.steps.registry import RUN_STEPS, STEPS
 
 PLACES = [(verb, module) for verbs in GROUPS.values() for verb, module in verbs.items()]
 HEAVY = {"matplotlib", "numba", "numpy", "pandas", "pydantic", "scipy", "torch", "xarray", "zarr"}

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from microslip.data.run import Run
-from microslip.data.step_state import StepState
+from microslip.data.step_state import Cause, StepState
 from microslip.views.report.checks import GROUPS, check_run, checks_table
 from microslip.views.report.parts import Parts
 
@@ -153,8 +153,8 @@ def without_stages(*numbers):
     return lambda parts: replace(parts, stages=parts.stages.drop(index=list(numbers)))
 
 
-def with_step(verb, state, why=""):
-    return lambda parts: replace(parts, states={**parts.states, verb: StepState(verb, verb, state, why)})
+def with_step(verb, state, cause=None):
+    return lambda parts: replace(parts, states={**parts.states, verb: StepState(verb, verb, state, cause)})
 
 
 def rough(x: np.ndarray, first: float = 1.0) -> np.ndarray:
@@ -237,8 +237,8 @@ BAD = [
         "interpretation/deletion"].replace({"order": {"random": "size of attribution", "size of attribution": "random"}}
      ))(parts), "failed"),
     ("Damaged parts", lambda parts: replace(parts, problems={"series": "it is torn"}), "failed"),
-    ("Steps up to date", with_step("train", "out of date", "training.epochs changed since"), "failed"),
-    ("Steps up to date", with_step("import", "not checked", "files are gone"), "open"),
+    ("Steps up to date", with_step("train", "out of date", Cause("settings", ("training.epochs",))), "failed"),
+    ("Steps up to date", with_step("import", "not checked", Cause("missing", detail="files are gone")), "open"),
     ("Steps up to date", lambda parts: replace(parts, states=None), "open"),
     ("Steps not run", with_step("explain", "not done"), "open"),
     ("Versions of the steps",
@@ -313,8 +313,8 @@ def test_a_prediction_that_grows_while_nodes_go_decides_nothing(good):
 
 
 def test_what_follows_from_one_change_is_not_told_as_many(good):
-    late = StepState("stages", "", "out of date", "stages.threshold changed since")
-    after = StepState("fields", "", "out of date", "made from what stages left, which is out of date")
+    late = StepState("stages", "", "out of date", Cause("settings", ("stages.threshold",)))
+    after = StepState("fields", "", "out of date", Cause("upstream", ("stages",)))
     parts = replace(good, states={**good.states, "stages": late, "fields": after})
     check = next(check for check in check_run(parts) if check.name == "Steps up to date")
     assert check.value == "stages: stages.threshold changed since; and what was made from it: fields"

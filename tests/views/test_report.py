@@ -13,7 +13,7 @@ import zarr
 
 from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
-from microslip.data.step_state import StepState
+from microslip.data.step_state import Cause, StepState
 from microslip.data.store import add_array
 from microslip.views.figures import FIGURES
 from microslip.views.figures.record import NOT_MADE
@@ -230,7 +230,7 @@ def test_damaged_tables_are_said_in_place(illustrated, tmp_path):
 def test_results_out_of_date_are_marked_where_they_are_shown(illustrated, tmp_path):
     states = {
         "stages": StepState("stages", "finding stages", "current"),
-        "train": StepState("train", "training", "out of date", "training.epochs changed since"),
+        "train": StepState("train", "training", "out of date", Cause("settings", ("training.epochs",))),
         "statistics": StepState("statistics", "statistics", "not done"),
     }
     page = read_page(illustrated, tmp_path / "report", states)

@@ -17,7 +17,8 @@ from microslip.core.errors import MicroslipError
 from microslip.core.stopping import check
 from microslip.data.holding import only_one
 from microslip.data.run import open_run
-from microslip.pipeline import STEPS, check_overrides, perform
+from microslip.pipeline import perform
+from microslip.steps.registry import STEPS, check_overrides
 from microslip.steps.run_settings import run_config
 
 Set = Annotated[

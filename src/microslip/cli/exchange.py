@@ -21,7 +21,7 @@ from microslip.data.run import open_run
 from microslip.data.seals import check_whole
 from microslip.formats.reading import find_files
 from microslip.formats.source import Axis, Format
-from microslip.pipeline import is_current
+from microslip.states import is_current
 from microslip.steps.export import Kind, export_run
 from microslip.steps.run_settings import run_config, run_folder
 

@@ -27,7 +27,8 @@ from microslip.data.holding import only_one
 from microslip.data.run import open_run
 from microslip.dem.continuing import continue_run, continued_defaults
 from microslip.grids.splits import FEWEST_TO_SPLIT
-from microslip.pipeline import STEPS, is_current, left_out, run_steps
+from microslip.states import is_current
+from microslip.steps.registry import STEPS, left_out, run_steps
 from microslip.steps.run_settings import run_config, run_folder
 
 # A run with too few stages for these is still measured, drawn and reported.

@@ -17,7 +17,8 @@ from microslip.core.stopping import asked, check, when_asked
 from microslip.data.run import Run, open_run
 from microslip.data.step_state import StepState
 from microslip.info import describe_run
-from microslip.pipeline import check_overrides, step_states
+from microslip.states import step_states
+from microslip.steps.registry import check_overrides
 from microslip.steps.run_settings import run_config
 from microslip.steps.view import export_view
 from microslip.study.folder import write_results

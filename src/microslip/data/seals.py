@@ -12,11 +12,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import google_crc32c
 import numpy as np
@@ -42,6 +42,16 @@ _REMEDIES = {
 # What was found whole in this process, by folder, name and seal; and what a step of this process is making.
 _WHOLE: set[tuple[str, str, str]] = set()
 _IN_THE_MAKING: set[tuple[str, str]] = set()
+
+
+class Damage(NamedTuple):
+    """A file, or a node or chunk of a store, that is no longer as it was sealed, and what is wrong with it."""
+
+    name: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.what}"
 
 
 @dataclass
@@ -81,13 +91,9 @@ def note_checked(folder: Path, names: Iterable[str]) -> None:
     _remember(folder, ages)
 
 
-def find_damage(folder: Path, seals: Mapping[str, str], names: Iterable[str]) -> list[str]:
-    """What is no longer as it was sealed, among all that lies at or below `names`: a few words each, with the name."""
-    damage: list[str] = []
-    for name in names:
-        below = {key: value for key, value in seals.items() if key == name or key.startswith(f"{name}/")}
-        damage += _damage_below(folder, below)
-    return damage
+def find_damage(folder: Path, seals: Mapping[str, str], names: Iterable[str]) -> list[Damage]:
+    """What is no longer as it was sealed, among all that lies at or below `names`."""
+    return [damage for name in names for damage in _damage_among(folder, _below(seals, name))]
 
 
 def check_whole(path: Path, *, below: bool = True) -> None:
@@ -107,27 +113,27 @@ def check_whole(path: Path, *, below: bool = True) -> None:
     else:
         return
     name = whole.relative_to(folder).as_posix()
-    if any(name == made or name.startswith(f"{made}/") for where, made in _IN_THE_MAKING if where == str(folder)):
+    if any(_below({name: ""}, made) for where, made in _IN_THE_MAKING if where == str(folder)):
         return
     for verb, entry in _steps(folder).items():
         sealed = entry.get("outputs")
         if not isinstance(sealed, dict):
             continue
-        asked = {key: value for key, value in sealed.items() if key == name or (below and key.startswith(f"{name}/"))}
+        asked = _below(sealed, name) if below else {key: value for key, value in sealed.items() if key == name}
         known = (str(folder), name, hashlib.sha256(json.dumps(asked).encode()).hexdigest())
         if not asked or known in _WHOLE:
             continue
-        damage = _damage_below(folder, asked)
+        damage = _damage_among(folder, asked)
         if damage:
             raise MicroslipError(describe_damage(folder, verb, damage))
         _WHOLE.add(known)
 
 
-def describe_damage(folder: Path, verb: str, damage: list[str]) -> str:
+def describe_damage(folder: Path, verb: str, damage: Sequence[Damage]) -> str:
     """One sentence: what of a step's result is damaged, and what to do."""
     more = f" and {len(damage) - 1} others" if len(damage) > 1 else ""
     remedy = _REMEDIES.get(verb, "`microslip {verb} {folder}` makes it again").format(verb=verb, folder=folder)
-    return f"{folder / damage[0]}{more} since `microslip {verb}` made it: {remedy}"
+    return f"{folder / damage[0].name} {damage[0].what}{more} since `microslip {verb}` made it: {remedy}"
 
 
 @contextmanager
@@ -182,8 +188,13 @@ def _read_steps(record: Path, *_version: int) -> dict[str, dict[str, Any]]:
     return {verb: entry for verb, entry in steps.items() if isinstance(entry, dict)}
 
 
-def _damage_below(folder: Path, seals: Mapping[str, str]) -> list[str]:
-    damage: list[str] = []
+def _below(seals: Mapping[str, str], name: str) -> dict[str, str]:
+    """The seals of what lies at or below a name."""
+    return {key: value for key, value in seals.items() if key == name or key.startswith(f"{name}/")}
+
+
+def _damage_among(folder: Path, seals: Mapping[str, str]) -> list[Damage]:
+    damage: list[Damage] = []
     nodes: dict[str, _Node] = {}
     of_stores = {name: store for name in seals if (store := _store_of(name)) is not None}
     for store in dict.fromkeys(of_stores.values()):
@@ -194,23 +205,23 @@ def _damage_below(folder: Path, seals: Mapping[str, str]) -> list[str]:
         path = folder / name
         if name not in of_stores:
             if not path.is_file():
-                damage.append(f"{name} is missing")
+                damage.append(Damage(name, "is missing"))
             elif _file_seal(path) != sealed:
-                damage.append(f"{name} was changed")
+                damage.append(Damage(name, "was changed"))
             continue
         content = nodes.get(name)
         if content is None:
             # a store that is gone is missing once, and not once for each of its arrays
             gone = name if (folder / of_stores[name]).is_dir() else of_stores[name]
-            damage.append(f"{gone} is missing")
+            damage.append(Damage(gone, "is missing"))
         elif _node_seal(content) != sealed:
-            damage.append(f"{name} {_what_changed(content, sealed)}")
+            damage.append(Damage(name, _what_changed(content, sealed)))
         elif content.files and has_checksums(content.metadata) and content.youngest > before.get(name, -1):
             torn = _torn_chunk(path, content, before.get(name, -1))
             if torn is None:
                 ages[name] = content.youngest
             else:
-                damage.append(f"{name}/{torn} fails its checksum")
+                damage.append(Damage(f"{name}/{torn}", "fails its checksum"))
     if ages:
         _remember(folder, ages)
     return list(dict.fromkeys(damage))

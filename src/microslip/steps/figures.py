@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import require
 from microslip.data.run import Run
-from microslip.data.step_state import StepState
 from microslip.steps.common import Advance, Say
 
 
@@ -39,17 +36,3 @@ def network_layers(run: Run, say: Say) -> pd.DataFrame | None:
         told = " ".join(str(problem).split()) or type(problem).__name__
         say(f"the network is not drawn: it does not say what it is made of ({type(problem).__name__}: {told})")
     return None
-
-
-def report_step(run: Run, states: Mapping[str, StepState], say: Say) -> None:
-    """One page that shows it all, with its figures and tables beside it; the pipeline knows what is current."""
-    from microslip.views.report.run_report import write_report
-
-    folder = run.folder / "report"
-    checks = write_report(run, folder, states)
-    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in ("passed", "failed", "open")}
-    say(f"{counts['passed']} checks passed, {counts['failed']} failed, {counts['open']} open")
-    for check in checks:
-        if check.verdict == "failed":
-            say(f"failed: {check.name}, {check.value}; {check.limit}")
-    say(f"open {folder / 'index.html'} in a browser")

@@ -15,7 +15,7 @@ from microslip.data.holding import only_one
 from microslip.data.run import Run
 from microslip.dem.checkpoints import POINTER, read_pointer
 from microslip.dem.checks import refuse_other_simulation
-from microslip.pipeline import is_current
+from microslip.states import is_current
 from microslip.steps.common import Say
 from microslip.study.plan import STUDY_FILE, Study, System, write_study, written
 from microslip.study.summary import convergence, read_system

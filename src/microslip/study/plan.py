@@ -17,7 +17,7 @@ from microslip.config import Config, apply_overrides, explain, parse_config, rea
 from microslip.core.errors import MicroslipError
 from microslip.core.settings import Settings
 from microslip.data.files import replacing
-from microslip.pipeline import RUN_STEPS, STEPS
+from microslip.steps.registry import RUN_STEPS, STEPS
 
 BASE = "base"
 

@@ -13,7 +13,7 @@ from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.messages import Caution
 from microslip.data.run import Run, open_run
-from microslip.pipeline import step_states
+from microslip.states import step_states
 from microslip.steps.run_settings import run_config
 from microslip.study.summary import slip_sizes, summarise_series
 from microslip.views.report.comparison import MOST_RUNS, write_comparison

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from microslip.data.run import Run
-from microslip.data.step_state import StepState
+from microslip.data.step_state import Cause, StepState
 from microslip.views.explorer.exporting import export_page
 
 # A browser's own word for every answer that tells of trouble, beside what the page says.
@@ -233,7 +233,7 @@ def test_a_stage_that_was_not_explained_says_how(address, visit):
 
 
 def test_results_that_are_out_of_date_are_said(explored, served, visit):
-    states = [StepState("fields", "measuring", "out of date", "nonaffine.cutoff changed since")]
+    states = [StepState("fields", "measuring", "out of date", Cause("settings", ("nonaffine.cutoff",)))]
     address = served(explored, lambda: states)
     page = visit(address + "#stage=9")
     says(page, "#notes", "out of date: what fields left; fields: nonaffine.cutoff changed since.")

@@ -11,7 +11,7 @@ import zarr
 from matplotlib import colormaps
 
 from microslip.data.run import Run
-from microslip.data.step_state import StepState
+from microslip.data.step_state import Cause, StepState
 from microslip.views.explorer.contents import colours, describe_contents, describe_states
 from microslip.views.explorer.parts import as_json, read_part
 
@@ -208,8 +208,8 @@ def test_what_is_exported_is_told_in_order(explored):
 
 def test_results_that_are_out_of_date_are_told():
     states = [
-        StepState("fields", "measuring", "out of date", "nonaffine.cutoff changed since"),
-        StepState("figures", "drawing", "out of date", "its inputs changed since"),
+        StepState("fields", "measuring", "out of date", Cause("settings", ("nonaffine.cutoff",))),
+        StepState("figures", "drawing", "out of date", Cause("inputs")),
         StepState("voxels", "gridding", "current"),
         StepState("train", "training", "not done"),
     ]

@@ -14,7 +14,7 @@ import pytest
 
 from microslip.cli import app
 from microslip.core.errors import MicroslipError
-from microslip.data.step_state import StepState
+from microslip.data.step_state import Cause, StepState
 from microslip.views.explorer.exporting import choose_stages, export_page
 from microslip.views.explorer.files import page_files
 from microslip.views.explorer.parts import read_part
@@ -115,7 +115,7 @@ def test_an_older_export_is_replaced_as_a_whole(copied, tmp_path, unpack):
     export_page(copied, folder, [3, 9])
     (folder / "leftover.txt").write_text("of another version")
     steps = []
-    late = [StepState("fields", "measuring", "out of date", "nonaffine.cutoff changed since")]
+    late = [StepState("fields", "measuring", "out of date", Cause("settings", ("nonaffine.cutoff",)))]
     export_page(copied, folder, [4], states=late, advance=lambda done, total: steps.append((done, total)))
     found = files_of(folder)
     assert "leftover.txt" not in found

@@ -19,7 +19,7 @@ import pytest
 
 from microslip.cli import app
 from microslip.core.errors import MicroslipError
-from microslip.data.step_state import StepState
+from microslip.data.step_state import Cause, StepState
 from microslip.views.explorer.parts import read_part
 from microslip.views.explorer.serving import PORT, page_server
 
@@ -304,8 +304,8 @@ def test_it_listens_to_this_machine_alone(explored, serve):
 
 def test_results_that_are_out_of_date_are_told(explored, serve, unpack):
     states = [
-        StepState("fields", "measuring", "out of date", "nonaffine.cutoff changed since"),
-        StepState("figures", "drawing", "out of date", "its inputs changed since"),
+        StepState("fields", "measuring", "out of date", Cause("settings", ("nonaffine.cutoff",))),
+        StepState("figures", "drawing", "out of date", Cause("inputs")),
         StepState("voxels", "gridding", "current"),
         StepState("train", "training", "not done"),
     ]

@@ -27,7 +27,7 @@ def _current(parts: Parts) -> Answer:
     if all(state.state == "not done" for state in parts.results):
         return Answer("open", "none has run", f"microslip run {parts.folder}")
     # a result is no better than what it was made from, so that one change is followed by many
-    first = [state for state in late if not state.why.startswith("made from")]
+    first = [state for state in late if state.cause is None or state.cause.kind != "upstream"]
     after = [state.verb for state in late if state not in first]
     texts = [f"{state.verb}: {state.why or state.state}" for state in [*first, *unknown]]
     texts += [f"and what was made from it: {', '.join(after)}"] if after else []

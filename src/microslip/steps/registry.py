@@ -1,0 +1,137 @@
+"""The steps by their verbs, in order: what each reads of the settings, what it does, and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from microslip.config import Config
+from microslip.core.errors import MicroslipError
+from microslip.core.extras import missing
+from microslip.data.artifacts import inputs_of, outputs_of
+from microslip.steps.ablate import ablate_step
+from microslip.steps.explain import explain_step
+from microslip.steps.fields import fields_step
+from microslip.steps.figures import figures_step
+from microslip.steps.import_ import import_step
+from microslip.steps.report import report_step
+from microslip.steps.search import search_step
+from microslip.steps.simulate import simulate_step
+from microslip.steps.stages import stages_step
+from microslip.steps.statistics import statistics_step
+from microslip.steps.train import train_step
+from microslip.steps.voxels import voxels_step
+
+
+@dataclass(frozen=True)
+class Step:
+    """A verb of the command line: what it reads of the configuration, what it does, and what it needs."""
+
+    verb: str
+    title: str
+    sections: tuple[str, ...]
+    # takes the run, the settings, its mark, `advance` and `say`; the report also the states of the other steps
+    work: Callable[..., dict[str, Any] | None]
+    # raised when a later version leaves more or other things there, so that older results are made again
+    edition: int = 1
+    # extras whose packages it needs
+    needs: tuple[str, ...] = ()
+    # part of `microslip run`; the others are asked for by name
+    in_run: bool = True
+    # goes on writing into what it left before, which is never made again over something finished
+    grows: bool = False
+    # shows what there is; the others need every input
+    shows: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What it reads in the run folder."""
+        return inputs_of(self.verb)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What it leaves there."""
+        return outputs_of(self.verb)
+
+
+_DEM = ("seed", "grains", "cell", "loading", "recording", "engine")
+_TRAINING = ("split", "network", "training")
+
+STEPS = {
+    step.verb: step
+    for step in (
+        Step("simulate", "shearing the cell", _DEM, simulate_step, grows=True),
+        Step("import", "reading another program's files", ("source",), import_step, in_run=False),
+        Step("stages", "finding stages", ("stages", "loading", "recording"), stages_step),
+        Step("fields", "measuring fields", ("nonaffine",), fields_step, edition=2),
+        Step("voxels", "coarse graining", ("voxels",), voxels_step),
+        Step("train", "training the network", _TRAINING, train_step, edition=2, needs=("learn",)),
+        Step(
+            "explain",
+            "integrated gradients",
+            ("attribution", "correlation", "clusters", "training", "split"),
+            explain_step,
+            edition=3,
+            needs=("learn",),
+        ),
+        Step(
+            "statistics",
+            "correlations, clusters, distributions",
+            ("correlation", "clusters", "distributions", "bootstrap"),
+            statistics_step,
+            edition=3,
+        ),
+        Step(
+            "ablate",
+            "training on less",
+            ("ablation", *_TRAINING, "voxels"),
+            ablate_step,
+            needs=("learn",),
+            in_run=False,
+        ),
+        Step(
+            "search", "searching settings", ("search", *_TRAINING), search_step, needs=("learn", "search"), in_run=False
+        ),
+        Step("figures", "drawing figures", (), figures_step, edition=2, shows=True),
+        Step("report", "writing the report", (), report_step, edition=2, shows=True),
+    )
+}
+
+# What `microslip run` does, in order.
+RUN_STEPS = tuple(verb for verb, step in STEPS.items() if step.in_run)
+
+
+def run_steps(config: Config) -> tuple[str, ...]:
+    """The steps of `microslip run`: those of an imported run begin with its import."""
+    return RUN_STEPS if config.source is None else ("import", *RUN_STEPS[1:])
+
+
+def left_out(verbs: Iterable[str]) -> dict[str, str]:
+    """Why steps cannot run here, by verb: packages of an extra that are not installed."""
+    why = {}
+    for verb in verbs:
+        lacking = {extra: modules for extra in STEPS[verb].needs if (modules := missing(extra))}
+        for extra, modules in lacking.items():
+            why[verb] = f"the package {modules[0]} is not installed: pip install 'microslip[{extra}]'"
+    return why
+
+
+def check_overrides(verb: str, overrides: Iterable[str]) -> None:
+    """Refuse to override what a step does not read: the run folder's configuration would no longer be what was run.
+
+    Raises
+    ------
+    MicroslipError
+        An override names a section of another step.
+    """
+    step = STEPS[verb]
+    own = [name for name in step.sections if name not in _DEM or verb == "simulate"]
+    for override in overrides:
+        section = override.partition("=")[0].partition(".")[0].strip()
+        known = {name for other in STEPS.values() for name in other.sections}
+        if section in known and section not in own:
+            reader = next(other.verb for other in STEPS.values() if section in other.sections)
+            raise MicroslipError(
+                f"--set {override}: `microslip {verb}` does not read {section}, `microslip {reader}` does: set it there"
+            )
