@@ -6,6 +6,7 @@ which cancels where two laws are compared.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,11 @@ from microslip.core.errors import MicroslipError
 from microslip.statistics.heavy_tails import (
     BINS_PER_OCTAVE,
     FEWEST_CLUSTERS,
-    HIGHEST,
     PowerLaw,
+    fit_lognormal,
+    fit_truncated,
     nested,
     pinned,
-    search,
     vuong,
 )
 
@@ -124,18 +125,7 @@ def _fit_lognormal(t: np.ndarray, n: np.ndarray, power_law: np.ndarray) -> np.nd
         scaled = (logs - mean) / width
         return np.asarray(-logs - scaled**2 / 2 - np.log(width * np.sqrt(2 * np.pi)) - log_ndtr(mean / width))
 
-    def loss(parameters: np.ndarray) -> float:
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            value = -float(n @ log_density(parameters[0], np.exp(parameters[1])))
-        # a narrower and farther lognormal becomes a power law: the search is held where digits last
-        return value if np.isfinite(value) and abs(parameters[0]) < 200 else 1e300
-
-    mean = float(n @ logs) / n.sum()
-    width = max(np.sqrt(float(n @ (logs - mean) ** 2) / n.sum()), 1e-3)
-    tries = [search(loss, start) for start in ([mean, np.log(width)], [mean - 4 * width, np.log(3 * width)])]
-    best = min(tries, key=loss)
-    lognormal = log_density(best[0], np.exp(best[1]))
-    return lognormal if n @ lognormal > n @ power_law else power_law
+    return fit_lognormal(logs, n, log_density, power_law, 1e-3, lambda width: 4 * width)
 
 
 def _log_truncated(t: np.ndarray, exponent: float, rate: float) -> np.ndarray:
@@ -151,14 +141,5 @@ def _log_truncated(t: np.ndarray, exponent: float, rate: float) -> np.ndarray:
 
 def _fit_truncated(t: np.ndarray, n: np.ndarray, exponent: float) -> tuple[float, float]:
     """Exponent and rate of the best t^−α exp(−λ t), λ ≥ 0."""
-
-    def loss(parameters: np.ndarray) -> float:
-        with np.errstate(over="ignore"):
-            rate = float(np.exp(parameters[1]))
-        if not SLOWEST < rate < FASTEST or not -5 < parameters[0] < HIGHEST:
-            return 1e300
-        return -float(n @ _log_truncated(t, float(parameters[0]), rate))
-
-    mean = float(n @ t) / n.sum()
-    best = search(loss, [max(exponent - 0.3, 0.5), np.log(max(0.1 / mean, 10 * SLOWEST))])
-    return float(best[0]), float(np.exp(best[1]))
+    rate = max(0.1 / (float(n @ t) / n.sum()), 10 * SLOWEST)
+    return fit_truncated(n, partial(_log_truncated, t), exponent, rate, (SLOWEST, FASTEST))

@@ -80,3 +80,51 @@ def search(loss: Callable[[np.ndarray], float], start: list[float]) -> np.ndarra
     """The parameters of the least loss, searched for from `start`."""
     best = minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9, "maxiter": 2000})
     return np.asarray(best.x)
+
+
+def fit_lognormal(
+    logs: np.ndarray,
+    n: np.ndarray,
+    log_density: Callable[[float, float], np.ndarray],
+    limit: np.ndarray,
+    narrowest: float,
+    shift: Callable[[float], float],
+) -> np.ndarray:
+    """Log-densities of the best lognormal, or those of the `limit` that ever wider ones approach, if it does better.
+
+    `log_density`: of mean and width of ln x. The search begins at the mean of the `logs`, and again at a mean that is
+    lower by `shift` of their width.
+    """
+
+    def loss(parameters: np.ndarray) -> float:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            value = -float(n @ log_density(parameters[0], np.exp(parameters[1])))
+        # far in the tail a narrower and farther lognormal becomes a power law: the search is held where digits last
+        return value if np.isfinite(value) and abs(parameters[0]) < 200 else 1e300
+
+    mean = float(n @ logs) / n.sum()
+    width = max(np.sqrt(float(n @ (logs - mean) ** 2) / n.sum()), narrowest)
+    tries = [search(loss, start) for start in ([mean, np.log(width)], [mean - shift(width), np.log(3 * width)])]
+    best = min(tries, key=loss)
+    lognormal = log_density(best[0], np.exp(best[1]))
+    return lognormal if n @ lognormal > n @ limit else limit
+
+
+def fit_truncated(
+    n: np.ndarray,
+    log_density: Callable[[float, float], np.ndarray],
+    exponent: float,
+    rate: float,
+    rates: tuple[float, float],
+) -> tuple[float, float]:
+    """Exponent and rate of the best x^−α exp(−λ x) within these `rates`, searched for from an exponent and a rate."""
+
+    def loss(parameters: np.ndarray) -> float:
+        with np.errstate(over="ignore"):
+            tried = float(np.exp(parameters[1]))
+        if not rates[0] < tried < rates[1] or not -5 < parameters[0] < HIGHEST:
+            return 1e300
+        return -float(n @ log_density(float(parameters[0]), tried))
+
+    best = search(loss, [max(exponent - 0.3, 0.5), np.log(rate)])
+    return float(best[0]), float(np.exp(best[1]))

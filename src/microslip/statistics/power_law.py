@@ -21,9 +21,10 @@ from microslip.statistics.heavy_tails import (
     HIGHEST,
     LOWEST,
     PowerLaw,
+    fit_lognormal,
+    fit_truncated,
     nested,
     pinned,
-    search,
     vuong,
 )
 
@@ -208,19 +209,8 @@ def _fit_lognormal(x: np.ndarray, n: np.ndarray, smallest: int) -> np.ndarray:
         inside = log_low + np.log1p(-np.exp(np.minimum(log_high - log_low, -1e-300)))
         return np.asarray(inside - log_ndtr((mean - np.log(smallest - 0.5)) / width))
 
-    def loss(parameters: np.ndarray) -> float:
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            value = -float(n @ log_probability(parameters[0], np.exp(parameters[1])))
-        # far in the tail a narrower and farther lognormal becomes a power law: the search is held where digits last
-        return value if np.isfinite(value) and abs(parameters[0]) < 200 else 1e300
-
-    logs = np.log(x)
-    mean = float(n @ logs) / n.sum()
-    width = max(np.sqrt(float(n @ (logs - mean) ** 2) / n.sum()), 0.1)
-    tries = [search(loss, start) for start in ([mean, np.log(width)], [mean - 4, np.log(3 * width)])]
-    best = min(tries, key=loss)
-    lognormal, limit = log_probability(best[0], np.exp(best[1])), _widest_lognormal(x, n, smallest)
-    return lognormal if n @ lognormal > n @ limit else limit
+    limit = _widest_lognormal(x, n, smallest)
+    return fit_lognormal(np.log(x), n, log_probability, limit, 0.1, lambda width: 4.0)
 
 
 def _widest_lognormal(x: np.ndarray, n: np.ndarray, smallest: int) -> np.ndarray:
@@ -249,13 +239,5 @@ def _log_truncated(x: np.ndarray, exponent: float, rate: float, smallest: int) -
 
 def _fit_truncated(x: np.ndarray, n: np.ndarray, smallest: int, exponent: float) -> tuple[float, float]:
     """Exponent and rate of the best N^−α exp(−λN), λ ≥ 0."""
-
-    def loss(parameters: np.ndarray) -> float:
-        rate = float(np.exp(parameters[1]))
-        if not 1e-9 < rate < 50 or not -5 < parameters[0] < HIGHEST:
-            return 1e300
-        return -float(n @ _log_truncated(x, float(parameters[0]), rate, smallest))
-
-    mean = float(n @ x) / n.sum()
-    best = search(loss, [max(exponent - 0.3, 0.5), np.log(0.1 / mean)])
-    return float(best[0]), float(np.exp(best[1]))
+    rate = 0.1 / (float(n @ x) / n.sum())
+    return fit_truncated(n, lambda alpha, decay: _log_truncated(x, alpha, decay, smallest), exponent, rate, (1e-9, 50))
