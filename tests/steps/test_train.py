@@ -25,9 +25,11 @@ from microslip.config import load_config, parse_config, write_config
 from microslip.data.files import read_json, write_table
 from microslip.data.provenance import break_seals
 from microslip.data.store import add_array, create_store
+from microslip.learn.ablation_lines import summarise
 from microslip.learn.baselines import CLUSTER_NUMBERS
 from microslip.learn.checkpoint import load_checkpoint
 from microslip.learn.config import Ablated
+from microslip.learn.controls import FRACTIONS
 from microslip.learn.evaluate import r_squared
 from microslip.learn.prediction import predict_fields
 from microslip.learn.samples import Samples
@@ -36,8 +38,6 @@ from microslip.pipeline import perform
 from microslip.statistics.bins import bin_stages
 from microslip.statistics.claims import CLAIMS, CONTRASTS
 from microslip.statistics.lengths import length_or_nan
-from microslip.steps.ablate import summarise
-from microslip.steps.explain import FRACTIONS
 from microslip.steps.train import _say_what_is_not_enough
 from microslip.views.figures.clusters import EVOLUTIONS
 from microslip.views.names import (
@@ -716,7 +716,7 @@ def test_an_interrupted_leave_one_out_is_not_resumed_under_other_settings(family
 
         return train(*arguments, report)
 
-    monkeypatch.setattr("microslip.learn.train.train", interrupted)
+    monkeypatch.setattr("microslip.steps.transfer.train", interrupted)
     assert microslip("transfer", *runs, "--into", into, "--leave-one-out", check=False).code == 130
     monkeypatch.undo()
     for run in runs:

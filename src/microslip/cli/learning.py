@@ -10,8 +10,8 @@ from microslip.cli.common import (
     console,
     one_step,
 )
+from microslip.core.extras import require
 from microslip.data.run import open_run
-from microslip.steps.transfer import predict_elsewhere, transfer_matrix
 
 
 def train(run: Path, *, set_: Set = None) -> None:
@@ -52,6 +52,9 @@ def predict(run: Path, *, model: Path, into: Path | None = None, allow_transfer:
     allow_transfer
         Also where the network learnt from another cell, other grains or other stages; what differs is said.
     """
+    require("learn", "microslip predict")
+    from microslip.steps.transfer import predict_elsewhere
+
     predict_elsewhere(open_run(run), model, into, allow_transfer, lambda text: console.print(f"  {text}", markup=False))
 
 
@@ -67,6 +70,9 @@ def transfer(*runs: Path, into: Path, leave_one_out: bool = False) -> None:
     leave_one_out
         Train on all runs but one as well, and test on that one.
     """
+    require("learn", "microslip transfer")
+    from microslip.steps.transfer import transfer_matrix
+
     opened = [open_run(run) for run in runs]
     with bar("testing networks elsewhere") as (advance, say):
         transfer_matrix(opened, into, leave_one_out, advance, say)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Int64
 
@@ -14,6 +16,14 @@ FEWEST_TO_SPLIT = 20
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 SplitSets = dict[str, Int64[np.ndarray, "_"]]
+
+
+RULES = ("random", "blocked")
+
+
+def split_stages(rule: str, n_stages: int, split: Split, seed: int) -> SplitSets:
+    """The sets of one of the `RULES`; the seed is of the random one."""
+    return random_split(n_stages, split, seed) if rule == "random" else blocked_split(n_stages, split)
 
 
 def random_split(n_stages: int, split: Split, seed: int) -> SplitSets:
@@ -41,6 +51,18 @@ def blocked_split(n_stages: int, split: Split) -> SplitSets:
             " lower it, or shear longer"
         )
     return sets
+
+
+def stretches_split(n_stages: Sequence[int], split: Split) -> SplitSets:
+    """Training and validation sets of several runs, one run after another: the end of each validates its beginning."""
+    parts: dict[str, list[np.ndarray]] = {TRAIN: [], VALIDATION: []}
+    first = 0
+    for n in n_stages:
+        border = first + round((1 - split.validation) * n)
+        parts[TRAIN].append(np.arange(first, max(first + 1, border - split.guard)))
+        parts[VALIDATION].append(np.arange(border, first + n))
+        first += n
+    return {name: np.concatenate(stages) for name, stages in parts.items()}
 
 
 def _check(n_stages: int, split: Split) -> None:

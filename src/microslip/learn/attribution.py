@@ -45,7 +45,7 @@ class Attributed:
 def baseline_field(scaling: Scaling, shape: tuple[int, ...], baseline: str) -> Voxels:
     """Where the path starts: every node at its channel's training mean, or where nothing moves ("zero"); scaled inputs.
 
-    The profile is that mean at every height, and needs the stages: `mean_profile`.
+    The profile is that mean at every height, and needs the stages: `choose_baseline`.
     """
     field = np.zeros(shape, dtype=np.float32)
     if baseline == "zero":
@@ -60,6 +60,18 @@ def mean_profile(batches: Iterable[Float32[np.ndarray, "_ channel x y z"]]) -> V
         total = total + batch.astype(float).mean(axis=(2, 3), keepdims=True).sum(axis=0)
         n, shape = n + len(batch), batch.shape[1:]
     return np.ascontiguousarray(np.broadcast_to(total / max(n, 1), shape), dtype=np.float32)
+
+
+def choose_baseline(
+    scaling: Scaling, shape: tuple[int, ...], kind: str, train: Iterable[Float32[np.ndarray, "_ channel x y z"]]
+) -> Voxels:
+    """Where the paths start, scaled: `profile`, the mean of the training stages by height, or `baseline_field`'s kinds.
+
+    `train` are the inputs of the training stages, some at a time; of a profile alone they are read.
+    """
+    if kind == "profile":
+        return mean_profile(scaling.standardise(batch) for batch in train)
+    return baseline_field(scaling, shape, kind)
 
 
 def integrated_gradients(

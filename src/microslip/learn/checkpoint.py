@@ -12,7 +12,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing
 from microslip.data.seals import check_whole
 from microslip.data.text_files import regular_file
-from microslip.learn.config import Network, Training
+from microslip.learn.config import MOST_MEMBERS, Network, Training
 from microslip.learn.networks.predictor import Predictor, build_network
 from microslip.learn.samples import Scaling
 from microslip.learn.saved import as_bytes, load_saved
@@ -85,6 +85,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise MicroslipError(f"{path} is damaged ({_in_a_line(problem)}): train again") from None
     network.eval().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     return Checkpoint(network, scaling, config, cell)
+
+
+def checkpoint_name(rule: str, member: int = 0) -> str:
+    """File of a member of the ensemble under a split rule; the paper's, the random one, has the plain name."""
+    return "checkpoint" + ("" if rule == "random" else f"_{rule}") + (f"_{member}" if member else "") + ".pt"
+
+
+def load_ensemble(folder: Path) -> list[Checkpoint]:
+    """All networks of a run's random split, whose mean is the run's prediction; errors as in `load_checkpoint`."""
+    first, *others = (folder / "model" / checkpoint_name("random", member) for member in range(MOST_MEMBERS))
+    return [load_checkpoint(path) for path in (first, *(path for path in others if path.exists()))]
 
 
 def _in_a_line(problem: Exception) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 from scipy.special import ndtri
 
+from microslip.grids.splits import SplitSets
 from microslip.statistics.ranks import spearman
 from microslip.statistics.resampling import FEWEST_BLOCKS, N_RESAMPLES, SCORE_COVERAGE, draws, interval
 
@@ -16,6 +18,9 @@ from microslip.statistics.resampling import FEWEST_BLOCKS, N_RESAMPLES, SCORE_CO
 NORMAL = float(ndtri(0.5 + SCORE_COVERAGE / 2))
 
 SIZE_BINS_PER_DECADE = 4
+
+# Bins of the error histograms, to the 99th percentile of the errors' sizes.
+ERROR_BINS = 60
 
 
 def r_squared(target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "stage"]) -> float:
@@ -119,6 +124,48 @@ def all_scores(
 ) -> dict[str, float]:
     """`scores` and their `score_intervals`."""
     return scores(target, prediction) | score_intervals(target, prediction, cycle, seed)
+
+
+def transfer_scores(
+    target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "stage"], cycle: Int[np.ndarray, "stage"]
+) -> dict[str, float]:
+    """`all_scores`, and `rescaled_r2`: R² after the best straight line, which forgives a wrong scale of the stress."""
+    rescaled = float(np.corrcoef(target, prediction)[0, 1] ** 2) if np.ptp(prediction) > 0 else float("nan")
+    return all_scores(target, prediction, cycle, 1) | {"rescaled_r2": rescaled}
+
+
+def score_all(
+    by_method: dict[str, np.ndarray],
+    target: Float[np.ndarray, "stage"],
+    cycle: Int[np.ndarray, "stage"],
+    sets: SplitSets,
+    seed: int,
+) -> dict[str, Any]:
+    """`all_scores` of every method's predictions on every set."""
+    return {
+        method: {name: all_scores(target[chosen], values[chosen], cycle[chosen], seed) for name, chosen in sets.items()}
+        for method, values in by_method.items()
+    }
+
+
+def evidence_tables(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """`sign_by_size`, `calibration` and `errors` of the network, for every rule and set of a table of predictions."""
+    sizes = size_edges(predictions["target"].to_numpy())
+    error = np.abs(predictions["prediction"] - predictions["target"]).to_numpy()
+    limit = float(np.quantile(error, 0.99)) or 1.0
+    edges = np.linspace(-limit, limit, ERROR_BINS + 1)
+    tables: dict[str, list[pd.DataFrame]] = {"sign_by_size": [], "calibration": [], "errors": []}
+    for (rule, split), part in predictions.groupby(["rule", "split"], sort=False):
+        target, prediction = part["target"].to_numpy(), part["prediction"].to_numpy()
+        for name, table in (
+            ("sign_by_size", sign_by_size(target, prediction, sizes)),
+            ("calibration", calibration(target, prediction)),
+            ("errors", error_histogram(target, prediction, edges)),
+        ):
+            table.insert(0, "rule", rule)
+            table.insert(1, "split", split)
+            tables[name].append(table)
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
 
 
 def size_edges(target: Float[np.ndarray, "stage"]) -> Float[np.ndarray, "edge"]:

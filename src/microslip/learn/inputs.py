@@ -11,6 +11,7 @@ import xarray as xr
 from jaxtyping import Float, Float32
 from numpy.lib.format import write_array_header_1_0
 
+from microslip.core import arguments
 from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
 from microslip.fields.registry import grain_field, on_nodes
@@ -67,6 +68,28 @@ def on_scale(name: str, values: Float[np.ndarray, "*n"], floor: float, transform
     smallest = floor if name == "d2min" else math.sqrt(floor)
     found: np.ndarray = np.log10(values + smallest).astype(np.float32)
     return found
+
+
+def inputs_of_arrays(
+    voxels: Float[np.ndarray, "*n x y z"], names: Sequence[str], floor: float, transform: str
+) -> Float32[np.ndarray, "stage channel x y z"]:
+    """The inputs of stages whose fields are in memory, shape (stage, x, y, z) or (stage, field, x, y, z).
+
+    Raises
+    ------
+    MicroslipError
+        Another shape or type, another number of fields than names, or values that are not finite.
+    """
+    values = np.asarray(voxels)
+    if values.ndim not in (4, 5):
+        raise MicroslipError(f"voxels have shape {values.shape}: give (stage, x, y, z) or (stage, field, x, y, z)")
+    values = values if values.ndim == 5 else values[:, None]
+    fields = arguments.reals("voxels", values, ("stage", "field", "x", "y", "z"))
+    if fields.shape[1] != len(names):
+        raise MicroslipError(
+            f"voxels hold {fields.shape[1]} fields, and {len(names)} are named ({', '.join(names)}): name each one"
+        )
+    return np.stack([on_scale(name, fields[:, i], floor, transform) for i, name in enumerate(names)], axis=1)
 
 
 def read_inputs(

@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32, Int64
 
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
-from microslip.learn.config import Training
+from microslip.learn.config import OF_STAGE, Training
 from microslip.learn.inputs import STAGES_PER_READ, is_odd_in_y, on_scale
 from microslip.learn.sample_kernels import gather
 
@@ -58,6 +58,14 @@ def check_samples(samples: Samples) -> None:
             f"samples: inputs of shape {inputs.shape} do not have nodes for {len(samples.names)} named channels"
         )
     arguments.reals("target of samples", samples.target, (("stage", len(inputs), "its inputs"),))
+
+
+def n_without_pattern(samples: Samples) -> int:
+    """Stages that are the same at every node, such as without any motion that is known."""
+    on_nodes = [channel for channel, name in enumerate(samples.names) if name not in OF_STAGE]
+    if not on_nodes:
+        return 0
+    return sum(bool((np.ptp(stage[on_nodes], axis=(1, 2, 3)) == 0).all()) for stage in samples.inputs)
 
 
 def _whole_file(inputs: np.ndarray) -> str | None:

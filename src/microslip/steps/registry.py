@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import missing
 from microslip.data.artifacts import inputs_of, outputs_of
-from microslip.steps.ablate import ablate_step
-from microslip.steps.explain import explain_step
 from microslip.steps.fields import fields_step
 from microslip.steps.figures import figures_step
 from microslip.steps.import_ import import_step
 from microslip.steps.report import report_step
-from microslip.steps.search import search_step
 from microslip.steps.simulate import simulate_step
 from microslip.steps.stages import stages_step
 from microslip.steps.statistics import statistics_step
-from microslip.steps.train import train_step
 from microslip.steps.voxels import voxels_step
 
 
@@ -55,6 +52,15 @@ class Step:
         return outputs_of(self.verb)
 
 
+def _learning(verb: str) -> Callable[..., None]:
+    """A step that needs torch: its module is loaded when the step runs, and not by who has no use for it."""
+
+    def work(*arguments: Any) -> None:
+        getattr(import_module(f"microslip.steps.{verb}"), f"{verb}_step")(*arguments)
+
+    return work
+
+
 _DEM = ("seed", "grains", "cell", "loading", "recording", "engine")
 _TRAINING = ("split", "network", "training")
 
@@ -66,12 +72,12 @@ STEPS = {
         Step("stages", "finding stages", ("stages", "loading", "recording"), stages_step),
         Step("fields", "measuring fields", ("nonaffine",), fields_step, edition=2),
         Step("voxels", "coarse graining", ("voxels",), voxels_step),
-        Step("train", "training the network", _TRAINING, train_step, edition=2, needs=("learn",)),
+        Step("train", "training the network", _TRAINING, _learning("train"), edition=2, needs=("learn",)),
         Step(
             "explain",
             "integrated gradients",
             ("attribution", "correlation", "clusters", "training", "split"),
-            explain_step,
+            _learning("explain"),
             edition=3,
             needs=("learn",),
         ),
@@ -86,12 +92,17 @@ STEPS = {
             "ablate",
             "training on less",
             ("ablation", *_TRAINING, "voxels"),
-            ablate_step,
+            _learning("ablate"),
             needs=("learn",),
             in_run=False,
         ),
         Step(
-            "search", "searching settings", ("search", *_TRAINING), search_step, needs=("learn", "search"), in_run=False
+            "search",
+            "searching settings",
+            ("search", *_TRAINING),
+            _learning("search"),
+            needs=("learn", "search"),
+            in_run=False,
         ),
         Step("figures", "drawing figures", (), figures_step, edition=2, shows=True),
         Step("report", "writing the report", (), report_step, edition=2, shows=True),
