@@ -9,16 +9,15 @@ from scipy.special import zeta
 
 from microslip.core.box import Box
 from microslip.data.files import read_table
+from microslip.statistics.cluster_sizes import binned_sizes
 from microslip.views.choose import choose_cycle, largest_slip
 from microslip.views.figures import FIGURES
 from microslip.views.figures.clusters import (
-    binned_sizes,
     cluster_snapshot,
     evolution_curve,
     looked_at,
     radius_curves,
     size_distribution,
-    sizes_of_grains,
 )
 from microslip.views.figures.mechanisms import energy_tails, packing_densities
 from microslip.views.groups import binned, fluctuation_limits, size_colour
@@ -29,11 +28,6 @@ TOLERANCE = 1e-9
 
 def table(run, name):
     return read_table(run.folder / "statistics" / f"{name}.csv", ["group"])
-
-
-def test_every_grain_has_the_size_of_its_cluster():
-    assert sizes_of_grains(np.array([1, 0, 2, 1, 1, 0, 2, 3])).tolist() == [3, 0, 2, 3, 3, 0, 2, 1]
-    assert sizes_of_grains(np.zeros(3, dtype=int)).tolist() == [0, 0, 0]
 
 
 def test_a_snapshot_shows_the_large_clusters_alone_in_one_frame():
@@ -47,18 +41,6 @@ def test_a_snapshot_shows_the_large_clusters_alone_in_one_frame():
     assert pictures[0].get_xlim() == pictures[2].get_xlim(), "without a cluster, too, the cell is the same"
     assert len(pictures[2].images) == 0
     assert len(pictures[2].lines) == 12, "the edges of the cell"
-
-
-def test_binned_sizes_are_a_density_over_whole_numbers():
-    sizes = np.arange(1, 200)
-    counts = np.round(1e7 * sizes**-2.5).astype(int)
-    group = {"group": "slip", "kind": "slip", "by": "kind", "mean_fluctuation": 1e-3}
-    found = binned_sizes(pd.DataFrame({**group, "size": sizes, "n_clusters": counts}))
-    assert found["n_clusters"].sum() == counts.sum()
-    assert found["density"].iloc[0] == pytest.approx(counts[0] / counts.sum())
-    slope = np.polyfit(np.log(found["size"]), np.log(found["density"]), 1)[0]
-    # the mean of a bin lies a little off the density in its middle
-    assert slope == pytest.approx(-2.5, abs=0.1)
 
 
 def test_the_line_is_the_power_law_fitted_from_the_smallest_cluster(complete):

@@ -61,6 +61,12 @@ def fit_tails(moments: Float[np.ndarray, "9"]) -> tuple[ExponentialTail, Exponen
     return tails[0], tails[1]
 
 
+def tail_density(sizes: Float[np.ndarray, "*n"], decay: float, share: float) -> Float64[np.ndarray, "*n"]:
+    """Density of a tail at sizes |x| beyond the core, of any shape: share/decay · exp(−(|x| − core)/decay)."""
+    density: np.ndarray = share / decay * np.exp(-(sizes - CORE) / decay)
+    return density
+
+
 def fit_exponential_tails(values: Float[np.ndarray, "value"]) -> tuple[ExponentialTail, ExponentialTail]:
     """Exponential decay of a distribution on the positive and on the negative side.
 

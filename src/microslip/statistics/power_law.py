@@ -122,7 +122,7 @@ def fit_power_law(
             f"the likelihood of these sizes rises up to an exponent of {exponent:.4g}, the end of the search:"
             " they follow no power law"
         )
-    likelihood = _log_power_law(x, exponent, smallest)
+    likelihood = log_power_law(x, exponent, smallest)
     truncated = _fit_truncated(x, n, smallest, exponent)
     gain = float(n @ (_log_truncated(x, *truncated, smallest) - likelihood))
     return PowerLaw(
@@ -166,7 +166,11 @@ def log_log_exponent(sizes: Int[np.ndarray, "size"], counts: Int[np.ndarray, "si
     return -float(np.polyfit(np.log(centre[inside > 0]), np.log(density[inside > 0]), 1)[0])
 
 
-def _log_power_law(x: np.ndarray, exponent: float, smallest: int) -> np.ndarray:
+def log_power_law(x: Float[np.ndarray, "*n"], exponent: float, smallest: int) -> Float[np.ndarray, "*n"]:
+    """Logarithm of the discrete power law x^−η/ζ(η, x_min), whose sum over whole numbers from x_min on is 1.
+
+    Parameters: sizes x [grains], any shape; `exponent` η; `smallest` x_min. Source: Clauset, Shalizi & Newman 2009.
+    """
     return np.asarray(-exponent * np.log(x) - np.log(zeta(exponent, smallest)))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,15 +17,17 @@ from matplotlib.figure import Figure
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
+from microslip.data.artifacts import artifact
 from microslip.data.run import Run
 from microslip.views.choose import TooFewStages
+from microslip.views.render.snapshot import draw_snapshot
 from microslip.views.style import say_missing, scientific
-from microslip.views.tables import knows_stress
+from microslip.views.tables import knows_stress, read
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure and the numbers behind its panels, by name."""
+    """A figure and the tables behind its panels, by name."""
 
     figure: Figure
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -41,52 +45,105 @@ class NoStress(NotMeasured):
 
 
 @contextmanager
-def panel(axes: Axes, run: Run, verb: str, title: str) -> Iterator[None]:
+def panel(axes: Axes, run: Run, needs: str, title: str) -> Iterator[None]:
     """Draw a panel in this block; where its data are missing it becomes a sentence that names the command.
 
     Parameters
     ----------
     axes, title
         The panel and its title.
-    run, verb
-        The run, and the command that makes the data, such as "train".
+    run, needs
+        The run, and the file of it that the panel is drawn from, such as "model/history.csv".
     """
     try:
         yield
-    except NotMeasured as unknown:
+    except (MicroslipError, IndexError) as problem:
         axes.set_title(title, loc="left")
-        say_missing(axes, str(unknown))
-    except IndexError:
+        say_missing(axes, _missing(problem, run, artifact(needs).step))
+
+
+def _missing(problem: Exception, run: Run, verb: str) -> str:
+    """The sentence in an empty panel."""
+    if isinstance(problem, NotMeasured):
+        return str(problem)
+    if isinstance(problem, IndexError):
         # results that name frames or stages of another import
-        axes.set_title(title, loc="left")
-        say_missing(axes, f"Of another import. Run `microslip {verb}`")
-    except MicroslipError as missing:
-        axes.set_title(title, loc="left")
-        if verb in ("train", "explain", "ablate") and not knows_stress(run):
-            say_missing(axes, f"{NoStress()} There is nothing to learn.")
-        else:
-            say_missing(axes, f"{_why(missing)} `microslip {verb}` on this run")
+        return f"Of another import. Run `microslip {verb}`"
+    if verb in ("train", "explain", "ablate") and not knows_stress(run):
+        return f"{NoStress()} There is nothing to learn."
+    if isinstance(problem, TooFewStages):
+        return (
+            f"Too few stages for this panel. Shear further or lower stages.threshold, then run `microslip {verb}` on "
+            "this run"
+        )
+    return f"Not made yet. Run `microslip {verb}` on this run"
 
 
-def _why(missing: MicroslipError) -> str:
-    """The start of the sentence in an empty panel."""
-    if isinstance(missing, TooFewStages):
-        return "Too few stages for this panel. Shear further or lower stages.threshold, then run"
-    return "Not made yet. Run"
+def table_panel(
+    drawing: Drawing,
+    axes: Axes,
+    run: Run,
+    path: str,
+    columns: str,
+    title: str,
+    draw: Callable[..., Figure],
+    *more: Any,
+    **options: Any,
+) -> None:
+    """A panel drawn from one table of the run; the table joins those of the figure under its file's name.
+
+    Parameters
+    ----------
+    drawing, axes, title
+        The figure, the panel in it, and its title.
+    run, path, columns
+        The run, the table in its folder, and the columns that it must have, with spaces between them.
+    draw, more, options
+        What draws the table, and what it takes besides.
+    """
+    with panel(axes, run, path, title):
+        table = read(run, path, columns)
+        draw(table, *more, title=title, axes=axes, **options)
+        drawing.tables[Path(path).stem] = table
 
 
-def grains_of(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Diameter [d̄] and kind of every grain."""
-    return run.grains["diameter"].to_numpy(), run.grains["kind"].to_numpy()
+@dataclass(frozen=True)
+class FrameOfGrains:
+    """Grains in one frame: position (grain, 3) [d̄], NaN of a grain that is not there, diameter [d̄], kind and box."""
 
+    position: np.ndarray
+    diameter: np.ndarray
+    kind: np.ndarray
+    box: Box
 
-def grain_table(
-    position: np.ndarray, diameter: np.ndarray, box: Box, chosen: np.ndarray, **columns: np.ndarray
-) -> pd.DataFrame:
-    """Wrapped centres and diameters [d̄] of the chosen grains, in single precision, and more of each grain."""
-    wrapped = box.wrap(position)
-    table = pd.DataFrame(dict(zip("xyz", wrapped.T, strict=True)) | {"diameter": diameter}).astype("float32")
-    return table.assign(**columns)[chosen]
+    @classmethod
+    def of(cls, run: Run, frame: int) -> FrameOfGrains:
+        """The grains of a run in a frame."""
+        grains, position = run.grains, run.frames["position"][frame].to_numpy()
+        return cls(position, grains["diameter"].to_numpy(), grains["kind"].to_numpy(), run.box_at(frame))
+
+    @property
+    def present(self) -> np.ndarray:
+        """Whether each grain is there."""
+        return np.asarray(np.isfinite(self.position).all(axis=1))
+
+    @property
+    def heights(self) -> tuple[float, float]:
+        """Lower and upper end of what a picture shows [d̄]: of the cell, and of grains that reach beyond it."""
+        bulk = self.position[(self.kind == 0) & self.present, 2]
+        if self.box.periodic[2] or not len(bulk):
+            return 0.0, self.box.lengths[2]
+        return min(0.0, float(bulk.min()) - 0.5), max(self.box.lengths[2], float(bulk.max()) + 0.5)
+
+    def draw(self, axes: Axes, title: str, **options: Any) -> None:
+        """A picture of the grains; options are those of `draw_snapshot`."""
+        draw_snapshot(self.position, self.diameter, self.kind, self.box, title=title, axes=axes, **options)
+
+    def table(self, chosen: np.ndarray | None = None, **columns: np.ndarray) -> pd.DataFrame:
+        """Wrapped centres and diameters [d̄] of the bulk grains that are there, or of those chosen, and more of each."""
+        wrapped = self.box.wrap(self.position)
+        table = pd.DataFrame(dict(zip("xyz", wrapped.T, strict=True)) | {"diameter": self.diameter}).astype("float32")
+        return table.assign(**columns)[(self.kind == 0) & self.present if chosen is None else chosen]
 
 
 def stage_title(stage: pd.Series, length: bool = True) -> str:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import cycle
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
-from matplotlib.figure import Figure
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
 # Widths of one and of two columns of a journal page [in].
@@ -65,42 +70,49 @@ def new_figure(width: float = ONE_COLUMN, height: float = 2.6) -> Figure:
 
 
 @journal_style()
-def axes_or_new(axes: Axes | None, width: float = ONE_COLUMN, height: float = 2.6) -> tuple[Figure, Axes]:
-    """The reader's axes and their figure, or a new figure with one pair of axes."""
+def titled_axes(axes: Axes | None, title: str, width: float = ONE_COLUMN, height: float = 2.6) -> tuple[Figure, Axes]:
+    """The reader's axes and their figure, or a new figure of that size [in] with one pair of axes; with a title."""
     if axes is None:
-        figure = new_figure(width, height)
-        return figure, figure.subplots()
-    figure = axes.get_figure(root=True)  # type: ignore[assignment]
+        axes = new_figure(width, height).subplots()
+    figure = axes.get_figure(root=True)
     if figure is None:
         raise ValueError("the axes belong to no figure")
+    axes.set_title(title, loc="left")
     return figure, axes
 
 
-def letter(axes: Axes, text: str) -> None:
-    """A panel's letter in front of its title."""
-    title = axes.get_title(loc="left")
-    axes.set_title(f"{text}  {title}".rstrip(), loc="left")
+def add_letters(panels: Iterable[Axes]) -> None:
+    """Letters a, b, … in front of the titles of panels, in order."""
+    for axes, letter in zip(panels, cycle(ascii_lowercase), strict=False):
+        axes.set_title(f"{letter}  {axes.get_title(loc='left')}".rstrip(), loc="left")
+
+
+def add_colour_bar(
+    figure: Figure | SubFigure,
+    axes: Axes | Sequence[Axes],
+    norm: Normalize,
+    colours: str | Colormap,
+    label: str,
+    **options: Any,
+) -> Colorbar:
+    """A colour scale below some panels, or where `options` say, which are those of matplotlib's `colorbar`."""
+    options = {"orientation": "horizontal"} | options
+    bar = figure.colorbar(ScalarMappable(norm, colours), ax=axes, **options)
+    bar.set_label(label)
+    bar.outline.set_linewidth(0.5)
+    return bar
 
 
 def say_missing(axes: Axes, sentence: str, width: int = 34) -> None:
-    """A sentence in the place of a panel whose data do not exist."""
+    """A sentence in place of a panel whose data do not exist, in lines of `width` letters; the title stays."""
     title = axes.get_title(loc="left")
     axes.clear()
     axes.set_axis_off()
     axes.set_title(title, loc="left")
     # a dollar sign in a path would start a formula
     text = "\n".join(textwrap.wrap(sentence, width)).replace("$", r"\$")
-    axes.text(
-        0.5,
-        0.5,
-        text,
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        color=GREY,
-        fontsize=7.5,
-        bbox={"boxstyle": "round,pad=0.8", "facecolor": "#F5F7FA", "edgecolor": "#CBD2D9", "linewidth": 0.7},
-    )
+    frame = {"boxstyle": "round,pad=0.8", "facecolor": "#F5F7FA", "edgecolor": "#CBD2D9", "linewidth": 0.7}
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY, fontsize=7.5, bbox=frame)
 
 
 def scientific(value: float, digits: int = 1) -> str:

@@ -12,12 +12,13 @@ from microslip.data.files import read_table
 from microslip.data.run import Run
 
 # What tables say of the group of stages that a row is of.
-GROUP = ("group", "kind", "by", "mean_fluctuation")
+GROUP = "group kind by mean_fluctuation"
+ABLATIONS = "family value rule r2 r2_low r2_high"
 
 
-def read(run: Run, path: str, *columns: str) -> pd.DataFrame:
-    """A table of the run folder, which must have these columns; errors as in `data.files.read_table`."""
-    return read_table(run.folder / path, [*columns])
+def read(run: Run, path: str, columns: str) -> pd.DataFrame:
+    """A table of the run folder; `columns` that it must have have spaces between them. Errors as in `read_table`."""
+    return read_table(run.folder / path, columns.split())
 
 
 def knows_stress(run: Run) -> bool:
@@ -29,34 +30,10 @@ def knows_stress(run: Run) -> bool:
     return not run.attributes.get("imported") or bool(np.isfinite(series["stress"].to_numpy()).any())
 
 
-def read_correlation(run: Run) -> pd.DataFrame:
-    """Table of statistics/correlation.csv."""
-    columns = ["group", "kind", "by", "mean_fluctuation", "r", "correlation", "standard_error"]
-    return read_table(run.folder / "statistics" / "correlation.csv", columns)
-
-
-def read_lengths(run: Run) -> pd.DataFrame:
-    """Table of statistics/correlation_length.csv."""
-    columns = ["group", "kind", "by", "mean_fluctuation", "xi", "xi_low", "xi_high"]
-    columns += ["amplitude", "exponent", "r_min", "r_max"]
-    return read_table(run.folder / "statistics" / "correlation_length.csv", columns)
-
-
 def read_per_stage(run: Run) -> pd.DataFrame:
     """Table of statistics/stages.csv with the strains at both ends of each stage."""
-    table = read_table(run.folder / "statistics" / "stages.csv", ["stage", "kind", "xi", "d2min_all"])
+    table = read(run, "statistics/stages.csv", "stage kind xi d2min_all")
     return table.merge(run.stages[["stage", "start_strain", "end_strain"]], on="stage")
-
-
-def read_history(run: Run) -> pd.DataFrame:
-    """Table of model/history.csv."""
-    return read_table(run.folder / "model" / "history.csv", ["rule", "epoch", "train_loss", "validation_loss"])
-
-
-def read_errors(run: Run) -> pd.DataFrame:
-    """Table of model/errors.csv."""
-    columns = ["rule", "split", "error_low", "error_high", "density"]
-    return read_table(run.folder / "model" / "errors.csv", columns)
 
 
 def read_predictions(run: Run) -> pd.DataFrame:
@@ -68,8 +45,7 @@ def read_predictions(run: Run) -> pd.DataFrame:
 def grid_sweeps(run: Run) -> pd.DataFrame | None:
     """Scores for other spacings and radii of the grid, and those of the run itself; None where there are none."""
     try:
-        columns = ["family", "value", "rule", "r2", "r2_low", "r2_high"]
-        summary = read_table(run.folder / "ablations" / "summary.csv", columns)
+        summary = read(run, "ablations/summary.csv", ABLATIONS)
     except MicroslipError:
         return None
     varied = summary["family"].isin(["spacing", "radius"])

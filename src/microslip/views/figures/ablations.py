@@ -7,14 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.views.figures.record import RunFigure
-from microslip.views.names import R2_FLOOR, RULE_COLOUR, RULE_LINE, RULE_MARKER
-from microslip.views.panels import Drawing
+from microslip.views.names import R2_FLOOR, RADIUS_LABEL, RULE_COLOUR, RULE_LINE, RULE_MARKER, SPACING_LABEL
+from microslip.views.panels import Drawing, table_panel
 from microslip.views.settings import own_voxels
-from microslip.views.style import GREY, INK, TWO_COLUMNS, axes_or_new, journal_style, letter, new_figure, say_missing
-from microslip.views.tables import read
+from microslip.views.style import GREY, INK, TWO_COLUMNS, add_letters, journal_style, new_figure, titled_axes
+from microslip.views.tables import ABLATIONS
 
 
 @journal_style()
@@ -22,7 +21,7 @@ def ablation_bars(
     summary: pd.DataFrame, families: tuple[str, ...], *, title: str = "", axes: Axes | None = None
 ) -> Figure:
     """R² on the test set for each line of some families under each split, with 90 % intervals; summary.csv."""
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     chosen = summary[summary["family"].isin(families)]
     names = list(dict.fromkeys(zip(chosen["family"], chosen["value"], strict=True)))
     for shift, (rule, colour) in zip((0.19, -0.19), RULE_COLOUR.items(), strict=True):
@@ -53,7 +52,6 @@ def ablation_bars(
     if names:
         axes.set_ylim(-1.9, len(names) - 0.4)
         axes.legend(loc="lower right", fontsize=7, ncols=2)
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -78,7 +76,7 @@ def sweep(
     label, title, axes
         The quantity on the axis; the panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     full = summary[(summary["family"] == "input") & (summary["value"] == "full")].assign(at=own_value)
     varied = summary[summary["family"] == family]
     both = pd.concat([varied.assign(at=pd.to_numeric(varied["value"])), full]).sort_values("at")
@@ -97,7 +95,6 @@ def sweep(
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.28 * (high - low))
         axes.legend(loc="upper right", fontsize=7, borderaxespad=0.1)
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -107,39 +104,29 @@ FAMILIES = ("input", "boosting")
 @journal_style()
 def draw(run: Run) -> Drawing:
     """What the pattern adds to the amplitude, and what grid, radius, cell and number of stages do."""
-    title = "What the network sees"
-    try:
-        summary = read(run, "ablations/summary.csv", "family", "value", "rule", "r2", "r2_low", "r2_high")
-    except MicroslipError:
-        return Drawing(_missing(run, "ablate", title))
-    figure = new_figure(TWO_COLUMNS, 5.0)
-    left, right = np.asarray(figure.subfigures(1, 2, width_ratios=[1.05, 1.0]), dtype=object)
-    bars, four = left.subplots(), right.subplots(2, 2).ravel()
+    drawing = Drawing(new_figure(TWO_COLUMNS, 5.0))
+    left, right = np.asarray(drawing.figure.subfigures(1, 2, width_ratios=[1.05, 1.0]), dtype=object)
+    bars = left.subplots()
+    table_panel(
+        drawing, bars, run, "ablations/summary.csv", ABLATIONS, "What the network sees", ablation_bars, FAMILIES
+    )
+    if not drawing.tables:
+        return drawing
     spacing, radius = own_voxels(run)
-    ablation_bars(summary, FAMILIES, title=title, axes=bars)
-    sweeps = [
-        ("Grid", "spacing", spacing, r"$L_\mathrm{grid}$ [$d_{50}$]"),
-        ("Radius", "radius", radius, r"$\delta$ [$d_{50}$]"),
+    varied = [
+        ("Grid", "spacing", spacing, SPACING_LABEL),
+        ("Radius", "radius", radius, RADIUS_LABEL),
         ("Cell", "cell share", 1.0, "part of the length [1]"),
         ("Training set", "training share", 1.0, "part of the stages [1]"),
     ]
-    for axes, (name, family, own, label) in zip(four, sweeps, strict=True):
-        sweep(summary, family, own, label, title=name, axes=axes)
+    four = right.subplots(2, 2).ravel()
+    for axes, (name, family, own, label) in zip(four, varied, strict=True):
+        sweep(drawing.tables["summary"], family, own, label, title=name, axes=axes)
         if (legend := axes.get_legend()) is not None:
             # the colours are those of the first panel
             legend.remove()
-    for axes, name in zip([bars, *four], "abcde", strict=True):
-        letter(axes, name)
-    return Drawing(figure, {"summary": summary})
-
-
-def _missing(run: Run, verb: str, title: str) -> Figure:
-    """One sentence in place of a whole figure."""
-    figure = new_figure(TWO_COLUMNS, 2.0)
-    axes = figure.subplots()
-    axes.set_title(title, loc="left")
-    say_missing(axes, f"Not made yet. Run `microslip {verb}` on this run", 60)
-    return figure
+    add_letters([bars, *four])
+    return drawing
 
 
 FIGURE = RunFigure(
@@ -152,7 +139,6 @@ FIGURE = RunFigure(
         " time; dashed, the run itself."
     ),
     alternative=("Bars of R² for changed inputs and baselines, and R² against grid, radius, cell and training set."),
-    step="ablate",
     needs="ablations/summary.csv",
     in_pressure=False,
 )

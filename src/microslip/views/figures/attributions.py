@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -20,12 +22,12 @@ from microslip.views.style import (
     SIGNED_MAP,
     SIZE_MAP,
     TWO_COLUMNS,
-    axes_or_new,
+    add_letters,
     journal_style,
-    letter,
     new_figure,
     scientific,
     symmetric_limit,
+    titled_axes,
 )
 
 
@@ -83,7 +85,7 @@ def node_map(
     colour_bar, title, axes
         Whether the scale is drawn below; the panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     if limits is None:
         known = plane[np.isfinite(plane)]
         largest = symmetric_limit(plane)
@@ -123,54 +125,67 @@ def node_map(
     return figure
 
 
+@dataclass(frozen=True)
+class ExplainedStage:
+    """A stage with log₁₀ of D²min and attribution [p] on its nodes, (x, y, z), which stand at x, y, z [d̄]."""
+
+    stage: pd.Series
+    log_d2min: np.ndarray
+    attribution: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    z: np.ndarray
+
+    @classmethod
+    def largest(cls, run: Run, kind: str) -> ExplainedStage:
+        """The largest stick or slip of a run that has been explained; errors as in `choose_explained`."""
+        explained, stages, voxels = run.attributions, run.stages, run.voxels
+        numbers = explained["stage"].to_numpy()
+        at = choose_explained(stages, numbers)[kind == "stick"]
+        return cls(
+            stages.set_index("stage", drop=False).loc[numbers[at]],
+            log_nodes(voxels["d2min"][int(numbers[at])].to_numpy()),
+            explained["attribution"][at].to_numpy(),
+            *(voxels[axis].to_numpy() for axis in "xyz"),
+        )
+
+
 @journal_style()
 def draw(run: Run) -> Drawing:
     """D²min beside the attribution, for the largest slip and the largest stick explained."""
-    figure = new_figure(TWO_COLUMNS, 4.1)
-    tables: dict[str, pd.DataFrame] = {}
+    drawing = Drawing(new_figure(TWO_COLUMNS, 4.1))
     drawn: list[Axes] = []
-    for part, kind in zip(np.asarray(figure.subfigures(2, 1), dtype=object), ("slip", "stick"), strict=True):
+    for part, kind in zip(np.asarray(drawing.figure.subfigures(2, 1), dtype=object), ("slip", "stick"), strict=True):
         row = part.subplots(1, 4)
-        planes: list[tuple[str, np.ndarray, bool]] = []
-        with panel(row[0], run, "explain", kind.capitalize()):
-            explained, stages, voxels = run.attributions, run.stages, run.voxels
-            numbers = explained["stage"].to_numpy()
-            chosen = choose_explained(stages, numbers)
-            at = chosen[kind == "stick"]
-            logs = log_nodes(voxels["d2min"][int(numbers[at])].to_numpy())
-            given = explained["attribution"][at].to_numpy()
-            x, z = voxels["x"].to_numpy(), voxels["z"].to_numpy()
-            change = float(stages.set_index("stage")["fluctuation"][numbers[at]])
-            name = rf"{kind.capitalize()}, $\Delta s$ = {scientific(change)} $p$"
-            planes = [
-                ("mid-depth", mid_depth(logs), False),
-                ("mid-depth", mid_depth(given), True),
-                ("largest over depth", largest_over_depth(logs), False),
-                ("mean over depth", mean_over_depth(given), True),
-            ]
-            for axes, (title, plane, signed) in zip(row, planes, strict=True):
+        with panel(row[0], run, "attributions.zarr", kind.capitalize()):
+            explained = ExplainedStage.largest(run, kind)
+            logs, given, x, z = explained.log_d2min, explained.attribution, explained.x, explained.z
+            planes = {
+                "log10_d2min_mid_depth": ("mid-depth", mid_depth(logs)),
+                "attribution_mid_depth": ("mid-depth", mid_depth(given)),
+                "log10_d2min_largest": ("largest over depth", largest_over_depth(logs)),
+                "attribution_mean": ("mean over depth", mean_over_depth(given)),
+            }
+            for axes, (name, (title, plane)) in zip(row, planes.items(), strict=True):
+                signed = name.startswith("attribution")
                 label, unit = ("attribution", "p") if signed else (LOG_D2MIN_LABEL, "")
                 node_map(plane, x, z, signed=signed, label=label, unit=unit, axes=axes)
                 axes.set_title(title, loc="right", fontsize=7.5, fontweight="normal", color=GREY)
                 if axes is not row[0]:
                     axes.set_ylabel("")
                     axes.tick_params(labelleft=False)
+            change = scientific(float(explained.stage["fluctuation"]))
+            name = rf"{kind.capitalize()}, $\Delta s$ = {change} $p$"
             part.suptitle(name, x=0.02, ha="left", fontsize=8.5, fontweight="bold")
-            tables[kind] = _plane_table(x, z, [plane for _, plane, _ in planes])
+            columns = {name: plane.ravel() for name, (_, plane) in planes.items()}
+            drawing.tables[kind] = pd.DataFrame({"x": np.repeat(x, len(z)), "z": np.tile(z, len(x)), **columns})
             drawn += list(row)
-        if not planes:
+        if kind not in drawing.tables:
             drawn.append(row[0])
             for axes in row[1:]:
                 axes.set_axis_off()
-    for axes, name in zip(drawn, "abcdefgh", strict=False):
-        letter(axes, name)
-    return Drawing(figure, tables)
-
-
-def _plane_table(x: np.ndarray, z: np.ndarray, planes: list[np.ndarray]) -> pd.DataFrame:
-    names = ["log10_d2min_mid_depth", "attribution_mid_depth", "log10_d2min_largest", "attribution_mean"]
-    columns = {name: plane.ravel() for name, plane in zip(names, planes, strict=True)}
-    return pd.DataFrame({"x": np.repeat(x, len(z)), "z": np.tile(z, len(x)), **columns})
+    add_letters(drawn)
+    return drawing
 
 
 FIGURE = RunFigure(
@@ -183,7 +198,6 @@ FIGURE = RunFigure(
         "are empty."
     ),
     alternative="Maps of non-affine motion beside maps of attribution for a slip and for a stick.",
-    step="explain",
     needs="attributions.zarr",
     settings=(*NODES, PATH),
     closing=explained_network,

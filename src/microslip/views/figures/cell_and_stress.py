@@ -15,19 +15,18 @@ from microslip.data.run import Run
 from microslip.views.choose import TYPICAL, choose_cycle
 from microslip.views.figures.record import STAGE_ENDS, About, RunFigure, Sentence
 from microslip.views.names import STRAIN_LABEL, STRESS_LABEL
-from microslip.views.panels import Drawing, NoStress, grain_table, grains_of, panel, thin_series
-from microslip.views.render.snapshot import draw_snapshot
+from microslip.views.panels import Drawing, FrameOfGrains, NoStress, panel, thin_series
 from microslip.views.settings import read_config, steady_from
 from microslip.views.style import (
     GREY,
     INK,
     KIND_COLOUR,
     TWO_COLUMNS,
-    axes_or_new,
+    add_letters,
     journal_style,
-    letter,
     new_figure,
     scientific,
+    titled_axes,
 )
 from microslip.views.tables import knows_stress
 
@@ -64,7 +63,7 @@ def stress_strain(
     axes: Axes | None = None,
 ) -> Figure:
     """Shear stress s [p] against strain γ, shape (sample,), with the warm-up shaded and a window of strain marked."""
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     x, y = thin_series(np.asarray(strain), np.asarray(stress))
     axes.plot(x, y, color=INK, linewidth=0.5)
     low, high = _limits(y)
@@ -84,7 +83,6 @@ def stress_strain(
         )  # fmt: skip
     axes.set_xlabel(STRAIN_LABEL)
     axes.set_ylabel(STRESS_LABEL)
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -120,7 +118,7 @@ def stress_window(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     inside = slice(*np.searchsorted(strain, window))
     x, y = thin_series(np.asarray(strain)[inside], np.asarray(stress)[inside])
     axes.plot(x, y, color=INK, linewidth=0.9)
@@ -143,7 +141,6 @@ def stress_window(
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel(STRAIN_LABEL)
     axes.set_ylabel(STRESS_LABEL)
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -170,6 +167,18 @@ def _series(run: Run) -> tuple[np.ndarray, np.ndarray]:
     return strain, stress
 
 
+def draw_cycle(
+    run: Run, cycle: tuple[int, int], margin: float, *, title: str, axes: Axes
+) -> tuple[pd.DataFrame, tuple[float, float] | None]:
+    """The stress about a cycle, as in `stress_window`; its table, and the first and last strain where there are any."""
+    stages, (strain, stress) = run.stages, _series(run)
+    window = cycle_window(stages, *cycle, margin)
+    stress_window(strain, stress, stages, window, cycle=cycle, title=title, axes=axes)
+    inside = (strain >= window[0]) & (strain <= window[1])
+    ends = (float(strain[inside][0]), float(strain[inside][-1])) if inside.any() else None
+    return pd.DataFrame({"strain": strain[inside], "stress": stress[inside]}), ends
+
+
 def _warm_up(run: Run, strain: np.ndarray) -> float:
     """Strain at which the steady state begins."""
     first = steady_from(read_config(run), strain, bool(run.attributes.get("imported")))
@@ -180,46 +189,35 @@ def _warm_up(run: Run, strain: np.ndarray) -> float:
 def draw(run: Run) -> Drawing:
     """The cell, one typical cycle, and the whole stress-strain curve; the cell alone where no stress is known."""
     stressed = knows_stress(run)
-    figure = new_figure(TWO_COLUMNS, 4.6) if stressed else new_figure(4.2, 3.0)
-    axes = figure.subplot_mosaic(
+    drawing = Drawing(new_figure(TWO_COLUMNS, 4.6) if stressed else new_figure(4.2, 3.0))
+    axes = drawing.figure.subplot_mosaic(
         [["cell", "cycle"], ["curve", "curve"]] if stressed else [["cell"]],
         height_ratios=[1.4, 1.0] if stressed else None,
         width_ratios=[1.05, 1.0] if stressed else None,
     )
-    tables: dict[str, pd.DataFrame] = {}
-    with panel(axes["cell"], run, "simulate", "Shear cell"):
-        diameter, kind = grains_of(run)
-        frames = run.frames["position"]
-        if not len(frames):
+    with panel(axes["cell"], run, "trajectory.zarr", "Shear cell"):
+        if not len(run.frames["position"]):
             raise MicroslipError("no frame has been kept")
-        first, box = frames[0].to_numpy(), run.box_at(0)
+        first = FrameOfGrains.of(run, 0)
         # another program's walls may not be named
-        annotate = bool((kind > 0).any()) or not run.attributes.get("imported")
-        draw_snapshot(first, diameter, kind, box, annotate=annotate, title="Shear cell", axes=axes["cell"])
-        tables["cell"] = grain_table(first, diameter, box, np.isfinite(first).all(axis=1), kind=kind)
+        annotate = bool((first.kind > 0).any()) or not run.attributes.get("imported")
+        first.draw(axes["cell"], "Shear cell", annotate=annotate)
+        drawing.tables["cell"] = first.table(first.present, kind=first.kind)
     if not stressed:
-        return Drawing(figure, tables)
+        return drawing
     marked = None
-    with panel(axes["cycle"], run, "stages", "One stick-slip cycle"):
-        stages, (strain, stress) = run.stages, _series(run)
-        cycle = choose_cycle(stages, TYPICAL)
-        window = cycle_window(stages, *cycle)
-        stress_window(strain, stress, stages, window, cycle=cycle, title="One stick-slip cycle", axes=axes["cycle"])
-        inside = (strain >= window[0]) & (strain <= window[1])
-        tables["cycle"] = pd.DataFrame({"strain": strain[inside], "stress": stress[inside]})
-        if inside.any():
-            marked = (float(strain[inside][0]), float(strain[inside][-1]))
-    with panel(axes["curve"], run, "simulate", "Stress and strain"):
+    with panel(axes["cycle"], run, "stages.csv", "One stick-slip cycle"):
+        cycle = choose_cycle(run.stages, TYPICAL)
+        drawing.tables["cycle"], marked = draw_cycle(run, cycle, 0.8, title="One stick-slip cycle", axes=axes["cycle"])
+    with panel(axes["curve"], run, "trajectory.zarr", "Stress and strain"):
         strain, stress = _series(run)
-        stress_strain(
-            strain, stress, warm_up=_warm_up(run, strain), window=marked,
-            title="Stress-strain curve" + (", the cycle of panel b marked" if marked else ""), axes=axes["curve"],
-        )  # fmt: skip
-        thin = thin_series(strain, stress)
-        tables["curve"] = pd.DataFrame({"strain": thin[0], "stress": thin[1]})
-    for name, key in zip("abc", axes, strict=True):
-        letter(axes[key], name)
-    return Drawing(figure, tables)
+        title = "Stress-strain curve" + (", the cycle of panel b marked" if marked else "")
+        stress_strain(strain, stress, warm_up=_warm_up(run, strain), window=marked, title=title, axes=axes["curve"])
+        drawing.tables["curve"] = pd.DataFrame(
+            dict(zip(("strain", "stress"), thin_series(strain, stress), strict=True))
+        )
+    add_letters(axes.values())
+    return drawing
 
 
 _SETTINGS = (

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from scipy.special import zeta
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.data.store import open_dataset
+from microslip.statistics.cluster_sizes import binned_radii, binned_sizes, sizes_of_grains
+from microslip.statistics.power_law import log_power_law
 from microslip.views.choose import TYPICAL, choose_cycle, cycles, largest_slip, typical_stages
 from microslip.views.figures.record import ACTIVE, NEIGHBOURS, STAGE_ENDS, About, RunFigure, Sentence
 from microslip.views.groups import binned, each_group, fluctuation_limits, kinds_in, said_shifted, size_bar
 from microslip.views.names import FLUCTUATION_LABEL
-from microslip.views.panels import Drawing, grain_table, panel, stage_title
+from microslip.views.panels import Drawing, FrameOfGrains, panel, stage_title
 from microslip.views.render.cell import camera_of, cell_corners, draw_cell
 from microslip.views.render.spheres import render_spheres
 from microslip.views.settings import Config, setting
@@ -33,23 +31,14 @@ from microslip.views.style import (
     KIND_MARKER,
     SIZE_MAP,
     TWO_COLUMNS,
-    axes_or_new,
+    add_colour_bar,
+    add_letters,
     few_log_labels,
     journal_style,
-    letter,
     new_figure,
+    titled_axes,
 )
 from microslip.views.tables import GROUP, read
-
-# Bins of the cluster size in an octave: single sizes are too few far out.
-_PER_OCTAVE = 2
-
-
-def sizes_of_grains(label: Int[np.ndarray, "grain"]) -> Int[np.ndarray, "grain"]:
-    """Number of grains in the cluster of each grain, shape (grain,); 0 for label 0, which is not active."""
-    sizes: np.ndarray = np.bincount(label, minlength=1)[label]
-    sizes[label == 0] = 0
-    return sizes
 
 
 @journal_style()
@@ -85,7 +74,7 @@ def cluster_snapshot(
     pixels, title, axes
         Width of the picture; the panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes, 3.5, 2.2)
+    figure, axes = titled_axes(axes, title, 3.5, 2.2)
     size = sizes_of_grains(np.asarray(label))
     shown = (size >= smallest) & np.isfinite(positions).all(axis=1)
     corners = cell_corners(box, *(heights or (0.0, box.lengths[2])))
@@ -99,44 +88,7 @@ def cluster_snapshot(
         )  # fmt: skip
         axes.imshow(image.rgba, extent=image.extent, interpolation="antialiased")
     draw_cell(axes, corners, azimuth=azimuth, elevation=elevation)
-    axes.set_title(title, loc="left")
     return figure
-
-
-def binned_sizes(cluster_sizes: pd.DataFrame) -> pd.DataFrame:
-    """Density of cluster sizes in bins that grow, two an octave, of every group.
-
-    Parameters
-    ----------
-    cluster_sizes
-        Table of statistics/cluster_sizes.csv.
-
-    Returns
-    -------
-    DataFrame
-        group, kind, by, mean_fluctuation, size (geometric mean of the bin's whole numbers), density (probability of a
-        single size), n_clusters; bins without a cluster are left out.
-    """
-    rows = []
-    largest = int(cluster_sizes["size"].max()) if len(cluster_sizes) else 1
-    # whole numbers from which bins begin: the first ones hold a single size
-    edges = np.unique(np.round(2 ** (np.arange(_PER_OCTAVE * np.log2(largest) + 3) / _PER_OCTAVE))).astype(int)
-    for name, part in cluster_sizes.groupby("group", sort=False):
-        counts = np.zeros(len(edges) - 1)
-        np.add.at(counts, np.searchsorted(edges, part["size"], side="right") - 1, part["n_clusters"])
-        about = {key: part[key].iloc[0] for key in ("kind", "by", "mean_fluctuation")}
-        middle = np.sqrt(edges[:-1] * (edges[1:] - 1.0))
-        table = pd.DataFrame(
-            {
-                "group": name,
-                **about,
-                "size": middle,
-                "density": counts / (counts.sum() * np.diff(edges)),
-                "n_clusters": counts.astype(int),
-            }
-        )
-        rows.append(table[table["n_clusters"] > 0])
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 
 @journal_style()
@@ -162,7 +114,7 @@ def size_distribution(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     points = binned_sizes(cluster_sizes)
     limits = limits or fluctuation_limits(cluster_sizes)
     laws = power_law[power_law["x_min_rule"] == "fixed"] if len(power_law) else power_law
@@ -177,10 +129,9 @@ def size_distribution(
                 continue
             share = counted.loc[counted["size"] >= law.x_min, "n_clusters"].sum() / counted["n_clusters"].sum()
             n = np.geomspace(law.x_min, counted["size"].max(), 50)
-            axes.plot(n, factor * share * n**-law.eta / zeta(law.eta, law.x_min), color=colour, linewidth=0.9)
+            axes.plot(n, factor * share * np.exp(log_power_law(n, law.eta, law.x_min)), color=colour, linewidth=0.9)
     _logarithmic(axes)
     axes.set_ylabel(r"$P(N)$ [1]" + said_shifted(points, shift))
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -207,7 +158,7 @@ def radius_curves(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     dimensions = evolution[evolution["quantity"] == "fractal_dimension"].set_index("group")["value"]
     points = binned_radii(cluster_sizes)
     for number, (group, kind, colour, rows) in enumerate(each_group(points, fluctuation_limits(cluster_sizes))):
@@ -235,21 +186,7 @@ def radius_curves(
         ]
         axes.legend(handles=handles, loc="upper left", ncols=2, fontsize=7, handletextpad=0.1, borderaxespad=0.1)
     axes.set_ylabel(r"$R_g$ [$\bar d$]" + said_shifted(points, shift))
-    axes.set_title(title, loc="left")
     return figure
-
-
-def binned_radii(cluster_sizes: pd.DataFrame) -> pd.DataFrame:
-    """Mean of ln R_g in bins of the cluster size that grow, two an octave: group, kind, by, size, radius [d̄]."""
-    shaped = cluster_sizes[cluster_sizes["n_shaped"] > 0]
-    place = np.floor(_PER_OCTAVE * np.log2(shaped["size"]) + 1e-9)
-    rows = []
-    for (name, _), part in shaped.groupby(["group", place], sort=False):
-        size, radius = (np.exp(np.average(np.log(part[key]), weights=part["n_shaped"])) for key in ("size", "radius"))
-        about = {key: part[key].iloc[0] for key in ("kind", "by", "mean_fluctuation")}
-        rows.append({"group": name, **about, "size": size, "radius": radius, "n_clusters": part["n_shaped"].sum()})
-    columns = ["group", "kind", "by", "mean_fluctuation", "size", "radius", "n_clusters"]
-    return pd.DataFrame(rows, columns=columns).sort_values("size", kind="stable", ignore_index=True)
 
 
 def _logarithmic(axes: Axes) -> None:
@@ -282,7 +219,7 @@ def evolution_curve(
     legend, title, axes
         Whether kinds are named; the panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     chosen = evolution[(evolution["quantity"] == quantity) & np.isfinite(evolution["value"])]
     for kind in kinds_in(chosen):
         of_kind = chosen[chosen["kind"] == kind]
@@ -307,11 +244,8 @@ def evolution_curve(
     axes.set_ylabel(label)
     if legend and axes.get_legend_handles_labels()[0]:
         axes.legend(loc="best", handlelength=1.4, borderaxespad=0.2)
-    axes.set_title(title, loc="left")
     return figure
 
-
-_SIZES = (*GROUP, "size", "n_clusters", "n_shaped", "radius")
 
 EVOLUTIONS = (
     ("eta", "Exponent", r"$\eta$ of $P(N)\propto N^{-\eta}$ [1]"),
@@ -321,118 +255,76 @@ EVOLUTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class _Moment:
-    """Grains at the start of a stage."""
-
-    position: np.ndarray
-    diameter: np.ndarray
-    kind: np.ndarray
-    box: Box
-    title: str
-    short_title: str
-
-    def table(self, **columns: np.ndarray) -> pd.DataFrame:
-        """Every bulk grain that is there, as in `grain_table`."""
-        there = (self.kind == 0) & np.isfinite(self.position).all(axis=1)
-        return grain_table(self.position, self.diameter, self.box, there, **columns)
-
-    @property
-    def heights(self) -> tuple[float, float]:
-        """Lower and upper end of what the picture shows [d̄]: the cell, and the grains where they end below or above."""
-        bulk = self.position[(self.kind == 0) & np.isfinite(self.position).all(axis=1), 2]
-        if self.box.periodic[2] or not len(bulk):
-            return 0.0, self.box.lengths[2]
-        return min(0.0, float(bulk.min()) - 0.5), max(self.box.lengths[2], float(bulk.max()) + 0.5)
-
-
-def _moment(run: Run, row: int) -> _Moment:
-    stage, grains = run.stages.iloc[row], run.grains
-    frame = int(stage["start_frame"])
-    return _Moment(
-        run.frames["position"][frame].to_numpy(),
-        grains["diameter"].to_numpy(),
-        grains["kind"].to_numpy(),
-        run.box_at(frame),
-        stage_title(stage),
-        stage_title(stage, length=False),
-    )
+_SIZES = ("statistics/cluster_sizes.csv", f"{GROUP} size n_clusters n_shaped radius")
+_EVOLUTION = ("statistics/evolution.csv", f"{GROUP} quantity value value_low value_high")
 
 
 @journal_style()
 def draw(run: Run) -> Drawing:
     """Active clusters in space, their sizes and radii, and how they change with the stress fluctuation."""
-    figure = new_figure(TWO_COLUMNS, 6.0)
-    top, middle, bottom = np.asarray(figure.subfigures(3, 1, height_ratios=[1.35, 1.5, 1.2]), dtype=object)
-    tables: dict[str, pd.DataFrame] = {}
-    above = _cluster_snapshots(run, top, tables)
+    drawing = Drawing(new_figure(TWO_COLUMNS, 6.0))
+    tables = drawing.tables
+    top, middle, bottom = np.asarray(drawing.figure.subfigures(3, 1, height_ratios=[1.35, 1.5, 1.2]), dtype=object)
+    above = _cluster_snapshots(run, top, drawing)
     try:
-        kinds = kinds_in(binned(read(run, "statistics/cluster_sizes.csv", *GROUP)))
+        kinds = kinds_in(binned(read(run, "statistics/cluster_sizes.csv", GROUP)))
     except MicroslipError:
         kinds = ["stick", "slip"]
-    *between, radii = middle.subplots(1, len(kinds) + 1)
+    *of_kinds, radii = between = list(middle.subplots(1, len(kinds) + 1))
     limits = None
-    for axes, kind in zip(between, kinds, strict=True):
+    for axes, kind in zip(of_kinds, kinds, strict=True):
         title = f"Cluster sizes, {kind}s"
-        with panel(axes, run, "statistics", title):
-            sizes = binned(read(run, "statistics/cluster_sizes.csv", *_SIZES))
-            laws = read(run, "statistics/power_law.csv", "group", "x_min_rule")
+        with panel(axes, run, "statistics/cluster_sizes.csv", title):
+            sizes = binned(read(run, *_SIZES))
+            laws = read(run, "statistics/power_law.csv", "group x_min_rule")
             limits = fluctuation_limits(sizes)
-            part = sizes[sizes["kind"] == kind]
-            size_distribution(part, laws, limits=limits, title=title, axes=axes)
-            tables["sizes"] = binned_sizes(sizes)
-            tables["power_law"] = laws
-    with panel(radii, run, "statistics", "Radius of gyration"):
-        sizes = binned(read(run, "statistics/cluster_sizes.csv", *_SIZES))
-        evolution = read(run, "statistics/evolution.csv", *GROUP, "quantity", "value", "value_low", "value_high")
-        radius_curves(sizes, evolution, title="Radius of gyration", axes=radii)
+            size_distribution(sizes[sizes["kind"] == kind], laws, limits=limits, title=title, axes=axes)
+            tables["sizes"], tables["power_law"] = binned_sizes(sizes), laws
+    with panel(radii, run, "statistics/cluster_sizes.csv", "Radius of gyration"):
+        sizes = binned(read(run, *_SIZES))
+        radius_curves(sizes, read(run, *_EVOLUTION), title="Radius of gyration", axes=radii)
         tables["radii"] = binned_radii(sizes)
-    between = [*between, radii]
     if limits is not None and kinds != ["window"]:
         size_bar(middle, between, limits, fraction=0.03, pad=0.01, aspect=25)
-    below = bottom.subplots(1, 4)
-    for number, (axes, (quantity, title, label)) in enumerate(zip(below, EVOLUTIONS, strict=True)):
-        with panel(axes, run, "statistics", title):
-            evolution = read(run, "statistics/evolution.csv", *GROUP, "quantity", "value", "value_low", "value_high")
-            evolution_curve(evolution, quantity, label, legend=number == 0, title=title, axes=axes)
-            followed = [name for name, _, _ in EVOLUTIONS]
-            tables["evolution"] = evolution[evolution["quantity"].isin(followed)]
+    below = list(bottom.subplots(1, 4))
+    for axes, (quantity, title, label) in zip(below, EVOLUTIONS, strict=True):
+        with panel(axes, run, "statistics/evolution.csv", title):
+            evolution = read(run, *_EVOLUTION)
+            evolution_curve(evolution, quantity, label, legend=axes is below[0], title=title, axes=axes)
+            tables["evolution"] = evolution[evolution["quantity"].isin([name for name, _, _ in EVOLUTIONS])]
             if axes.get_xlabel() == FLUCTUATION_LABEL:
                 # once for all four: they are too narrow for a long unit
                 axes.set_xlabel("")
                 bottom.supxlabel(FLUCTUATION_LABEL, fontsize=8)
-    for axes, name in zip([*above, *between, *below], "abcdefghij", strict=False):
-        letter(axes, name)
-    return Drawing(figure, tables)
+    add_letters([*above, *between, *below])
+    return drawing
 
 
-def _cluster_snapshots(run: Run, part: SubFigure, tables: dict[str, pd.DataFrame]) -> list[Axes]:
+def _cluster_snapshots(run: Run, part: SubFigure, drawing: Drawing) -> list[Axes]:
     """The stick and the slip of a typical cycle, and the largest slip, with one camera and one colour scale."""
     row = list(part.subplots(1, 3))
     titles = ("Clusters, stick", "Clusters, slip", "Clusters, largest slip")
-    drawn: list[Axes] = []
     for number, (axes, title) in enumerate(zip(row, titles, strict=True)):
-        with panel(axes, run, "statistics", title):
+        with panel(axes, run, "statistics/clusters.zarr", title):
             store = open_dataset(run.folder / "statistics" / "clusters.zarr")
             smallest = int(store.attrs["smallest"])
-            stages = looked_at(run.stages)
-            largest = max(int(store["size"][each].max()) for each in stages)
+            rows = looked_at(run.stages)
+            largest = max(int(store["size"][each].max()) for each in rows)
             limits = (float(smallest), float(max(largest, 2 * smallest)))
-            moment = _moment(run, stages[number])
-            label = store["label"][stages[number]].to_numpy()
+            stage, label = run.stages.iloc[rows[number]], store["label"][rows[number]].to_numpy()
+            grains = FrameOfGrains.of(run, int(stage["start_frame"]))
             cluster_snapshot(
-                moment.position, moment.diameter, label, moment.box, limits=limits, smallest=smallest,
-                heights=moment.heights, title=moment.short_title, axes=axes,
+                grains.position, grains.diameter, label, grains.box, limits=limits, smallest=smallest,
+                heights=grains.heights, title=stage_title(stage, length=False), axes=axes,
             )  # fmt: skip
-            table = moment.table(cluster=label, cluster_size=sizes_of_grains(label))
-            tables[f"grains_{number + 1}"] = table[table["cluster"] > 0]
-            drawn.append(axes)
-    if len(drawn) == len(row):
-        mappable = ScalarMappable(LogNorm(*limits), SIZE_MAP)
-        bar = part.colorbar(mappable, ax=row, orientation="horizontal", fraction=0.06, aspect=50, shrink=0.5, pad=0.02)
-        bar.set_label(rf"grains in the cluster, {smallest} or more")
+            table = grains.table(cluster=label, cluster_size=sizes_of_grains(label))
+            drawing.tables[f"grains_{number + 1}"] = table[table["cluster"] > 0]
+    if len(drawing.tables) == len(row):
+        bar = add_colour_bar(
+            part, row, LogNorm(*limits), SIZE_MAP, rf"grains in the cluster, {smallest} or more", fraction=0.06,
+            aspect=50, shrink=0.5, pad=0.02,
+        )  # fmt: skip
         few_log_labels(bar.ax.xaxis)
-        bar.outline.set_linewidth(0.5)
     return row
 
 
@@ -497,7 +389,6 @@ FIGURE = RunFigure(
         "Three pictures of clusters in the cell; cluster sizes and radii on logarithmic axes; four quantities against "
         "the stress fluctuation with bands."
     ),
-    step="statistics",
     needs="statistics/clusters.zarr",
     settings=(STAGE_ENDS, NEIGHBOURS, ACTIVE, *_SETTINGS),
     counterpart="8",

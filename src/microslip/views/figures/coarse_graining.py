@@ -9,18 +9,17 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
-from microslip.data.files import read_json, read_table
+from microslip.data.files import read_json
 from microslip.data.run import Run
 from microslip.views.choose import TYPICAL, typical_stages
 from microslip.views.figures.ablations import sweep
 from microslip.views.figures.record import NEIGHBOURS, About, RunFigure, Sentence
-from microslip.views.names import D2MIN_LABEL
+from microslip.views.names import D2MIN_LABEL, RADIUS_LABEL, SPACING_LABEL
 from microslip.views.panels import Drawing, NotMeasured, panel
 from microslip.views.render.snapshot import log_limits
 from microslip.views.settings import own_voxels
@@ -32,12 +31,13 @@ from microslip.views.style import (
     SIZE_MAP,
     TWO_COLUMNS,
     VERMILLION,
-    axes_or_new,
+    add_colour_bar,
+    add_letters,
     journal_style,
-    letter,
     new_figure,
+    titled_axes,
 )
-from microslip.views.tables import grid_sweeps
+from microslip.views.tables import grid_sweeps, read
 
 # Nodes across and up in the part of a slice that is shown.
 _ACROSS, _UP = 10, 7
@@ -45,11 +45,6 @@ _ACROSS, _UP = 10, 7
 # Nodes across and up in the part of a slice that is shown.
 _ACROSS, _UP = 10, 7
 Extent = tuple[float, float, float, float]
-
-
-def norm(limits: tuple[float, float]) -> LogNorm:
-    """The colour scale of D²min, for grains and nodes alike."""
-    return LogNorm(*limits)
 
 
 def choose_patch(nodes: Float[np.ndarray, "x y z"], x: Float[np.ndarray, "x"], z: Float[np.ndarray, "z"]) -> Extent:
@@ -128,10 +123,10 @@ def draw_grains(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes, 3.5, 2.6)
+    figure, axes = titled_axes(axes, title, 3.5, 2.6)
     known = slab["d2min"].notna() & (slab["d2min"] > 0)
     colours = np.tile([0.82, 0.85, 0.88, 1.0], (len(slab), 1))
-    colours[known] = colormaps[SIZE_MAP](norm(limits)(np.clip(slab.loc[known, "d2min"], *limits)))
+    colours[known] = colormaps[SIZE_MAP](LogNorm(*limits)(np.clip(slab.loc[known, "d2min"], *limits)))
     width = 2 * slab["radius"].to_numpy()
     axes.add_collection(
         EllipseCollection(
@@ -172,13 +167,12 @@ def draw_nodes(
     z: Float[np.ndarray, "z"],
     patch: Extent,
     *,
-    radius: float,
     limits: tuple[float, float],
     title: str = "",
     axes: Axes | None = None,
 ) -> Figure:
     """The same part of the slice as nodes, each with the mean D²min of the grains within δ; parameters as above."""
-    figure, axes = axes_or_new(axes, 3.5, 2.6)
+    figure, axes = titled_axes(axes, title, 3.5, 2.6)
     shown = np.ma.masked_less_equal(plane, 0.0)
     half = [(axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5 for axis in (x, z)]
     axes.imshow(
@@ -186,7 +180,7 @@ def draw_nodes(
         origin="lower",
         extent=(x[0] - half[0], x[-1] + half[0], z[0] - half[1], z[-1] + half[1]),
         cmap=colormaps[SIZE_MAP].with_extremes(bad="#E4E7EB"),
-        norm=norm(limits),
+        norm=LogNorm(*limits),
         interpolation="nearest",
     )
     centre = _marked_node(x, z, patch)
@@ -222,7 +216,7 @@ def pair_correlation_curve(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     farthest = min(5.0, float(curve["r"].max())) if len(curve) else 5.0
     near = curve[curve["r"] <= farthest]
     axes.plot(near["r"], near["g"], color=INK, linewidth=1.0)
@@ -243,7 +237,6 @@ def pair_correlation_curve(
     axes.set_xlabel(r"distance $r$ [$\bar d$]")
     axes.set_ylabel(r"$g(r)$ [1]")
     axes.legend(loc="upper right", fontsize=6.5, handlelength=1.6, borderaxespad=0.1)
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -272,59 +265,49 @@ def _frame(axes: Axes, patch: Extent, title: str) -> None:
 @journal_style()
 def draw(run: Run) -> Drawing:
     """From grains to nodes, g(r) with its minima, and, where known, the score against spacing and radius."""
-    figure = new_figure(TWO_COLUMNS, 4.9)
-    top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1.15, 1.0]), dtype=object)
+    drawing = Drawing(new_figure(TWO_COLUMNS, 4.9))
+    top, bottom = np.asarray(drawing.figure.subfigures(2, 1, height_ratios=[1.15, 1.0]), dtype=object)
     sweeps = grid_sweeps(run)
     above, below = list(top.subplots(1, 2)), list(bottom.subplots(1, 1 if sweeps is None else 3, squeeze=False).flat)
-    tables: dict[str, pd.DataFrame] = {}
     spacing, radius = own_voxels(run)
-    with panel(above[0], run, "voxels", "Grains"):
-        stages, voxels, grains = run.stages, run.voxels, run.grains
+    with panel(above[0], run, "voxels.zarr", "Grains"):
+        stages, voxels = run.stages, run.voxels
         row = typical_stages(stages, TYPICAL)[1]
         frame = int(stages["start_frame"].iloc[row])
-        values = run.fields["d2min"][row].to_numpy()
-        place = {axis: voxels[axis].to_numpy() for axis in "xyz"}
+        x, y, z = (voxels[axis].to_numpy() for axis in "xyz")
         nodes = voxels["d2min"][row].to_numpy().astype(float)
-        patch = choose_patch(nodes, place["x"], place["z"])
+        patch = choose_patch(nodes, x, z)
         position = run.box_at(frame).wrapped_onto(run.box, run.frames["position"][frame].to_numpy())
-        slab = slab_of_grains(
-            position, grains["diameter"].to_numpy(), values,
-            float(place["y"][len(place["y"]) // 2]), patch,
-        )  # fmt: skip
+        diameter, values = run.grains["diameter"].to_numpy(), run.fields["d2min"][row].to_numpy()
+        slab = slab_of_grains(position, diameter, values, float(y[len(y) // 2]), patch)
         limits = log_limits(slab["d2min"].to_numpy(), 0.02, 0.98)
-        draw_grains(slab, place["x"], place["z"], patch, radius=radius, limits=limits, title="Grains", axes=above[0])
-        plane = nodes[:, len(place["y"]) // 2, :]
-        draw_nodes(plane, place["x"], place["z"], patch, radius=radius, limits=limits,
-                                   title="Nodes", axes=above[1])  # fmt: skip
-        bar = top.colorbar(ScalarMappable(norm(limits), SIZE_MAP), ax=above, fraction=0.03, aspect=25, extend="both")
-        bar.set_label(D2MIN_LABEL)
-        tables["grains"], tables["nodes"] = slab, node_table(plane, place["x"], place["z"])
-    if "nodes" not in tables:
+        plane = nodes[:, len(y) // 2, :]
+        draw_grains(slab, x, z, patch, radius=radius, limits=limits, title="Grains", axes=above[0])
+        draw_nodes(plane, x, z, patch, limits=limits, title="Nodes", axes=above[1])
+        add_colour_bar(
+            top, above, LogNorm(*limits), SIZE_MAP, D2MIN_LABEL, orientation="vertical", fraction=0.03, aspect=25,
+            extend="both",
+        )  # fmt: skip
+        drawing.tables["grains"], drawing.tables["nodes"] = slab, node_table(plane, x, z)
+    if not drawing.tables:
         above[1].set_axis_off()
-    with panel(below[0], run, "statistics", "Pair correlation"):
+    with panel(below[0], run, "statistics/pair_correlation.csv", "Pair correlation"):
         if not run.box.repeats_across:
             raise NotMeasured("g(r) is normalised for cells that repeat in x and y; this one does not.")
-        curve = read_table(run.folder / "statistics" / "pair_correlation.csv", ["r", "g"])
+        curve = read(run, "statistics/pair_correlation.csv", "r g")
         about = read_json(run.folder / "statistics" / "pair_correlation.json")
         pair_correlation_curve(
             curve, (about["first_minimum"], about["second_minimum"]), spacing=spacing, radius=radius,
             title="Pair correlation", axes=below[0],
         )  # fmt: skip
-        tables["pair_correlation"] = curve
-    for axes, (title, family, own, label) in zip(
-        below[1:],
-        (
-            ("Spacing", "spacing", spacing, r"$L_\mathrm{grid}$ [$d_{50}$]"),
-            ("Radius", "radius", radius, r"$\delta$ [$d_{50}$]"),
-        ),
-        strict=False,
-    ):
-        if sweeps is not None:
+        drawing.tables["pair_correlation"] = curve
+    varied = (("Spacing", "spacing", spacing, SPACING_LABEL), ("Radius", "radius", radius, RADIUS_LABEL))
+    if sweeps is not None:
+        for axes, (title, family, own, label) in zip(below[1:], varied, strict=True):
             sweep(sweeps, family, own, label, title=title, axes=axes)
-            tables["sweeps"] = sweeps
-    for axes, name in zip([*above, *below], "abcde", strict=False):
-        letter(axes, name)
-    return Drawing(figure, tables)
+        drawing.tables["sweeps"] = sweeps
+    add_letters([*above, *below])
+    return drawing
 
 
 _GRID = Sentence(
@@ -353,7 +336,6 @@ FIGURE = RunFigure(
         " the spacing L_grid and the radius δ of the grid."
     ),
     alternative="Grains of a slice beside the nodes made of them, and the pair correlation.",
-    step="voxels",
     needs="voxels.zarr",
     settings=(NEIGHBOURS, _GRID),
     closing=_closing,

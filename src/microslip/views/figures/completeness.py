@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from microslip.data.run import Run
 from microslip.views.figures.record import PATH, RunFigure, explained_network
 from microslip.views.panels import Drawing, panel
-from microslip.views.style import BLUE, INK, ONE_COLUMN, axes_or_new, journal_style, new_figure
+from microslip.views.style import BLUE, INK, ONE_COLUMN, journal_style, new_figure, titled_axes
 
 
 @journal_style()
@@ -20,7 +20,7 @@ def completeness_histogram(
     completeness_error: Float[np.ndarray, "stage"], *, title: str = "", axes: Axes | None = None
 ) -> Figure:
     """Histogram of |Σ attribution − difference of the predictions| over that difference, shape (stage,)."""
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     errors = np.asarray(completeness_error, dtype=float)
     errors = np.maximum(errors[np.isfinite(errors)], 1e-12)
     if errors.size:
@@ -37,22 +37,21 @@ def completeness_histogram(
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_xlabel("relative completeness error [1]")
     axes.set_ylabel("stages [1]")
-    axes.set_title(title, loc="left")
     return figure
 
 
 @journal_style()
 def draw(run: Run) -> Drawing:
     """How far the attributions of a stage are from adding up to what the network predicted."""
-    figure = new_figure(ONE_COLUMN, 2.3)
-    axes = figure.subplots()
-    tables: dict[str, pd.DataFrame] = {}
-    with panel(axes, run, "explain", "Completeness of the attributions"):
+    drawing = Drawing(new_figure(ONE_COLUMN, 2.3))
+    axes = drawing.figure.subplots()
+    with panel(axes, run, "attributions.zarr", "Completeness of the attributions"):
         explained = run.attributions
         errors = explained["completeness_error"].to_numpy()
         completeness_histogram(errors, title="Completeness of the attributions", axes=axes)
-        tables["errors"] = pd.DataFrame({"stage": explained["stage"].to_numpy(), "completeness_error": errors})
-    return Drawing(figure, tables)
+        columns = {"stage": explained["stage"].to_numpy(), "completeness_error": errors}
+        drawing.tables["errors"] = pd.DataFrame(columns)
+    return drawing
 
 
 FIGURE = RunFigure(
@@ -61,7 +60,6 @@ FIGURE = RunFigure(
     draw=draw,
     caption="|Σ attribution − (prediction − that of the baseline)| over that difference, by stage.",
     alternative="Histogram of the relative completeness error.",
-    step="explain",
     needs="attributions.zarr",
     settings=(PATH,),
     closing=explained_network,

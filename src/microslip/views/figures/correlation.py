@@ -17,13 +17,13 @@ from microslip.views.style import (
     KIND_COLOUR,
     KIND_MARKER,
     TWO_COLUMNS,
-    axes_or_new,
+    add_letters,
     few_log_labels,
     journal_style,
-    letter,
     new_figure,
+    titled_axes,
 )
-from microslip.views.tables import read_correlation, read_lengths, read_per_stage
+from microslip.views.tables import GROUP, read, read_per_stage
 
 
 @journal_style()
@@ -53,7 +53,7 @@ def correlation_curves(
     colour_bar, title, axes
         Whether the scale is drawn; the panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     bins = binned(correlation[correlation["kind"] == kind])
     limits = limits or fluctuation_limits(bins)
     for number, (group, _, colour, curve) in enumerate(each_group(bins, limits)):
@@ -93,7 +93,7 @@ def correlation_length(lengths: pd.DataFrame, *, title: str = "", axes: Axes | N
 
     `lengths` is the table of statistics/correlation_length.csv.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     for kind, colour in KIND_COLOUR.items():
         of_kind = lengths[(lengths["kind"] == kind) & np.isfinite(lengths["xi"])]
         bins = of_kind[of_kind["by"] == "bin"].assign(size=lambda table: table["mean_fluctuation"].abs())
@@ -114,7 +114,6 @@ def correlation_length(lengths: pd.DataFrame, *, title: str = "", axes: Axes | N
     axes.set_ylabel(LENGTH_LABEL)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="best")
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -133,7 +132,7 @@ def along_the_strain(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     known = per_stage[np.isfinite(per_stage[quantity])]
     for kind, part in known.groupby("kind", sort=False):
         colour = KIND_COLOUR[str(kind)]
@@ -145,7 +144,6 @@ def along_the_strain(
     axes.set_ylabel(label)
     if len(known):
         axes.legend(loc="best")
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -153,22 +151,21 @@ def along_the_strain(
 def draw(run: Run) -> Drawing:
     """C(r) of D²min by size of the fluctuation, for sticks and for slips, and the correlation length ξ."""
     try:
-        kinds = kinds_in(read_correlation(run))
+        kinds = kinds_in(read(run, "statistics/correlation.csv", GROUP))
     except MicroslipError:
         kinds = ["stick", "slip"]
     sized = kinds != ["window"]
-    figure = new_figure(TWO_COLUMNS, 2.7)
-    *of_kinds, last = figure.subplots(1, len(kinds) + 1, width_ratios=[1.0, 1.18, 1.05][3 - len(kinds) - 1 :])
-    tables: dict[str, pd.DataFrame] = {}
-    for number, (axes, kind) in enumerate(zip(of_kinds, kinds, strict=True)):
-        with panel(axes, run, "statistics", f"C(r), {kind}"):
-            curves, lengths = read_correlation(run), read_lengths(run)
+    drawing = Drawing(new_figure(TWO_COLUMNS, 2.7))
+    *of_kinds, last = drawing.figure.subplots(1, len(kinds) + 1, width_ratios=[1.0, 1.18, 1.05][2 - len(kinds) :])
+    for axes, kind in zip(of_kinds, kinds, strict=True):
+        with panel(axes, run, "statistics/correlation.csv", f"C(r), {kind}"):
+            curves, lengths = read(run, "statistics/correlation.csv", _CURVES), _read_lengths(run)
             correlation_curves(
                 curves, lengths, kind, limits=fluctuation_limits(binned(curves)),
-                colour_bar=sized and number == len(kinds) - 1, title=kind.capitalize(), axes=axes,
+                colour_bar=sized and kind == kinds[-1], title=kind.capitalize(), axes=axes,
             )  # fmt: skip
-            tables["curves"] = curves
-    if "curves" in tables and len(of_kinds) > 1:
+            drawing.tables["curves"] = curves
+    if "curves" in drawing.tables and len(of_kinds) > 1:
         # both hold the points of either
         ends = np.array([axes.get_ylim() for axes in of_kinds[:2]])
         of_kinds[0].set_ylim(ends[:, 0].min(), ends[:, 1].max())
@@ -176,17 +173,24 @@ def draw(run: Run) -> Drawing:
         of_kinds[1].sharey(of_kinds[0])
         of_kinds[1].set_ylabel("")
         of_kinds[1].tick_params(labelleft=False)
-    with panel(last, run, "statistics", "Correlation length"):
-        tables["lengths"] = read_lengths(run)
+    with panel(last, run, "statistics/correlation_length.csv", "Correlation length"):
+        drawing.tables["lengths"] = _read_lengths(run)
         if sized:
-            correlation_length(tables["lengths"], title="Correlation length", axes=last)
+            correlation_length(drawing.tables["lengths"], title="Correlation length", axes=last)
         else:
             per_stage = read_per_stage(run)
             along_the_strain(per_stage, "xi", LENGTH_LABEL, title="Correlation length of each window", axes=last)
-            tables["windows"] = per_stage[["stage", "start_strain", "end_strain", "xi"]]
-    for axes, name in zip([*of_kinds, last], "abc", strict=False):
-        letter(axes, name)
-    return Drawing(figure, tables)
+            drawing.tables["windows"] = per_stage[["stage", "start_strain", "end_strain", "xi"]]
+    add_letters([*of_kinds, last])
+    return drawing
+
+
+_CURVES = f"{GROUP} r correlation standard_error"
+
+
+def _read_lengths(run: Run) -> pd.DataFrame:
+    columns = f"{GROUP} xi xi_low xi_high amplitude exponent r_min r_max"
+    return read(run, "statistics/correlation_length.csv", columns)
 
 
 _FITS = Sentence(
@@ -214,7 +218,6 @@ FIGURE = RunFigure(
     draw=draw,
     caption=_caption,
     alternative=("Correlation against distance for sticks and slips, correlation length against stress fluctuation."),
-    step="statistics",
     needs="statistics/correlation.csv",
     settings=(STAGE_ENDS, NEIGHBOURS, _FITS),
     counterpart="2c, d",

@@ -2,56 +2,37 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 
 from microslip.data.run import Run
 from microslip.views.choose import TYPICAL, typical_stages
 from microslip.views.figures.record import NEIGHBOURS, STAGE_ENDS, WALL_GRAINS, About, RunFigure
 from microslip.views.names import D2MIN_LABEL
-from microslip.views.panels import Drawing, grain_table, grains_of, panel, stage_title
-from microslip.views.render.snapshot import draw_snapshot, log_limits
-from microslip.views.style import SIZE_MAP, TWO_COLUMNS, journal_style, letter, new_figure
+from microslip.views.panels import Drawing, FrameOfGrains, panel, stage_title
+from microslip.views.render.snapshot import log_limits
+from microslip.views.style import SIZE_MAP, TWO_COLUMNS, add_colour_bar, add_letters, journal_style, new_figure
 
 
 @journal_style()
 def draw(run: Run) -> Drawing:
     """D²min of every grain in a typical stick and in the slip after it, one camera, one colour scale."""
-    figure = new_figure(TWO_COLUMNS, 3.3)
-    both = figure.subplots(1, 2)
-    tables: dict[str, pd.DataFrame] = {}
-    for which, (axes, title) in enumerate(zip(both, ("D²min in a stick", "D²min in a slip"), strict=True)):
-        with panel(axes, run, "fields", title):
+    drawing = Drawing(new_figure(TWO_COLUMNS, 3.3))
+    both = drawing.figure.subplots(1, 2)
+    for number, (axes, title) in enumerate(zip(both, ("D²min in a stick", "D²min in a slip"), strict=True)):
+        with panel(axes, run, "fields.zarr", title):
             stages = run.stages
-            pair = typical_stages(stages, TYPICAL)
-            d2min = run.fields["d2min"][list(pair)].to_numpy()
-            limits = log_limits(d2min)
-            stage, (diameter, kind), values = stages.iloc[pair[which]], grains_of(run), d2min[which]
-            frame = int(stage["start_frame"])
-            position, box = run.frames["position"][frame].to_numpy(), run.box_at(frame)
-            draw_snapshot(
-                position, diameter, kind, box, values=values, limits=limits, colour_bar=False,
-                title=stage_title(stage), axes=axes,
-            )  # fmt: skip
-            name = str(stage["kind"]) if str(stage["kind"]) not in tables else f"{stage['kind']}_2"
-            known = (kind == 0) & np.isfinite(position).all(axis=1)
-            tables[name] = grain_table(position, diameter, box, known, d2min=values)
-    if len(tables) == len(both):
-        bar = figure.colorbar(
-            ScalarMappable(LogNorm(*limits), SIZE_MAP),
-            ax=list(both),
-            orientation="horizontal",
-            fraction=0.06,
-            aspect=45,
-            shrink=0.6,
-        )
-        bar.set_label(D2MIN_LABEL)
-        bar.outline.set_linewidth(0.5)
-    for axes, name in zip(both, "ab", strict=True):
-        letter(axes, name)
-    return Drawing(figure, tables)
+            rows = typical_stages(stages, TYPICAL)
+            d2min = run.fields["d2min"][list(rows)].to_numpy()
+            limits, stage = log_limits(d2min), stages.iloc[rows[number]]
+            grains = FrameOfGrains.of(run, int(stage["start_frame"]))
+            grains.draw(axes, stage_title(stage), values=d2min[number], limits=limits, colour_bar=False)
+            name = str(stage["kind"]) if stage["kind"] not in drawing.tables else f"{stage['kind']}_2"
+            drawing.tables[name] = grains.table(d2min=d2min[number])
+    if len(drawing.tables) == len(both):
+        norm = LogNorm(*limits)
+        add_colour_bar(drawing.figure, list(both), norm, SIZE_MAP, D2MIN_LABEL, fraction=0.06, aspect=45, shrink=0.6)
+    add_letters(both)
+    return drawing
 
 
 def _caption(about: About) -> str:
@@ -72,7 +53,6 @@ FIGURE = RunFigure(
     draw=draw,
     caption=_caption,
     alternative="Two pictures of the same grains, coloured by non-affine motion in a stick and in a slip.",
-    step="fields",
     needs="fields.zarr",
     settings=(STAGE_ENDS, NEIGHBOURS),
     counterpart="2a, b",

@@ -16,11 +16,11 @@ from microslip.views.style import (
     KIND_MARKER,
     ORDER_MAP,
     TWO_COLUMNS,
-    axes_or_new,
+    add_letters,
     journal_style,
-    letter,
     new_figure,
     say_missing,
+    titled_axes,
 )
 
 # Points of a stress curve: more than a column has dots.
@@ -54,9 +54,9 @@ def draw_families(curves: pd.DataFrame, summary: pd.DataFrame, families: pd.Data
         stacked_curves(part, curves, step=step, title=title, axes=grid[0, column])
         scores_of_family(part, legend=column == 0, axes=grid[1, column])
         for row in (0, 1):
-            letter(grid[row, column], "abcdefghijklmnopqrstuvwxyz"[(row * len(parts) + column) % 26])
             if column:
                 grid[row, column].set_ylabel("")
+    add_letters(grid.flat)
     return figure
 
 
@@ -81,7 +81,7 @@ def stacked_curves(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     by_system = {str(name): rows for name, rows in curves.groupby("system", sort=False)}
     present = [(str(s), str(label)) for s, label in zip(part["system"], part["label"], strict=True) if s in by_system]
     step = step or step_between(curves)
@@ -97,7 +97,6 @@ def stacked_curves(
     axes.set_ylim(-0.75 * step, (max(len(present), 1) - 0.25) * step)
     axes.set_xlabel(STRAIN_LABEL)
     axes.set_ylabel(r"$s - \langle s\rangle$ [$p$], shifted by " + f"{step:.2g}")
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -113,7 +112,7 @@ def scores_of_family(part: pd.DataFrame, *, legend: bool = True, title: str = ""
     legend, title, axes
         Whether splits are named; the panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     known = [rule for rule in RULE_COLOUR if part.get(f"r2_test_{rule}", pd.Series(dtype=float)).notna().any()]
     if not known:
         say_missing(axes, "No network has been trained: add train to the steps of the study.", 30)
@@ -136,5 +135,4 @@ def scores_of_family(part: pd.DataFrame, *, legend: bool = True, title: str = ""
     axes.set_ylabel(r"$R^2$ on the test set [1]")
     if legend:
         axes.legend(loc="upper left", ncols=2, fontsize=6.5, handlelength=1.4, columnspacing=0.9, borderaxespad=0.1)
-    axes.set_title(title, loc="left")
     return figure

@@ -11,19 +11,18 @@ from matplotlib.patches import Ellipse
 from microslip.data.run import Run
 from microslip.views.figures.record import RunFigure, explained_network
 from microslip.views.names import FIELD_MARKER, FIELD_NAME, NETWORK_COLOUR, NETWORK_NAME
-from microslip.views.panels import Drawing, panel
+from microslip.views.panels import Drawing, table_panel
 from microslip.views.style import (
     GREY,
     INK,
     KIND_COLOUR,
     KIND_MARKER,
     TWO_COLUMNS,
-    axes_or_new,
+    add_letters,
     journal_style,
-    letter,
     new_figure,
+    titled_axes,
 )
-from microslip.views.tables import read
 
 # A covariance over fewer stages says little of a bin.
 ELLIPSE_FROM = 8
@@ -34,7 +33,7 @@ def attribution_correlation(
     table: pd.DataFrame, *, network: str = "trained", field: str = "size", title: str = "", axes: Axes | None = None
 ) -> Figure:
     """C(r) of D²min (lines) and of the attribution (points) by bin of the fluctuation; correlation.csv."""
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     part = table[(table["network"] == network) & (table["field"] == field)]
     groups = list(dict.fromkeys(part["group"]))
     for number, group in enumerate(groups):
@@ -51,7 +50,6 @@ def attribution_correlation(
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.set_xlabel(r"$r$ [$\bar d$]")
     axes.set_ylabel(r"$C(r)$ [1]")
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -72,7 +70,7 @@ def length_plane(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes, height=3.2)
+    figure, axes = titled_axes(axes, title, height=3.2)
     of_field = ellipses[ellipses["field"] == field]
     kinds = [kind for kind in KIND_MARKER if (of_field["kind"] == kind).any()]
     across, up = [], []
@@ -114,14 +112,13 @@ def length_plane(
     axes.set_ylabel(r"$\xi$ of the attribution [$\bar d$]")
     if kinds:
         axes.legend(loc="upper left", fontsize=7, ncols=2, borderaxespad=0.1, columnspacing=1.0, handletextpad=0.2)
-    axes.set_title(title, loc="left")
     return figure
 
 
 @journal_style()
 def ratio_bars(claim: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
     """Median ξ_Attr/ξ_D of every network with its 90 % interval: 1 is the paper's claim; interpretation/claim.csv."""
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     names = [name for name in NETWORK_COLOUR if name in set(claim["network"])]
     for shift, (field, marker) in zip((-0.2, 0.2), FIELD_MARKER.items(), strict=True):
         for place, name in enumerate(names):
@@ -145,37 +142,35 @@ def ratio_bars(claim: pd.DataFrame, *, title: str = "", axes: Axes | None = None
     axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
     axes.set_ylabel(r"$\xi_\mathrm{Attr} / \xi_D$ [1]")
     axes.legend(loc="upper left", fontsize=7)
-    axes.set_title(title, loc="left")
     return figure
 
 
 @journal_style()
 def draw(run: Run) -> Drawing:
     """Correlation of attributions against that of D²min, for the trained network and for networks that know nothing."""
-    figure = new_figure(TWO_COLUMNS, 7.4)
-    (a, b), (c, d), (e, f) = figure.subplots(3, 2)
-    tables: dict[str, pd.DataFrame] = {}
-    columns = ["network", "field", "group", "kind"]
+    drawing = Drawing(new_figure(TWO_COLUMNS, 7.4))
+    a, b, c, d, e, f = drawing.figure.subplots(3, 2).flat
+    columns = "network field group kind"
     for axes, title, field in ((a, "C(r), with sign", "signed"), (b, "C(r), size", "size")):
-        with panel(axes, run, "explain", title):
-            tables["correlation"] = read(run, "interpretation/correlation.csv", *columns, "r", "c_attribution")
-            attribution_correlation(tables["correlation"], field=field, title=title, axes=axes)
+        table_panel(
+            drawing, axes, run, "interpretation/correlation.csv", f"{columns} r c_attribution", title,
+            attribution_correlation, field=field,
+        )  # fmt: skip
     for axes, title, field, networks in (
         (c, "Lengths, with sign", "signed", ("trained",)),
         (d, "Lengths, size", "size", ("trained",)),
         (e, "Lengths of nulls, size", "size", ("untrained", "shuffled", "input")),
     ):
-        with panel(axes, run, "explain", title):
-            tables["ellipses"] = read(run, "interpretation/ellipses.csv", *columns, "mean_xi_attribution")
-            length_plane(tables["ellipses"], networks, field=field, title=title, axes=axes)
-    with panel(f, run, "explain", "What is the ratio worth?"):
-        tables["claim"] = read(
-            run, "interpretation/claim.csv", "network", "field", "n", "n_stages", "ratio", "low", "high"
-        )
-        ratio_bars(tables["claim"], title="What is the ratio worth?", axes=f)
-    for axes, name in zip((a, b, c, d, e, f), "abcdef", strict=True):
-        letter(axes, name)
-    return Drawing(figure, tables)
+        table_panel(
+            drawing, axes, run, "interpretation/ellipses.csv", f"{columns} mean_xi_attribution", title, length_plane,
+            networks, field=field,
+        )  # fmt: skip
+    table_panel(
+        drawing, f, run, "interpretation/claim.csv", "network field n n_stages ratio low high",
+        "What is the ratio worth?", ratio_bars,
+    )  # fmt: skip
+    add_letters([a, b, c, d, e, f])
+    return drawing
 
 
 FIGURE = RunFigure(
@@ -191,7 +186,6 @@ FIGURE = RunFigure(
         " be fitted."
     ),
     alternative="Correlation curves, lengths with ellipses, ratios of lengths for trained and null networks.",
-    step="explain",
     needs="interpretation/claim.csv",
     closing=explained_network,
     counterpart="7b, c",

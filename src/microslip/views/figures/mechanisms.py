@@ -7,29 +7,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from microslip.data.run import Run
-from microslip.statistics.exponential import CORE
+from microslip.statistics.exponential import CORE, tail_density
 from microslip.views.choose import TYPICAL, typical_stages
-from microslip.views.figures.clusters import _moment
 from microslip.views.figures.record import ACTIVE, STAGE_ENDS, RunFigure
 from microslip.views.groups import binned, each_group, fluctuation_limits, kinds_in, said_shifted, size_bar
-from microslip.views.panels import Drawing, NotMeasured, panel
-from microslip.views.render.snapshot import draw_snapshot
+from microslip.views.panels import Drawing, FrameOfGrains, NotMeasured, panel, stage_title
 from microslip.views.style import (
     INK,
     KIND_COLOUR,
     SIGNED_MAP,
     TWO_COLUMNS,
-    axes_or_new,
+    add_colour_bar,
+    add_letters,
     journal_style,
-    letter,
     new_figure,
     symmetric_limit,
+    titled_axes,
 )
 from microslip.views.tables import GROUP, read
 
@@ -77,7 +75,7 @@ def energy_by_size(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     bins = density[density["by"] == "bin"] if (density["by"] == "bin").any() else density
     chosen = bins[bins["kind"].isin(kinds) & (bins["grains"] == grains) & (bins["n"] > 0)]
     for number, (_, kind, colour, rows) in enumerate(each_group(chosen, fluctuation_limits(bins))):
@@ -95,7 +93,6 @@ def energy_by_size(
         axes.legend(handles=lines, loc="upper center", **_LEGEND)
     axes.set_xlabel(ENERGY_LABEL)
     axes.set_ylabel("density [1]" + said_shifted(chosen, shift))
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -106,7 +103,7 @@ def energy_tails(density: pd.DataFrame, tails: pd.DataFrame, *, title: str = "",
     `density` and `tails` are the tables of statistics/energy_density.csv and energy_tails.csv. A tail is
     share/decay · exp(−(|x| − 1)/decay) beyond one mean size.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     whole = density[(density["by"] == "kind") & (density["n"] > 0)]
     for kind in kinds_in(whole):
         for which in _GRAINS:
@@ -117,7 +114,7 @@ def energy_tails(density: pd.DataFrame, tails: pd.DataFrame, *, title: str = "",
                 if not np.isfinite(getattr(fit, "decay", np.nan)):
                     continue
                 size = np.linspace(CORE, float(rows["x"].abs().max()), 60)
-                tail = fit.share / fit.decay * np.exp(-(size - CORE) / fit.decay)
+                tail = tail_density(size, fit.decay, fit.share)
                 axes.plot((1 if fit.side == "gain" else -1) * size, tail, color=INK, linewidth=0.8, linestyle=":")
     axes.set_yscale("log")
     axes.set_xlabel(ENERGY_LABEL)
@@ -126,14 +123,13 @@ def energy_tails(density: pd.DataFrame, tails: pd.DataFrame, *, title: str = "",
         low, high = axes.get_ylim()
         axes.set_ylim(low, high * (high / low) ** 0.25)
         axes.legend(loc="upper center", **_LEGEND)
-    axes.set_title(title, loc="left")
     return figure
 
 
 @journal_style()
 def packing_densities(density: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
     """Density of φ_local of all and of active grains in all sticks and all slips; statistics/packing_density.csv."""
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     whole = density[density["by"] == "kind"]
     for kind in kinds_in(whole):
         for which in _GRAINS:
@@ -147,73 +143,64 @@ def packing_densities(density: pd.DataFrame, *, title: str = "", axes: Axes | No
         axes.legend(loc="upper center", **_LEGEND)
     axes.set_xlabel(PACKING_LABEL)
     axes.set_ylabel("density [1]")
-    axes.set_title(title, loc="left")
     return figure
 
 
 @journal_style()
 def draw(run: Run) -> Drawing:
     """Changes of the principal stress in space, of the elastic energy, and the room that grains have."""
-    figure = new_figure(TWO_COLUMNS, 4.9)
+    drawing = Drawing(new_figure(TWO_COLUMNS, 4.9))
+    tables = drawing.tables
     # a colour bar's label beside the next axis's reads as one
-    figure.set_layout_engine("constrained", w_pad=0.07)
-    top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1.15, 1.0]), dtype=object)
-    tables: dict[str, pd.DataFrame] = {}
-    above = list(top.subplots(1, 2))
-    drawn = 0
+    drawing.figure.set_layout_engine("constrained", w_pad=0.07)
+    top, bottom = np.asarray(drawing.figure.subfigures(2, 1, height_ratios=[1.15, 1.0]), dtype=object)
+    above, below = list(top.subplots(1, 2)), list(bottom.subplots(1, 3))
     for number, (axes, title) in enumerate(zip(above, ("Stress in a stick", "Stress in a slip"), strict=True)):
-        with panel(axes, run, "fields", title):
+        with panel(axes, run, "fields.zarr", title):
             rows = typical_stages(run.stages, TYPICAL)
             fields = run.fields
             changes = fields["delta_sigma1"][list(rows)].to_numpy() if "delta_sigma1" in fields else np.array([])
             if not np.isfinite(changes).any():
                 raise NotMeasured("No contacts are known, so no stress of single grains.")
-            moment = _moment(run, rows[number])
+            stage = run.stages.iloc[rows[number]]
+            grains = FrameOfGrains.of(run, int(stage["start_frame"]))
             # a few grains carry chains far above the others
             limit = symmetric_limit(changes, 0.98)
-            draw_snapshot(
-                moment.position, moment.diameter, moment.kind, moment.box, values=changes[number],
-                limits=(-limit, limit), log=False, colour_map=SIGNED_MAP, colour_bar=False, title=moment.title,
-                axes=axes,
+            grains.draw(
+                axes, stage_title(stage), values=changes[number], limits=(-limit, limit), log=False,
+                colour_map=SIGNED_MAP, colour_bar=False,
             )  # fmt: skip
-            tables[str(run.stages["kind"].iloc[rows[number]]) + f"_{number + 1}"] = moment.table(
-                delta_sigma1=changes[number]
-            )
-            drawn += 1
-    if drawn == len(above):
-        mappable = ScalarMappable(Normalize(-limit, limit), SIGNED_MAP)
-        bar = top.colorbar(
-            mappable, ax=above, orientation="horizontal", fraction=0.06, aspect=45, shrink=0.6, extend="both"
-        )
-        bar.set_label(SIGMA_LABEL)
-        bar.outline.set_linewidth(0.5)
-    below = list(bottom.subplots(1, 3))
-    columns = [*GROUP, "grains", "x", "n", "density"]
-    with panel(below[0], run, "statistics", "Energy, by size"):
-        energy = _density(run, "energy_density.csv", columns, "No elastic energy of grains is known.")
+            tables[f"{stage['kind']}_{number + 1}"] = grains.table(delta_sigma1=changes[number])
+    if len(tables) == len(above):
+        add_colour_bar(
+            top, above, Normalize(-limit, limit), SIGNED_MAP, SIGMA_LABEL, fraction=0.06, aspect=45, shrink=0.6,
+            extend="both",
+        )  # fmt: skip
+    with panel(below[0], run, "statistics/energy_density.csv", "Energy, by size"):
+        energy = _density(run, "energy", "No elastic energy of grains is known.")
         energy_by_size(energy, kinds_in(energy), title="Energy, by size", axes=below[0])
         if kinds_in(energy) != ["window"]:
             size_bar(bottom, below[0], fluctuation_limits(binned(energy)), fraction=0.05, pad=0.02, aspect=22)
         tables["energy"] = energy
-    with panel(below[1], run, "statistics", "Energy, with tails"):
-        energy = _density(run, "energy_density.csv", columns, "No elastic energy of grains is known.")
-        tails = read(run, "statistics/energy_tails.csv", *GROUP, "grains")
+    with panel(below[1], run, "statistics/energy_tails.csv", "Energy, with tails"):
+        energy = _density(run, "energy", "No elastic energy of grains is known.")
+        tails = read(run, "statistics/energy_tails.csv", f"{GROUP} grains")
         energy_tails(energy, tails, title="Energy, with tails", axes=below[1])
         tables["tails"] = tails
-    with panel(below[2], run, "statistics", "Local packing"):
-        packing = _density(run, "packing_density.csv", columns, "No Voronoi cells are known.")
+    with panel(below[2], run, "statistics/packing_density.csv", "Local packing"):
+        packing = _density(run, "packing", "No Voronoi cells are known.")
         packing_densities(packing, title="Local packing", axes=below[2])
         tables["packing"] = packing[packing["by"] == "kind"]
-    for axes, name in zip([*above, *below], "abcde", strict=True):
-        letter(axes, name)
-    return Drawing(figure, tables)
+    add_letters([*above, *below])
+    return drawing
 
 
-def _density(run: Run, name: str, columns: list[str], unknown: str) -> pd.DataFrame:
+def _density(run: Run, quantity: str, unknown: str) -> pd.DataFrame:
     """A table of densities; where the statistics are done without it, the grains did not have the quantity."""
-    if not (run.folder / "statistics" / name).exists() and (run.folder / "statistics" / "evolution.csv").exists():
+    statistics = run.folder / "statistics"
+    if not (statistics / f"{quantity}_density.csv").exists() and (statistics / "evolution.csv").exists():
         raise NotMeasured(unknown)
-    return read(run, f"statistics/{name}", *columns)
+    return read(run, f"statistics/{quantity}_density.csv", f"{GROUP} grains x n density")
 
 
 FIGURE = RunFigure(
@@ -232,7 +219,6 @@ FIGURE = RunFigure(
         "Two pictures of grains coloured by their change of stress; densities of the change of energy with straight "
         "tails on a logarithmic axis; densities of the local packing fraction."
     ),
-    step="statistics",
     needs="statistics/evolution.csv",
     settings=(STAGE_ENDS, ACTIVE),
     counterpart="9",

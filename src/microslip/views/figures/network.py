@@ -25,9 +25,9 @@ from microslip.views.style import (
     SKY,
     TWO_COLUMNS,
     VERMILLION,
-    axes_or_new,
     journal_style,
     new_figure,
+    titled_axes,
 )
 
 # Layers that get no box of their own: they change no shape.
@@ -57,10 +57,6 @@ _COLOURS = {
     "Linear": PURPLE,
     "Output": VERMILLION,
 }
-
-
-class NoNetwork(MicroslipError):
-    """No network has been trained."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ def draw_network(layers: pd.DataFrame, *, title: str = "", axes: Axes | None = N
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes, 7.2, 2.25)
+    figure, axes = titled_axes(axes, title, 7.2, 2.25)
     blocks = blocks_of(layers)
     largest = np.array([block.shape[1:] for block in blocks if len(block.shape) == 4], dtype=float).max(axis=0)
     at = 0.0
@@ -177,15 +173,14 @@ def draw(run: Run, layers: pd.DataFrame | None = None) -> Drawing:
 
     Its layers are those of `Predictor.layers`, for nothing here can open a network.
     """
-    figure = new_figure(TWO_COLUMNS, 2.25)
-    axes = figure.subplots()
-    tables: dict[str, pd.DataFrame] = {}
-    with panel(axes, run, "train", "The network"):
+    drawing = Drawing(new_figure(TWO_COLUMNS, 2.25))
+    axes = drawing.figure.subplots()
+    with panel(axes, run, "model/checkpoint.pt", "The network"):
         if layers is None:
-            raise NoNetwork
+            raise MicroslipError("no network has been trained")
         draw_network(layers, title="The network", axes=axes)
-        tables["layers"] = layers
-    return Drawing(figure, tables)
+        drawing.tables["layers"] = layers
+    return drawing
 
 
 FIGURE = RunFigure(
@@ -198,7 +193,6 @@ FIGURE = RunFigure(
         "channels."
     ),
     alternative=("A row of boxes, wide and flat at first, then smaller and thicker, then three bars: the layers."),
-    step="train",
     needs="model/checkpoint.pt",
     counterpart="4",
     in_pressure=False,

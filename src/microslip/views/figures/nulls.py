@@ -11,15 +11,14 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from microslip.data.run import Run
 from microslip.views.figures.record import About, RunFigure, explained_network
 from microslip.views.names import ORDER_COLOUR, ORDER_LINE, ORDER_NAME
-from microslip.views.panels import Drawing, panel
-from microslip.views.style import BLUE, INK, TWO_COLUMNS, axes_or_new, journal_style, letter, new_figure
-from microslip.views.tables import read
+from microslip.views.panels import Drawing, table_panel
+from microslip.views.style import BLUE, INK, TWO_COLUMNS, add_letters, journal_style, new_figure, titled_axes
 
 
 @journal_style()
 def randomised_layers(layers: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
     """How like the trained network's attributions stay while layer after layer is made random; layers.csv."""
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     number = np.concatenate([[0], layers["n_layers"]])
     alike = np.concatenate([[1.0], layers["spearman"]])
     spread = np.concatenate([[0.0], layers["deviation"]])
@@ -29,7 +28,6 @@ def randomised_layers(layers: pd.DataFrame, *, title: str = "", axes: Axes | Non
     axes.set_ylim(min(-0.1, float(np.nanmin(alike - spread))), 1.05)
     axes.set_xlabel("random layers from the output [1]")
     axes.set_ylabel("rank correlation [1]")
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -40,7 +38,7 @@ _SHARES = [-100, -50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100]
 @journal_style()
 def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes: Axes | None = None) -> Figure:
     """Median prediction while nodes are taken out or put in, in several orders, with quartiles; deletion.csv."""
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     part = deletion[deletion["mode"] == mode]
     for order, colour in ORDER_COLOUR.items():
         curve = part[part["order"] == order]
@@ -66,32 +64,32 @@ def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes:
         axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.24))
     axes.set_xlabel(f"nodes {'put in' if mode == 'insertion' else 'taken out'} [1]")
     axes.set_ylabel("share of the prediction [1]")
-    axes.set_title(title, loc="left")
     return figure
 
 
 @journal_style()
 def draw(run: Run) -> Drawing:
     """Attributions while the network forgets, and predictions while nodes are taken out or put in."""
-    figure = new_figure(TWO_COLUMNS, 2.8)
-    first, second, third = figure.subplots(1, 3)
-    tables: dict[str, pd.DataFrame] = {}
-    with panel(first, run, "explain", "Random layers"):
-        tables["layers"] = read(run, "interpretation/layers.csv", "n_layers", "spearman", "deviation")
-        randomised_layers(tables["layers"], title="Random layers", axes=first)
-    for axes, mode in ((second, "deletion"), (third, "insertion")):
-        with panel(axes, run, "explain", mode.capitalize()):
-            tables["deletion"] = read(run, "interpretation/deletion.csv", "mode", "order", "fraction", "median")
-            deletion_curves(tables["deletion"], mode, title=mode.capitalize(), axes=axes)
-    if "deletion" in tables:
+    drawing = Drawing(new_figure(TWO_COLUMNS, 2.8))
+    first, *others = drawing.figure.subplots(1, 3)
+    table_panel(
+        drawing, first, run, "interpretation/layers.csv", "n_layers spearman deviation", "Random layers",
+        randomised_layers,
+    )  # fmt: skip
+    for axes, mode in zip(others, ("deletion", "insertion"), strict=True):
+        table_panel(
+            drawing, axes, run, "interpretation/deletion.csv", "mode order fraction median", mode.capitalize(),
+            deletion_curves, mode,
+        )  # fmt: skip
+    if "deletion" in drawing.tables:
         # one for both panels, beside the lines
-        figure.legend(*second.get_legend_handles_labels(), loc="outside lower right", ncols=4, fontsize=7)
-        for axes in (second, third):
+        handles = others[0].get_legend_handles_labels()
+        drawing.figure.legend(*handles, loc="outside lower right", ncols=4, fontsize=7)
+        for axes in others:
             if (legend := axes.get_legend()) is not None:
                 legend.remove()
-    for axes, name in zip((first, second, third), "abc", strict=True):
-        letter(axes, name)
-    return Drawing(figure, tables)
+    add_letters([first, *others])
+    return drawing
 
 
 def _closing(about: About) -> str:
@@ -115,7 +113,6 @@ FIGURE = RunFigure(
         "stages, for the orders by attribution and at random. The scale is linear to ±2, logarithmic beyond."
     ),
     alternative="Rank correlation against randomised layers, and deletion and insertion curves.",
-    step="explain",
     needs="interpretation/layers.csv",
     closing=_closing,
     in_pressure=False,

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from microslip.core.errors import MicroslipError
-from microslip.data.files import read_table
+from microslip.data.artifacts import artifact
 from microslip.data.run import Run
 from microslip.data.units import pressure_known
 from microslip.views.panels import Drawing
 from microslip.views.settings import Config, setting, threshold
-from microslip.views.tables import grid_sweeps, knows_stress
+from microslip.views.tables import grid_sweeps, knows_stress, read
 from microslip.views.wording import show
 
 NOT_MADE = "Nothing to show yet: the step that makes its data has not run, or the run does not hold them."
@@ -61,7 +61,7 @@ def _explained_rule(run: Run) -> str | None:
 
 def _deleted_stages(run: Run) -> int | None:
     try:
-        n = read_table(run.folder / "interpretation" / "deletion.csv", ["n"])["n"]
+        n = read(run, "interpretation/deletion.csv", "n")["n"]
     except MicroslipError:
         return None
     return int(n.max()) if len(n) else None
@@ -123,8 +123,8 @@ class RunFigure:
     draw
         From a run to the picture and the tables behind its panels; without tables it shows nothing. With `of_network`
         it takes the table of the network's layers, or None, too.
-    step, needs
-        The command, and what it leaves in the run folder, without which all panels are empty.
+    needs
+        The file of the run without which all panels are empty; none where something of any run can be shown.
     settings, closing
         Sentences behind the caption: on settings, and on what has been made of the run.
     counterpart
@@ -142,7 +142,6 @@ class RunFigure:
     draw: Callable[..., Drawing]
     caption: str | Callable[[About], str]
     alternative: str
-    step: str = "figures"
     needs: str = ""
     settings: tuple[Sentence, ...] = ()
     closing: Callable[[About], str] = lambda about: ""
@@ -151,6 +150,11 @@ class RunFigure:
     narrow: bool = False
     of_stress: bool = False
     of_network: bool = False
+
+    @property
+    def step(self) -> str:
+        """The command without which there is nothing to show."""
+        return artifact(self.needs).step if self.needs else "figures"
 
     def words(self, config: Config, about: About | None = None) -> str:
         """What the figure shows, the settings that its numbers depend on, and which figure of the paper shows the same.

@@ -12,15 +12,14 @@ from microslip.data.run import Run
 from microslip.learn.evaluate import NORMAL
 from microslip.views.figures.record import RunFigure
 from microslip.views.names import RULE_COLOUR, RULE_LINE, RULE_MARKER
-from microslip.views.panels import Drawing, panel
-from microslip.views.style import GREY, INK, TWO_COLUMNS, axes_or_new, journal_style, letter, new_figure
-from microslip.views.tables import read
+from microslip.views.panels import Drawing, table_panel
+from microslip.views.style import GREY, INK, TWO_COLUMNS, add_letters, journal_style, new_figure, titled_axes
 
 
 @journal_style()
 def sign_accuracy(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
     """Share of test stages whose sign is right against |fluctuation| [p], with 90 % intervals; sign_by_size.csv."""
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     tests = table[table["split"] == "test"]
     for rule, colour in RULE_COLOUR.items():
         part = tests[tests["rule"] == rule]
@@ -41,14 +40,13 @@ def sign_accuracy(table: pd.DataFrame, *, title: str = "", axes: Axes | None = N
     axes.set_ylabel("stick or slip told right [1]")
     if len(tests):
         axes.legend(loc="upper left")
-    axes.set_title(title, loc="left")
     return figure
 
 
 @journal_style()
 def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
     """Mean true against mean predicted fluctuation [p] of the test sets, in bins of the prediction; calibration.csv."""
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     tests = table[table["split"] == "test"]
     for rule, colour in RULE_COLOUR.items():
         part = tests[tests["rule"] == rule]
@@ -74,25 +72,21 @@ def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes | None = Non
         axis.set_minor_locator(NullLocator())
     axes.set_xlabel(r"mean predicted $\Delta s$ [$p$]")
     axes.set_ylabel(r"mean true $\Delta s$ [$p$]")
-    axes.set_title(title, loc="left")
     return figure
 
 
 @journal_style()
 def draw(run: Run) -> Drawing:
     """Whether stick is told from slip, by the size of the stage, and whether predictions mean what they say."""
-    figure = new_figure(TWO_COLUMNS, 2.5)
-    left, right = figure.subplots(1, 2)
-    tables: dict[str, pd.DataFrame] = {}
-    with panel(left, run, "train", "Stick or slip?"):
-        tables["sign_by_size"] = read(run, "model/sign_by_size.csv", "rule", "split", "size_low", "sign_accuracy")
-        sign_accuracy(tables["sign_by_size"], title="Stick or slip?", axes=left)
-    with panel(right, run, "train", "Calibration"):
-        tables["calibration"] = read(run, "model/calibration.csv", "rule", "split", "predicted", "true")
-        calibration(tables["calibration"], title="Calibration", axes=right)
-    letter(left, "a")
-    letter(right, "b")
-    return Drawing(figure, tables)
+    drawing = Drawing(new_figure(TWO_COLUMNS, 2.5))
+    both = drawing.figure.subplots(1, 2)
+    table_panel(
+        drawing, both[0], run, "model/sign_by_size.csv", "rule split size_low sign_accuracy", "Stick or slip?",
+        sign_accuracy,
+    )  # fmt: skip
+    table_panel(drawing, both[1], run, "model/calibration.csv", "rule split predicted true", "Calibration", calibration)
+    add_letters(both)
+    return drawing
 
 
 FIGURE = RunFigure(
@@ -104,6 +98,5 @@ FIGURE = RunFigure(
         "predicted change of stress in bins of the prediction; bars are 1.645 standard errors."
     ),
     alternative=("Share of right signs against size of the stage; true against predicted stress change in bins."),
-    step="train",
     needs="model/predictions.csv",
 )

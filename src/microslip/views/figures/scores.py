@@ -13,14 +13,14 @@ from microslip.data.run import Run
 from microslip.views.figures.record import SETS, RunFigure
 from microslip.views.names import MODEL_COLOUR, MODEL_NAME, R2_FLOOR, RULES
 from microslip.views.panels import Drawing, panel
-from microslip.views.style import INK, ONE_COLUMN, axes_or_new, journal_style, new_figure
+from microslip.views.style import INK, ONE_COLUMN, journal_style, new_figure, titled_axes
 from microslip.views.tables import score
 
 
 @journal_style()
 def score_bars(metrics: dict[str, Any], *, split: str = "test", title: str = "", axes: Axes | None = None) -> Figure:
     """R² of the network and the baselines under each split rule; bars end at `R2_FLOOR`, numbers are written out."""
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     models = list(MODEL_COLOUR)
     width = 0.8 / len(models)
     top = 0.0
@@ -44,17 +44,15 @@ def score_bars(metrics: dict[str, Any], *, split: str = "test", title: str = "",
     axes.set_yticks([tick for tick in (-0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0) if tick <= max(top, 0.5) + 0.1])
     axes.set_ylabel(rf"$R^2$ on the {split} set [1]")
     axes.legend(loc="upper left", borderaxespad=0.1, handlelength=1.2)
-    axes.set_title(title, loc="left")
     return figure
 
 
 @journal_style()
 def draw(run: Run) -> Drawing:
-    """R² on the test set of the network and of two baselines without pattern, under both split rules."""
-    figure = new_figure(ONE_COLUMN, 2.6)
-    axes = figure.subplots()
-    rows = []
-    with panel(axes, run, "train", "Network and baselines"):
+    """R² on the test set of the network and of the baselines without pattern, under both split rules."""
+    drawing = Drawing(new_figure(ONE_COLUMN, 2.6))
+    axes = drawing.figure.subplots()
+    with panel(axes, run, "model/metrics.json", "Network and baselines"):
         metrics = run.metrics
         score_bars(metrics, title="Network and baselines", axes=axes)
         rows = [
@@ -65,7 +63,9 @@ def draw(run: Run) -> Drawing:
             for split, values in splits.items()
             if isinstance(values, dict)
         ]
-    return Drawing(figure, {"scores": pd.DataFrame(rows)} if rows else {})
+        if rows:
+            drawing.tables["scores"] = pd.DataFrame(rows)
+    return drawing
 
 
 FIGURE = RunFigure(
@@ -77,7 +77,6 @@ FIGURE = RunFigure(
         "over the grains. Bars end at −0.25; the numbers do not."
     ),
     alternative="Bars of R² of the network and of two baselines under the random and the blocked split.",
-    step="train",
     needs="model/metrics.json",
     settings=SETS,
     in_pressure=False,

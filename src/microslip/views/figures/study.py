@@ -22,8 +22,8 @@ from microslip.views.style import (
     ORDER_MAP,
     TWO_COLUMNS,
     VERMILLION,
+    add_letters,
     journal_style,
-    letter,
     new_figure,
 )
 
@@ -71,11 +71,11 @@ def draw_study(summary: pd.DataFrame, drops: pd.DataFrame, families: pd.DataFram
         for column, part in enumerate(parts):
             axes = grid[row, column]
             draw(part, axes)
-            letter(axes, "abcdefghijklmnopqrstuvwxyz"[(row * len(parts) + column) % 26])
             if column:
                 axes.set_ylabel("")
         if draw in (stages_panel, length_panel):
             _legend_on_top(grid[row, 0], n_columns=4 if len(parts) > 1 or known_xi else 2)
+    add_letters(grid.flat)
     return figure
 
 

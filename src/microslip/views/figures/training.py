@@ -14,19 +14,19 @@ from matplotlib.ticker import MaxNLocator
 from microslip.data.run import Run
 from microslip.views.figures.record import NODES, SETS, STAGE_ENDS, RunFigure
 from microslip.views.names import RULES, SPLIT_COLOUR
-from microslip.views.panels import Drawing, panel
+from microslip.views.panels import Drawing, panel, table_panel
 from microslip.views.style import (
     INK,
     SKY,
     TWO_COLUMNS,
     VERMILLION,
-    axes_or_new,
+    add_letters,
     few_log_labels,
     journal_style,
-    letter,
     new_figure,
+    titled_axes,
 )
-from microslip.views.tables import read_errors, read_history, read_predictions, score
+from microslip.views.tables import read, read_predictions, score
 
 
 def _r2(metrics: dict[str, Any], rule: str, split: str, digits: int) -> str:
@@ -54,7 +54,7 @@ def split_stripes(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes, height=1.2)
+    figure, axes = titled_axes(axes, title, height=1.2)
     table = split_table(predictions, stages)
     for row, rule in enumerate(RULES):
         of_rule = table[table["rule"] == rule]
@@ -76,7 +76,6 @@ def split_stripes(
     handles = [Patch(facecolor=SPLIT_COLOUR[name], label=f"{name}, {sizes.get(name, 0)}") for name in SPLIT_COLOUR]
     axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, handlelength=1.0,
                 columnspacing=1.2, borderaxespad=0.1)  # fmt: skip
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -90,7 +89,7 @@ def split_table(predictions: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame
 @journal_style()
 def loss_curves(history: pd.DataFrame, rule: str, *, title: str = "", axes: Axes | None = None) -> Figure:
     """Training and validation loss against epoch under one split rule; table of history.csv."""
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     of_rule = history[history["rule"] == rule]
     axes.plot(of_rule["epoch"], of_rule["train_loss"], color=INK, label="train")
     axes.plot(of_rule["epoch"], of_rule["validation_loss"], color=SPLIT_COLOUR["validation"], label="validation")
@@ -105,7 +104,6 @@ def loss_curves(history: pd.DataFrame, rule: str, *, title: str = "", axes: Axes
     axes.set_xlabel("epoch [1]")
     axes.set_ylabel(r"loss [target variances]")
     axes.legend()
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -124,7 +122,7 @@ def predicted_against_true(
     `predictions` and `metrics` are the contents of predictions.csv and metrics.json; a set of too few stages, or of
     equal ones, has no R².
     """
-    figure, axes = axes_or_new(axes, height=3.2)
+    figure, axes = titled_axes(axes, title, height=3.2)
     of_rule = predictions[predictions["rule"] == rule]
     shown = of_rule[of_rule["split"].isin(splits)]
     for split in splits:
@@ -136,7 +134,6 @@ def predicted_against_true(
             label=split + _r2(metrics, rule, split, 3),
         )  # fmt: skip
     _square(axes, shown)
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -145,7 +142,7 @@ def both_test_sets(
     predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str = "", axes: Axes | None = None
 ) -> Figure:
     """Predicted against true stress fluctuation [p] of the test sets of all rules; as `predicted_against_true`."""
-    figure, axes = axes_or_new(axes, height=3.2)
+    figure, axes = titled_axes(axes, title, height=3.2)
     tests = predictions[predictions["split"] == "test"]
     for rule, colour, marker in zip(RULES, (SKY, VERMILLION), "os", strict=True):
         part = tests[tests["rule"] == rule]
@@ -156,7 +153,6 @@ def both_test_sets(
             label=f"{rule} split" + _r2(metrics, rule, "test", 2),
         )  # fmt: skip
     _square(axes, tests)
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -186,7 +182,7 @@ def error_histogram(
 
     `metrics` is the content of metrics.json: the root of the mean square is over all stages, those beyond the bins too.
     """
-    figure, axes = axes_or_new(axes)
+    figure, axes = titled_axes(axes, title)
     of_rule = errors[errors["rule"] == rule]
     for split in ("train", "test"):
         part = of_rule[of_rule["split"] == split]
@@ -205,37 +201,33 @@ def error_histogram(
     axes.set_ylabel(r"density [$1/p$]")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="upper left", borderaxespad=0.1, handlelength=1.2, frameon=True, framealpha=1, edgecolor="none")
-    axes.set_title(title, loc="left")
     return figure
 
 
 @journal_style()
 def draw(run: Run) -> Drawing:
     """Loss, predicted against true, and errors, under the random split (above) and the blocked split (below)."""
-    figure = new_figure(TWO_COLUMNS, 6.0)
-    top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1.0, 4.9]), dtype=object)
+    drawing = Drawing(new_figure(TWO_COLUMNS, 6.0))
+    top, bottom = np.asarray(drawing.figure.subfigures(2, 1, height_ratios=[1.0, 4.9]), dtype=object)
     sets = top.subplots()
     grid = bottom.subplots(2, 3, width_ratios=[1.0, 1.15, 1.0])
-    tables: dict[str, pd.DataFrame] = {}
-    with panel(sets, run, "train", "Sets"):
+    with panel(sets, run, "model/predictions.csv", "Sets"):
         predictions = read_predictions(run)
         split_stripes(predictions, run.stages, title="Sets", axes=sets)
-        tables["sets"] = split_table(predictions, run.stages)
-    for row, rule in zip(grid, RULES, strict=True):
-        with panel(row[0], run, "train", f"Loss, {rule} split"):
-            tables["history"] = read_history(run)
-            loss_curves(tables["history"], rule, title=f"Loss, {rule} split", axes=row[0])
-        with panel(row[1], run, "train", f"Prediction, {rule} split"):
-            tables["predictions"] = read_predictions(run)
+        drawing.tables["sets"] = split_table(predictions, run.stages)
+    for (loss, scatter, errors), rule in zip(grid, RULES, strict=True):
+        columns = "rule epoch train_loss validation_loss"
+        table_panel(drawing, loss, run, "model/history.csv", columns, f"Loss, {rule} split", loss_curves, rule)
+        with panel(scatter, run, "model/predictions.csv", f"Prediction, {rule} split"):
+            drawing.tables["predictions"] = read_predictions(run)
             predicted_against_true(
-                tables["predictions"], run.metrics, rule, title=f"Prediction, {rule} split", axes=row[1]
+                drawing.tables["predictions"], run.metrics, rule, title=f"Prediction, {rule} split", axes=scatter
             )
-        with panel(row[2], run, "train", f"Errors, {rule} split"):
-            tables["errors"] = read_errors(run)
-            error_histogram(tables["errors"], run.metrics, rule, title=f"Errors, {rule} split", axes=row[2])
-    for axes, name in zip([sets, *grid.flat], "abcdefg", strict=True):
-        letter(axes, name)
-    return Drawing(figure, tables)
+        with panel(errors, run, "model/errors.csv", f"Errors, {rule} split"):
+            drawing.tables["errors"] = read(run, "model/errors.csv", "rule split error_low error_high density")
+            error_histogram(drawing.tables["errors"], run.metrics, rule, title=f"Errors, {rule} split", axes=errors)
+    add_letters([sets, *grid.flat])
+    return drawing
 
 
 FIGURE = RunFigure(
@@ -251,7 +243,6 @@ FIGURE = RunFigure(
         "Stripes of training, validation and test stages; loss curves, predicted against true stress change, and "
         "histograms of errors, for each split."
     ),
-    step="train",
     needs="model/history.csv",
     settings=(STAGE_ENDS, *SETS, *NODES),
     counterpart="5",

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from microslip.views.names import R2_FLOOR
-from microslip.views.style import INK, SIZE_MAP, axes_or_new, journal_style
+from microslip.views.style import INK, SIZE_MAP, journal_style, titled_axes
 
 
 @journal_style()
@@ -16,7 +16,7 @@ def transfer_map(table: pd.DataFrame, *, title: str = "", axes: Axes | None = No
     """R² of the network of each run (rows) on the stages of each run (columns); table of transfer.csv."""
     trained = list(dict.fromkeys(table["trained_on"]))
     tested = list(dict.fromkeys(table["tested_on"]))
-    figure, axes = axes_or_new(axes, 1.2 + 0.75 * len(tested), 0.9 + 0.42 * len(trained))
+    figure, axes = titled_axes(axes, title, 1.2 + 0.75 * len(tested), 0.9 + 0.42 * len(trained))
     values = table.pivot(index="trained_on", columns="tested_on", values="r2").loc[trained, tested].to_numpy()
     shown = np.ma.masked_invalid(values)
     axes.imshow(shown, cmap=SIZE_MAP, vmin=R2_FLOOR, vmax=1.0, aspect="auto")
@@ -32,5 +32,4 @@ def transfer_map(table: pd.DataFrame, *, title: str = "", axes: Axes | None = No
     axes.set_yticks(range(len(trained)), trained)
     axes.set_xlabel("tested on")
     axes.set_ylabel("trained on")
-    axes.set_title(title, loc="left")
     return figure

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from microslip.core.box import Box
 from microslip.views.render.cell import camera_of
 from microslip.views.render.spheres import SphereImage, render_spheres
-from microslip.views.style import BULK, GREY, INK, SIZE_MAP, WALL, axes_or_new, journal_style
+from microslip.views.style import BULK, GREY, INK, SIZE_MAP, WALL, journal_style, titled_axes
 
 _NO_VALUE = "#D5DAE0"
 
@@ -110,7 +110,7 @@ def draw_snapshot(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes, 4.2, 3.0)
+    figure, axes = titled_axes(axes, title, 4.2, 3.0)
     positions = np.asarray(positions, dtype=float)
     # tracked grains come and go
     there = np.isfinite(positions).all(axis=1)
@@ -135,7 +135,6 @@ def draw_snapshot(
     axes.imshow(image.rgba, extent=image.extent, interpolation="antialiased")
     axes.set_axis_off()
     axes.set_aspect("equal")
-    axes.set_title(title, loc="left")
     if annotate:
         _annotate(axes, image, positions, box, walls=bool((kind != 0).any()))
     if colour_bar and norm is not None:

@@ -15,7 +15,7 @@ from microslip.core.box import Box
 from microslip.views.render.cell import AZIMUTH, ELEVATION, FACE_ON, camera_of, cell_corners, draw_cell
 from microslip.views.render.spheres import camera_axes, picture_limits
 from microslip.views.render.volume_kernels import cast_rays
-from microslip.views.style import GREY, INK, SIGNED_MAP, SIZE_MAP, axes_or_new, journal_style
+from microslip.views.style import GREY, INK, SIGNED_MAP, SIZE_MAP, journal_style, titled_axes
 
 # Steeper than that of snapshots: slices lie on top of each other as seen from the side.
 SLICE_ELEVATION = 30.0
@@ -123,7 +123,7 @@ def draw_volume(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes, 3.5, 2.2)
+    figure, axes = titled_axes(axes, title, 3.5, 2.2)
     shown = np.clip(np.asarray(scale.norm(np.where(np.isnan(nodes), 0.5 * scale.signed, nodes)), dtype=float), 0.0, 1.0)
     if not scale.signed:
         shown = np.where(np.isnan(nodes), 0.0, shown)
@@ -135,7 +135,6 @@ def draw_volume(
     )
     axes.imshow(image, extent=extent, interpolation="antialiased")
     draw_cell(axes, corners, azimuth=azimuth, elevation=elevation)
-    axes.set_title(title, loc="left")
     return figure
 
 
@@ -164,11 +163,10 @@ def draw_slices(
     title, axes
         The panel's title; the reader's own axes.
     """
-    figure, axes = axes_or_new(axes, 3.5, 2.2)
+    figure, axes = titled_axes(axes, title, 3.5, 2.2)
     colours = colormaps[scale.colour_map].with_extremes(bad="#E4E7EB")
     if box.planar:
         _draw_plane(np.asarray(nodes)[:, 0], box, scale.norm, colours, axes)
-        axes.set_title(title, loc="left")
         return figure
     camera = camera_axes(azimuth, elevation)
     n_x, n_y, n_z = nodes.shape
@@ -187,7 +185,6 @@ def draw_slices(
             color=GREY, ha="right", va="center", annotation_clip=False,
         )  # fmt: skip
     draw_cell(axes, cell_corners(box), azimuth=azimuth, elevation=elevation)
-    axes.set_title(title, loc="left")
     return figure
 
 

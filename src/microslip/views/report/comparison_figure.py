@@ -17,8 +17,8 @@ from microslip.views.style import (
     PURPLE,
     TWO_COLUMNS,
     VERMILLION,
+    add_letters,
     journal_style,
-    letter,
     new_figure,
     say_missing,
 )
@@ -43,8 +43,7 @@ def draw_comparison(runs: Sequence[Compared], names: Sequence[str]) -> Figure:
         place.set_title(title, loc="left")
         if not draw(place, runs, names):
             say_missing(place, "None of the runs knows this yet.")
-    for place, text in zip(axes.flat, "abcd", strict=True):
-        letter(place, text)
+    add_letters(axes.flat)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     if handles:
         # a dollar sign in a name would start a formula
