@@ -46,11 +46,15 @@ def _of_grains(field: GrainField) -> ShownField:
     return ShownField(field.title, unit, field.scale, colours, "fields", "fields.zarr", field.name, bool(field.needs))
 
 
+_MEASURED = {name: _of_grains(field) for name, field in FIELDS.items() if field.title}
+
+# The motion first and beside it what the network makes of it.
 SHOWN = {
-    **{name: _of_grains(field) for name, field in FIELDS.items() if field.title},
+    "d2min": _MEASURED["d2min"],
     "attribution": ShownField(
         "Attribution, nearest node", "p", "signed", SIGNED_MAP, "explain", "attributions.zarr", "attribution"
     ),
+    **_MEASURED,
     "cluster": ShownField(
         "Cluster of active grains, 1 the largest", "", "number", "clusters", "statistics", "statistics/clusters.zarr",
         "label",

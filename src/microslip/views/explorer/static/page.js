@@ -2,12 +2,15 @@
 
 import { Curve } from "./curve.js";
 import { displacements, grains as readGrains, json, part, places, ranks, stageColumns, values } from "./data.js";
-import { change, number, whole } from "./format.js";
+import { grainFacts, runInWords, stageFacts } from "./facts.js";
+import { number, whole } from "./format.js";
+import { listenToKeys } from "./keys.js";
 import { StageList } from "./list.js";
 import { Grains } from "./scene.js";
 import { disable } from "./focus.js";
 import { showScale } from "./scale.js";
 import { readLink, writeLink } from "./link.js";
+import { listenToTheme, pageColours, showTheme } from "./theme.js";
 import { View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
@@ -40,8 +43,8 @@ async function start() {
   $("slow").remove();
   document.title = `${run.name} · microslip`;
   $("name").textContent = run.name;
-  $("sentence").textContent = sentence();
-  for (const one of run.notes) note(one);
+  $("sentence").textContent = runInWords(run, stages);
+  for (const text of run.notes) note(text);
   $("provenance").textContent = `${run.folder}${run.seed === null ? "" : `, seed ${run.seed}`}`;
   fillChoices();
   list = new StageList({
@@ -60,19 +63,8 @@ async function start() {
   json("states.json").then((late) => late.forEach(note), () => {});
 }
 
-function sentence() {
-  const parts = [`${whole(run.grains.n)} grains`];
-  if (run.grains.n_walls) parts[0] += `, ${whole(run.grains.n_walls)} of them in the walls`;
-  parts.push(`${whole(stages.n)} stage${stages.n === 1 ? "" : "s"}`);
-  if (run.inertial_number) parts.push(`I = ${number(run.inertial_number, 2)}`);
-  for (const [rule, r2] of Object.entries(run.r2)) parts.push(`test R² ${number(r2, 3)} (${rule} split)`);
-  return parts.join(" · ");
-}
-
 function note(text) {
-  const line = document.createElement("p");
-  line.className = "note";
-  line.textContent = text;
+  const line = element("p", text, "note");
   $("notes").append(line);
   return line;
 }
@@ -82,7 +74,7 @@ function firstStage() {
   const slip = run.kinds.indexOf("slip");
   const candidates = run.exported ?? Array.from({ length: stages.n }, (_, i) => i);
   const size = (i) => (Math.abs(stages.fluctuation[i]) || 0) * (stages.kind[i] === slip ? 1 : 1e-3) + (stages.explained[i] ? 1e-12 : 0);
-  return candidates.reduce((best, one) => (size(one) > size(best) ? one : best), candidates[0] ?? 0);
+  return candidates.reduce((best, stage) => (size(stage) > size(best) ? stage : best), candidates[0] ?? 0);
 }
 
 function fillChoices() {
@@ -91,12 +83,8 @@ function fillChoices() {
     option.disabled = field.missing !== null;
     return option;
   }));
-  $("kind-legend").replaceChildren(...run.kinds.filter((_, kind) => stages.n && stages.kind.includes(kind)).map((kind) => {
-    const entry = document.createElement("span");
-    entry.className = `swatch ${kind}`;
-    entry.textContent = kind;
-    return entry;
-  }));
+  const shown = run.kinds.filter((_, kind) => stages.n && stages.kind.includes(kind));
+  $("kind-legend").replaceChildren(...shown.map((kind) => element("span", kind, `swatch ${kind}`)));
   $("number").max = Math.max(0, stages.n - 1);
   $("number").disabled = !stages.n;
   $("walls").closest("label").hidden = !run.grains.n_walls;
@@ -107,8 +95,8 @@ function fillChoices() {
 function tidy() {
   const wanted = { ...state };
   state.stage = Math.min(Math.max(0, Math.round(Number(state.stage)) || 0), Math.max(0, stages.n - 1));
-  const field = run.fields.find((one) => one.name === state.colour);
-  if (!field || field.missing) state.colour = run.fields.find((one) => !one.missing)?.name ?? "";
+  const field = run.fields.find(({ name }) => name === state.colour);
+  if (!field || field.missing) state.colour = run.fields.find(({ missing }) => !missing)?.name ?? "";
   for (const [name, most] of [["top", 1000], ["at", 1000], ["gain", 100]]) {
     state[name] = Math.min(Math.max(0, Math.round(Number(state[name])) || 0), most);
   }
@@ -270,7 +258,7 @@ function largest(motion) {
 }
 
 async function showColours(mine) {
-  const field = run.fields.find((one) => one.name === state.colour);
+  const field = run.fields.find(({ name }) => name === state.colour);
   if (!grains || !isHere()) return;
   message(trouble);
   if (!field || !stages.n) {
@@ -315,35 +303,21 @@ function prefetch() {
 
 function showFacts() {
   const { stage } = state;
-  const rows = [];
   if (stages.n) {
     const kind = run.kinds[stages.kind[stage]];
     $("stage-title").textContent = `Stage ${stage}, ${kind}`;
-    rows.push(["strain", `${number(stages.start_strain[stage], 6)}, Δγ = ${number(stages.end_strain[stage] - stages.start_strain[stage], 2)}`]);
-    if (run.curve.told) {
-      rows.push(["true Δs", `${change(stages.fluctuation[stage])} ${run.stress_unit}`]);
-      for (const rule of run.rules) {
-        const predicted = stages[`prediction_${rule}`]?.[stage];
-        if (predicted === undefined) continue;
-        const set = run.splits[stages[`split_${rule}`][stage]];
-        const [low, high] = ["low", "high"].map((end) => stages[`prediction_${rule}_${end}`]?.[stage]);
-        const interval = Number.isFinite(low) && Number.isFinite(high) ? ` [${change(low, 2)}, ${change(high, 2)}]` : "";
-        const text = Number.isFinite(predicted) ? `${change(predicted)}${interval}, ${set} set` : "–";
-        rows.push([`predicted, ${rule} split`, text]);
-      }
-    }
-    const explained = run.attribution_rule ? `of the network of the ${run.attribution_rule} split` : "made";
-    rows.push(["attribution", stages.explained[stage] ? explained : "not made for this stage"]);
-    if (stages.below_floor[stage]) rows.push(["precision", "D²min lies below the noise of the positions"]);
     $("scene").setAttribute("aria-label", `The grains at the ${state.end ? "end" : "start"} of stage ${stage}, a ${kind}, coloured by ${state.colour}`);
     $("curve").setAttribute("aria-label", `Shear stress against shear strain, stage ${stage} of ${stages.n} marked: a ${kind}`);
   } else $("stage-title").textContent = "First frame";
-  $("facts").replaceChildren(...rows.flatMap(([name, text]) => {
-    const [term, value] = [document.createElement("dt"), document.createElement("dd")];
-    term.textContent = name;
-    value.textContent = text;
-    return [term, value];
-  }));
+  const rows = stages.n ? stageFacts(run, stages, stage) : [];
+  $("facts").replaceChildren(...rows.flatMap(([name, text]) => [element("dt", name), element("dd", text)]));
+}
+
+function element(tag, text, className = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  made.className = className;
+  return made;
 }
 
 function listen() {
@@ -359,9 +333,8 @@ function listen() {
   $("zoom-out").addEventListener("click", () => curve.zoom(2));
   $("zoom-stage").addEventListener("click", () => curve.showStage());
   $("zoom-all").addEventListener("click", () => curve.showAll());
-  $("theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
+  listenToTheme($("theme"), applyTheme);
   $("help-open").addEventListener("click", () => $("help").showModal());
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", applyTheme);
   window.addEventListener("hashchange", () => {
     const before = state.stage;
     Object.assign(state, { rule: list.rules[0] }, readLink());
@@ -372,7 +345,7 @@ function listen() {
     if (state.stage !== before) showStage();
     else showColours(asked);
   });
-  document.addEventListener("keydown", onKey);
+  listenToKeys({ state, run, stages, curve, choose, set, nextColour, camera: () => view?.camera });
   list.rule = list.rules.includes(state.rule) ? state.rule : list.rules[0];
   list.selected = state.stage;
   list.fill();
@@ -405,46 +378,8 @@ function showPicked(grain) {
   view.invalidate();
   $("picked").hidden = grain < 0;
   if (grain < 0) return;
-  const field = run.fields.find((one) => one.name === state.colour);
-  const raw = grains.value[grain];
-  const value = field?.scale === "log" ? 10 ** raw : raw;
-  const role = ["bulk", "bottom wall", "top wall"][grains.kind[grain]];
-  const at = [0, 1, 2].map((axis) => number(grains.place[3 * grain + axis], 3)).join(", ");
-  const lines = [`Grain ${grains.id[grain]}, ${role}`, `at ${at} d̄, diameter ${number(grains.diameter[grain], 3)} d̄`];
-  if (field && Number.isFinite(value)) lines.push(`${field.title}: ${number(value)} ${field.unit}`);
-  if (field?.name === "cluster" && Number.isFinite(value)) lines.push(`${whole(grains.value.filter((one) => one === raw).length)} grains in it`);
-  if (grains.rank[grain] <= 1) lines.push(`among the ${number(100 * grains.rank[grain], 2)} % with the largest D²min`);
-  $("picked").replaceChildren(...lines.map((line) => {
-    const paragraph = document.createElement("p");
-    paragraph.textContent = line;
-    return paragraph;
-  }));
-}
-
-const TURN = Math.PI / 24;
-
-function onKey(event) {
-  // a checkbox has no use for keys but the space bar
-  const within = event.target.closest("input:not([type=checkbox]), select, textarea, dialog");
-  if (event.ctrlKey || event.metaKey || event.altKey || within) return;
-  const scrolls = event.target.closest(".scroll");
-  const keys = {
-    ArrowLeft: () => choose(state.stage - 1), ArrowRight: () => choose(state.stage + 1),
-    PageUp: () => choose(state.stage - 10), PageDown: () => choose(state.stage + 10),
-    Home: () => choose(0), End: () => choose(stages.n - 1),
-    f: () => set({ end: run.displacements && !state.end }), a: () => set({ arrows: run.displacements && !state.arrows }),
-    "[": () => set({ top: Math.max(0, state.top - 50) }), "]": () => set({ top: Math.min(1000, state.top + 50) }),
-    c: () => set({ colour: nextColour() }), "+": () => curve.zoom(0.5), "=": () => curve.zoom(0.5), "-": () => curve.zoom(2),
-    0: () => view?.camera.look("oblique"), "?": () => $("help").showModal(),
-  };
-  const turned = {
-    ArrowLeft: () => view?.camera.turn(-TURN, 0), ArrowRight: () => view?.camera.turn(TURN, 0),
-    ArrowUp: () => view?.camera.turn(0, TURN), ArrowDown: () => view?.camera.turn(0, -TURN),
-  };
-  const action = event.shiftKey && turned[event.key] ? turned[event.key] : keys[event.key];
-  if (!action || (scrolls && ["PageUp", "PageDown", "Home", "End"].includes(event.key))) return;
-  event.preventDefault();
-  action();
+  const field = run.fields.find(({ name }) => name === state.colour);
+  $("picked").replaceChildren(...grainFacts(grains, grain, field).map((line) => element("p", line)));
 }
 
 function nextColour() {
@@ -452,35 +387,11 @@ function nextColour() {
   return known[(known.indexOf(state.colour) + 1) % known.length] ?? state.colour;
 }
 
-function isDark() {
-  const { theme } = document.documentElement.dataset;
-  return theme ? theme === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
-function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  try {
-    localStorage.setItem("microslip-theme", theme);
-  } catch {
-    // a browser that keeps nothing asks again the next time
-  }
-  applyTheme();
-}
-
 function applyTheme() {
-  $("theme").textContent = isDark() ? "Light" : "Dark";
-  $("theme").setAttribute("aria-pressed", String(isDark()));
-  const rgb = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim().match(/[0-9a-f]{2}/gi).map((two) => parseInt(two, 16));
-  view?.theme({ paper: rgb("--paper"), ink: rgb("--ink"), none: rgb("--none"), wall: rgb("--wall") });
+  showTheme($("theme"));
+  view?.theme(pageColours());
   curve?.draw();
   list?.points();
-}
-
-try {
-  const kept = localStorage.getItem("microslip-theme");
-  if (kept) document.documentElement.dataset.theme = kept;
-} catch {
-  // as above
 }
 
 // For measurements from outside: time of a frame [ms], and what draws.
