@@ -1,5 +1,7 @@
 """Files and folders written whole or not at all, by one process or several, killed or not."""
 
+import json
+import math
 import os
 import resource
 import shutil
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from microslip import MicroslipError
-from microslip.data.files import replacing, write_json
+from microslip.data.files import read_json, replacing, write_json
 
 PATIENCE = 60
 
@@ -182,3 +184,12 @@ def test_too_many_open_files_are_said(tmp_path):
             write_json(Path(tmp_path / "a.json"), {})
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_json_holds_null_for_what_is_no_number_of_json(tmp_path):
+    path = tmp_path / "scores.json"
+    write_json(path, {"r2": float("nan"), "parts": [{"slope": math.inf, "n": 3}]})
+    assert json.loads(path.read_text(), parse_constant=pytest.fail) == {"r2": None, "parts": [{"slope": None, "n": 3}]}
+    scores = read_json(path, numbers=True)
+    assert math.isnan(scores["r2"])
+    assert scores["parts"][0]["n"] == 3

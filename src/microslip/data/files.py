@@ -6,10 +6,11 @@ import errno
 import fcntl
 import glob
 import json
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -98,13 +99,22 @@ def _remove(path: Path) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON with a stable layout."""
+    """Write JSON with a stable layout; a number that is not finite becomes null, since JSON has none."""
     with replacing(path) as beside:
-        beside.write_text(json.dumps(content, indent=2, sort_keys=False) + "\n")
+        beside.write_text(json.dumps(without_nan(content), indent=2, sort_keys=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON.
+def without_nan(content: Any) -> Any:
+    """The content of a JSON file with None in place of each number that is not finite."""
+    if isinstance(content, Mapping):
+        return {key: without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def read_json(path: Path, *, numbers: bool = False) -> Any:
+    """Read JSON; where its values are `numbers`, null is NaN.
 
     Raises
     ------
@@ -113,11 +123,15 @@ def read_json(path: Path) -> Any:
     """
     check_whole(path)
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(), object_hook=_nan_for_null if numbers else None)
     except FileNotFoundError:
         raise MicroslipError(f"{path} is missing") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as problem:
         raise MicroslipError(f"{path} is not readable as JSON ({problem}): restore it or remove it") from None
+
+
+def _nan_for_null(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if value is None else value for name, value in values.items()}
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from microslip.core.errors import MicroslipError
-from microslip.data.files import read_json, write_json
+from microslip.data.files import read_json, without_nan, write_json
 from microslip.data.seals import PROVENANCE, note_checked, seal
 
 VERSIONED = [
@@ -157,5 +157,5 @@ def seals_broken(folder: Path, step: str, outputs: tuple[str, ...]) -> Iterator[
 
 def _write(folder: Path, steps: dict[str, Any]) -> None:
     # as it will be read again: what is no JSON is text by then
-    steps = json.loads(json.dumps(steps, default=str))
+    steps = without_nan(json.loads(json.dumps(steps, default=str)))
     write_json(folder / PROVENANCE, {"steps": steps, "checksum": fingerprint(steps)})

@@ -134,7 +134,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """Scores of the network and of its baselines."""
-        metrics: dict[str, Any] = read_json(self.folder / "model" / "metrics.json")
+        metrics: dict[str, Any] = read_json(self.folder / "model" / "metrics.json", numbers=True)
         return metrics
 
     @property

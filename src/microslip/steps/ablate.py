@@ -71,7 +71,7 @@ def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
                         f"{line.family} {line.value}, {row['rule']} split: test R² {row['r2']:.3f}"
                         f" [{row['r2_low']:.3f}, {row['r2_high']:.3f}]"
                     )
-        rows += read_json(kept)
+        rows += read_json(kept, numbers=True)
         advance((done + 1) * per_line * training.epochs, n_epochs)
     if features:
         _say_unknown(features["clusters"], splits, say)

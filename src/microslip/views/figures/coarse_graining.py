@@ -295,7 +295,7 @@ def draw(run: Run) -> Drawing:
         if not run.box.repeats_across:
             raise NotMeasured("g(r) is normalised for cells that repeat in x and y; this one does not.")
         curve = read(run, "statistics/pair_correlation.csv", "r g")
-        about = read_json(run.folder / "statistics" / "pair_correlation.json")
+        about = read_json(run.folder / "statistics" / "pair_correlation.json", numbers=True)
         pair_correlation_curve(
             curve, (about["first_minimum"], about["second_minimum"]), spacing=spacing, radius=radius,
             title="Pair correlation", axes=below[0],
