@@ -55,7 +55,8 @@ from microslip.views.names import (
 )
 from microslip.views.report import results
 from microslip.views.report.attribution_claims import ATTRIBUTION_PARTS
-from microslip.views.report.checks_network import NULLS, WITHOUT_PATTERN
+from microslip.views.report.checks_attributions import NULLS
+from microslip.views.report.checks_network import WITHOUT_PATTERN
 
 BOX, N_BULK, N_WALL, N_STAGES = (8.0, 8.0, 8.0), 500, 40, 100
 EPOCHS = 24
