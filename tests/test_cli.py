@@ -23,20 +23,9 @@ from microslip.dem.lammps.installed import find_launcher, rank_environment
 from microslip.dem.process import STOPPED
 from microslip.steps.registry import RUN_STEPS
 
+from .command_line import COMMAND, PATIENCE, microslip, microslip_process
+
 CONFIG = Path(__file__).parent / "tiny.toml"
-COMMAND = [str(Path(sys.executable).parent / "microslip")]
-
-# A run of the small cell takes some 40 s here; a hang is told from slowness by a wide margin.
-PATIENCE = 300
-
-
-def microslip(*arguments, check=True, **options):
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE, check=False, **options
-    )
-    if check:
-        assert done.returncode == 0, done.stderr + done.stdout
-    return done
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +155,7 @@ def test_a_run_can_be_sheared_further(sheared):
     assert after.sizes["sample"] == 5201
     assert after.isel(sample=slice(5001)).equals(before)
     said = microslip("simulate", sheared, "--set", "loading.strain=0.04", check=False)
-    assert said.returncode == 2
+    assert said.code == 2
     assert "was sheared to a strain of 0.052, beyond loading.strain = 0.04" in said.stderr
 
 
@@ -178,7 +167,7 @@ def test_a_launcher_of_another_mpi_is_said(tmp_path):
     done = microslip(
         "simulate", CONFIG, "--into", tmp_path / "run", "--engine", "lammps", "--launcher", launcher, check=False
     )
-    assert done.returncode == 2
+    assert done.code == 2
     assert "2 processes were started, but MPI counts 1" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -290,7 +279,7 @@ def test_a_mistake_ends_in_a_sentence_and_writes_nothing(tmp_path, arguments, me
     }
     before = sorted(tmp_path.rglob("*"))
     done = microslip(*(places.get(argument, argument) for argument in arguments), check=False, cwd=tmp_path)
-    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.code == 2, done.stdout + done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.strip().count("\n") == 0
@@ -350,7 +339,7 @@ def test_a_damaged_run_ends_in_a_sentence_and_stays_as_it_was(copied, damage):
     arguments, message = damage(copied)
     before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
     done = microslip(*arguments, check=False)
-    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.code == 2, done.stdout + done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     after = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
@@ -363,7 +352,7 @@ def test_a_run_of_another_version_of_its_engine_is_not_gone_on_with(sheared):
     del content["checksum"]
     pointer.write_text(json.dumps(content))
     done = microslip("simulate", sheared, "--set", "loading.strain=0.06", check=False)
-    assert done.returncode == 2
+    assert done.code == 2
     assert "20200303, this one is" in done.stderr
 
 
@@ -425,7 +414,7 @@ def test_a_run_goes_on_from_the_state_of_another_at_another_rate(sheared, tmp_pa
     assert (after.frames["sample"].to_numpy() >= 1990).all()
     assert "skipped" in microslip(*arguments).stdout
     done = microslip(*arguments, "--set", "grains.friction=0.3", check=False)
-    assert done.returncode == 2
+    assert done.code == 2
     assert "grains.friction = 0.3 where" in done.stderr
 
 
@@ -478,7 +467,7 @@ def test_two_commands_do_not_share_a_run(copied):
         other.stdout.readline()
         done = microslip("run", copied, check=False)
         other.kill()
-    assert done.returncode == 2
+    assert done.code == 2
     assert "another microslip is working on" in done.stderr
 
 
@@ -758,8 +747,8 @@ def without_torch(tmp_path):
 )
 def test_a_verb_without_torch_names_the_pip_command(copied, tmp_path, without_torch, arguments):
     places = {"{run}": copied, "{new}": tmp_path / "new"}
-    done = microslip(*(places.get(one, one) for one in arguments), check=False, env=without_torch)
-    assert done.returncode == 2
+    done = microslip_process(*(places.get(one, one) for one in arguments), check=False, env=without_torch)
+    assert done.code == 2
     said = f"microslip {arguments[0]} needs the package torch, which is not installed: pip install 'microslip[learn]'"
     assert done.stderr.strip() == f"microslip: {said}"
 
@@ -767,7 +756,7 @@ def test_a_verb_without_torch_names_the_pip_command(copied, tmp_path, without_to
 def test_a_run_without_torch_says_at_its_start_what_is_left_out(copied, without_torch):
     for name in ("model", "attributions.zarr", "interpretation"):
         shutil.rmtree(copied / name)
-    said = microslip("run", copied, env=without_torch).stdout
+    said = microslip_process("run", copied, env=without_torch).stdout
     first, *_ = said.splitlines()
     assert first.startswith("warning: train and explain will be left out: the package torch is not installed: pip")
     assert "train: left out" in said
@@ -785,10 +774,7 @@ def test_a_run_may_have_any_name(copied, name):
     copied.rename(folder)
     argument = f"./{folder.name}" if folder.name.startswith("-") else folder.name
     for verb in ("info", "report"):
-        done = subprocess.run(
-            [*COMMAND, verb, argument], cwd=copied.parent, capture_output=True, timeout=PATIENCE, check=False
-        )
-        assert done.returncode == 0, done.stderr
+        done = microslip_process(verb, argument, cwd=copied.parent, text=False)
         assert b"\x1b" not in done.stdout + done.stderr
         (done.stdout + done.stderr).decode()
     page = (folder / "report" / "index.html").read_text(encoding="utf-8")
@@ -798,7 +784,7 @@ def test_a_run_may_have_any_name(copied, name):
 
 def test_a_message_shows_what_a_terminal_would_obey(tmp_path):
     done = microslip("run", tmp_path / "\x1b[31m.toml", check=False)
-    assert done.returncode == 2
+    assert done.code == 2
     assert r"\x1b[31m.toml does not exist" in done.stderr
     assert "\x1b" not in done.stderr
 
@@ -807,7 +793,7 @@ def test_empty_settings_of_a_finished_run_are_refused_and_given_anew(copied):
     (copied / "config.toml").write_text("")
     for verb in ("stages", "train", "run", "simulate"):
         done = microslip(verb, copied, check=False)
-        assert done.returncode == 2
+        assert done.code == 2
         assert "config.toml is empty: put the file back, or remove it" in done.stderr
     assert "skipped" in microslip("run", CONFIG, "--into", copied).stdout
     assert "skipped" in microslip("stages", copied).stdout

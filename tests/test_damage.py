@@ -1,7 +1,5 @@
 """A finished run whose files are cut, changed or taken away: every verb that reads them names what is damaged."""
 
-import contextlib
-import io
 import itertools
 import os
 import shutil
@@ -12,11 +10,12 @@ import pytest
 import zarr
 
 from microslip import open_run
-from microslip.cli import app
 from microslip.core.errors import MicroslipError
 from microslip.data import seals
 from microslip.data.provenance import read_provenance
 from microslip.learn.saved import load_saved
+
+from .command_line import microslip
 
 CONFIG = Path(__file__).parent / "tiny.toml"
 SMALLER = ["loading.strain=0.035", "recording.cell_volumes=false", "training.epochs=2", "attribution.n_stages=4"]
@@ -24,17 +23,12 @@ SMALLER = ["loading.strain=0.035", "recording.cell_volumes=false", "training.epo
 MADE = ("stages", "fields", "voxels", "train", "explain", "statistics")
 
 
-def microslip(*arguments):
-    """What a verb says, in this process: its output, and the sentence that it is refused with or nothing."""
+def answer(*arguments):
+    """What a verb prints, and the line that it is refused with or nothing."""
     seals._WHOLE.clear()
-    output, refused = io.StringIO(), ""
-    with contextlib.redirect_stdout(output):
-        try:
-            app([str(one) for one in arguments], exit_on_error=False, print_error=False, result_action="return_value")
-        except MicroslipError as problem:
-            refused = str(problem)
-            assert "\n" not in refused
-    return output.getvalue(), refused
+    done = microslip(*arguments, check=False)
+    assert done.stderr.count("\n") <= 1
+    return done.stdout, done.stderr
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +36,7 @@ def finished(tmp_path_factory):
     """A whole run without pictures, made once."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     overrides = itertools.chain(*(("--set", one) for one in SMALLER))
-    said = [microslip("simulate", CONFIG, "--into", folder, *overrides), *(microslip(verb, folder) for verb in MADE)]
+    said = [answer("simulate", CONFIG, "--into", folder, *overrides), *(answer(verb, folder) for verb in MADE)]
     assert not any(refused for _, refused in said), said
     return folder
 
@@ -101,7 +95,7 @@ def tell(folder, verb, into):
         arguments += ["--into", into / ("out.dump" if more[0] != "voxels" else "out.vtkhdf")]
     if what == "predict":
         arguments += ["--model", folder, "--into", into / "predicted.csv"]
-    return microslip(*arguments)
+    return answer(*arguments)
 
 
 @pytest.mark.parametrize("step", READERS)
@@ -156,8 +150,8 @@ def test_info_and_report_name_what_is_damaged(copied, name):
         name = next(str(one.relative_to(copied)) for one in sorted((copied / name.split("/")[0]).glob("*.csv")))
     flip(copied / name)
     shown = name.split("/c/")[0]
-    assert shown in microslip("info", copied)[0]
-    assert shown in microslip("report", copied)[0]
+    assert shown in answer("info", copied)[0]
+    assert shown in answer("report", copied)[0]
     page = (copied / "report" / "index.html").read_text()
     assert "nothing is damaged" not in page
     assert shown in page
@@ -178,7 +172,7 @@ def test_run_makes_again_what_is_damaged_and_says_so(copied):
     (copied / "statistics" / "claims.csv").write_text("")
     flip(copied / "model" / "checkpoint.pt")
     shutil.rmtree(copied / "attributions.zarr" / "attribution")
-    said = "".join("".join(microslip(verb, copied)) for verb in MADE)
+    said = "".join("".join(answer(verb, copied)) for verb in MADE)
     for words in (
         "stages.csv was changed since it was made: made again",
         "fields.zarr/d2min has",
@@ -193,14 +187,14 @@ def test_run_makes_again_what_is_damaged_and_says_so(copied):
         assert getattr(after, name).load().identical(values[name])
     assert after.predictions.equals(values["predictions"])
     assert {name: (copied / name).read_bytes() for name in texts} == texts
-    assert all("skipped" in microslip(verb, copied)[0] for verb in MADE)
+    assert all("skipped" in answer(verb, copied)[0] for verb in MADE)
 
 
 def test_a_damaged_trajectory_is_never_made_again(copied):
     flip(copied / "trajectory.zarr" / "frames" / "position" / "c" / "0" / "0" / "0")
     content = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
     for verb in ("run", "simulate"):
-        _, refused = microslip(verb, copied)
+        _, refused = answer(verb, copied)
         assert "frames/position/c/0/0/0 fails its checksum" in refused
         assert "restore it from a copy" in refused
     assert {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()} == content
@@ -221,24 +215,24 @@ def test_a_finished_simulation_is_never_overwritten(copied, change, message):
     change(copied)
     content = {path: path.read_bytes() for path in (copied / "trajectory.zarr").rglob("*") if path.is_file()}
     for overrides in (["--set", "loading.strain=0.04"], ["--set", "seed=99"]):
-        _, refused = microslip("simulate", copied, *overrides)
+        _, refused = answer("simulate", copied, *overrides)
         assert message in refused or "other settings" in refused, refused
     after = {path: path.read_bytes() for path in (copied / "trajectory.zarr").rglob("*") if path.is_file()}
     assert after == content
     # what refused to go on left the seals as they were
     assert "trajectory.zarr/frames/position" in read_provenance(copied)["steps"]["simulate"]["outputs"]
-    assert "no step has recorded" not in microslip("stages", copied, "--set", "stages.threshold=2e-4")[0]
+    assert "no step has recorded" not in answer("stages", copied, "--set", "stages.threshold=2e-4")[0]
 
 
 def test_a_run_without_its_trajectory_is_not_begun_anew(copied):
     shutil.rmtree(copied / "trajectory.zarr")
-    assert "trajectory.zarr is gone" in microslip("simulate", copied)[1]
+    assert "trajectory.zarr is gone" in answer("simulate", copied)[1]
 
 
 def test_a_run_that_is_sheared_further_is_sealed_anew(copied):
-    microslip("simulate", copied, "--set", "loading.strain=0.036")
+    answer("simulate", copied, "--set", "loading.strain=0.036")
     assert open_run(copied).series.sizes["sample"] == 3601
-    assert "skipped" in microslip("simulate", copied)[0]
+    assert "skipped" in answer("simulate", copied)[0]
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", "null", '{"steps": null}', '{"steps": {"stages": null}}', "{", ""])
@@ -273,7 +267,7 @@ def test_a_changed_number_in_the_record_is_noticed(copied):
 
 def test_without_a_record_results_are_taken_as_they_are_and_that_is_said(copied):
     (copied / "provenance.json").unlink()
-    said = microslip("fields", copied)[0]
+    said = answer("fields", copied)[0]
     assert "no step has recorded that it finished trajectory.zarr, stages.csv: taken as it is" in said
 
 
@@ -324,4 +318,4 @@ def test_stores_of_before_there_were_checksums_are_read(tmp_path):
 def test_a_copied_run_is_whole(finished, tmp_path):
     """Times of change differ after a plain copy: the chunks are read once, and nothing is made again."""
     folder = Path(shutil.copytree(finished, tmp_path / "other", copy_function=shutil.copyfile))
-    assert all("skipped" in microslip(verb, folder)[0] for verb in ("simulate", *MADE))
+    assert all("skipped" in answer(verb, folder)[0] for verb in ("simulate", *MADE))

@@ -1,14 +1,8 @@
 """What is exported comes back by import, and is what other programs' own readers find."""
 
-import contextlib
 import gzip
-import io
 import shutil
-import sys
 import tomllib
-import warnings
-from types import SimpleNamespace
-from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -16,7 +10,6 @@ import pytest
 import zarr
 
 from microslip import Box, detect_stages, open_run
-from microslip.cli import main
 from microslip.config import load_config, parse_config, write_config
 from microslip.core.errors import MicroslipError
 from microslip.core.grain_values import GrainValues
@@ -30,6 +23,8 @@ from microslip.pipeline import perform
 from microslip.steps import export
 from microslip.steps.export import export_run
 from microslip.steps.import_ import read_trajectory
+
+from ..command_line import microslip, refused
 
 BOX = (6.0, 5.0, 7.0)
 N_BULK, N_WALL, N_SAMPLES = 160, 40, 1500
@@ -46,32 +41,6 @@ SETTINGS = {
 
 def quiet(*anything):
     pass
-
-
-def microslip(*arguments, check=True):
-    """The command line in this process."""
-    said, failed, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.ExitStack() as around:
-        around.enter_context(mock.patch.object(sys, "argv", ["microslip", *map(str, arguments)]))
-        around.enter_context(contextlib.redirect_stdout(said))
-        around.enter_context(contextlib.redirect_stderr(failed))
-        around.enter_context(warnings.catch_warnings())
-        warnings.filterwarnings("ignore", message="Cyclopts application invoked without tokens")
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-    assert not check or code == 0, failed.getvalue() + said.getvalue()
-    return SimpleNamespace(code=code, stdout=said.getvalue(), stderr=failed.getvalue())
-
-
-def refused(*arguments):
-    """The sentence of a command that ends in exit code 2."""
-    done = microslip(*arguments, check=False)
-    assert done.code == 2, done.stdout + done.stderr
-    assert done.stderr.startswith("microslip: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr
 
 
 def files_in(folder):

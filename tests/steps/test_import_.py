@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import io
 import os
 import re
 import shutil
@@ -10,16 +9,16 @@ import signal
 import subprocess
 import sys
 import tomllib
-import warnings
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
 import zarr
 
-from microslip import cli, open_run
+from microslip import open_run
 from microslip.data.trajectory import create_trajectory
+
+from ..command_line import microslip
 
 PATIENCE = 120
 SKIPPED = "skipped: done before with these settings and inputs"
@@ -27,26 +26,6 @@ SKIPPED = "skipped: done before with these settings and inputs"
 CONTACTS = (
     'source.contact_columns={id1="c_near[1]", id2="c_near[2]", fx="c_force[2]", fy="c_force[3]", fz="c_force[4]"}'
 )
-
-
-def microslip(*arguments, check=True):
-    """The command line within this process: exit code, output and complaint."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with (
-        mock.patch.object(sys, "argv", ["microslip", *map(str, arguments)]),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        warnings.catch_warnings(),
-    ):
-        # cyclopts finds it strange to be called by a test without words of its own
-        warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code or 0
-    if check:
-        assert code == 0, err.getvalue() + out.getvalue()
-    return code, out.getvalue(), err.getvalue()
 
 
 def with_stress(sheared):

@@ -1,20 +1,17 @@
 """A planar glass through the whole chain, from LAMMPS' files of a plane of x and y to the page and back."""
 
-import contextlib
-import io
 import json
 import re
 import shutil
-import sys
-import warnings
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from microslip import Box, cli, moran_i, open_run
+from microslip import Box, moran_i, open_run
+
+from ..command_line import microslip
 
 # Least squares over a dozen neighbours, of coordinates that were printed in full.
 ROUND_OFF = 1e-9
@@ -38,24 +35,6 @@ SMALL = {
     "attribution.n_noisy": 2,
     "correlation.n_bins": 2,
 }
-
-
-def microslip(*arguments):
-    """The command line within this process: what it says."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with (
-        mock.patch.object(sys, "argv", ["microslip", *map(str, arguments)]),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code or 0
-    assert code == 0, err.getvalue() + out.getvalue()
-    return out.getvalue()
 
 
 class Glass:
@@ -159,10 +138,10 @@ def chain(tmp_path_factory):
     ]
     arguments = [part for one in settings for part in ("--set", one)]
     files = (folder / "glass.dump", "--series", folder / "series.csv", "--contacts", folder / "contacts.dump")
-    said = {"import": microslip("import", *files, "--shear-stress", "s", *arguments, "--into", run)}
+    said = {"import": microslip("import", *files, "--shear-stress", "s", *arguments, "--into", run).stdout}
     microslip("stages", run, "--set", "stages.threshold=1e-3")
     for verb in ("fields", "voxels", "statistics", "info"):
-        said[verb] = microslip(verb, run)
+        said[verb] = microslip(verb, run).stdout
     return glass, run, said
 
 

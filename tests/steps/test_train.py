@@ -1,17 +1,11 @@
 """The learning verbs on a small artificial run, in which the height of a blob of motion tells the stress change."""
 
-import contextlib
 import functools
-import io
 import json
 import math
 import shutil
-import sys
-import warnings
 from pathlib import Path
-from types import SimpleNamespace
 from typing import get_args
-from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -20,7 +14,6 @@ import torch
 import zarr
 
 from microslip import open_run
-from microslip.cli import main
 from microslip.config import load_config, parse_config, write_config
 from microslip.data.files import read_json, write_table
 from microslip.data.provenance import break_seals
@@ -57,6 +50,8 @@ from microslip.views.report import results
 from microslip.views.report.attribution_claims import ATTRIBUTION_PARTS
 from microslip.views.report.checks_attributions import NULLS
 from microslip.views.report.checks_network import WITHOUT_PATTERN
+
+from ..command_line import microslip, refused
 
 BOX, N_BULK, N_WALL, N_STAGES = (8.0, 8.0, 8.0), 500, 40, 100
 EPOCHS = 24
@@ -111,33 +106,6 @@ def make_run(folder, seed, **changes):
     settings = {name: SETTINGS.get(name, {}) | changes.get(name, {}) for name in {*SETTINGS, *changes}}
     write_config(parse_config(settings), folder / "config.toml")
     return folder
-
-
-def microslip(*arguments, check=True):
-    """The command line in this process."""
-    said, failed, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.ExitStack() as around:
-        around.enter_context(mock.patch.object(sys, "argv", ["microslip", *map(str, arguments)]))
-        around.enter_context(contextlib.redirect_stdout(said))
-        around.enter_context(contextlib.redirect_stderr(failed))
-        around.enter_context(warnings.catch_warnings())
-        warnings.filterwarnings("ignore", message="Cyclopts application invoked without tokens")
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-    if check:
-        assert code == 0, failed.getvalue() + said.getvalue()
-    return SimpleNamespace(code=code, stdout=said.getvalue(), stderr=failed.getvalue())
-
-
-def refused(*arguments):
-    """What a command says that ends in exit code 2."""
-    done = microslip(*arguments, check=False)
-    assert done.code == 2, done.stdout + done.stderr
-    assert done.stderr.startswith("microslip: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr
 
 
 def contents(folder):

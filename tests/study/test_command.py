@@ -4,16 +4,15 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from ..command_line import COMMAND, PATIENCE, microslip
+
 TINY = Path(__file__).parent.parent / "tiny.toml"
-COMMAND = [str(Path(sys.executable).parent / "microslip"), "study"]
-PATIENCE = 300
 
 STUDY = """
 base = "tiny.toml"
@@ -32,17 +31,14 @@ checkpoint_steps = 400
 
 
 def study(*arguments, code=0, **options):
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE, check=False, **options
-    )
-    assert done.returncode == code, done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
+    done = microslip("study", *arguments, check=False, **options)
+    assert done.code == code, done.stdout + done.stderr
     return done
 
 
 def interrupt_when(pointer, sample, *arguments):
     """The command, interrupted as by Ctrl-C when its simulation has a checkpoint at that sample."""
-    command = [*COMMAND, *map(str, arguments)]
+    command = [*COMMAND, "study", *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         try:
             deadline = time.monotonic() + PATIENCE
@@ -113,10 +109,7 @@ def test_a_study_is_listed_interrupted_resumed_skipped_and_summed_up(file, tmp_p
     assert page.count("data:image/png") == 2
     # figures alone, from the study's folder
     (folder / "figures" / "families.pdf").unlink()
-    drawn = subprocess.run(
-        [COMMAND[0], "figures", str(folder)], capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-    assert drawn.returncode == 0, drawn.stderr
+    microslip("figures", folder)
     assert (folder / "figures" / "families.pdf").stat().st_size > 5000
     assert set(pd.read_csv(folder / "figures" / "families-curves.csv")["system"]) == set(summary["system"])
 
