@@ -11,21 +11,7 @@ from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 from threadpoolctl import threadpool_limits
 
-CHECKED = [
-    "microslip.data.trajectory",
-    "microslip.grids.splits",
-    "microslip.learn.ablations",
-    "microslip.learn.attribution",
-    "microslip.learn.baselines",
-    "microslip.learn.checkpoint",
-    "microslip.learn.ensemble",
-    "microslip.learn.evaluate",
-    "microslip.learn.inputs",
-    "microslip.learn.samples",
-    "microslip.learn.train",
-    "microslip.statistics.resampling",
-    "microslip.study.summary",
-]
+from . import shapes
 
 # Matrices and networks as small as those here wait for a second thread longer than they compute, and on a busy machine
 # a hundred times longer. The variables are for what is loaded later and for commands; numpy is here already.
@@ -41,7 +27,9 @@ for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
 settings.register_profile("microslip", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("microslip")
 
-_hook = install_import_hook(CHECKED, "beartype.beartype")
+# the hook names the function that checks by its module
+sys.modules["shapes"] = shapes
+_hook = install_import_hook([name for name in shapes.module_names() if shapes.is_checked(name)], "shapes.check")
 _hook.__enter__()
 
 import numpy as np  # noqa: E402
