@@ -1,7 +1,7 @@
 """Which modules have the shapes in their types checked while the tests run, and how.
 
-Annotations without a shape are mypy's. A parameter that a function hands to `core.arguments` before it uses it may be
-whatever NumPy reads as numbers, so that there is nothing to check before the call; what the function returns is checked.
+Annotations without a shape are mypy's. A parameter that a function hands to `core.arguments` may be whatever NumPy
+reads as numbers: there is nothing to check before the call, and what the function returns is checked.
 """
 
 from __future__ import annotations
@@ -38,39 +38,38 @@ def is_checked(name: str) -> bool:
     return not name.endswith(COMPILED) and name.split(".")[1] not in WITHOUT_SHAPES
 
 
-def _calls(tree: ast.AST, parameters: list[str]) -> list[tuple[str, int | str, str]]:
-    """The parameters that a function hands on as they are: to which function, at which place or name, and which."""
-    handed_on = []
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        places = [*enumerate(call.args), *((keyword.arg, keyword.value) for keyword in call.keywords)]
-        handed_on += [
-            (called, place, value.id) for place, value in places if isinstance(value, ast.Name) and value.id in parameters
-        ]
-    return handed_on
+def _handed_on(function: ast.FunctionDef, parameters: list[str]) -> list[tuple[str, int | str | None, str]]:
+    """What a function hands on as it was given: to which other, as which argument of it, and which parameter."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return [
+        (call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", ""), place, value.id)
+        for call in calls
+        for place, value in [*enumerate(call.args), *((each.arg, each.value) for each in call.keywords)]
+        if isinstance(value, ast.Name) and value.id in parameters
+    ]
 
 
 def _find_lenient() -> set[tuple[str, str]]:
-    """(function, parameter) wherever core.arguments checks the parameter, directly or through other functions."""
-    functions: dict[str, tuple[list[str], list[tuple[str, int | str, str]]]] = {}
+    """(function, parameter) wherever `core.arguments` checks the parameter, directly or through other functions."""
+    names: dict[str, list[str]] = {}
+    calls: set[tuple[str, str, str, int | str | None]] = set()
     for path in module_names().values():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):
-                parameters = [one.arg for one in (*node.args.args, *node.args.kwonlyargs) if one.arg != "self"]
-                before, calls = functions.get(node.name, (parameters, []))
-                functions[node.name] = (before, [*calls, *_calls(node, parameters)])
-    lenient = {(name, "values" if name != "real" else "value") for name in ("reals", "wholes", "marks", "real")}
+                parameters = [each.arg for each in (*node.args.args, *node.args.kwonlyargs) if each.arg != "self"]
+                names.setdefault(node.name, parameters)
+                handed = _handed_on(node, parameters)
+                calls |= {(node.name, parameter, called, place) for called, place, parameter in handed}
+    lenient = {("reals", "values"), ("wholes", "values"), ("marks", "values"), ("real", "value")}
     while True:
-        more = {
-            (name, parameter)
-            for name, (_, calls) in functions.items()
-            for called, place, parameter in calls
-            if called in functions
-            and (called, place if isinstance(place, str) else dict(enumerate(functions[called][0])).get(place)) in lenient
-        }
-        if more <= lenient:
+        before = len(lenient)
+        for name, parameter, called, place in calls:
+            if isinstance(place, int):
+                place = dict(enumerate(names.get(called, []))).get(place)
+            if (called, place) in lenient:
+                lenient.add((name, parameter))
+        if len(lenient) == before:
             return lenient
-        lenient |= more
 
 
 LENIENT = _find_lenient()

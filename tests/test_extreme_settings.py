@@ -186,8 +186,8 @@ def test_a_grid_of_a_study_with_extremes_is_refused(tmp_path, key, values):
 
 def test_limits_leave_the_fingerprints_of_older_runs():
     """A section's own words for itself, from which its steps' fingerprints are made."""
-    assert Config().stages.told() == {
+    assert Config().stages.fingerprinted() == {
         "threshold": None, "warm_up": None, "smoothing": None, "smoothing_span": None, "window": None
     }  # fmt: skip
-    assert Config().nonaffine.told() == {"cutoff": 2.0}
-    assert Config().voxels.told() == {"spacing": 1.0, "radius": 1.3, "fields": ["d2min"]}
+    assert Config().nonaffine.fingerprinted() == {"cutoff": 2.0}
+    assert Config().voxels.fingerprinted() == {"spacing": 1.0, "radius": 1.3, "fields": ["d2min"]}

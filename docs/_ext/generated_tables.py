@@ -15,11 +15,13 @@ from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 
 from microslip.config import Config, sections_of
+from microslip.core.units import printed_unit
 from microslip.dem.config import ENGINE_SETTINGS, ShearCell
 from microslip.dem.lammps import deck
 from microslip.dem.protocol import DRAG_STEPS, RELEASE_DISTANCE
 from microslip.dem.seam import Preparing
 from microslip.dem.servo import servo
+from microslip.fields.registry import FIELDS
 from microslip.steps.registry import STEPS
 
 # A unit is a bracket without a comma; "[1 − width, 1 + width]" is an interval.
@@ -131,6 +133,16 @@ def _section(name: str, model: type[BaseModel], seen: set[str], which: str = "")
     return "\n".join([f"### `[{name}]`{which}", "", intro, "", _HEAD, *rows, ""])
 
 
+def fields_page() -> str:
+    """Every field of grains, from its record, as Markdown."""
+    lines = ["| field | unit | meaning | signed | mirror | rotation |", "|---|---|---|---|---|---|"]
+    for name, field in FIELDS.items():
+        unit = printed_unit(field.unit) or "–"
+        marks = ["yes" if mark else "no" for mark in (field.signed, field.odd_in_y, field.odd_in_turn)]
+        lines.append(f"| `{name}` | {unit} | {field.description} | " + " | ".join(marks) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def steps_page() -> str:
     """What each step's fingerprint is made of, as Markdown."""
     lines = ["| number | verb | sections | reads | writes |", "|---|---|---|---|---|"]
@@ -165,7 +177,8 @@ def deck_page() -> str:
 def _write(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "generated"
     folder.mkdir(exist_ok=True)
-    for name, text in (("settings.md", settings_page()), ("steps.md", steps_page()), ("deck.md", deck_page())):
+    pages = {"settings": settings_page, "fields": fields_page, "steps": steps_page, "deck": deck_page}
+    for name, text in ((f"{name}.md", page()) for name, page in pages.items()):
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")

@@ -272,21 +272,21 @@ def source_config(
             raise MicroslipError(f'{files[0]} names no files: name them in its [source], files = ["dump*"]')
     else:
         kept = {name: section for name, section in before.items() if name != "source"}
-        content = apply_overrides({**kept, "source": {"files": [os.path.abspath(one) for one in files]}}, overrides)
+        content = apply_overrides({**kept, "source": {"files": [os.path.abspath(file) for file in files]}}, overrides)
     content["source"] = {**content["source"], **_whole_names(given, Path())}
     return parse_config(content)
 
 
 def _whole_names(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """A [source] whose names of files stand alone, where they were seen from a folder."""
-    found = dict(section)
+    whole = dict(section)
     for name in ("series", "contacts"):
-        if isinstance(found.get(name), str) and found[name]:
-            found[name] = os.path.abspath(folder / found[name])
-    if isinstance(found.get("files"), (list, str)):
-        named = [found["files"]] if isinstance(found["files"], str) else found["files"]
-        found["files"] = [os.path.abspath(folder / one) if isinstance(one, str) else one for one in named]
-    return found
+        if isinstance(whole.get(name), str) and whole[name]:
+            whole[name] = os.path.abspath(folder / whole[name])
+    if isinstance(whole.get("files"), (list, str)):
+        named = [whole["files"]] if isinstance(whole["files"], str) else whole["files"]
+        whole["files"] = [os.path.abspath(folder / file) if isinstance(file, str) else file for file in named]
+    return whole
 
 
 def parse_config(content: Mapping[str, Any]) -> Config:
@@ -302,16 +302,15 @@ def parse_config(content: Mapping[str, Any]) -> Config:
 def not_text(content: Any, key: str = "") -> str | None:
     """Which value of a configuration no file name and no TOML can hold, as a sentence; None where all are text."""
     if isinstance(content, str) and (
-        "\0" in content or (not content.isascii() and any("\ud800" <= one <= "\udfff" for one in content))
+        "\0" in content or (not content.isascii() and any("\ud800" <= letter <= "\udfff" for letter in content))
     ):
         return f"{key} = {shortened(content)} holds a character that is no text: write it in UTF-8 without it"
     if isinstance(content, Mapping):
-        parts = [(f"{key}.{name}".removeprefix("."), one) for name, one in content.items()]
-        return next(
-            (found for name, one in parts if (found := not_text(name, f"the key {key}") or not_text(one, name))), None
-        )
+        parts = [(f"{key}.{name}".removeprefix("."), value) for name, value in content.items()]
+        checks = (not_text(name, f"the key {key}") or not_text(value, name) for name, value in parts)
+        return next(filter(None, checks), None)
     if isinstance(content, list | tuple):
-        return next((found for one in content if (found := not_text(one, key))), None)
+        return next(filter(None, (not_text(value, key) for value in content)), None)
     return None
 
 
@@ -358,7 +357,7 @@ def _model_at(location: list[str], model: type[BaseModel]) -> type[BaseModel]:
         field = sections_of(model).get(name)
         # a section that may be left out is a union of its model and None
         kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
-        section = next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), None)
+        section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
         if section is None:
             break
         model = section

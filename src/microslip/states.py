@@ -124,7 +124,7 @@ def section(config: Config, name: str) -> Any:
     values = config.section(name)
     if isinstance(values, EngineSettings):
         return values.identity()
-    return values.told() if isinstance(values, Settings) else values
+    return values.fingerprinted() if isinstance(values, Settings) else values
 
 
 def input_digests(step: Step, folder: Path, config: Config, digests: Digests | None = None) -> dict[str, str]:

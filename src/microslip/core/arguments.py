@@ -229,9 +229,9 @@ def shown(value: Any) -> str:
 
 def _read(name: str, values: Any, kinds: str) -> tuple[np.ndarray, np.ndarray | None]:
     """The values as an array of one of the kinds of NumPy's types, and what a mask hides, if anything."""
-    if isinstance(values, list | tuple) and any(np.ma.isMaskedArray(one) for one in values):
+    if isinstance(values, list | tuple) and any(np.ma.isMaskedArray(row) for row in values):
         with contextlib.suppress(Exception):
-            data, mask = [np.ma.getdata(one) for one in values], [np.ma.getmaskarray(one) for one in values]
+            data, mask = [np.ma.getdata(row) for row in values], [np.ma.getmaskarray(row) for row in values]
             values = np.ma.masked_array(data, mask)
     masked = None
     if np.ma.isMaskedArray(values):
@@ -254,8 +254,8 @@ def _read(name: str, values: Any, kinds: str) -> tuple[np.ndarray, np.ndarray | 
 
 def _unboxed(given: np.ndarray, kinds: str) -> np.ndarray:
     """Objects that are all real numbers as numbers, others as they are: NumPy would read text and None as numbers."""
-    for one in given.flat:
-        if (isinstance(one, bool) and "b" not in kinds) or not isinstance(one, numbers.Real):
+    for value in given.flat:
+        if (isinstance(value, bool) and "b" not in kinds) or not isinstance(value, numbers.Real):
             return given
     with contextlib.suppress(Exception):  # whole numbers beyond all that a double holds
         return given.astype(np.float64)
@@ -278,7 +278,7 @@ def _one(name: str, value: Any) -> Any:
 def _shaped(name: str, given: np.ndarray, shape: Shape) -> np.ndarray:
     """The array, where its shape is as wanted; an empty list has any."""
     lengths: list[int | None] = [
-        one[1] if isinstance(one, tuple) else one if isinstance(one, int) else None for one in shape
+        axis[1] if isinstance(axis, tuple) else axis if isinstance(axis, int) else None for axis in shape
     ]
     if shape[:1] == (...,):
         lengths[:1] = [None] * (given.ndim - len(shape) + 1)
@@ -291,7 +291,7 @@ def _shaped(name: str, given: np.ndarray, shape: Shape) -> np.ndarray:
     if given.ndim == len(lengths) and all(fits[1:]) and isinstance(first, tuple):
         word, n, other = first
         raise MicroslipError(f"{name} has {len(given)} values for {n} {word}s of {other}: give one value per {word}")
-    words = ["…" if one is ... else f"{one[1]} as {one[2]}" if isinstance(one, tuple) else str(one) for one in shape]
+    words = ["…" if n is ... else f"{n[1]} as {n[2]}" if isinstance(n, tuple) else str(n) for n in shape]
     wanted = ", ".join(words) + "," * (len(words) == 1)
     planar = (
         ", a constant z of planar data" if given.ndim == 2 and given.shape[1:] == (2,) and shape[1:] == (3,) else ""
@@ -312,5 +312,5 @@ def _found(name: str, array: np.ndarray, bad: np.ndarray, shape: Shape, noun: st
     place, at = _place(bad, shape), np.unravel_index(int(bad.argmax()), bad.shape)
     if array.ndim == 1 or not isinstance(shape[0], str | tuple):
         return f"the {name} is {array[at]:g} at {place}"
-    row = " ".join(f"{one:g}" for one in array[at[0]].ravel()[:9].tolist())
+    row = " ".join(f"{value:g}" for value in array[at[0]].ravel()[:9].tolist())
     return f"{noun} of {place} is [{row}] in {name}"

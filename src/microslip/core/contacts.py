@@ -171,8 +171,8 @@ def _check_once(pairs: np.ndarray, separation: np.ndarray) -> None:
         return
     for several in np.split(order, starts[1:]):
         apart = np.where(pairs[several] == pairs[several[0], 0], 1, -1)[:, :1] * separation[several]
-        for row, one in enumerate(apart):
-            if np.isclose(apart[:row], one, atol=1e-9).all(axis=1).any():
+        for row, vector in enumerate(apart):
+            if np.isclose(apart[:row], vector, atol=1e-9).all(axis=1).any():
                 first, second = pairs[several[0]]
                 raise MicroslipError(
                     f"the contact of grains {first} and {second} is listed twice, with one separation: list it once,"

@@ -45,10 +45,10 @@ def naming(place: Path) -> Iterator[None]:
     except Exception as problem:
         if isinstance(problem, MicroslipError | BrokenPipeError):
             raise
-        told = disk_trouble(problem, place)
-        if told is None:
+        sentence = disk_trouble(problem, place)
+        if sentence is None:
             raise
-        raise MicroslipError(told) from problem
+        raise MicroslipError(sentence) from problem
 
 
 def disk_trouble(problem: BaseException, place: Path | None = None) -> str | None:

@@ -52,8 +52,8 @@ def missing(extra: str) -> list[str]:
 def explain_import(problem: ImportError) -> str | None:
     """A sentence for an import that failed anywhere; None where it is of no optional package."""
     root = (problem.name or "").partition(".")[0]
-    known = any(root in modules for modules in EXTRAS.values())
-    return _sentence(root, "this", problem) if known else None
+    is_ours = any(root in modules for modules in EXTRAS.values())
+    return _sentence(root, "this", problem) if is_ours else None
 
 
 def _sentence(module: str, purpose: str, problem: Exception) -> str:

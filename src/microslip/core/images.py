@@ -68,9 +68,11 @@ def contact_separations(
         # in a cell that leans the nearest copy may lie further around
         copies = separation[:, None] + shifts
         separation = copies[np.arange(len(pairs)), np.linalg.norm(copies, axis=2).argmin(axis=1)]
-    for one in np.split(order, first[1:]):
-        if len(one) > 1 or (thin and _n_touching(separation[one[0]], reach[one[0]], shifts) > 1):
-            separation[one] = _distinct(names[pairs[one]], separation[one], reach[one[0]], force[one], shifts)
+    for contacts in np.split(order, first[1:]):
+        if len(contacts) > 1 or (thin and _n_touching(separation[contacts[0]], reach[contacts[0]], shifts) > 1):
+            separation[contacts] = _distinct(
+                names[pairs[contacts]], separation[contacts], reach[contacts[0]], force[contacts], shifts
+            )
     return separation
 
 
@@ -78,7 +80,8 @@ def _shifts(box: Box, position: np.ndarray) -> np.ndarray:
     """Vectors to the copies of the cell around it, itself first; none along an axis that no grain leaves."""
     # planar data repeat along an axis on which nothing lies apart
     steps = [
-        (0, -1, 1) if flag and np.ptp(one) > 0 else (0,) for flag, one in zip(box.periodic, position.T, strict=True)
+        (0, -1, 1) if flag and np.ptp(coordinates) > 0 else (0,)
+        for flag, coordinates in zip(box.periodic, position.T, strict=True)
     ]
     edges = np.diag(box.lengths)
     edges[2, 0] = box.nearest_tilt

@@ -38,8 +38,8 @@ def without_job(environment: Mapping[str, str]) -> dict[str, str]:
 
 def n_machines(environment: Mapping[str, str]) -> int:
     """Machines that Slurm has given to the job, 1 where it says nothing."""
-    told = environment.get("SLURM_JOB_NUM_NODES", environment.get("SLURM_NNODES", "1"))
-    return int(told) if told.isdecimal() else 1
+    number = environment.get("SLURM_JOB_NUM_NODES", environment.get("SLURM_NNODES", "1"))
+    return int(number) if number.isdecimal() else 1
 
 
 @contextmanager

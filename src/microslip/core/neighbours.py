@@ -132,15 +132,15 @@ def check_positions(
     """
     arguments.record("box", box, Box, OF_A_BOX)
     farthest = FARTHEST * max(box.lengths)
-    found = arguments.reals(name, positions, ("grain", 3), missing=missing, largest=farthest, noun="the position")
+    checked = arguments.reals(name, positions, ("grain", 3), missing=missing, largest=farthest, noun="the position")
     if box.planar:
-        across = found[np.isfinite(found[:, 1]), 1]
+        across = checked[np.isfinite(checked[:, 1]), 1]
         if len(across) and np.ptp(across) > FLAT:
             raise MicroslipError(
                 f"{name}: the cell is planar, and y, the axis that it lacks, spans {np.ptp(across):.3g} d̄ over the"
                 " grains: give them one y, or a box in space"
             )
-    return found
+    return checked
 
 
 def refuse_lost(positions: Float64[np.ndarray, "grain 3"], needed: Bool[np.ndarray, "grain"]) -> None:

@@ -23,7 +23,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
-    def told(self) -> dict[str, Any]:
+    def fingerprinted(self) -> dict[str, Any]:
         """The content without settings marked `LATER` at their defaults, under which older results were made."""
         content = self.model_dump(mode="json")
         return {

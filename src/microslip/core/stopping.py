@@ -251,8 +251,8 @@ def _descendants() -> list[int]:
             with suppress(OSError, ValueError, IndexError), open(f"/proc/{int(name)}/stat") as stat:
                 # the name in brackets may hold blanks and brackets
                 children.setdefault(int(stat.read().rpartition(")")[2].split()[1]), []).append(int(name))
-    found, new = [], [os.getpid()]
+    descendants, new = [], [os.getpid()]
     while new:
         new = [child for parent in new for child in children.get(parent, [])]
-        found += new
-    return found
+        descendants += new
+    return descendants

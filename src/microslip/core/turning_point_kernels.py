@@ -30,11 +30,11 @@ def advance(state, value, sample, threshold):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True)
 def scan(values, threshold):  # type: ignore[no-untyped-def]
     state = np.array([0.0, values[0], 0.0, values[0], 0.0])
-    found = np.empty(len(values), dtype=np.int64)
-    n_found = 0
+    points = np.empty(len(values), dtype=np.int64)
+    n_points = 0
     for sample in range(1, len(values)):
         confirmed = advance(state, values[sample], sample, threshold)
         if confirmed >= 0:
-            found[n_found] = confirmed
-            n_found += 1
-    return found[:n_found]
+            points[n_points] = confirmed
+            n_points += 1
+    return points[:n_points]

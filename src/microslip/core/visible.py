@@ -17,7 +17,7 @@ def visible(text: str, kept: str = "") -> str:
     """
     if text.isprintable():
         return text
-    return "".join(one if one in kept else _visible(one) for one in text)
+    return "".join(letter if letter in kept else _visible(letter) for letter in text)
 
 
 def quoted(path: Path | str) -> str:
@@ -26,7 +26,7 @@ def quoted(path: Path | str) -> str:
     text = f"./{text}" if text.startswith(("-", "~")) else text
     if text.isprintable():
         return shlex.quote(text)
-    inside = "".join(f"\\{one}" if one in "\\'" else _visible(one) for one in text)
+    inside = "".join(f"\\{letter}" if letter in "\\'" else _visible(letter) for letter in text)
     return f"$'{inside}'"
 
 
@@ -35,11 +35,11 @@ def shortened(text: str, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
-def _visible(one: str) -> str:
-    code = ord(one)
+def _visible(letter: str) -> str:
+    code = ord(letter)
     if 0xDC80 <= code <= 0xDCFF:
         # a byte that is no UTF-8, as Python holds it in names of files
         return f"\\x{code - 0xDC00:02x}"
-    if unicodedata.category(one) not in _UNSEEN:
-        return one
+    if unicodedata.category(letter) not in _UNSEEN:
+        return letter
     return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -49,9 +49,7 @@ def detect_stages(
         Numbers that are not finite, unequal lengths, strain that does not increase, a threshold that is not positive, a
         filter that is not known, a first sample that the series does not have.
     """
-    strain, stress = (
-        arguments.reals(name, values, ("sample",)) for name, values in (("strain", strain), ("stress", stress))
-    )
+    strain, stress = arguments.reals("strain", strain, ("sample",)), arguments.reals("stress", stress, ("sample",))
     if len(strain) != len(stress):
         raise MicroslipError(f"strain and stress have {len(strain)} and {len(stress)} samples: give two equal columns")
     if np.any(np.diff(strain) <= 0):

@@ -41,13 +41,13 @@ def attach_nearest_frames(stages: pd.DataFrame, frame_strain: Float[np.ndarray, 
     mismatch = frame_strain[frame] - ends
     length = stages["strain_increment"].to_numpy()
     resolved = (frame[:, 0] < frame[:, 1]) & (np.abs(mismatch).sum(axis=1) <= MISMATCH * length)
-    found = stages.copy()
-    found.insert(3, "start_frame", frame[:, 0])
-    found.insert(4, "end_frame", frame[:, 1])
-    found["start_mismatch"], found["end_mismatch"] = mismatch.T
-    found = found[resolved].reset_index(drop=True)
-    found["stage"] = np.arange(len(found))
-    return found
+    table = stages.copy()
+    table.insert(3, "start_frame", frame[:, 0])
+    table.insert(4, "end_frame", frame[:, 1])
+    table["start_mismatch"], table["end_mismatch"] = mismatch.T
+    table = table[resolved].reset_index(drop=True)
+    table["stage"] = np.arange(len(table))
+    return table
 
 
 def supported_threshold(
@@ -63,15 +63,15 @@ def supported_threshold(
     Parameters as in `detect_stages` and `attach_nearest_frames`.
     """
     swing = float(np.ptp(stress[first_sample:])) if len(stress) > first_sample else 0.0
-    found = np.inf
+    supported = np.inf
     for threshold in np.geomspace(max(swing, SMALLEST), SMALLEST, N_TRIED):
         stages = detect_stages(strain, stress, threshold, smoothing, first_sample)
         if not len(stages):
             continue
         if len(attach_nearest_frames(stages, frame_strain)) < (1 - UNRESOLVED) * len(stages):
             break
-        found = float(threshold)
-    return found
+        supported = float(threshold)
+    return supported
 
 
 def strain_windows(

@@ -38,7 +38,7 @@ def count_sizes(sizes: Int[np.ndarray, "cluster"]) -> tuple[Int64[np.ndarray, "s
     return occurring, counts
 
 
-def exponent_at(mean_log: Float[np.ndarray, "*n"], smallest: int) -> Float64[np.ndarray, "*n"]:
+def exponent_at(mean_log: Float[np.ndarray, "*n"] | float, smallest: int) -> Float64[np.ndarray, "*n"]:
     """The maximum-likelihood exponent of sizes from `smallest` up whose logarithms have this mean; NaN where none has.
 
     Solves −ζ′(η, x_min)/ζ(η, x_min) = ⟨ln N⟩ by cubic interpolation in a table, to about 1e-9: the fit of many samples

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Num
 
 from microslip.core.box import Box
 from microslip.statistics.clusters import Clusters, active_grains, find_clusters, radius_of_gyration
@@ -104,7 +104,7 @@ class Statistic:
         return mean_of(per_stage[self.name]) if self.of_group is None else self.of_group(per_stage, grouping)
 
 
-def mean_of(values: Float[np.ndarray, "stage"]) -> Quantity:
+def mean_of(values: Num[np.ndarray, "stage"]) -> Quantity:
     """The mean over the stages that have a value."""
 
     def value(sums: np.ndarray) -> np.ndarray:
@@ -114,7 +114,7 @@ def mean_of(values: Float[np.ndarray, "stage"]) -> Quantity:
     return Quantity(np.stack([finite, np.where(finite, values, 0.0)], axis=1), value)
 
 
-def ratio_of_means(above: Float[np.ndarray, "stage"], below: Float[np.ndarray, "stage"]) -> Quantity:
+def ratio_of_means(above: Num[np.ndarray, "stage"], below: Num[np.ndarray, "stage"]) -> Quantity:
     """The mean of one number over the mean of another, over the stages that have both."""
 
     def value(sums: np.ndarray) -> np.ndarray:
