@@ -6,8 +6,8 @@ Every function draws its chance from the seed that is passed. Lengths are in d̄
 from microslip.artificial.correlated import correlated_field
 from microslip.artificial.fractal import LINK, ArtificialClusters, clusters
 from microslip.artificial.packings import Packing, packing
-from microslip.artificial.runs import FAST, run, write_trajectory
-from microslip.artificial.stress import StickSlip, stick_slip
+from microslip.artificial.runs import FAST, run, write_fields, write_trajectory
+from microslip.artificial.stress import StickSlip, stage_table, stick_slip
 
 __all__ = [
     "FAST",
@@ -19,6 +19,8 @@ __all__ = [
     "correlated_field",
     "packing",
     "run",
+    "stage_table",
     "stick_slip",
+    "write_fields",
     "write_trajectory",
 ]

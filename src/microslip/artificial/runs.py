@@ -11,11 +11,13 @@ import tomli_w
 from jaxtyping import Float, Float64, Int64
 
 from microslip.artificial.packings import Packing, packing
-from microslip.artificial.stress import StickSlip, stick_slip
+from microslip.artificial.stress import StickSlip, stage_table, stick_slip
 from microslip.core.grain_values import GrainValues
 from microslip.data.files import write_table
-from microslip.data.run import STAGE_COLUMNS, Run
+from microslip.data.run import Run
+from microslip.data.store import add_array, create_store
 from microslip.data.trajectory import CONTACT_VALUES, SERIES, TrajectoryWriter, create_trajectory
+from microslip.fields.registry import FIELDS
 
 # Settings with which every step after the simulation takes seconds on the run below.
 FAST: dict[str, dict[str, Any]] = {
@@ -71,6 +73,18 @@ def write_trajectory(
         writer.kept["cell_volume"][:] = cell_volume
 
 
+def write_fields(
+    folder: Path, values: Mapping[str, Float[np.ndarray, "stage grain *axis"]], per_chunk: int | None = None
+) -> None:
+    """`fields.zarr` of a run folder, with these values by the names of their arrays; `per_chunk` stages in a chunk."""
+    known = {field.array or field.name: field for field in FIELDS.values()}
+    store = create_store(folder / "fields.zarr", {})
+    for name, array in values.items():
+        field, dimensions = known[name], ["stage", "grain", "axis"][: array.ndim]
+        about = (field.dtype, field.unit, field.description)
+        add_array(store, name, dimensions, array.shape, *about, per_chunk=per_chunk)[:] = array
+
+
 def run(
     folder: str | Path,
     *,
@@ -110,13 +124,10 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     grains, events = packing(lengths, seed=seed), stick_slip(n_stages, seed=seed)
-    frame, n_grains = np.arange(n_stages + 1), len(grains.kind)
-    sample, stages = events.turning_sample, events.stages
-    stages.insert(3, "start_frame", frame[:-1])
-    stages.insert(4, "end_frame", frame[1:])
-    write_table(folder / "stages.csv", stages[STAGE_COLUMNS])
+    sample = events.turning_sample
+    write_table(folder / "stages.csv", stage_table(sample, events.strain[sample], events.stress[sample]))
     positions = _sheared(grains, events, motion, rng)
-    shape = (n_stages + 1, n_grains)
+    shape = (n_stages + 1, len(grains.kind))
     tensor = np.zeros((*shape, 6))
     tensor[..., :3] = 1 + rng.normal(0, 0.1, (*shape, 3))
     tensor[..., 4] = events.stress[sample][:, None] + rng.normal(0, 0.05, shape)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64, Int64
+from jaxtyping import Float, Float64, Int, Int64
 
 from microslip.core.errors import MicroslipError
+from microslip.data.run import STAGE_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,31 @@ def stick_slip(
     knot = np.concatenate([[0], np.cumsum(rng.integers(samples // 2, samples + samples // 2, n_knots - 1))])
     sample = np.arange(knot[-1] + 1)
     strain, stress = strain_step * sample, np.interp(sample, knot, level)
-    start, end, stage = knot[1:-2], knot[2:-1], np.arange(n_stages)
-    stages = pd.DataFrame(
-        {
-            "stage": stage,
-            "cycle": stage // 2,
-            "kind": np.where(stage % 2, "slip", "stick"),
-            "start_sample": start,
-            "end_sample": end,
-            "start_strain": strain[start],
-            "end_strain": strain[end],
-            "strain_increment": strain[end] - strain[start],
-            "start_stress": stress[start],
-            "end_stress": stress[end],
-            "fluctuation": stress[start] - stress[end],
-        }
-    )
-    return StickSlip(strain, stress, stages)
+    turning = knot[1:-1]
+    stages = stage_table(turning, strain[turning], stress[turning])
+    return StickSlip(strain, stress, stages.drop(columns=["start_frame", "end_frame"]))
+
+
+def stage_table(
+    sample: Int[np.ndarray, "turning"], strain: Float[np.ndarray, "turning"], stress: Float[np.ndarray, "turning"]
+) -> pd.DataFrame:
+    """The table of the stages between turning points, of which each has a frame: the columns of `stages.csv`.
+
+    Parameters
+    ----------
+    sample, strain, stress
+        Index into the series, shear strain and stress [p] of each turning point; stick and slip alternate.
+    """
+    stage, fluctuation = np.arange(len(sample) - 1), stress[:-1] - stress[1:]
+    table = {
+        "stage": stage,
+        # a series that begins with a slip gives that slip a cycle of its own
+        "cycle": (stage + (fluctuation[0] > 0)) // 2,
+        "kind": np.where(fluctuation > 0, "slip", "stick"),
+        "start_frame": stage,
+        "end_frame": stage + 1,
+    }
+    for name, values in (("sample", sample), ("strain", strain), ("stress", stress)):
+        table |= {f"start_{name}": values[:-1], f"end_{name}": values[1:]}
+    table |= {"strain_increment": strain[1:] - strain[:-1], "fluctuation": fluctuation}
+    return pd.DataFrame(table)[STAGE_COLUMNS]

@@ -1,4 +1,4 @@
-"""Which results belong to the folder's settings and inputs, with steps that leave a word instead of working."""
+"""The steps in order: which results belong to a run's settings and inputs; the steps here leave a word, and do no work."""
 
 from __future__ import annotations
 
