@@ -18,7 +18,7 @@ from microslip.data.provenance import digest_output, fingerprint, read_provenanc
 from microslip.data.seals import find_damage
 from microslip.data.step_state import Cause, State, StepState
 from microslip.dem.seam import EngineSettings
-from microslip.formats.reading import find_files
+from microslip.formats.files import find_files
 from microslip.formats.source import Source
 from microslip.steps.registry import STEPS, Step, run_steps
 

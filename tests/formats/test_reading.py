@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from microslip import MicroslipError, Source
+from microslip.formats.files import find_files
 from microslip.formats.readers.lammps import read_lammps
-from microslip.formats.reading import find_files, read_frames_of, recognise
+from microslip.formats.reading import read_frames_of
+from microslip.formats.registry import recognise
 
 
 def frames_of(folder, *names, **settings):

@@ -468,8 +468,8 @@ def test_a_range_that_names_nothing_is_refused(own, tmp_path, what, asked):
 @pytest.mark.parametrize(
     ("what", "name", "sentence"),
     [
-        ("frames", "a.vtkhdf", "frames are written as text dumps"),
-        ("voxels", "a.dump.gz", "voxels are no grains"),
+        ("frames", "a.vtkhdf", "is no name for frames: name a file that ends in .dump.gz, .dump"),
+        ("voxels", "a.dump.gz", "is no name for voxels: name a file that ends in .vtkhdf"),
         ("frames", "a.csv", "name a file that ends in"),
         ("fields", "a", "name a file that ends in"),
         ("voxels", "a.vtk", "name a file that ends in"),

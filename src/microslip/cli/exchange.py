@@ -19,10 +19,11 @@ from microslip.core.visible import quoted
 from microslip.data.holding import only_one
 from microslip.data.run import open_run
 from microslip.data.seals import check_whole
-from microslip.formats.reading import find_files
-from microslip.formats.source import Axis, Format
+from microslip.formats.files import find_files
+from microslip.formats.registry import Exported, Format
+from microslip.formats.source import Axis
 from microslip.states import is_current
-from microslip.steps.export import Kind, export_run
+from microslip.steps.export import export_run
 from microslip.steps.run_settings import run_config, run_folder
 
 
@@ -121,7 +122,7 @@ def _named_columns(columns: list[str] | None) -> dict[str, str] | None:
     return {ours: theirs for ours, _, theirs in pairs} or None
 
 
-def export(run: Path, what: Kind = "frames", *, into: Path | None = None, stages: str | None = None) -> None:
+def export(run: Path, what: Exported = "frames", *, into: Path | None = None, stages: str | None = None) -> None:
     """Write frames, fields or voxels of RUN for OVITO, LAMMPS, MDAnalysis (text dumps) or ParaView (VTKHDF).
 
     Parameters

@@ -1,14 +1,49 @@
-"""The order in which files of one run are read: that of the steps in them."""
+"""The files of a run, and the order in which they are read: that of the steps in them."""
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from microslip.core.errors import MicroslipError
 from microslip.formats.frame import Frame
 from microslip.formats.text.lines import Unfinished
+
+
+def find_files(patterns: Sequence[str]) -> list[Path]:
+    """The files that patterns name, each pattern's in the order of the numbers in their names.
+
+    Files that are given singly stay in the order given, but those whose names differ in numbers alone.
+
+    Raises
+    ------
+    MicroslipError
+        A pattern names no file.
+    """
+    found: list[Path] = []
+    for single, some in groupby(patterns, key=lambda pattern: Path(pattern).exists()):
+        if single:
+            found += natural_within_families([Path(name) for name in some])
+        else:
+            found += [path for pattern in some for path in sorted(_matches(pattern), key=natural)]
+    return found
+
+
+def _matches(pattern: str) -> list[Path]:
+    found = [Path(name) for name in glob.glob(pattern)]
+    if not found:
+        raise MicroslipError(f"{pattern} names no file: give a file, or a pattern in quotes such as 'post/dump*'")
+    return found
+
+
+def fits(patterns: Sequence[str]) -> str:
+    """How many files each pattern names, in words."""
+    counts = [1 if Path(pattern).exists() else len(glob.glob(pattern)) for pattern in patterns]
+    said = [f"{name} fits {n} file{'s' * (n != 1)}" for name, n in zip(patterns, counts, strict=True)]
+    return ", ".join(said[:8]) + (f" and {len(said) - 8} more" if len(said) > 8 else "")
 
 
 def natural(path: Path) -> list[tuple[int, int | str]]:

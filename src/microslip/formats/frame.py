@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -112,6 +112,29 @@ def places(frame: Frame) -> Places:
                 if frame.edges[edge, axis]:
                     position[:, axis] += turns[:, edge] * frame.edges[edge, axis]
     return Places(position, images or names[0].endswith("u"), written, scale, names)
+
+
+def renamed(frames: Iterator[Frame], theirs: Mapping[str, str]) -> Iterator[Frame]:
+    """Frames with the file's names replaced by ours: file's → ours, as far as source.columns gives them.
+
+    Raises
+    ------
+    MicroslipError
+        A column that is named is not there.
+    """
+    ours = set(theirs.values())
+    # coordinates that are named go before those that the file has besides
+    others = {name for names in COORDINATES for name in names} - {"x", "y", "z"}
+    passed = ours | (others if ours & {"x", "y", "z"} else set())
+    for frame in frames:
+        missing = [name for name in theirs if name not in frame.columns]
+        if missing:
+            raise MicroslipError(
+                f"{frame.where} has no column {missing[0]}, which source.columns names: it has"
+                f" {', '.join(frame.columns)}"
+            )
+        kept = {name: values for name, values in frame.columns.items() if name in theirs or name not in passed}
+        yield replace(frame, columns={theirs.get(name, name): values for name, values in kept.items()})
 
 
 def close_open_sides(origin: np.ndarray, edges: np.ndarray, ends: np.ndarray, position: np.ndarray) -> None:

@@ -9,9 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from microslip.core.arguments import shown
 from microslip.core.settings import Settings
+from microslip.formats.registry import Format
 
 Axis = Literal["x", "y", "z"]
-Format = Literal["auto", "lammps", "table", "extxyz", "gsd", "h5md", "netcdf", "vtk"]
 # Any unit of length, stress or time; squares and cubes of it are numbers still.
 SMALLEST, LARGEST = 1e-60, 1e60
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]

@@ -27,8 +27,10 @@ from microslip.formats.assembly.assemble import Assembled, assemble
 from microslip.formats.assembly.contacts import ContactValues
 from microslip.formats.assembly.far_motion import check_told_motion
 from microslip.formats.assembly.layout import Layout, find_plane, lay_out
+from microslip.formats.files import find_files, fits
 from microslip.formats.frame import Frame, places
-from microslip.formats.reading import MORE_DIGITS, find_files, fits, in_order, read_frames_of, recognise
+from microslip.formats.reading import in_order, read_frames_of
+from microslip.formats.registry import reader, recognise
 from microslip.formats.series.stress import StressTable, lean, read_stress, strain_of_frames, strain_of_samples
 from microslip.formats.source import Source
 from microslip.steps.common import Advance, Say, array
@@ -115,7 +117,7 @@ def read_trajectory(
         frames = digits.looked_at(read_frames_of(files, kind, source, notes.append))
         if source.sheared:
             frames = lean(frames, source, told)
-        made = assemble(frames, source, beside, contacts, kept, kind == "table", progress, say)
+        made = assemble(frames, source, beside, contacts, kept, reader(kind).grains_come_and_go, progress, say)
         made.refuse_disorder()
         if len(made.step) < 2:
             raise _too_few("one frame is no run, two or more are needed", source, [*notes, *made.notes])
@@ -317,7 +319,7 @@ def _finish(
         meaning = "Lx, Ly, Lz of the cell, and how far along x its copy above lies"
         add_array(frames, "cell", ["frame", "edge"], cell.shape, "float64", "d", meaning)[:] = cell
     if resolution > COARSE:
-        remedy = f"keep more digits, {MORE_DIGITS.get(kind, '')}"
+        remedy = f"keep more digits, {reader(kind).more_digits}"
         if source.position_error:
             remedy = "measure them better, or use longer stages"
         say(

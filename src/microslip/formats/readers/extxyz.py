@@ -10,8 +10,9 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.formats.columns import WHOLE, named
-from microslip.formats.frame import Frame
+from microslip.formats.frame import Frame, renamed
 from microslip.formats.readers.lammps import MOST_ROWS
+from microslip.formats.registry import Reader
 from microslip.formats.text.lines import Lines, Unfinished, last_row_is_whole, open_lines
 from microslip.formats.text.numbers import parse_numbers
 
@@ -173,3 +174,20 @@ def _numbers(pairs: dict[str, str], key: str, n: int, where: str) -> np.ndarray:
     if len(found) != n:
         raise MicroslipError(f"{where}: {key}={pairs[key.lower()]!r} are not {n} numbers")
     return np.array([float(word.lower().replace("d", "e")) for word in found])
+
+
+READER = Reader(
+    title="extended XYZ, plain XYZ",
+    read_by="our own reader on pyarrow",
+    suffixes=(".xyz", ".extxyz"),
+    open=lambda path, wanted: renamed(
+        read_extxyz(path, list(wanted.theirs), wanted.whole, wanted.passed), wanted.theirs
+    ),
+    # the rows are not looked at
+    open_first=lambda path, wanted: read_extxyz(path, passed=NAMES),
+    tells=("step", "time", "ids", "types", "diameters", "images", "cell", "periodicity"),
+    digits="as written; ASE's writer keeps eight decimals",
+    more_digits="write pos with %.17g; ASE's writer keeps 8 decimals",
+    notes="ASE's fails on files that LAMMPS writes, and is slow; a `Lattice` without `pbc` repeats on all sides, as the"
+    " specification has it",
+)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from microslip.core.errors import MicroslipError
-from microslip.formats.frame import Frame
+from microslip.formats.frame import Frame, renamed
+from microslip.formats.registry import Reader
 from microslip.formats.text.lines import open_bytes
 
 # What gsd raises on files that are damaged, cut off or changed while they are read.
@@ -122,3 +123,17 @@ def _cell(box: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
     (lx, ly, lz), (xy, xz, yz) = box[:3], box[3:]
     edges = np.array([[lx, 0, 0], [xy * ly, ly, 0], [xz * lz, yz * lz, lz]])
     return -edges.sum(axis=0) / 2, edges
+
+
+READER = Reader(
+    title="GSD",
+    read_by="gsd",
+    suffixes=(".gsd",),
+    open=lambda path, wanted: renamed(read_gsd(path), wanted.theirs),
+    tells=("step", "types", "diameters", "images", "cell", "periodicity"),
+    digits="mostly those of single precision",
+    more_digits="precision='double' of gsd 5 and later, or a text dump beside it",
+    # the schema's default is 0
+    leaves_out_first_step=True,
+    notes="HOOMD's schema, whose cells repeat on all sides",
+)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from microslip.core.errors import MicroslipError
-from microslip.formats.frame import Frame, close_open_sides
+from microslip.formats.frame import Frame, close_open_sides, renamed
+from microslip.formats.registry import Reader
 from microslip.formats.text.lines import open_bytes
 
 # Our columns, by the names of elements; radius and diameter are common, though not in the specification.
@@ -171,3 +172,16 @@ def _cell(
         position = np.stack([columns.get(name, np.zeros(len(columns["x"]))) for name in "xyz"], axis=1)
         close_open_sides(origin, edges, ~np.array(periodic) & ~(np.diag(edges) > 0), position)
     return origin, edges, periodic
+
+
+READER = Reader(
+    title="H5MD",
+    read_by="h5py",
+    suffixes=(".h5md", ".h5"),
+    first_bytes=(b"\x89HDF\r\n",),
+    open=lambda path, wanted: renamed(read_h5md(path, list(wanted.theirs)), wanted.theirs),
+    tells=("step", "ids", "types", "diameters", "images", "cell", "periodicity"),
+    digits="those of single or double precision",
+    more_digits="write particles/…/position/value in double precision",
+    notes="one group of particles, or the one named `all`; repeats as `boundary` says",
+)

@@ -11,7 +11,8 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.formats.columns import WHOLE
-from microslip.formats.frame import Frame
+from microslip.formats.frame import Frame, renamed
+from microslip.formats.registry import Reader, Wanted
 from microslip.formats.text.lines import Lines, Unfinished, last_row_is_whole, open_lines
 from microslip.formats.text.numbers import parse_numbers
 
@@ -266,3 +267,24 @@ def read_lammps(path: Path, names: Collection[str] = GRAIN_NAMES, whole: Collect
             units=block.units,
             ended=block.ended,
         )
+
+
+def _open(path: Path, wanted: Wanted) -> Iterator[Frame]:
+    names = (set(GRAIN_NAMES) - set(wanted.passed)) | set(wanted.theirs)
+    return renamed(read_lammps(path, names, wanted.whole), wanted.theirs)
+
+
+READER = Reader(
+    title="LAMMPS and LIGGGHTS text dumps, gzip too",
+    read_by="our own reader on pyarrow's CSV parser",
+    suffixes=(".lammpstrj",),
+    first_bytes=(b"ITEM:",),
+    open=_open,
+    # the rows are not looked at
+    open_first=lambda path, wanted: read_lammps(path, ()),
+    tells=("step", "ids", "types", "diameters", "images", "cell", "periodicity", "units"),
+    digits="six, unless a format is set",
+    more_digits="dump_modify ID format float %.17g in LAMMPS; in LIGGGHTS name every column,"
+    ' dump_modify ID format "%d %d %.17g %.17g %.17g …"',
+    notes="any columns in any order; x, xs, xu, xsu; image flags; tilted boxes; one file or one a frame",
+)

@@ -10,7 +10,8 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.formats.columns import named
-from microslip.formats.frame import Frame, close_open_sides
+from microslip.formats.frame import Frame, close_open_sides, renamed
+from microslip.formats.registry import Reader
 from microslip.formats.text.lines import Unfinished, open_bytes
 
 COORDINATES = {"unwrapped_coordinates": "xu yu zu", "coordinates": "x y z", "scaled_coordinates": "xs ys zs"}
@@ -175,3 +176,17 @@ def _cell(
     edges = np.array([[1, 0, 0], [c, s, 0], [b, lean, np.sqrt(max(0.0, 1 - b**2 - lean**2))]]) * lengths[:, None]
     close_open_sides(origin, edges, ends, position)
     return origin, edges, periodic
+
+
+READER = Reader(
+    title="NetCDF of LAMMPS, AMBER's convention",
+    read_by="our own reader",
+    suffixes=(".nc",),
+    first_bytes=(b"CDF\x01", b"CDF\x02", b"CDF\x05"),
+    open=lambda path, wanted: renamed(read_netcdf(path, list(wanted.theirs)), wanted.theirs),
+    tells=("step", "time", "ids", "types", "diameters", "images", "cell", "periodicity"),
+    digits="those of single or double precision",
+    more_digits="dump_modify ID double yes in LAMMPS",
+    notes="NetCDF 3 in all its variants: SciPy reads no 64-bit data, netCDF4 gives zeros for what a cut file lacks;"
+    " NetCDF-4 after `nccopy -k cdf5`; a length of 0 is an axis that does not repeat",
+)

@@ -16,6 +16,7 @@ import pandas as pd
 from microslip.core.errors import MicroslipError
 from microslip.formats.columns import WHOLE, named, whole_numbers
 from microslip.formats.frame import Frame
+from microslip.formats.registry import Reader
 from microslip.formats.text.lines import open_lines, read_start
 
 ROWS_AT_A_TIME = 2**17
@@ -247,3 +248,17 @@ def _frame(path: Path, rows: pd.DataFrame, column: Mapping[str, str], step: int,
         if not np.isfinite(strain) or (told != strain).any():
             raise MicroslipError(f"{where}: {column['strain']} has more than one value within the frame")
     return Frame(step, columns, where, strain=strain)
+
+
+READER = Reader(
+    title="CSV, TSV, Parquet",
+    read_by="pandas, pyarrow",
+    suffixes=(".csv", ".tsv", ".parquet", ".pq"),
+    first_bytes=(b"PAR1",),
+    open=lambda path, wanted: read_table_frames(path, wanted.ours, wanted.number, wanted.passed),
+    tells=("step", "ids", "types", "diameters", "images", "strain"),
+    digits="as written",
+    more_digits="write the coordinates with every digit that the measurement has",
+    grains_come_and_go=True,
+    notes="one row per grain and frame, sorted by frame; columns named in `[source.columns]`",
+)

@@ -14,6 +14,7 @@ from microslip.core.errors import MicroslipError
 from microslip.formats.columns import WHOLE, named, whole_numbers
 from microslip.formats.frame import Frame
 from microslip.formats.readers.vtk_legacy import Read, read_legacy
+from microslip.formats.registry import Reader
 from microslip.formats.text.lines import open_bytes
 
 # Our columns, by names of arrays in small letters: of LIGGGHTS, YADE, MercuryDPM and others.
@@ -161,3 +162,18 @@ def _read_xml(path: Path, kind: str) -> tuple[np.ndarray, dict[str, np.ndarray]]
     # copies, for the arrays live no longer than the reader
     arrays = {one.GetName(): np.array(to_numpy(one)) for one in found if one is not None and one.GetName()}
     return np.array(to_numpy(data.GetPoints().GetData())), arrays
+
+
+READER = Reader(
+    title="VTK points: .vtk, .vtp, .vtu",
+    read_by="VTK, and our own reader of the legacy format",
+    suffixes=(".vtk", ".vtp", ".vtu"),
+    first_bytes=(b"# vtk",),
+    open=lambda path, wanted: read_vtk(path, wanted.ours),
+    tells=("step", "ids", "types", "diameters", "images", "cell", "periodicity"),
+    digits="mostly those of single precision",
+    more_digits="VTK files mostly keep single precision: write a text dump beside them",
+    step_in_name=True,
+    notes="one file a frame; the step is the last number in the file's name; YADE's `-pericell` and LIGGGHTS'"
+    " `boundingBox` files are found beside; VTK's own reader of the legacy format crashes on files that were cut off",
+)

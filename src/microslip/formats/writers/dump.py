@@ -13,6 +13,7 @@ import numpy as np
 from microslip.core.box import Box
 from microslip.core.extras import package
 from microslip.data.files import replacing
+from microslip.formats.registry import GrainsAtStep, Writer
 
 
 def write_dump(path: Path, frames: Iterable[tuple[int, Box, Mapping[str, np.ndarray]]]) -> int:
@@ -29,6 +30,36 @@ def write_dump(path: Path, frames: Iterable[tuple[int, Box, Mapping[str, np.ndar
                 _write_frame(target, step, box, columns)
                 count += 1
     return count
+
+
+def _write_frames(path: Path, steps: Iterable[GrainsAtStep]) -> int:
+    """Unwrapped centres and radii."""
+    return write_dump(path, ((one.number, one.box, _columns(one, ("xu", "yu", "zu"), one.position)) for one in steps))
+
+
+def _write_fields(path: Path, steps: Iterable[GrainsAtStep]) -> int:
+    """Centres within the cell, radii, and one column for each component of what the grains carry."""
+    wrapped = ((one, one.box.wrap(one.position)) for one in steps)
+    return write_dump(
+        path, ((one.number, one.box, _columns(one, ("x", "y", "z"), place) | _flat(one)) for one, place in wrapped)
+    )
+
+
+def _columns(grains: GrainsAtStep, names: tuple[str, str, str], position: np.ndarray) -> dict[str, np.ndarray]:
+    columns = {"id": grains.columns["id"], "type": grains.columns["kind"] + 1}
+    columns |= dict(zip(names, position.T, strict=True))
+    return columns | {"radius": grains.columns["diameter"] / 2}
+
+
+def _flat(grains: GrainsAtStep) -> dict[str, np.ndarray]:
+    """One column per component, as text takes them."""
+    columns: dict[str, np.ndarray] = {}
+    for name, values in grains.columns.items():
+        if values.ndim == 2:
+            columns |= {f"{name}_{axis}": one.astype(float) for axis, one in zip("xyz", values.T, strict=True)}
+        elif name not in ("id", "kind", "diameter"):
+            columns[name] = values
+    return columns
 
 
 def _write_frame(file: IO[bytes] | gzip.GzipFile, step: int, box: Box, columns: Mapping[str, np.ndarray]) -> None:
@@ -60,3 +91,10 @@ def _write_frame(file: IO[bytes] | gzip.GzipFile, step: int, box: Box, columns: 
     sink = pa.BufferOutputStream()
     pyarrow.csv.write_csv(table, sink, options)
     file.write(sink.getvalue())
+
+
+WRITER = Writer(
+    title="text dumps for LAMMPS, OVITO, MDAnalysis",
+    suffixes=(".dump.gz", ".dump", ".lammpstrj.gz", ".lammpstrj"),
+    write={"frames": _write_frames, "fields": _write_fields},
+)

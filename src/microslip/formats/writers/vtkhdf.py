@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microslip.data.files import replacing
+from microslip.formats.registry import GrainsAtStep, Nodes, Writer
 from microslip.formats.writers.hdf5 import hdf5, new_hdf5
 
 if TYPE_CHECKING:
@@ -148,3 +149,19 @@ class _Steps:
         data = steps.create_group("PointDataOffsets")
         for name, offsets in self._offsets.items():
             data[name] = np.array(offsets, dtype=np.int64)
+
+
+def _write_fields(path: Path, steps: Iterable[GrainsAtStep]) -> int:
+    return write_points(path, ((float(one.number), one.box.wrap(one.position), one.columns) for one in steps))
+
+
+def _write_voxels(path: Path, nodes: Nodes) -> int:
+    steps = ((float(stage), arrays) for stage, arrays in nodes.steps)
+    return write_grid(path, nodes.shape, nodes.spacing, nodes.origin, steps)
+
+
+WRITER = Writer(
+    title="VTKHDF for ParaView",
+    suffixes=(".vtkhdf", ".hdf"),
+    write={"fields": _write_fields, "voxels": _write_voxels},
+)
