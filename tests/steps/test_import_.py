@@ -426,7 +426,7 @@ def test_bad_frames_end_in_a_sentence_and_leave_no_trajectory(sheared, tmp_path,
         (["{sheared}/plain.dump", "--format", "table"], "plain.dump"),
         (["{sheared}/plain.dump", "--format", "yade"], "--format"),
         (["{sheared}/contacts.dump"], "there are no x y z"),
-        (["{sheared}/log.lammps"], "neither its name nor its first bytes say"),
+        (["{sheared}/log.lammps"], "is told neither by its name nor by its first bytes"),
     ],
 )
 def test_a_mistake_ends_in_a_sentence_and_leaves_no_trajectory(sheared, tmp_path, arguments, sentence):
