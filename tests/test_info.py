@@ -13,7 +13,7 @@ from microslip.data.provenance import break_seals
 from microslip.data.run import Run
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
 from microslip.formats.source import Source
-from microslip.info import BARS, DIGITS, WIDTH, describe_run, sparkline
+from microslip.info import BARS, DIGITS, WIDTH, describe_run, describe_steps, sparkline
 from microslip.pipeline import perform
 from microslip.steps.run_settings import run_folder
 
@@ -198,3 +198,11 @@ def test_too_few_stages_for_a_network_are_no_reason_to_train(run):
     lines = describe_run(run, "utf-8")
     assert "a network takes at least 20 stages, and this run has 14" in steps_of(lines)["train"]
     assert not any("microslip run" in line or "microslip train" in line for line in lines[1:])
+
+
+def test_steps_say_what_is_current_and_why_the_rest_is_not(run):
+    steps = steps_of(describe_steps(run))
+    assert steps["import"].endswith("; current")
+    (run.folder / "stages.csv").unlink()
+    steps = steps_of(describe_steps(run))
+    assert steps["stages"].endswith("stages.csv is gone")

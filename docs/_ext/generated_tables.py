@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import math
 import re
@@ -16,6 +18,8 @@ from sphinx.errors import ConfigError
 
 from microslip.config import Config, sections_of
 from microslip.core.units import printed_unit
+from microslip.data.artifact import Artifact
+from microslip.data.artifacts import ARTIFACTS
 from microslip.dem.config import ENGINE_SETTINGS, ShearCell
 from microslip.dem.lammps import deck
 from microslip.dem.protocol import DRAG_STEPS, RELEASE_DISTANCE
@@ -96,7 +100,7 @@ def _row(key: str, name: str, field: FieldInfo) -> str:
         text = (text[: found.start()] + text[found.end() :]).strip()
     text = "; ".join(filter(None, (text, NOTES.get(key, "")))) or "–"
     cells = [f"`{name}`", _default(field), unit, _range(field), text]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return _cells(*cells)
 
 
 _HEAD = "| key | default | unit | range | meaning and reason |\n|---|---|---|---|---|"
@@ -153,6 +157,48 @@ def steps_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def data_pages() -> dict[str, str]:
+    """Files of a run and their columns, by the file, store or folder that holds them."""
+    tops = dict.fromkeys(record.top for record in ARTIFACTS if "/" in record.path or record.columns)
+    return {top: _data_page([record for record in ARTIFACTS if record.top == top]) for top in tops}
+
+
+def _data_page(records: list[Artifact]) -> str:
+    """A list of the files of a folder, and the columns of each that has some."""
+    folder = "/" in records[0].path
+    names = [record.path.removeprefix(f"{record.top}/") for record in records]
+    lines = ["| file | content |", "|---|---|"] if folder else []
+    lines += [_cells(f"`{name}`", record.meaning) for name, record in zip(names, records, strict=True) if folder]
+    for name, record in zip(names, records, strict=True):
+        if record.columns:
+            lines += ["", f"**`{name}`**", ""] if folder else []
+            lines += _columns(record)
+    return "\n".join(lines) + "\n"
+
+
+def _columns(record: Artifact) -> list[str]:
+    """A table of the columns; neighbours that differ in their names alone share a row."""
+    store = record.path.endswith(".zarr")
+    lines = ["| array | dimensions | type | unit | meaning |", "|---|---|---|---|---|"]
+    lines = (
+        lines
+        if store
+        else [f"| {'key' if record.path.endswith('.json') else 'column'} | unit | meaning |", "|---|---|---|"]
+    )
+    for _, columns in itertools.groupby(record.columns, key=lambda column: dataclasses.replace(column, name="")):
+        alike = list(columns)
+        of = alike[0]
+        names = ", ".join(f"`{column.name}`" for column in alike)
+        unit = printed_unit(of.unit)
+        meaning = f"{of.meaning}; {of.when}" if of.when else of.meaning
+        lines.append(_cells(names, *([", ".join(of.dimensions), of.dtype] if store else []), unit, meaning))
+    return lines
+
+
+def _cells(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
 def deck_page() -> str:
     """The commands that LAMMPS is given for the default cell, in their order."""
     cell = ShearCell.model_validate({"engine": {"kind": "lammps"}})
@@ -177,9 +223,10 @@ def deck_page() -> str:
 def _write(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "generated"
     folder.mkdir(exist_ok=True)
-    pages = {"settings": settings_page, "fields": fields_page, "steps": steps_page, "deck": deck_page}
-    for name, text in ((f"{name}.md", page()) for name, page in pages.items()):
-        path = folder / name
+    pages = {"settings": settings_page(), "fields": fields_page(), "steps": steps_page(), "deck": deck_page()}
+    pages |= {f"data-{top}": text for top, text in data_pages().items()}
+    for name, text in pages.items():
+        path = folder / f"{name}.md"
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 

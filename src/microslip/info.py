@@ -77,6 +77,12 @@ def describe_run(run: Run, encoding: str | None = None) -> list[str]:
     return [_writable(line, encoding) for line in lines]
 
 
+def describe_steps(run: Run) -> list[str]:
+    """Which steps are done, out of date, damaged or missing, why, and what to do."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return [_writable(line, encoding) for line in _or_damage(_every_step, run, "")]
+
+
 def _or_damage(part: Part, run: Run, marks: str) -> list[str]:
     try:
         return list(part(run, marks))
@@ -187,7 +193,12 @@ def _scores(run: Run, _marks: str) -> list[str]:
     return ["network", *(f"  {line}" for line in metric_lines(run.metrics))]
 
 
-def _steps(run: Run, _marks: str) -> Iterator[str]:
+def _every_step(run: Run, _marks: str) -> Iterator[str]:
+    """As `_steps`, where those that are current say so too."""
+    return _steps(run, _marks, current="; current")
+
+
+def _steps(run: Run, _marks: str, current: str = "") -> Iterator[str]:
     """A line for each step that this run has or had: time, when, and whether its result still belongs to the run."""
     entries = run.provenance["steps"]
     states: dict[str, StepState] = {}
@@ -217,10 +228,13 @@ def _steps(run: Run, _marks: str) -> Iterator[str]:
                 note = f"; {gone[0]} is gone"
             elif state is not None and state.state != "current":
                 note = f"; {state.state}: {state.why}"
+            outdated = bool(note)
+            if state is not None and state.state == "current":
+                note = current
             asked = not (too_few and verb in ("train", "explain"))
             # a simulation is not made again over what is left of it
             lost = verb == "simulate" and not gone and state is not None and state.state == "damaged"
-            if note and asked and not lost and (state is None or state.state != "not checked"):
+            if outdated and asked and not lost and (state is None or state.state != "not checked"):
                 # a run whose stages do not suffice for a network ends there
                 again.append("run" if verb in verbs and not too_few else verb)
         yield f"  {verb:<11}{done}  {step.title}{note}"

@@ -16,7 +16,7 @@ from microslip.core.errors import MicroslipError
 from microslip.core.stopping import asked, check, when_asked
 from microslip.data.run import Run, open_run
 from microslip.data.step_state import StepState
-from microslip.info import describe_run
+from microslip.info import describe_run, describe_steps
 from microslip.states import step_states
 from microslip.steps.registry import check_overrides
 from microslip.steps.run_settings import run_config
@@ -28,6 +28,12 @@ from microslip.study.plan import STUDY_FILE, load_study
 def info(run: Path) -> None:
     """Say what RUN holds: its cell, how far it got, its stages, scores and timings."""
     for line in describe_run(open_run(run)):
+        console.print(line, markup=False)
+
+
+def steps(run: Path) -> None:
+    """Say which steps of RUN are done, out of date, damaged or missing, why, and what to do."""
+    for line in describe_steps(open_run(run)):
         console.print(line, markup=False)
 
 

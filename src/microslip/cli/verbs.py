@@ -25,7 +25,7 @@ GROUPS = {
         "figures": "showing",
         "report": "showing",
     },
-    "Look at a run": {"info": "showing", "view": "showing"},
+    "Look at a run": {"info": "showing", "steps": "showing", "view": "showing"},
     "Learn more": {"ablate": "learning", "search": "learning", "predict": "learning", "transfer": "learning"},
     "Exchange with other programs": {"import": "exchange", "export": "exchange"},
 }

@@ -44,7 +44,7 @@ model/history.csv: one row per epoch of every training
     epoch | | number, from 0
     train_loss validation_loss | | squared units of the scaled target
     learning_rate | | at the end of the epoch
-    seconds | | since the training began
+    seconds | | that the epoch took
     member | | of the ensemble, from 0
     rule | | split rule
 model/metrics.json: scores by split rule, method and set
