@@ -41,7 +41,7 @@ def describe_contents(run: Run, exported: Iterable[int] | None = None) -> dict[s
     """
     notes: list[str] = []
 
-    def known(read: Callable[[], T], otherwise: T) -> T:
+    def attempt(read: Callable[[], T], otherwise: T) -> T:
         try:
             return read()
         except (MicroslipError, ValueError, RuntimeError, KeyError, OSError) as problem:
@@ -51,8 +51,8 @@ def describe_contents(run: Run, exported: Iterable[int] | None = None) -> dict[s
             return otherwise
 
     none: dict[str, Any] = {}
-    attributes = known(lambda: run.attributes, none)
-    stages = known(lambda: _stages(run), None)
+    attributes = attempt(lambda: run.attributes, none)
+    stages = attempt(lambda: _stages(run), None)
     n_stages = stages["n"] if stages else 0
     if stages is not None and not n_stages:
         notes.append(
@@ -68,8 +68,8 @@ def describe_contents(run: Run, exported: Iterable[int] | None = None) -> dict[s
         "stress_unit": stress_unit(attributes),
         "inertial_number": attributes.get("inertial_number"),
         "seed": attributes.get("seed"),
-        "grains": known(lambda: _grains(run), {"n": 0, "n_walls": 0, "n_frames": 0}),
-        "curve": known(lambda: _curve(run), {"n": 0}),
+        "grains": attempt(lambda: _grains(run), {"n": 0, "n_walls": 0, "n_frames": 0}),
+        "curve": attempt(lambda: _curve(run), {"n": 0}),
         "stages": stages or {"n": 0, "columns": []},
         "kinds": list(KINDS),
         "splits": list(SPLITS),
@@ -77,7 +77,7 @@ def describe_contents(run: Run, exported: Iterable[int] | None = None) -> dict[s
         "r2": _scores(run) if n_stages else {},
         "fields": _fields(run, n_stages, stress_unit(attributes)),
         "attribution_rule": _attribution_rule(run),
-        "displacements": known(lambda: "displacement" in run.fields, False) if n_stages else False,
+        "displacements": attempt(lambda: "displacement" in run.fields, False) if n_stages else False,
         "active_fraction": _active_fraction(run),
         "exported": None if exported is None else sorted(int(stage) for stage in exported),
         "colours": colours(),
@@ -154,16 +154,16 @@ def _grains(run: Run) -> dict[str, int]:
 def _curve(run: Run) -> dict[str, Any]:
     series = run.series
     stress, strain = series["stress"].to_numpy(), series["strain"].to_numpy()
-    told = bool(np.isfinite(stress).any())
+    stress_known = bool(np.isfinite(stress).any())
     return {
         "n": len(stress),
         "piece": CURVE_PIECE,
-        "told": told,
-        "low": float(np.nanmin(stress)) if told else 0.0,
-        "high": float(np.nanmax(stress)) if told else 1.0,
+        "told": stress_known,
+        "low": float(np.nanmin(stress)) if stress_known else 0.0,
+        "high": float(np.nanmax(stress)) if stress_known else 1.0,
         "strain": [float(strain[0]), float(strain[-1])] if len(strain) else [0.0, 1.0],
         # where each piece begins, so that only those in sight are loaded
-        "starts": [float(one) for one in strain[::CURVE_PIECE]],
+        "starts": [float(start) for start in strain[::CURVE_PIECE]],
     }
 
 
@@ -173,8 +173,8 @@ def _scores(run: Run) -> dict[str, float]:
         metrics = run.metrics
     except MicroslipError:
         return {}
-    found = {rule: score(metrics, rule, "network", "test") for rule in RULES}
-    return {rule: value for rule, value in found.items() if np.isfinite(value)}
+    r2 = {rule: score(metrics, rule, "network", "test") for rule in RULES}
+    return {rule: value for rule, value in r2.items() if np.isfinite(value)}
 
 
 def _fields(run: Run, n_stages: int, stress: str) -> list[dict[str, Any]]:

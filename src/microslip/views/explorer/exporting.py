@@ -48,9 +48,9 @@ def choose_stages(stages: pd.DataFrame, predictions: pd.DataFrame | None, n: int
     # one of each list in turn, so that each is represented however small n is
     chosen: dict[int, None] = {}
     for rank in range(len(stages)):
-        for one in lists:
-            if rank < len(one) and len(chosen) < n:
-                chosen[int(one[rank])] = None
+        for numbers in lists:
+            if rank < len(numbers) and len(chosen) < n:
+                chosen[int(numbers[rank])] = None
     return np.sort(np.array(list(chosen), dtype=int))
 
 

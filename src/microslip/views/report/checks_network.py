@@ -11,6 +11,7 @@ from microslip.statistics.resampling import SCORE_COVERAGE
 from microslip.views.names import RULES
 from microslip.views.report.check import Answer, Check, Verdict, below, judge, share
 from microslip.views.report.parts import Parts
+from microslip.views.report.results import MODELS, best_without_pattern, with_interval
 from microslip.views.settings import setting
 from microslip.views.tables import score
 from microslip.views.wording import between, show
@@ -26,12 +27,6 @@ LARGEST_FRACTION, FEWEST_OF_LARGEST = 0.1, 10
 # Slope of the true on the predicted.
 CALIBRATED = (0.8, 1.25)
 _NOT_BOTH = "One of the split rules has no score: microslip train makes both."
-# What has no place of a grain in it.
-WITHOUT_PATTERN = {
-    "mean_d2min": "mean D²min",
-    "d2min_quantiles": "quantiles of D²min",
-    "strain_increment": "length of the stage",
-}
 
 
 def _rule(parts: Parts) -> str:
@@ -39,12 +34,12 @@ def _rule(parts: Parts) -> str:
     return "blocked" if np.isfinite(score(parts.metrics, "blocked", "network", "test")) else "random"
 
 
-def _test(parts: Parts, name: str, model: str = "network") -> float:
-    return score(parts.metrics, _rule(parts), model, "test", name)
+def _test(parts: Parts, name: str) -> float:
+    return score(parts.metrics, _rule(parts), "network", "test", name)
 
 
 def _with_interval(parts: Parts, name: str) -> str:
-    return between(*(_test(parts, f"{name}{end}") for end in ("", "_low", "_high")))
+    return between(*with_interval(parts.metrics, _rule(parts), name=name))
 
 
 def _leak(parts: Parts) -> Answer:
@@ -56,16 +51,16 @@ def _leak(parts: Parts) -> Answer:
 
 def _better(parts: Parts) -> Answer:
     network, low = _test(parts, "r2"), _test(parts, "r2_low")
-    rivals = {name: r2 for name in WITHOUT_PATTERN if np.isfinite(r2 := _test(parts, "r2", name))}
-    if not rivals or not np.isfinite(network):
+    rival = best_without_pattern(parts.metrics, _rule(parts))
+    if rival is None or not np.isfinite(network):
         return Answer("open", "no baseline has been measured")
-    best = max(rivals, key=lambda name: rivals[name])
-    value = f"R² {_with_interval(parts, 'r2')} against {show(rivals[best])} of {WITHOUT_PATTERN[best]}"
-    if network <= rivals[best]:
+    model, best = rival
+    value = f"R² {_with_interval(parts, 'r2')} against {show(best)} of {MODELS[model]}"
+    if network <= best:
         return Answer(
             "failed", value, "Do not speak of a pattern: the amplitude explains as much. Train on more stages."
         )
-    return Answer("open" if low <= rivals[best] else "passed", value)
+    return Answer("open" if low <= best else "passed", value)
 
 
 def _sign(parts: Parts) -> Answer | None:

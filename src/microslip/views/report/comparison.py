@@ -36,7 +36,7 @@ def write_comparison(runs: Sequence[Compared], target: Path) -> None:
     content = {
         "letters": letters,
         "title": " and ".join([", ".join(each.name for each in parts[:-1]), parts[-1].name]),
-        "runs": [_header(each, found) for each, found in zip(parts, checks, strict=True)],
+        "runs": [_header(each, results) for each, results in zip(parts, checks, strict=True)],
         "remarks": _remarks(letters, parts),
         "differing": differing,
         "same": same,
@@ -61,28 +61,28 @@ def _header(parts: Parts, checks: list[Result]) -> dict[str, Any]:
 
 def _remarks(letters: str, parts: Sequence[Parts]) -> list[tuple[str, str]]:
     """What cannot be read, is missing, out of date, in another unit, or measured otherwise in one of the runs."""
-    found = []
+    remarks = []
     some_walls = any(not each.without_walls for each in parts)
     for letter, each in zip(letters, parts, strict=True):
         if each.without_walls and some_walls:
-            found.append((letter, "there are no walls: its stress is that of the volume, not the mean of two walls."))
-        found += [(letter, text) for text in dict.fromkeys(each.problems.values())]
+            remarks.append((letter, "there are no walls: its stress is that of the volume, not the mean of two walls."))
+        remarks += [(letter, text) for text in dict.fromkeys(each.problems.values())]
         late = [state.verb for state in (each.states or {}).values() if state.state == "out of date"]
         undone = [state.verb for state in (each.states or {}).values() if state.state == "not done"]
         if late:
-            found.append(
+            remarks.append(
                 (letter, f"out of date, made with other settings or inputs than those shown: {', '.join(late)}.")
             )
         if undone:
             few = each.too_few_to_train
             remedy = f"{few[:1].upper()}{few[1:]}" if few else f"microslip run {quoted(each.run.folder)} does them"
-            found.append((letter, f"not done: {', '.join(undone)}. {remedy}."))
+            remarks.append((letter, f"not done: {', '.join(undone)}. {remedy}."))
         if each.stress_unit != "p":
             text = f"no pressure is known, stresses are in {each.stress_unit}: do not compare them with another run's."
-            found.append((letter, text))
+            remarks.append((letter, text))
         if summary.noise(each):
-            found.append((letter, f"D²min lies {summary.noise(each)}: ξ may be the length of that noise."))
-    return found
+            remarks.append((letter, f"D²min lies {summary.noise(each)}: ξ may be the length of that noise."))
+    return remarks
 
 
 def _checks(checks: list[list[Result]]) -> list[dict[str, Any]]:
@@ -101,10 +101,10 @@ def _figures(parts: Sequence[Parts]) -> list[dict[str, Any]]:
     by_name = [{figure.name: figure for figure in illustrations(each)[0]} for each in parts]
     rows = []
     for name, record in FIGURES.items():
-        found = [each.get(name) for each in by_name]
-        if any(found):
-            pictures = [embedded(figure.picture) if figure else None for figure in found]
-            text = next(figure.alternative for figure in found if figure)
+        figures = [each.get(name) for each in by_name]
+        if any(figures):
+            pictures = [embedded(figure.picture) if figure else None for figure in figures]
+            text = next(figure.alternative for figure in figures if figure)
             rows.append(
                 {"name": name, "title": record.title, "pictures": pictures, "text": text, "narrow": record.narrow}
             )
@@ -124,6 +124,6 @@ def _timings(parts: Sequence[Parts]) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _versions(parts: Sequence[Parts]) -> list[tuple[str, list[str]]]:
     """Packages whose version differs between the runs."""
-    found = [repeat.versions(each) for each in parts]
-    rows = [(name, [each.get(name, "–") for each in found]) for name in PACKAGES]
+    versions = [repeat.versions(each) for each in parts]
+    rows = [(name, [each.get(name, "–") for each in versions]) for name in PACKAGES]
     return [(name, each) for name, each in rows if len(set(each)) > 1]

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from microslip.views.names import RULES, STRAIN_LABEL, STRESS_LABEL
 from microslip.views.panels import thin_series
 from microslip.views.report.comparison_numbers import Compared
+from microslip.views.report.results import with_interval
 from microslip.views.style import (
     BLUE,
     GREEN,
@@ -22,7 +23,6 @@ from microslip.views.style import (
     new_figure,
     say_missing,
 )
-from microslip.views.tables import score
 
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)
 # Told apart in grey print, too.
@@ -118,9 +118,7 @@ def _scores(axes: Axes, runs: Sequence[Compared], names: Sequence[str]) -> bool:
     drawn = False
     for number, run in enumerate(runs):
         for place, rule in enumerate(reversed(RULES)):
-            value, low, high = (
-                score(run.parts.metrics, rule, "network", "test", f"r2{end}") for end in ("", "_low", "_high")
-            )
+            value, low, high = with_interval(run.parts.metrics, rule)
             if not np.isfinite(value):
                 continue
             x = place + 0.16 * (number - (len(runs) - 1) / 2)

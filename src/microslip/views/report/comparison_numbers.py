@@ -16,7 +16,6 @@ from microslip.views.report import results
 from microslip.views.report.attribution_claims import ATTRIBUTION_PARTS, claims_of, explained_network
 from microslip.views.report.parts import Parts
 from microslip.views.settings import setting
-from microslip.views.tables import score
 from microslip.views.wording import between, show, with_error
 
 # More than this many combined standard errors apart is said in bold.
@@ -176,8 +175,7 @@ def _followed(parts: Parts, quantity: str, kind: str) -> Measured | None:
 
 
 def _score(parts: Parts, rule: str, name: str, model: str = "network") -> Measured | None:
-    values = tuple(score(parts.metrics, rule, model, "test", f"{name}{end}") for end in ("", "_low", "_high"))
-    return _interval(values, SCORE_COVERAGE)  # type: ignore[arg-type]
+    return _interval(results.with_interval(parts.metrics, rule, model, name), SCORE_COVERAGE)
 
 
 def _ratio(parts: Parts, field: str) -> Measured | None:

@@ -34,7 +34,7 @@ class Illustration:
 def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str]]]:
     """Figures that show something, in order, and titles of those that do not, with the command for them or why not."""
     folder = parts.run.folder
-    told = _words(folder / "figures" / "captions.json")
+    words_drawn = _words(folder / "figures" / "captions.json")
     walls = parts.kind is None or bool((parts.kind != 0).any())
     stress = parts.series is None or "stress" not in parts.series or bool(np.isfinite(parts.series["stress"]).any())
     about = About(walls=walls, stress=stress, pressure_known=parts.stress_unit == "p")
@@ -42,13 +42,13 @@ def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str
     lacking: list[tuple[str, str]] = []
     for name, figure in FIGURES.items():
         title = figure.title
-        words = told.get(name, {})
-        said = words.get("caption") or figure.words(parts.config, about)
+        words = words_drawn.get(name, {})
+        text = words.get("caption") or figure.words(parts.config, about)
         path = folder / "figures" / f"{name}.png"
         if not (folder / figure.needs).exists():
             untrained = parts.too_few_to_train if figure.step in UNTRAINED else ""
             lacking.append((title, untrained or f"microslip {figure.step} {parts.folder}"))
-        elif said == NOT_MADE:
+        elif text == NOT_MADE:
             # drawing it again helps only where its data came after the other figures
             lacking.append(
                 (title, f"nothing to show when the figures were drawn; `microslip run {parts.folder}` looks again")
@@ -57,7 +57,7 @@ def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str
             lacking.append((title, f"microslip figures {parts.folder}"))
         else:
             alternative = words.get("alternative") or figure.alternative
-            shown.append(Illustration(name, words.get("title") or title, said, alternative, path))
+            shown.append(Illustration(name, words.get("title") or title, text, alternative, path))
     return shown, lacking
 
 

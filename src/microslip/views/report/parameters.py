@@ -65,7 +65,7 @@ def numbers(attributes: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("Δt", "time step [s]", "timestep"),
         ("Δt / T_R", "over the Rayleigh time of the smallest grain", "timestep_over_rayleigh_time"),
     ]
-    found = [(name, said, show(attributes[key])) for name, said, key in rows if key in attributes]
+    numbers = [(name, meaning, show(attributes[key])) for name, meaning, key in rows if key in attributes]
     preparation = attributes.get("preparation")
     if isinstance(preparation, dict):
         prepared = [
@@ -75,19 +75,19 @@ def numbers(attributes: dict[str, Any]) -> list[tuple[str, str, str]]:
             ("F, at rest", "largest net force on a grain before shear [p d̄²]", "largest_net_force"),
             ("E, at rest", "mean kinetic energy of a grain before shear [p d̄³]", "mean_kinetic_energy"),
         ]
-        found += [(name, said, show(preparation[key])) for name, said, key in prepared if key in preparation]
-    return found
+        numbers += [(name, meaning, show(preparation[key])) for name, meaning, key in prepared if key in preparation]
+    return numbers
 
 
 def flat(config: dict[str, Any]) -> dict[str, Any]:
     """Settings by their dotted names."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for name, value in config.items():
         if isinstance(value, dict):
-            found |= {f"{name}.{key}": inner for key, inner in value.items()}
+            settings |= {f"{name}.{key}": inner for key, inner in value.items()}
         else:
-            found[name] = value
-    return found
+            settings[name] = value
+    return settings
 
 
 def differences(
@@ -99,14 +99,14 @@ def differences(
     """
     every = [flat(config) for config in configs]
     differing, same = [], []
-    for key in dict.fromkeys(key for one in every for key in one):
+    for key in dict.fromkeys(key for settings in every for key in settings):
         section, _, name = key.rpartition(".")
         if section.partition(".")[0] in _NOT_COMPARED:
             continue
-        values = [one.get(key) for one in every]
-        said = meaning(section or "run", name)
+        values = [settings.get(key) for settings in every]
+        text = meaning(section or "run", name)
         if all(value == values[0] for value in values):
-            same.append((key, show(values[0], 6), said))
+            same.append((key, show(values[0], 6), text))
         else:
-            differing.append((key, [show(value, 6) for value in values], said))
+            differing.append((key, [show(value, 6) for value in values], text))
     return differing, same

@@ -183,8 +183,8 @@ def read_parts(run: Run, states: Mapping[str, StepState] | None = None) -> Parts
 
 
 def _series(run: Run) -> dict[str, np.ndarray] | None:
-    found = run.series
-    series = {name: found[name].to_numpy() for name in SERIES if name in found}
+    stored = run.series
+    series = {name: stored[name].to_numpy() for name in SERIES if name in stored}
     return series if len(series.get("strain", ())) else None
 
 
@@ -197,8 +197,8 @@ def _last_frame(run: Run) -> np.ndarray | None:
 
 
 def _if_there(store: Path, name: str) -> np.ndarray | None:
-    found = open_dataset(store)
-    return found[name].to_numpy() if name in found else None
+    arrays = open_dataset(store)
+    return arrays[name].to_numpy() if name in arrays else None
 
 
 def _rule(store: Path) -> str:

@@ -12,15 +12,15 @@ from microslip.views.wording import count, show
 
 def remarks(parts: Parts) -> list[tuple[str, str]]:
     """Remarks as heading and text, the gravest first."""
-    found = [("Cannot be read", text) for text in dict.fromkeys(parts.problems.values())]
-    found += _late(parts)
+    rows = [("Cannot be read", text) for text in dict.fromkeys(parts.problems.values())]
+    rows += _late(parts)
     if parts.imported:
-        found += _imported(parts)
-    found += [("A step warned", warning) for warning in warnings(parts)]
-    found += _without_warnings(parts)
-    found += _lost(parts)
+        rows += _imported(parts)
+    rows += [("A step warned", warning) for warning in warnings(parts)]
+    rows += _without_warnings(parts)
+    rows += _lost(parts)
     if parts.metrics:
-        found.append(
+        rows.append(
             (
                 "The random split leaks",
                 "Stages that follow each other share most of their packing, and the random split puts neighbours into"
@@ -31,7 +31,7 @@ def remarks(parts: Parts) -> list[tuple[str, str]]:
     number = parts.attributes.get("inertial_number")
     if not parts.imported and number is not None:
         ratio = show(number / float(PAPER["inertial_number"]), 2)
-        found.append(
+        rows.append(
             (
                 "Scaled against the paper",
                 f"The paper shears at I = {show(PAPER['inertial_number'])}; this run has {ratio} times that. Split rule"
@@ -39,7 +39,7 @@ def remarks(parts: Parts) -> list[tuple[str, str]]:
             )
         )
     if parts.metrics and setting(parts.config, "network.batch_normalisation"):
-        found.append(
+        rows.append(
             (
                 "Batch normalisation",
                 "After each convolution, which the paper's network has not: set network.batch_normalisation to false"
@@ -48,7 +48,7 @@ def remarks(parts: Parts) -> list[tuple[str, str]]:
         )
     unit = "the normal stress p" if parts.stress_unit == "p" else parts.stress_unit
     if parts.attributes.get("planar"):
-        found.append(
+        rows.append(
             (
                 "Two dimensions",
                 "The grains are discs in the plane of x and z. D²min is left by an affine map of the plane, stresses"
@@ -57,14 +57,14 @@ def remarks(parts: Parts) -> list[tuple[str, str]]:
                 " in the plane.",
             )
         )
-    found.append(
+    rows.append(
         (
             "Units",
             f"Lengths in mean diameters d̄, stresses in {unit}, D²min in d̄². A fluctuation is"
             " s(start) − s(end): positive for slip, negative for stick. Brackets hold an interval.",
         )
     )
-    return found
+    return rows
 
 
 def _late(parts: Parts) -> list[tuple[str, str]]:
@@ -81,11 +81,12 @@ def _late(parts: Parts) -> list[tuple[str, str]]:
 
 
 def _imported(parts: Parts) -> list[tuple[str, str]]:
-    said = parts.attributes
+    attributes = parts.attributes
     text = (
-        f"From {', '.join(said.get('source', {}).get('files', []))}. One d̄ is {show(said.get('length'), 5)} in the"
-        f" files' lengths; strain by {said.get('strain_from', 'unknown means')}; positions are known to"
-        f" {show(said.get('position_resolution'), 2)} d̄."
+        f"From {', '.join(attributes.get('source', {}).get('files', []))}. One d̄ is"
+        f" {show(attributes.get('length'), 5)} in the files' lengths; strain by"
+        f" {attributes.get('strain_from', 'unknown means')}; positions are known to"
+        f" {show(attributes.get('position_resolution'), 2)} d̄."
     )
     mismatch = None if parts.stages is None else frame_mismatch(parts.stages)
     if mismatch is not None:
@@ -95,7 +96,7 @@ def _imported(parts: Parts) -> list[tuple[str, str]]:
             f" of stages {length} long."
         )
     if parts.stress_unit == "p":
-        scale = ("Pressure", f"One p is {show(said.get('pressure'), 5)} in the files' stresses.")
+        scale = ("Pressure", f"One p is {show(attributes.get('pressure'), 5)} in the files' stresses.")
     else:
         scale = (
             "Stresses",

@@ -57,18 +57,18 @@ def machine(parts: Parts) -> str:
     entries = parts.steps.values()
     processors = sorted({int(entry["processors"]) for entry in entries if entry.get("processors")})
     platforms = list(dict.fromkeys(entry.get("versions", {}).get("platform", "") for entry in entries))
-    said = [f"{' or '.join(map(str, processors))} processors"] if processors else []
-    return ", ".join(said + [platform for platform in platforms if platform])
+    texts = [f"{' or '.join(map(str, processors))} processors"] if processors else []
+    return ", ".join(texts + [platform for platform in platforms if platform])
 
 
 def versions(parts: Parts) -> dict[str, str]:
     """Version of each package; all of them where steps differ."""
-    found: dict[str, list[str]] = {}
+    by_package: dict[str, list[str]] = {}
     for entry in [{"versions": parts.attributes.get("versions", {})}, *parts.steps.values()]:
         for name, version in entry.get("versions", {}).items():
-            if version not in found.setdefault(name, []):
-                found[name].append(version)
-    return {name: " / ".join(each) for name, each in found.items() if name != "platform"}
+            if version not in by_package.setdefault(name, []):
+                by_package[name].append(version)
+    return {name: " / ".join(each) for name, each in by_package.items() if name != "platform"}
 
 
 def commands(parts: Parts) -> list[tuple[str, str]]:
@@ -101,13 +101,13 @@ def seeds(parts: Parts) -> list[tuple[str, str, str]]:
         "bootstrap": "the draws of blocks",
         "search": "the proposals of the search",
     }
-    found = [] if parts.imported else [("seed", parts.attributes.get("seed", parts.config.get("seed")), "the packing")]
-    found += [
+    rows = [] if parts.imported else [("seed", parts.attributes.get("seed", parts.config.get("seed")), "the packing")]
+    rows += [
         (f"{name}.seed", section["seed"], fixes.get(name, ""))
         for name, section in parts.config.items()
         if isinstance(section, dict) and "seed" in section and (name != "search" or name in parts.steps)
     ]
-    return [(name, str(seed), what) for name, seed, what in found if seed is not None]
+    return [(name, str(seed), what) for name, seed, what in rows if seed is not None]
 
 
 def said(parts: Parts) -> list[tuple[str, list[str]]]:

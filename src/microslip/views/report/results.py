@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from microslip.core.units import printed_unit
 from microslip.statistics.registry import STATISTICS
 from microslip.views.names import RULES
+from microslip.views.report.attribution_claims import ATTRIBUTION_PARTS
 from microslip.views.report.parts import Parts
 from microslip.views.settings import setting
 from microslip.views.tables import score
@@ -23,12 +25,14 @@ MODELS = {
     "strain_increment": "length of the stage",
 }
 SPLITS = ("train", "validation", "test")
+# Baselines that know how much grains move, and not where.
+WITHOUT_PATTERN = ("mean_d2min", "d2min_quantiles", "strain_increment")
 
 # Name and unit of what the statistics follow.
 QUANTITIES = {
-    name: (one.title, one.unit.replace("d", "d̄").replace("**2", "²").replace("**3", "³") or "1")
-    for name, one in STATISTICS.items()
-    if one.followed and one.reported
+    name: (statistic.title, printed_unit(statistic.unit) or "1")
+    for name, statistic in STATISTICS.items()
+    if statistic.followed and statistic.reported
 }
 
 FAMILIES = {
@@ -55,20 +59,31 @@ NETWORKS = {
 }
 
 
+def with_interval(
+    metrics: dict[str, Any], rule: str, model: str = "network", name: str = "r2"
+) -> tuple[float, float, float]:
+    """A score on the test set and the ends of its interval, NaN where they are missing."""
+    value, low, high = (score(metrics, rule, model, "test", f"{name}{end}") for end in ("", "_low", "_high"))
+    return value, low, high
+
+
+def best_without_pattern(metrics: dict[str, Any], rule: str) -> tuple[str, float] | None:
+    """The baseline without the place of any grain that has the largest R² on the test set, and that R²."""
+    r2 = {model: score(metrics, rule, model, "test") for model in WITHOUT_PATTERN}
+    finite = {model: value for model, value in r2.items() if np.isfinite(value)}
+    return max(finite.items(), key=lambda item: item[1]) if finite else None
+
+
 def scores(metrics: dict[str, Any]) -> list[dict[str, str]]:
     """R² and sign accuracy of every predictor on the test sets, with intervals where they are known."""
     rows = []
     for model, name in MODELS.items():
         if not any(isinstance(setting(metrics, f"{rule}.{model}.test"), dict) for rule in RULES):
             continue
-        row = {"model": name}
-        for rule in RULES:
-            row[f"r2_{rule}"] = between(
-                *(score(metrics, rule, model, "test", f"r2{end}") for end in ("", "_low", "_high"))
-            )
-        for name_of, key in (("sign", "sign_accuracy"), ("rmse", "rmse")):
-            row[name_of] = show(score(metrics, "blocked", model, "test", key))
-        rows.append(row)
+        row = {f"r2_{rule}": between(*with_interval(metrics, rule, model)) for rule in RULES}
+        for column, key in (("sign", "sign_accuracy"), ("rmse", "rmse")):
+            row[column] = show(score(metrics, "blocked", model, "test", key))
+        rows.append({"model": name, **row})
     return rows
 
 
@@ -104,11 +119,9 @@ def by_kind(parts: Parts) -> tuple[list[str], list[dict[str, Any]]]:
     rows = []
     for quantity, (name, unit) in QUANTITIES.items():
         of = table[table["quantity"] == quantity].set_index("kind")
-        found = {kind: of.loc[kind] for kind in kinds if kind in of.index}
-        cells = [
-            between(found[kind]["value"], found[kind]["value_low"], found[kind]["value_high"]) if kind in found else "–"
-            for kind in kinds
-        ]
+        values = {kind: of.loc[kind] for kind in kinds if kind in of.index}
+        ends = ["value", "value_low", "value_high"]
+        cells = [between(*values[kind][ends]) if kind in values else "–" for kind in kinds]
         if any(cell != "–" for cell in cells):
             rows.append({"name": name, "unit": unit, "cells": cells})
     return kinds, rows
@@ -239,7 +252,7 @@ def nulls(parts: Parts) -> list[dict[str, str]]:
     return [
         {
             "network": NETWORKS.get(str(row["network"]), str(row["network"])),
-            "field": "signed attribution" if row["field"] == "signed" else "size of the attribution",
+            "field": ATTRIBUTION_PARTS[row["field"]],
             "ratio": between(_number(row, "ratio"), _number(row, "low"), _number(row, "high")),
             "n": f"{show(int(row['n']))} of {show(int(row['n_stages']))}",
             "spearman": show(_number(row, "spearman"), 2),

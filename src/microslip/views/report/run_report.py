@@ -108,5 +108,5 @@ def gather(parts: Parts, checks: list[Result]) -> dict[str, Any]:
 
 def grouped(checks: list[Result]) -> list[tuple[str, list[Result]]]:
     """Checks by group, in the order of the page; empty groups are left out."""
-    found = [(group, [check for check in checks if check.group == group]) for group in GROUPS]
-    return [(group, each) for group, each in found if each]
+    groups = [(group, [check for check in checks if check.group == group]) for group in GROUPS]
+    return [(group, each) for group, each in groups if each]

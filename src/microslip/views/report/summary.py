@@ -61,20 +61,20 @@ def _engine(parts: Parts) -> str:
 def findings(parts: Parts) -> list[tuple[str, str]]:
     """What was found, as topic and sentence; a step that has not run says which command would tell."""
     folder = parts.folder
-    found = [("Stages", _stages(parts) or f"Not found yet: microslip stages {folder}.")]
-    found.append(("Motion", _lengths(parts) or f"ξ is not known yet: microslip statistics {folder}."))
+    rows = [("Stages", _stages(parts) or f"Not found yet: microslip stages {folder}.")]
+    rows.append(("Motion", _lengths(parts) or f"ξ is not known yet: microslip statistics {folder}."))
     untrained = parts.too_few_to_train
     untrained = (
         f"Not possible: {untrained}." if untrained else f"No network has been trained yet: microslip train {folder}."
     )
-    found.append(("Prediction", _prediction(parts) or untrained))
+    rows.append(("Prediction", _prediction(parts) or untrained))
     claims = results.claims(parts)
     if claims:
-        found.append(("The paper's claims", f"Of {len(results.counted(claims))}, {results.verdicts(claims)}."))
+        rows.append(("The paper's claims", f"Of {len(results.counted(claims))}, {results.verdicts(claims)}."))
     attribution = _attribution(parts)
     if attribution:
-        found.append(("Attributions", attribution))
-    return found
+        rows.append(("Attributions", attribution))
+    return rows
 
 
 def _stages(parts: Parts) -> str:
@@ -107,35 +107,34 @@ def _stages(parts: Parts) -> str:
 
 
 def _lengths(parts: Parts) -> str:
-    known = {kind: results.length_of(parts, kind) for kind in ("stick", "slip", "window")}
-    said = [
+    fits = {kind: results.length_of(parts, kind) for kind in ("stick", "slip", "window")}
+    lengths = [
         f"ξ = {between(*value)} d̄ in {'all' if kind == 'window' else ''} {kind}s".replace("in  ", "in ")
-        for kind, value in known.items()
+        for kind, value in fits.items()
         if value
     ]
-    if not said:
+    if not lengths:
         return ""
-    said_all = ", ".join(said) + "; fits to the mean C(r), with bootstrap intervals over blocks of stages."
+    text = ", ".join(lengths) + "; fits to the mean C(r), with bootstrap intervals over blocks of stages."
     below = noise(parts)
     if not below:
-        return "D²min is correlated in space: " + said_all
+        return "D²min is correlated in space: " + text
     # a correlated error of the positions has a length, too
-    return f"D²min lies {below}: what is fitted may be the length of that noise and is no finding. " + said_all
+    return f"D²min lies {below}: what is fitted may be the length of that noise and is no finding. " + text
 
 
 def _r2(parts: Parts, rule: str, model: str = "network") -> str:
-    return between(*(score(parts.metrics, rule, model, "test", f"r2{end}") for end in ("", "_low", "_high")))
+    return between(*results.with_interval(parts.metrics, rule, model))
 
 
 def _prediction(parts: Parts) -> str:
     if not parts.metrics:
         return ""
-    names = ("mean_d2min", "d2min_quantiles", "strain_increment")
-    rivals = {name: score(parts.metrics, "blocked", name, "test") for name in names}
-    best = max(rivals, key=lambda name: np.nan_to_num(rivals[name], nan=-np.inf))
+    rival = results.best_without_pattern(parts.metrics, "blocked")
     text = "From the pattern of non-affine motion alone the network predicts the stress change of unseen stages with "
     text += f"R² = {_r2(parts, 'blocked')} under the blocked split and {_r2(parts, 'random')} under the random one"
-    if np.isfinite(rivals[best]):
+    if rival is not None:
+        best = rival[0]
         text += (
             f"; the best baseline without pattern, {results.MODELS[best]}, has {_r2(parts, 'blocked', best)} (blocked)"
         )
@@ -145,23 +144,25 @@ def _prediction(parts: Parts) -> str:
 def _attribution(parts: Parts) -> str:
     if parts.tables.get("interpretation/claim") is None:
         return ""
-    said = []
-    told: dict[str, list[bool | None]] = {}
+    ratios = []
+    separate: dict[str, list[bool | None]] = {}
     for words, rows in measured_fields(parts):
         own = rows.loc["trained"]
         if not np.isfinite(own["ratio"]):
             continue
         ratio = between(own["ratio"], own["low"], own["high"])
-        said.append(f"{ratio} for the {words} (median of {show(int(own['n']))} of {show(int(own['n_stages']))} stages)")
+        ratios.append(
+            f"{ratio} for the {words} (median of {show(int(own['n']))} of {show(int(own['n_stages']))} stages)"
+        )
         for name in rows.index.drop("trained"):
-            told.setdefault(str(name), []).append(apart(rows, str(name)))
-    if not said:
+            separate.setdefault(str(name), []).append(apart(rows, str(name)))
+    if not ratios:
         return "No length of an attribution could be fitted."
-    text = f"Of the {explained_network(parts).removeprefix('the ')}: ξ_Attr/ξ_D = {', and '.join(said)}"
-    if not told:
+    text = f"Of the {explained_network(parts).removeprefix('the ')}: ξ_Attr/ξ_D = {', and '.join(ratios)}"
+    if not separate:
         return text + "."
-    clear = sum(all(each) for each in told.values())
-    return text + f"; {clear} of {len(told)} nulls have intervals apart from it in all of these, which is no test."
+    clear = sum(all(each) for each in separate.values())
+    return text + f"; {clear} of {len(separate)} nulls have intervals apart from it in all of these, which is no test."
 
 
 def noise(parts: Parts) -> str:
@@ -183,7 +184,7 @@ def tiles(parts: Parts, checks: list[Result]) -> list[tuple[str, str, str]]:
     blocked = score(parts.metrics, "blocked", "network", "test")
     n = counts(checks)
     passed, failed = n["passed"], n["failed"]
-    found = [
+    rows = [
         (
             "grains",
             show(len(parts.kind)) if parts.kind is not None else "–",
@@ -199,7 +200,7 @@ def tiles(parts: Parts, checks: list[Result]) -> list[tuple[str, str, str]]:
         ("R² of unseen stages", show(blocked), "blocked split"),
         ("checks passed", f"{passed} of {passed + failed}", f"{failed} failed" if failed else "none failed"),
     ]
-    return [(what, value, word if value != "–" else "not known yet") for what, value, word in found]
+    return [(what, value, word if value != "–" else "not known yet") for what, value, word in rows]
 
 
 def against_paper(parts: Parts) -> list[tuple[str, str, str]]:
