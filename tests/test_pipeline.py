@@ -1,4 +1,4 @@
-"""The steps in order: which results belong to a run's settings and inputs; the steps here leave a word, and do no work."""
+"""Which results belong to a run's settings and inputs; the steps here leave a word, and do no work."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from microslip import Box, artificial
 from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
 from microslip.data.store import add_array, create_store
@@ -19,10 +20,9 @@ SHAPE = (6, 4, 5)
 INERTIAL_NUMBER = 3.4e-4
 
 
-def write_trajectory(folder: Path, rng: np.random.Generator) -> None:
-    """Sawtooth stress, one frame per turning point."""
+def write_run(folder: Path, rng: np.random.Generator) -> None:
+    """Sawtooth stress that falls first, one frame per turning point."""
     attributes = {
-        "box": list(BOX),
         "config": {
             "seed": 7,
             "loading": {"pressure": 1e7, "shear_rate": 10.0, "strain": 0.41, "warm_up": 0.01},
@@ -35,54 +35,22 @@ def write_trajectory(folder: Path, rng: np.random.Generator) -> None:
         "timestep": 1e-7,
         "timestep_over_rayleigh_time": 0.22,
     }
-    root = create_store(folder / "trajectory.zarr", attributes)
-    n_samples = 10 * (N_STAGES + 1)
-    strain = 1e-3 * np.arange(n_samples)
-    stress = 0.3 + 0.001 * np.abs(((np.arange(n_samples) / 10) % 2) - 1)
-    series, grains, frames = (root.create_group(name) for name in ("series", "grains", "frames"))
-    for name, values in (("strain", strain), ("stress", stress)):
-        add_array(series, name, ("sample",), (n_samples,), "f8", "1", name)[:] = values
-    kind = np.repeat([0, 1, 2], [N_GRAINS - 20, 10, 10])
-    add_array(grains, "diameter", ("grain",), (N_GRAINS,), "f8", "d̄", "")[:] = rng.uniform(0.8, 1.2, N_GRAINS)
-    add_array(grains, "kind", ("grain",), (N_GRAINS,), "i4", "1", "")[:] = kind
+    sample, turning = np.arange(10 * (N_STAGES + 1)), 10 * np.arange(N_STAGES + 1)
+    strain, stress = 1e-3 * sample, 0.3 + 0.001 * np.abs((sample / 10) % 2 - 1)
+    kind, diameter = np.repeat([0, 1, 2], [N_GRAINS - 20, 10, 10]), rng.uniform(0.8, 1.2, N_GRAINS)
     position = rng.uniform(0, 1, (N_STAGES + 1, N_GRAINS, 3)) * BOX
     position[:, kind == 1, 2], position[:, kind == 2, 2] = -0.5, BOX[2] + 0.5
-    add_array(frames, "position", ("frame", "grain", "axis"), position.shape, "f8", "d̄", "")[:] = position
-    add_array(frames, "sample", ("frame",), (N_STAGES + 1,), "i8", "1", "")[:] = 10 * np.arange(N_STAGES + 1)
-    stage = np.arange(N_STAGES)
-    # the sawtooth falls first
-    fluctuation = np.where(stage % 2 == 0, 1, -1) * 0.001
-    write_table(
-        folder / "stages.csv",
-        pd.DataFrame(
-            {
-                "stage": stage,
-                "cycle": (stage + 1) // 2,
-                "kind": np.where(fluctuation > 0, "slip", "stick"),
-                "start_frame": stage,
-                "end_frame": stage + 1,
-                "start_sample": 10 * stage,
-                "end_sample": 10 * stage + 10,
-                "start_strain": strain[10 * stage],
-                "end_strain": strain[10 * stage + 10],
-                "strain_increment": 0.01,
-                "start_stress": stress[10 * stage],
-                "end_stress": stress[10 * stage + 10],
-                "fluctuation": fluctuation,
-            }
-        ),
-    )
+    grains = artificial.Packing(position[0], diameter, kind, Box(BOX))
+    series = {"strain": strain, "stress": stress}
+    artificial.write_trajectory(folder, grains, series, turning, position, attributes=attributes)
+    write_table(folder / "stages.csv", artificial.stage_table(turning, strain[turning], stress[turning]))
 
 
 def write_fields(folder: Path, rng: np.random.Generator) -> None:
     """Log-normal D²min of grains and nodes, walls without."""
-    d2min = np.exp(rng.normal(-12, 1, (N_STAGES, N_GRAINS)))
-    d2min[:, -20:] = np.nan
-    fields = create_store(folder / "fields.zarr", {})
-    add_array(fields, "d2min", ("stage", "grain"), d2min.shape, "f8", "d̄²", "")[:] = d2min
-    change = rng.normal(0, 0.1, (N_STAGES, N_GRAINS))
-    change[:, -20:] = np.nan
-    add_array(fields, "delta_sigma1", ("stage", "grain"), change.shape, "f4", "p", "")[:] = change
+    d2min, change = np.exp(rng.normal(-12, 1, (N_STAGES, N_GRAINS))), rng.normal(0, 0.1, (N_STAGES, N_GRAINS))
+    d2min[:, -20:] = change[:, -20:] = np.nan
+    artificial.write_fields(folder, {"d2min": d2min, "delta_sigma1": change})
     voxels = create_store(folder / "voxels.zarr", {})
     nodes = np.exp(rng.normal(-12, 1, (N_STAGES, *SHAPE)))
     nodes[:, 0, 0, 0] = 0.0
@@ -282,7 +250,7 @@ def simulated(tmp_path: Path) -> Run:
     """A run with a trajectory and stages, and nothing after them."""
     folder = tmp_path / "small"
     folder.mkdir()
-    write_trajectory(folder, np.random.default_rng(1))
+    write_run(folder, np.random.default_rng(1))
     return Run(folder)
 
 

@@ -19,11 +19,12 @@ import pandas as pd
 import pytest
 import zarr
 
+from microslip import Box, artificial
 from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.store import add_array, create_store
-from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
+from microslip.data.trajectory import SERIES
 from microslip.views.explorer.serving import page_server
 
 N_STAGES, N_WALL = 48, 24
@@ -57,53 +58,31 @@ def write_run(folder: Path, *, n_stages: int = N_STAGES, stress: bool = True, im
     # some grains went round the cell before
     position[..., 0] += BOX[0] * (np.arange(n) % 3 - 1)
 
-    attributes = {"box": BOX.tolist(), "seed": 7, "inertial_number": 1.7e-4, "config": {"seed": 7}}
+    attributes = {"seed": 7, "inertial_number": 1.7e-4, "config": {"seed": 7}}
     if imported:
-        attributes = {"box": BOX.tolist(), "imported": True, "pressure": 1, "periodic": [True, True, False]}
-    create_trajectory(
-        folder / "trajectory.zarr", rng.uniform(0.8, 1.2, n), kind, attributes, ids=1000 + np.arange(n), kept=()
-    )
-    writer = TrajectoryWriter(folder / "trajectory.zarr")
+        attributes = {"imported": True, "pressure": 1}
+    grains = artificial.Packing(first, rng.uniform(0.8, 1.2, n), kind, Box(tuple(BOX.tolist())))
     size = np.exp(rng.normal(-6, 1.2, n_stages)) * np.where(np.arange(n_stages) % 2 == 0, -1, 1)
     turning = 0.33 + np.concatenate([[0], -np.cumsum(size)])
-    frame = np.arange(n_stages + 1)
-    sample = np.arange(SAMPLES * n_stages + 1)
+    frame_sample, sample = SAMPLES * np.arange(n_stages + 1), np.arange(SAMPLES * n_stages + 1)
     strain = 0.2 + 1e-4 * sample
-    curve = np.interp(sample, SAMPLES * frame, turning) if stress else np.full(len(sample), np.nan)
-    writer.add_samples({**dict.fromkeys(SERIES, curve), "strain": strain, "stress": curve})
-    writer.add_frames(SAMPLES * frame, position)
-
-    stage = np.arange(n_stages)
-    known = {"start_stress": turning[:-1], "end_stress": turning[1:], "fluctuation": turning[:-1] - turning[1:]}
-    write_table(
-        folder / "stages.csv",
-        pd.DataFrame(
-            {
-                "stage": stage,
-                "cycle": stage // 2,
-                "kind": np.where(size > 0, "slip", "stick") if stress else "window",
-                "start_frame": stage,
-                "end_frame": stage + 1,
-                "start_sample": SAMPLES * stage,
-                "end_sample": SAMPLES * (stage + 1),
-                "start_strain": strain[SAMPLES * stage],
-                "end_strain": strain[SAMPLES * (stage + 1)],
-                "strain_increment": SAMPLES * 1e-4,
-                **(known if stress else dict.fromkeys(known, np.nan)),
-            }
-        ),
+    curve = np.interp(sample, frame_sample, turning) if stress else np.full(len(sample), np.nan)
+    series = dict.fromkeys(SERIES, curve) | {"strain": strain}
+    artificial.write_trajectory(
+        folder, grains, series, frame_sample, position, ids=1000 + np.arange(n), attributes=attributes
     )
+    stages = artificial.stage_table(frame_sample, strain[frame_sample], curve[frame_sample])
+    write_table(folder / "stages.csv", stages if stress else stages.assign(kind="window"))
     _write_fields(folder, rng, kind, moved)
     _write_clusters(folder, kind)
     if stress:
-        _write_model(folder, rng, known["fluctuation"])
-        _write_attributions(folder, rng, [one for one in EXPLAINED if one < n_stages])
+        _write_model(folder, rng, stages["fluctuation"].to_numpy())
+        _write_attributions(folder, rng, [stage for stage in EXPLAINED if stage < n_stages])
     return Run(folder)
 
 
 def _write_fields(folder: Path, rng: np.random.Generator, kind: np.ndarray, moved: np.ndarray) -> None:
     shape = moved.shape[:2]
-    fields = create_store(folder / "fields.zarr", {})
     d2min = (moved**2).sum(axis=2)
     # a grain that did not move at all has a value all the same
     d2min[:, 5] = 0
@@ -115,13 +94,11 @@ def _write_fields(folder: Path, rng: np.random.Generator, kind: np.ndarray, move
         "shear_strain": rng.lognormal(-6, 1, shape),
         "volumetric_strain": rng.normal(0, 0.001, shape),
     }
-    for name, value in values.items():
+    for value in values.values():
         value[:, kind != 0] = np.nan
         # and the neighbourhood of one was too small
         value[:, 7] = np.nan
-        add_array(fields, name, ["stage", "grain"], shape, "float64", "", name, per_chunk=PER_CHUNK)[:] = value
-    dimensions = ["stage", "grain", "axis"]
-    add_array(fields, "displacement", dimensions, moved.shape, "f4", "d", "", per_chunk=PER_CHUNK)[:] = moved
+    artificial.write_fields(folder, {**values, "displacement": moved}, PER_CHUNK)
 
 
 def _write_clusters(folder: Path, kind: np.ndarray) -> None:
