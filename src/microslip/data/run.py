@@ -45,10 +45,10 @@ class Run:
     folder: Path
 
     def __repr__(self) -> str:
-        return as_text(self)
+        return as_text(self.folder)
 
     def _repr_html_(self) -> str:
-        return as_html(self)
+        return as_html(self.folder)
 
     @property
     def box(self) -> Box:
