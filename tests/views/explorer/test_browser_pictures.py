@@ -131,8 +131,8 @@ def test_colours_follow_the_field(visit, address, explored):
     page.ready(9)
     options = page.locator("#colour option")
     assert [options.nth(i).get_attribute("value") for i in range(options.count())] == [
-        "d2min", "attribution", "delta_sigma1", "delta_energy", "packing_fraction", "cluster", "shear_strain",
-        "volumetric_strain",
+        "d2min", "attribution", "shear_strain", "volumetric_strain", "delta_sigma1", "delta_energy", "packing_fraction",
+        "cluster",
     ]  # fmt: skip
     page.click("[data-view=front]")
     page.check("#walls")
