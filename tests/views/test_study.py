@@ -10,6 +10,7 @@ from microslip.config import Config
 from microslip.study.folder import family_table
 from microslip.study.plan import StudyFile, plan_study
 from microslip.study.summary import convergence, exceedance
+from microslip.views.figures import STUDY_FIGURES
 from microslip.views.figures.study import draw_study
 from microslip.views.gallery import save_drawing
 from microslip.views.panels import Drawing
@@ -89,7 +90,7 @@ def test_the_page_names_every_system(tmp_path):
     study = planned({"loading.shear_rate": [20, 2, 0.6]})
     summary, drops = tables(study)
     summary, missing = summary.iloc[:-1], {"shear_rate-0.6": "simulate 43 %"}
-    for name in ("study", "families"):
+    for name in STUDY_FIGURES:
         save_drawing(Drawing(draw_study(summary, drops, family_table(study, summary))), tmp_path / "figures", name)
     write_study_report(
         tmp_path / "report" / "index.html",
@@ -108,6 +109,9 @@ def test_the_page_names_every_system(tmp_path):
     # 0.01 apart, each ± 0.002
     assert "0.31 (−3.5)" in page
     assert 'class="number far"' in page
+    for figure in STUDY_FIGURES.values():
+        assert figure.title in page
+        assert figure.alternative in page
     assert "http" not in page.replace("http-equiv", "")
 
 

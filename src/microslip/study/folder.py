@@ -82,10 +82,11 @@ def write_results(study: Study, folder: Path, say: Say) -> None:
 
 
 def _write_results(study: Study, folder: Path, say: Say) -> None:
-    from microslip.views.figures.families import N_POINTS, draw_families
-    from microslip.views.figures.study import draw_study
+    from microslip.views.figures import STUDY_FIGURES
+    from microslip.views.figures.families import N_POINTS
+    from microslip.views.figures.study_record import StudyTables
     from microslip.views.gallery import save_drawing
-    from microslip.views.panels import Drawing, thin_series
+    from microslip.views.panels import thin_series
     from microslip.views.report.study_report import write_study_report
 
     rows, drops, curves_of, missing = [], [], [], {}
@@ -125,11 +126,9 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
         write_table(folder / "convergence.csv", compared)
     else:
         (folder / "convergence.csv").unlink(missing_ok=True)
-    save_drawing(Drawing(draw_study(summary, curves, families)), folder / "figures", "study")
-    stresses = pd.concat(curves_of, ignore_index=True)
-    scores = families.merge(summary.filter(regex="^system$|^r2_"), on="system")
-    drawing = Drawing(draw_families(stresses, summary, families), {"curves": stresses, "scores": scores})
-    save_drawing(drawing, folder / "figures", "families")
+    tables = StudyTables(summary, curves, pd.concat(curves_of, ignore_index=True), families)
+    for figure in STUDY_FIGURES.values():
+        save_drawing(figure.draw(tables), folder / "figures", figure.name)
     target = folder / "report" / "index.html"
     write_study_report(
         target,

@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from microslip.views.figures.study import family_parts, place_systems
+from microslip.views.figures.study_record import StudyFigure, StudyTables
 from microslip.views.names import R2_FLOOR, RULE_COLOUR, STRAIN_LABEL
+from microslip.views.panels import Drawing
 from microslip.views.style import (
     GREY,
     INK,
@@ -32,14 +34,7 @@ _MARKER = dict(zip(RULE_COLOUR, KIND_MARKER.values(), strict=False))
 def draw_families(curves: pd.DataFrame, summary: pd.DataFrame, families: pd.DataFrame) -> Figure:
     """Stress curves (above) and R² (below) of each family of systems; beside each other where there is one family.
 
-    Parameters
-    ----------
-    curves
-        system, strain, stress [p]: the steady state of every system, thinned.
-    summary
-        Table of summary.csv: one row per system.
-    families
-        number (of the family), family (the setting that varies), system, value (NaN where it is no number) and label.
+    The tables are those of `StudyTables`.
     """
     parts = family_parts(summary, families)
     if len(parts) == 1:
@@ -53,9 +48,9 @@ def draw_families(curves: pd.DataFrame, summary: pd.DataFrame, families: pd.Data
         title = str(part["family"].iloc[0]).split(".")[-1].replace("_", " ").capitalize()
         stacked_curves(part, curves, step=step, title=title, axes=grid[0, column])
         scores_of_family(part, legend=column == 0, axes=grid[1, column])
-        for row in (0, 1):
-            if column:
-                grid[row, column].set_ylabel("")
+        if column:
+            for axes in grid[:, column]:
+                axes.set_ylabel("")
     add_letters(grid.flat)
     return figure
 
@@ -136,3 +131,23 @@ def scores_of_family(part: pd.DataFrame, *, legend: bool = True, title: str = ""
     if legend:
         axes.legend(loc="upper left", ncols=2, fontsize=6.5, handlelength=1.4, columnspacing=0.9, borderaxespad=0.1)
     return figure
+
+
+def draw(tables: StudyTables) -> Drawing:
+    """As `draw_families`, with the stress curves and R² of every system."""
+    scores = tables.families.merge(tables.summary.filter(regex="^system$|^r2_"), on="system")
+    figure = draw_families(tables.curves, tables.summary, tables.families)
+    return Drawing(figure, {"curves": tables.curves, "scores": scores})
+
+
+FIGURE = StudyFigure(
+    name="families",
+    title="The families",
+    draw=draw,
+    caption=(
+        "Shear stress in the steady state of every system, and, where networks were trained, R² on the test sets of "
+        "both split rules with its interval. Counterpart of fig. 6 of Mei et al. 2023."
+    ),
+    alternative="Stress against strain of every system, and R² of its network on the test sets of both split rules",
+    numbers=("figures/families-curves.csv", "figures/families-scores.csv"),
+)

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
+from microslip.views.figures.study_record import StudyFigure, StudyTables
+from microslip.views.panels import Drawing
 from microslip.views.style import (
     BLUE,
     GREEN,
@@ -47,14 +49,7 @@ def draw_study(summary: pd.DataFrame, drops: pd.DataFrame, families: pd.DataFram
 
     A single family is drawn as two rows of two panels. ξ is left out where no system has one.
 
-    Parameters
-    ----------
-    summary
-        Table of summary.csv: one row per system.
-    drops
-        Table of drops.csv: the distribution of slip sizes of every system.
-    families
-        number (of the family), family (the setting that varies), system, value (NaN where it is no number) and label.
+    The tables are those of `StudyTables`.
     """
     panels: list[Callable[[pd.DataFrame, Axes], None]] = [stress_panel, stages_panel]
     known_xi = np.isfinite(summary[["xi_stick", "xi_slip"]].to_numpy(dtype=float)).any()
@@ -178,3 +173,24 @@ def _power(name: str) -> str:
     mantissa, exponent = name.split("e")
     front = "" if mantissa == "1" else rf"{mantissa}\cdot"
     return rf"${front}10^{{{exponent}}}$"
+
+
+def draw(tables: StudyTables) -> Drawing:
+    """As `draw_study`."""
+    return Drawing(draw_study(tables.summary, tables.drops, tables.families))
+
+
+FIGURE = StudyFigure(
+    name="study",
+    title="The systems side by side",
+    draw=draw,
+    caption=(
+        "Mean stress with its standard error; stages per unit of strain at four thresholds; share of the slips that "
+        "are as large or larger, at a threshold of 10⁻⁴; where it was measured, ξ of D²min with its bootstrap interval."
+    ),
+    alternative=(
+        "Mean stress, stages per strain, distribution of slip sizes and, where measured, correlation length of the "
+        "systems"
+    ),
+    numbers=("drops.csv",),
+)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from microslip.core.visible import quoted
+from microslip.views.figures import STUDY_FIGURES
 from microslip.views.report.page import embedded, write_page
 from microslip.views.report.parameters import sections
 from microslip.views.wording import show, with_error
@@ -81,8 +82,7 @@ def write_study_report(
         "n_blocks": sorted({int(n) for n in summary["n_blocks"]}),
         "convergence": _convergence(convergence),
         "missing": missing,
-        "figure": embedded(folder / "figures" / "study.png"),
-        "families": embedded(folder / "figures" / "families.png"),
+        "figures": [(figure, embedded(folder / "figures" / f"{figure.name}.png")) for figure in STUDY_FIGURES.values()],
         "sections": sections(settings["settings"]),
         "show": show,
     }
