@@ -88,7 +88,7 @@ def test_missing_steps_are_said_in_place(copied, served, visit):
         assert f"not made: `microslip {verb} {copied.folder}`" in option.inner_text()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.keyboard.press("c")
-    page.ready(9, "delta_sigma1")
+    page.ready(9, "shear_strain")
     assert page.text("#counted") == "208 of 208 grains shown"
 
 
