@@ -27,6 +27,7 @@ from microslip.dem.seam import Preparing
 from microslip.dem.servo import servo
 from microslip.fields.registry import FIELDS
 from microslip.steps.registry import STEPS
+from microslip.views.figures import FIGURES, STUDY_FIGURES
 
 # A unit is a bracket without a comma; "[1 − width, 1 + width]" is an interval.
 _UNIT = re.compile(r"\s*\[([^\[\],]+)\]")
@@ -199,6 +200,21 @@ def _cells(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
+def figures_page() -> str:
+    """Every figure of a run and of a study, from its record, as Markdown."""
+    lines = ["| figure | of the paper | after | shows |", "|---|---|---|---|"]
+    for name, figure in FIGURES.items():
+        lines.append(
+            _cells(
+                f"`{name}`", figure.counterpart, f"`{figure.step}`" if figure.needs else "any step", figure.alternative
+            )
+        )
+    lines += [
+        _cells(f"`{name}`, of a study", "", "`study`", figure.alternative) for name, figure in STUDY_FIGURES.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def deck_page() -> str:
     """The commands that LAMMPS is given for the default cell, in their order."""
     cell = ShearCell.model_validate({"engine": {"kind": "lammps"}})
@@ -223,7 +239,8 @@ def deck_page() -> str:
 def _write(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "generated"
     folder.mkdir(exist_ok=True)
-    pages = {"settings": settings_page(), "fields": fields_page(), "steps": steps_page(), "deck": deck_page()}
+    pages = {"settings": settings_page(), "fields": fields_page(), "steps": steps_page(), "figures": figures_page()}
+    pages["deck"] = deck_page()
     pages |= {f"data-{top}": text for top, text in data_pages().items()}
     for name, text in pages.items():
         path = folder / f"{name}.md"

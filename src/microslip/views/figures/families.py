@@ -146,8 +146,9 @@ FIGURE = StudyFigure(
     draw=draw,
     caption=(
         "Shear stress in the steady state of every system, and, where networks were trained, R² on the test sets of "
-        "both split rules with its interval. Counterpart of fig. 6 of Mei et al. 2023."
+        "both split rules with its interval."
     ),
     alternative="Stress against strain of every system, and R² of its network on the test sets of both split rules",
     numbers=("figures/families-curves.csv", "figures/families-scores.csv"),
+    counterpart="6",
 )
