@@ -204,14 +204,10 @@ def figures_page() -> str:
     """Every figure of a run and of a study, from its record, as Markdown."""
     lines = ["| figure | of the paper | after | shows |", "|---|---|---|---|"]
     for name, figure in FIGURES.items():
-        lines.append(
-            _cells(
-                f"`{name}`", figure.counterpart, f"`{figure.step}`" if figure.needs else "any step", figure.alternative
-            )
-        )
-    lines += [
-        _cells(f"`{name}`, of a study", "", "`study`", figure.alternative) for name, figure in STUDY_FIGURES.items()
-    ]
+        step = f"`{figure.step}`" if figure.needs else "any step"
+        lines.append(_cells(f"`{name}`", figure.counterpart, step, figure.alternative))
+    for name, of_study in STUDY_FIGURES.items():
+        lines.append(_cells(f"`{name}`, of a study", of_study.counterpart, "`study`", of_study.alternative))
     return "\n".join(lines) + "\n"
 
 

@@ -11,7 +11,7 @@ stand out by decades.
 import numpy as np
 
 import microslip
-from microslip.views.render.snapshot import draw_snapshot, notch
+from microslip import draw_snapshot, notch
 
 rng = np.random.default_rng(3)
 box = microslip.Box((24.0, 12.0, 14.0))

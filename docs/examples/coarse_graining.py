@@ -10,8 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import microslip
-from microslip.views.figures.attributions import log_nodes, mid_depth, node_map
-from microslip.views.style import TWO_COLUMNS, journal_style
+from microslip import TWO_COLUMNS, journal_style, log_nodes, mid_depth, node_map
 
 rng = np.random.default_rng(4)
 box = microslip.Box((30.0, 12.0, 16.0))

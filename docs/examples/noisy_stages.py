@@ -11,8 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import microslip
-from microslip.views.figures.cell_and_stress import stress_window
-from microslip.views.style import TWO_COLUMNS, journal_style
+from microslip import TWO_COLUMNS, journal_style, stress_window
 
 rng = np.random.default_rng(11)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 import microslip
-from microslip.views.figures.cell_and_stress import stress_window
+from microslip import stress_window
 
 # in place of a file of yours: step, forces, and a stretch that a restart has written twice
 rng = np.random.default_rng(1)

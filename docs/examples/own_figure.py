@@ -10,8 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import microslip
-from microslip.views.figures.attributions import node_map
-from microslip.views.figures.cell_and_stress import stress_window
+from microslip import node_map, stress_window
 
 rng = np.random.default_rng(12)
 strain = 1e-4 * np.arange(4000)

@@ -11,9 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from microslip import TWO_COLUMNS, journal_style, predicted_against_true
 from microslip.learn.evaluate import scores
-from microslip.views.figures.training import predicted_against_true
-from microslip.views.style import TWO_COLUMNS, journal_style
 
 rng = np.random.default_rng(6)
 

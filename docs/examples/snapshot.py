@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from scipy.spatial import cKDTree
 
 import microslip
-from microslip.views.render.snapshot import draw_snapshot, notch
-from microslip.views.style import TWO_COLUMNS
+from microslip import TWO_COLUMNS, draw_snapshot, notch
 
 rng = np.random.default_rng(9)
 box = microslip.Box((18.0, 9.0, 10.0))

@@ -10,12 +10,19 @@ import numpy as np
 import pandas as pd
 
 import microslip
-from microslip.views.figures.attributions import log_nodes, mid_depth, node_map
-from microslip.views.figures.completeness import completeness_histogram
-from microslip.views.figures.lengths import ratio_bars
-from microslip.views.figures.nulls import deletion_curves, randomised_layers
-from microslip.views.names import LOG_D2MIN_LABEL
-from microslip.views.style import TWO_COLUMNS, journal_style, new_figure
+from microslip import (
+    LOG_D2MIN_LABEL,
+    TWO_COLUMNS,
+    completeness_histogram,
+    deletion_curves,
+    journal_style,
+    log_nodes,
+    mid_depth,
+    new_figure,
+    node_map,
+    randomised_layers,
+    ratio_bars,
+)
 
 run = microslip.open_run("runs/quick")
 explained, stages = run.attributions, run.stages

@@ -17,9 +17,8 @@ import numpy as np
 import pandas as pd
 
 import microslip
+from microslip import draw_snapshot, stress_window
 from microslip.fields.precision import precision_floor
-from microslip.views.figures.cell_and_stress import stress_window
-from microslip.views.render.snapshot import draw_snapshot
 
 rng = np.random.default_rng(20)
 lengths = np.array([40.0, 30.0, 20.0])  # along x, y, z [mm]

@@ -10,14 +10,23 @@ import numpy as np
 import pandas as pd
 
 import microslip
-from microslip.views.figures.attributions import log_nodes, mid_depth, node_map
-from microslip.views.figures.cell_and_stress import stress_strain, stress_window
-from microslip.views.figures.correlation import correlation_curves, correlation_length
-from microslip.views.figures.scores import score_bars
-from microslip.views.figures.training import predicted_against_true
-from microslip.views.names import LOG_D2MIN_LABEL
-from microslip.views.render.snapshot import draw_snapshot, notch
-from microslip.views.style import TWO_COLUMNS, journal_style, new_figure
+from microslip import (
+    LOG_D2MIN_LABEL,
+    TWO_COLUMNS,
+    correlation_curves,
+    correlation_length,
+    draw_snapshot,
+    journal_style,
+    log_nodes,
+    mid_depth,
+    new_figure,
+    node_map,
+    notch,
+    predicted_against_true,
+    score_bars,
+    stress_strain,
+    stress_window,
+)
 
 run = microslip.open_run("runs/quick")
 print(run)

@@ -37,5 +37,30 @@ from microslip.statistics.ornstein_zernike import fit_ornstein_zernike as fit_or
 from microslip.statistics.pair_correlation import pair_correlation as pair_correlation
 from microslip.statistics.power_law import fit_power_law as fit_power_law
 from microslip.steps.import_ import read_trajectory as read_trajectory
+from microslip.views.figures.attributions import log_nodes as log_nodes
+from microslip.views.figures.attributions import mid_depth as mid_depth
+from microslip.views.figures.attributions import node_map as node_map
+from microslip.views.figures.cell_and_stress import stress_strain as stress_strain
+from microslip.views.figures.cell_and_stress import stress_window as stress_window
+from microslip.views.figures.clusters import cluster_snapshot as cluster_snapshot
+from microslip.views.figures.clusters import evolution_curve as evolution_curve
+from microslip.views.figures.clusters import radius_curves as radius_curves
+from microslip.views.figures.clusters import size_distribution as size_distribution
+from microslip.views.figures.completeness import completeness_histogram as completeness_histogram
+from microslip.views.figures.correlation import correlation_curves as correlation_curves
+from microslip.views.figures.correlation import correlation_length as correlation_length
+from microslip.views.figures.lengths import length_plane as length_plane
+from microslip.views.figures.lengths import ratio_bars as ratio_bars
+from microslip.views.figures.nulls import deletion_curves as deletion_curves
+from microslip.views.figures.nulls import randomised_layers as randomised_layers
+from microslip.views.figures.scores import score_bars as score_bars
+from microslip.views.figures.training import loss_curves as loss_curves
+from microslip.views.figures.training import predicted_against_true as predicted_against_true
+from microslip.views.names import LOG_D2MIN_LABEL as LOG_D2MIN_LABEL
+from microslip.views.render.snapshot import draw_snapshot as draw_snapshot
+from microslip.views.render.snapshot import notch as notch
+from microslip.views.style import TWO_COLUMNS as TWO_COLUMNS
+from microslip.views.style import journal_style as journal_style
+from microslip.views.style import new_figure as new_figure
 
 __version__: str

@@ -11,9 +11,11 @@ from matplotlib.figure import Figure
 from microslip.data.files import read_json
 from microslip.views import gallery
 from microslip.views.figures import FIGURES
-from microslip.views.figures.record import NOT_MADE, About
+from microslip.views.figures.record import NOT_MADE, STAGE_ENDS, About, RunFigure
 from microslip.views.gallery import draw_figures
 from microslip.views.panels import Drawing
+from microslip.views.report.illustrations import figure_rows, illustrations
+from microslip.views.report.parts import read_parts
 
 LAYERS = pd.DataFrame(
     [
@@ -219,3 +221,23 @@ def test_the_same_run_gives_the_same_bytes(complete, tmp_path, monkeypatch):
     monkeypatch.setattr(gallery, "FIGURES", {name: FIGURES[name] for name in ("scores", "completeness")})
     first, second = (draw_figures(complete, tmp_path / name) for name in ("one", "two"))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_a_new_figure_takes_its_record_and_a_line_of_the_list(complete, tmp_path, monkeypatch):
+    def draw(run):
+        figure = Figure((1, 1))
+        figure.subplots().plot(run.series["strain"], run.series["height"])
+        return Drawing(figure, {"heights": pd.DataFrame({"height": run.series["height"].to_numpy()})})
+
+    record = RunFigure(
+        "heights", "Height of the cell", draw, "Height against strain.", "A curve.", "trajectory.zarr", (STAGE_ENDS,)
+    )
+    monkeypatch.setattr(gallery, "FIGURES", {"heights": record})
+    monkeypatch.setitem(FIGURES, "heights", record)
+    folder = complete.folder / "figures"
+    names = {path.name for path in draw_figures(complete, folder)}
+    assert names == {"heights.png", "heights.pdf", "heights-heights.csv", "captions.json"}
+    shown, _ = illustrations(read_parts(complete, {}))
+    assert [(figure.title, figure.alternative) for figure in shown] == [("Height of the cell", "A curve.")]
+    assert shown[0].caption.startswith("Height against strain. A stage ends where")
+    assert [name for name, _ in figure_rows(shown)[0]["tables"]] == ["heights"]

@@ -37,8 +37,8 @@ class StudyFigure:
     """A figure of a study.
 
     `name` of its files, as of a `RunFigure`; `title`, `caption` and `alternative` text; `draw` from the tables of the
-    study; `numbers`: the files in the study's folder that hold what is drawn; `counterpart`: the figure of Mei et al. 2023
-    that shows the same.
+    study; `numbers`: the files in the study's folder that hold what is drawn; `counterpart`: the figure of Mei et al.
+    2023 that shows the same.
     """
 
     name: str
