@@ -108,7 +108,7 @@ def our_import(path):
 
     import microslip.fields.precision  # noqa: F401
     from microslip.formats.source import Source
-    from microslip.steps.import_ import read_trajectory
+    from microslip.formats.trajectory import read_trajectory
 
     def read():
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:

@@ -19,6 +19,7 @@ from microslip.fields.precision import precision_floor as precision_floor
 from microslip.fields.strain import displacement_without_shear as displacement_without_shear
 from microslip.fields.strain import local_strain as local_strain
 from microslip.formats.source import Source as Source
+from microslip.formats.trajectory import read_trajectory as read_trajectory
 from microslip.grids.coarse import VoxelGrid as VoxelGrid
 from microslip.grids.coarse import coarse_grain as coarse_grain
 from microslip.learn.attribution import integrated_gradients as integrated_gradients
@@ -36,7 +37,6 @@ from microslip.statistics.moran import moran_i as moran_i
 from microslip.statistics.ornstein_zernike import fit_ornstein_zernike as fit_ornstein_zernike
 from microslip.statistics.pair_correlation import pair_correlation as pair_correlation
 from microslip.statistics.power_law import fit_power_law as fit_power_law
-from microslip.steps.import_ import read_trajectory as read_trajectory
 from microslip.views.figures.attributions import log_nodes as log_nodes
 from microslip.views.figures.attributions import mid_depth as mid_depth
 from microslip.views.figures.attributions import node_map as node_map

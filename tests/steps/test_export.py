@@ -18,11 +18,11 @@ from microslip.data.run import STAGE_COLUMNS
 from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
 from microslip.formats.readers.lammps import read_lammps
 from microslip.formats.source import Source
+from microslip.formats.trajectory import read_trajectory
 from microslip.formats.writers.dump import write_dump
 from microslip.pipeline import perform
 from microslip.steps import export
 from microslip.steps.export import export_run
-from microslip.steps.import_ import read_trajectory
 
 from ..command_line import microslip, refused
 

@@ -489,7 +489,7 @@ cli.main()
 @pytest.mark.parametrize(
     ("module", "what", "call"),
     [
-        ("microslip.formats.assembly.assemble", "_Buffer.add_frame", 17),
+        ("microslip.formats.assembly.buffer", "FrameBuffer.add_frame", 17),
         ("microslip.data.files", "put_in_place", 1),
         ("microslip.data.files", "put_in_place", 2),
         ("microslip.pipeline", "record_step", 1),

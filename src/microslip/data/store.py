@@ -171,3 +171,10 @@ def _remedy(store: Path) -> str:
     if store.name == "trajectory.zarr":
         return "restore it from a copy, or remove it and simulate or import again"
     return "remove the store and run its step again"
+
+
+def array(group: zarr.Group, name: str) -> zarr.Array:
+    """An array of a store, by name."""
+    array = group[name]
+    assert isinstance(array, zarr.Array)
+    return array

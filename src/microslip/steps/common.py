@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import zarr
-
 from microslip.core.disk import naming
 
 Advance = Callable[[int, int], None]
@@ -27,13 +25,6 @@ def scratch_folder(folder: Path, mark: str) -> Path:
             folder.mkdir(parents=True)
             note.write_text(mark)
     return folder
-
-
-def array(group: zarr.Group, name: str) -> zarr.Array:
-    """An array of a store, by name."""
-    array = group[name]
-    assert isinstance(array, zarr.Array)
-    return array
 
 
 def describe(numbers: dict[str, float]) -> str:

@@ -16,7 +16,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.batches import batched_store
 from microslip.data.files import replacing, write_table
 from microslip.data.run import Run
-from microslip.data.store import add_array, create_store
+from microslip.data.store import add_array, array, create_store
 from microslip.grids.splits import TRAIN
 from microslip.learn.attribution import choose_baseline
 from microslip.learn.checkpoint import Checkpoint, load_checkpoint
@@ -35,7 +35,7 @@ from microslip.learn.networks.predictor import Predictor
 from microslip.learn.nulls import layers_from_the_output, randomised
 from microslip.learn.reading import StageReader, keep_samples, stage_reader
 from microslip.statistics.attribution_lengths import NodeLengths, compare_lengths, interpretation_tables, node_lengths
-from microslip.steps.common import Advance, Say, array, scratch_folder
+from microslip.steps.common import Advance, Say, scratch_folder
 from microslip.steps.trained_cell import describe_cell, differences, fit_to_cell, listed
 
 STAGES_PER_CHUNK = 8

@@ -14,12 +14,12 @@ from microslip.core.errors import MicroslipError
 from microslip.core.messages import Caution
 from microslip.data.batches import batched_store
 from microslip.data.run import Run
-from microslip.data.store import CHUNK_BYTES, add_array, create_store
+from microslip.data.store import CHUNK_BYTES, add_array, array, create_store
 from microslip.fields.nonaffine import fewest_neighbours
 from microslip.fields.precision import MARGIN, below_floor, position_resolution, precision_floor
 from microslip.fields.registry import FIELDS
 from microslip.fields.stage import FrameValues, StageFrames
-from microslip.steps.common import Advance, Say, array
+from microslip.steps.common import Advance, Say
 from microslip.steps.frames import check_grains, elsewhere, read_frames, reader_of
 
 # The setting under which a simulation records a quantity of the frames.

@@ -17,7 +17,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.batches import batched_store
 from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
-from microslip.data.store import CHUNK_BYTES, add_array, check_store, create_store, open_dataset
+from microslip.data.store import CHUNK_BYTES, add_array, array, check_store, create_store, open_dataset
 from microslip.statistics.bins import bin_stages
 from microslip.statistics.claims import contrast_kinds, judge_claims
 from microslip.statistics.cluster_tables import cluster_tables
@@ -35,7 +35,7 @@ from microslip.statistics.lengths import correlation_tables
 from microslip.statistics.pair_correlation import find_minima, mean_pair_correlation
 from microslip.statistics.registry import STATISTICS, measure_stage, quantities
 from microslip.statistics.statistic import Grouping, stage_grains
-from microslip.steps.common import Advance, Say, array
+from microslip.steps.common import Advance, Say
 from microslip.steps.frames import check_grains, elsewhere, read_frames, read_starts
 
 # Stages in a chunk of what is small per stage.

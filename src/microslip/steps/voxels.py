@@ -13,11 +13,11 @@ from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.data.batches import batched_store
 from microslip.data.run import Run
-from microslip.data.store import CHUNK_BYTES, add_array, create_store
+from microslip.data.store import CHUNK_BYTES, add_array, array, create_store
 from microslip.fields.registry import grain_field
 from microslip.grids.coarse import coarse_grain_stages, place_nodes
 from microslip.grids.config import too_many_nodes
-from microslip.steps.common import Advance, Say, array
+from microslip.steps.common import Advance, Say
 from microslip.steps.frames import elsewhere, read_starts
 
 

@@ -8,7 +8,7 @@ import pytest
 import zarr
 
 from microslip import Box, MicroslipError, Source, d2min, read_trajectory
-from microslip.formats.assembly import assemble
+from microslip.formats.assembly import buffer
 from microslip.formats.readers.lammps import read_lammps
 
 # Coordinates of 17 digits, after a few additions of edges.
@@ -218,7 +218,7 @@ def test_how_frames_are_buffered_does_not_matter(sheared, tmp_path, monkeypatch)
     source = {"files": (str(sheared / "few.dump"),), "strain_per_step": 1e-3, "last_step": 600}
     expected = Imported(tmp_path, **source)["frames/position"]
     for size in (1, 20_000, 2**30):
-        monkeypatch.setattr(assemble, "BUFFER_BYTES", size)
+        monkeypatch.setattr(buffer, "BUFFER_BYTES", size)
         found = Imported(tmp_path, **source)
         np.testing.assert_array_equal(found["frames/position"], expected)
         np.testing.assert_array_equal(found["frames/sample"], range(13))
@@ -290,7 +290,7 @@ def test_what_replaced_frames_lacked_is_not_missing(start, tmp_path):
 
 
 def test_a_store_written_in_pieces_is_cut_like_one_in_memory(start, tmp_path, monkeypatch):
-    monkeypatch.setattr(assemble, "BUFFER_BYTES", 1)
+    monkeypatch.setattr(buffer, "BUFFER_BYTES", 1)
     monkeypatch.setattr("microslip.data.trajectory.FRAME_CHUNK_BYTES", 1)
     steps = [*range(0, 100, 10), *range(40, 120, 10)]
     frames = [(step, rows(start, step * 1e-3 + (0.5 if n < 10 and step >= 40 else 0))) for n, step in enumerate(steps)]

@@ -12,7 +12,8 @@ from microslip.core.contacts import contact_energy, count_contacts, grain_energy
 from microslip.core.errors import MicroslipError
 from microslip.core.grain_values import GrainValues
 from microslip.core.images import contact_separations
-from microslip.formats.assembly.layout import FrameCell, Layout
+from microslip.formats.assembly.cell import FrameCell
+from microslip.formats.assembly.layout import Layout
 from microslip.formats.frame import Frame
 from microslip.formats.readers.lammps import Block, read_blocks
 from microslip.formats.source import CONTACT_COLUMNS, Source

@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int64
 from microslip.core.errors import MicroslipError
 
 if TYPE_CHECKING:
-    from microslip.formats.assembly.assemble import Assembled
+    from microslip.formats.assembly.assembled import Assembled
 
 # Shares of a period. Motion to be warned of; motion beyond which a copy may be the wrong one, if grains outrun walls.
 NEAR = 0.25

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import permutations
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.core.messages import Caution
+from microslip.formats.assembly.cell import FrameCell, cell_in_our_axes, standing, turn_of
+from microslip.formats.assembly.roles import diameters_of, walls_of
 from microslip.formats.frame import Frame, places
 from microslip.formats.source import Source
-
-# An edge that leans by less than this share of its length stands upright.
-UPRIGHT = 1e-9
 
 # Grains lie in a plane when a coordinate differs between them by less than this share of what they span.
 FLAT = 1e-9
 
 # Centres that scatter across a plane by less than this share of d̄ look like a planar packing, and are said to [d̄].
 MONOLAYER = 0.5
-
-
-@dataclass(frozen=True)
-class FrameCell:
-    """A frame's cell in our axes, the file's lengths: lower corner (axis), edge lengths (axis), tilt of z along x."""
-
-    origin: Float64[np.ndarray, "3"]
-    lengths: Float64[np.ndarray, "3"]
-    tilt: float
 
 
 @dataclass(frozen=True)
@@ -145,131 +134,6 @@ def _repeats(frame: Frame) -> str:
     return "repeats along " + (
         " and ".join(axis for axis, flag in zip("xyz", frame.periodic, strict=True) if flag) or "no axis"
     )
-
-
-def _standing(
-    origin: Float64[np.ndarray, "3"], edges: Float64[np.ndarray, "3 3"]
-) -> tuple[Float64[np.ndarray, "3"], Float64[np.ndarray, "3 3"], tuple[int, int, int]]:
-    """The same cell with its edges along x, y, z in this order and sense, and which edge each of them was."""
-    diagonal = np.abs(np.diag(edges))
-    order = (0, 1, 2)
-    if not (diagonal > UPRIGHT * np.abs(edges).max()).all():
-        first, second, third = max(
-            permutations((0, 1, 2)), key=lambda one: np.prod(np.abs(edges[list(one), [0, 1, 2]]))
-        )
-        order = (first, second, third)
-    edges = edges[list(order)]
-    back = np.diag(edges) < 0
-    # an edge that points back, from the other end of the cell
-    return origin + edges[back].sum(axis=0), np.where(back[:, None], -edges, edges), order
-
-
-def turn_of(frame: Frame) -> Float64[np.ndarray, "3 3"] | None:
-    """What takes the frame's vectors to axes of which x is along its first edge, and y in the plane of the first two;
-    None where the cell stands already, or only one edge leans, so that another choice of axes may do.
-    """
-    if frame.edges is None or not np.isfinite(frame.edges).all() or not abs(np.linalg.det(frame.edges)) > 0:
-        return None
-    _, edges, _ = _standing(frame.origin, frame.edges)
-    lengths = np.diag(edges)
-    leaning = np.abs(edges - np.diag(lengths)) > UPRIGHT * np.abs(edges).max()
-    if leaning.sum() < 2 or not leaning[np.triu_indices(3, 1)].any():
-        return None
-    right_handed = frame.edges * np.array([1, 1, np.sign(np.linalg.det(frame.edges))])[:, None]
-    turn, lower = np.linalg.qr(right_handed.T)
-    return np.asarray(turn * np.sign(np.diag(lower)))
-
-
-def cell_in_our_axes(frame: Frame, source: Source, turn: Float64[np.ndarray, "3 3"] | None = None) -> FrameCell | None:
-    """The frame's cell along our axes, after a turn or as it lies, or None where the file holds none.
-
-    Raises
-    ------
-    MicroslipError
-        An edge leans that simple shear along source.flow and source.gradient leaves upright.
-    """
-    if frame.edges is None:
-        return None
-    axes = list(source.axes)
-    origin, edges = frame.origin, frame.edges
-    if turn is not None:
-        origin, edges = origin @ turn, edges @ turn
-    if source.planar:
-        # what the file has for the axis that a planar packing lacks means nothing
-        edges = edges.copy()
-        edges[axes[1]], edges[:, axes[1]] = 0.0, 0.0
-        edges[axes[1], axes[1]] = edges[axes[::2], axes[::2]].min()
-    if not np.isfinite(edges).all() or not abs(np.linalg.det(edges)) > 0:
-        raise MicroslipError(f"{frame.where}: the box has no volume, its edges are {edges.tolist()}")
-    origin, edges, _ = _standing(origin, edges)
-    edges = edges[axes][:, axes]
-    lengths = np.diag(edges).copy()
-    leaning = edges - np.diag(lengths)
-    tilt = float(leaning[2, 0])
-    leaning[2, 0] = 0
-    if np.abs(leaning).max() > UPRIGHT * lengths.min():
-        edge, along = np.unravel_index(int(np.abs(leaning).argmax()), (3, 3))
-        names = "xyz"[axes[edge]], "xyz"[axes[along]]
-        if turn is not None:
-            raise MicroslipError(
-                f"{frame.where}: the box lies askew in the file's axes; turned so that its first edge in the first"
-                f" frame is x and its second towards y, its edge along {names[0]} leans by"
-                f" {leaning[edge, along]:.4g} along {names[1]}: this is no simple shear along source.flow ="
-                f" {source.flow} with source.gradient = {source.gradient}, or the box rotates as it is sheared"
-            )
-        raise MicroslipError(
-            f"{frame.where}: the box's edge along {names[0]} leans by {leaning[edge, along]:.4g} along {names[1]}; with"
-            f" source.flow = {source.flow} and source.gradient = {source.gradient} only the one along"
-            f" {source.gradient} may lean, and only along {source.flow}: name the axes of the shear"
-        )
-    if abs(tilt) <= UPRIGHT * lengths.min():
-        tilt = 0.0
-    return FrameCell(origin[axes], lengths, tilt)
-
-
-def diameters_of(frame: Frame, source: Source) -> Float64[np.ndarray, "grain"] | None:
-    """Diameters in the file's lengths, from the file or by type.
-
-    Raises
-    ------
-    MicroslipError
-        A type without one, a diameter that is not positive.
-    """
-    columns = frame.columns
-    if source.diameters:
-        types = _types(frame, "source.diameters gives a diameter to each type")
-        missing = sorted(set(np.unique(types).tolist()) - {int(name) for name in source.diameters if name.isdigit()})
-        if missing:
-            raise MicroslipError(f"{frame.where} holds type {missing[0]}, to which source.diameters gives none")
-        found = np.zeros(frame.n_grains)
-        for name, diameter in source.diameters.items():
-            if name.isdigit():
-                found[types == int(name)] = diameter
-        return found
-    if "diameter" in columns:
-        found = np.asarray(columns["diameter"], dtype=float)
-    elif "radius" in columns:
-        found = 2 * np.asarray(columns["radius"], dtype=float)
-    else:
-        return None
-    bad = ~(np.isfinite(found) & (found > 0))
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise MicroslipError(f"{frame.where}, grain {row + 1}: its diameter is {found[row]:g}; diameters are positive")
-    return found
-
-
-def _types(frame: Frame, why: str) -> np.ndarray:
-    if "type" not in frame.columns:
-        raise MicroslipError(f"{frame.where} has no column type, and {why}: write it, or name it with source.columns")
-    return np.asarray(frame.columns["type"])
-
-
-def walls_of(frame: Frame, source: Source) -> Bool[np.ndarray, "grain"]:
-    """Which of the frame's grains belong to a wall."""
-    if not source.wall_types:
-        return np.zeros(frame.n_grains, dtype=bool)
-    return np.isin(_types(frame, "source.wall_types names types"), source.wall_types)
 
 
 def find_plane(frame: Frame, source: Source) -> Source:
@@ -424,7 +288,7 @@ def _periodic(frame: Frame, source: Source, said: list[str]) -> tuple[bool, bool
     if told is None and frame.periodic is not None:
         order = (0, 1, 2)
         if frame.edges is not None and turn_of(frame) is None and not source.planar:
-            _, _, order = _standing(frame.origin, frame.edges)
+            _, _, order = standing(frame.origin, frame.edges)
         first, second, third = (bool(frame.periodic[order[axis]]) for axis in source.axes)
         told = first, second, third
     if told is not None:
