@@ -60,3 +60,12 @@ def microslip_process(*arguments, check=True, **options):
     ended = subprocess.run([*COMMAND, *map(str, arguments)], check=False, **options)
     assert not check or ended.returncode == 0, f"{ended.stderr}{ended.stdout}"
     return Done(ended.returncode, ended.stdout, ended.stderr)
+
+
+def contents(folder):
+    """All results in a folder; the lock and what an interrupted step keeps for later begin with a dot."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
