@@ -24,7 +24,7 @@ from microslip.views.names import (
 from microslip.views.report import results
 from microslip.views.report.attribution_claims import ATTRIBUTION_PARTS
 from microslip.views.report.checks_attributions import NULLS
-from microslip.views.report.checks_network import WITHOUT_PATTERN
+from microslip.views.report.results import WITHOUT_PATTERN
 
 
 def test_whatever_is_measured_has_a_name_in_figures_and_reports(learnt, ablated):
