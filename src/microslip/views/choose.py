@@ -85,10 +85,10 @@ def choose_explained(stages: pd.DataFrame, explained: np.ndarray) -> tuple[int, 
         A slip or a stick is missing among the explained stages.
     """
     table = stages.set_index("stage").reindex(explained)
-    found = []
+    positions = []
     for kind in ("slip", "stick"):
         sizes = table["fluctuation"].abs().where(table["kind"] == kind)
         if sizes.isna().all():
             raise TooFewStages(f"no {kind} stage has been explained")
-        found.append(int(np.nanargmax(sizes.to_numpy())))
-    return found[0], found[1]
+        positions.append(int(np.nanargmax(sizes.to_numpy())))
+    return positions[0], positions[1]

@@ -37,9 +37,9 @@ class Drawn:
     def files(self, name: str) -> list[Path] | None:
         """Files of a figure that is drawn, none of one that shows nothing; None where it is to be drawn."""
         try:
-            known = self._figures[name]
-            paths = [self._folder / file for file in known]
-            return paths if all(_digest(path) == known[path.name] for path in paths) else None
+            digests = self._figures[name]
+            paths = [self._folder / file for file in digests]
+            return paths if all(_digest(path) == digests[path.name] for path in paths) else None
         except (KeyError, TypeError, OSError):
             return None
 

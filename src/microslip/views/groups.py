@@ -59,7 +59,7 @@ def each_group(
         yield str(name), str(rows["kind"].iloc[0]), colour, rows
 
 
-def said_shifted(table: pd.DataFrame, shift: float) -> str:
+def shifted_suffix(table: pd.DataFrame, shift: float) -> str:
     """What an axis adds to its label where the curves of several groups stand apart by a factor."""
     return "" if shift == 1 or table["group"].nunique() < 2 else ", shifted"
 

@@ -25,11 +25,11 @@ def in_source_units(figure: Figure) -> None:
 def reworded(text: str) -> str:
     """A label with its unit exchanged; a number in p loses the letter, for its axis has the unit."""
 
-    def unit(found: re.Match[str]) -> str:
-        power, over, lengths = found.groups()
-        said = f"1/{SOURCE_UNITS}" if over else SOURCE_UNITS
+    def unit(match: re.Match[str]) -> str:
+        power, over, lengths = match.groups()
+        source_unit = f"1/{SOURCE_UNITS}" if over else SOURCE_UNITS
         front = f"${power}$ " if power else ""
         back = r" $\bar d^3$" if lengths else ""
-        return f"[{front}{said}{back}]"
+        return f"[{front}{source_unit}{back}]"
 
     return re.sub(r"(?<=[\d$}]) \$p\$", "", _BRACKETED.sub(unit, text))

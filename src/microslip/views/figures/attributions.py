@@ -87,9 +87,9 @@ def node_map(
     """
     figure, axes = titled_axes(axes, title)
     if limits is None:
-        known = plane[np.isfinite(plane)]
+        finite = plane[np.isfinite(plane)]
         largest = symmetric_limit(plane)
-        limits = (-largest, largest) if signed else tuple(np.quantile(known, [0.02, 0.995])) if known.size else (0, 1)
+        limits = (-largest, largest) if signed else tuple(np.quantile(finite, [0.02, 0.995])) if finite.size else (0, 1)
     # a power of ten in the label reads better than an offset at the scale's end
     exponent = int(np.floor(np.log10(limits[1]))) if signed else 0
     factor = 10.0**-exponent

@@ -19,7 +19,7 @@ from microslip.statistics.cluster_sizes import binned_radii, binned_sizes, sizes
 from microslip.statistics.power_law import log_power_law
 from microslip.views.choose import TYPICAL, choose_cycle, cycles, largest_slip, typical_stages
 from microslip.views.figures.record import ACTIVE, NEIGHBOURS, STAGE_ENDS, About, RunFigure, Sentence
-from microslip.views.groups import binned, each_group, fluctuation_limits, kinds_in, said_shifted, size_bar
+from microslip.views.groups import binned, each_group, fluctuation_limits, kinds_in, shifted_suffix, size_bar
 from microslip.views.names import FLUCTUATION_LABEL
 from microslip.views.panels import Drawing, FrameOfGrains, panel, stage_title
 from microslip.views.render.cell import camera_of, cell_corners, draw_cell
@@ -131,7 +131,7 @@ def size_distribution(
             n = np.geomspace(law.x_min, counted["size"].max(), 50)
             axes.plot(n, factor * share * np.exp(log_power_law(n, law.eta, law.x_min)), color=colour, linewidth=0.9)
     _logarithmic(axes)
-    axes.set_ylabel(r"$P(N)$ [1]" + said_shifted(points, shift))
+    axes.set_ylabel(r"$P(N)$ [1]" + shifted_suffix(points, shift))
     return figure
 
 
@@ -185,7 +185,7 @@ def radius_curves(
             for kind in kinds
         ]
         axes.legend(handles=handles, loc="upper left", ncols=2, fontsize=7, handletextpad=0.1, borderaxespad=0.1)
-    axes.set_ylabel(r"$R_g$ [$\bar d$]" + said_shifted(points, shift))
+    axes.set_ylabel(r"$R_g$ [$\bar d$]" + shifted_suffix(points, shift))
     return figure
 
 

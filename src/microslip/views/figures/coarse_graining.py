@@ -124,9 +124,9 @@ def draw_grains(
         The panel's title; the reader's own axes.
     """
     figure, axes = titled_axes(axes, title, 3.5, 2.6)
-    known = slab["d2min"].notna() & (slab["d2min"] > 0)
+    positive = slab["d2min"].notna() & (slab["d2min"] > 0)
     colours = np.tile([0.82, 0.85, 0.88, 1.0], (len(slab), 1))
-    colours[known] = colormaps[SIZE_MAP](LogNorm(*limits)(np.clip(slab.loc[known, "d2min"], *limits)))
+    colours[positive] = colormaps[SIZE_MAP](LogNorm(*limits)(np.clip(slab.loc[positive, "d2min"], *limits)))
     width = 2 * slab["radius"].to_numpy()
     axes.add_collection(
         EllipseCollection(
@@ -210,7 +210,7 @@ def pair_correlation_curve(
     curve
         Columns r [d̄] and g [1], statistics/pair_correlation.csv.
     minima
-        First and second minimum [d̄], NaN where not found.
+        First and second minimum [d̄], NaN where there is none.
     spacing, radius
         L_grid and δ [d̄].
     title, axes
@@ -222,11 +222,11 @@ def pair_correlation_curve(
     axes.plot(near["r"], near["g"], color=INK, linewidth=1.0)
     axes.axhline(1, color=GREY, linewidth=0.6, linestyle=(0, (1, 2)))
     top = float(near["g"].max()) if len(near) else 1.0
-    found = [place for place in minima if place is not None and np.isfinite(place)]
-    if found:
-        heights = np.interp(found, near["r"], near["g"])
-        said = " and ".join(f"{place:.2f}" for place in found)
-        axes.plot(found, heights, "v", color=VERMILLION, markersize=4.5, zorder=4, label=f"minima, {said}")
+    places = [place for place in minima if place is not None and np.isfinite(place)]
+    if places:
+        heights = np.interp(places, near["r"], near["g"])
+        text = " and ".join(f"{place:.2f}" for place in places)
+        axes.plot(places, heights, "v", color=VERMILLION, markersize=4.5, zorder=4, label=f"minima, {text}")
     for place, name, colour, line in (
         (spacing, r"$L_\mathrm{grid}$", BLUE, (0, (4, 2))),
         (radius, r"$\delta$", GREEN, (0, (1, 1))),

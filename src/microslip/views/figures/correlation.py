@@ -133,8 +133,8 @@ def along_the_strain(
         The panel's title; the reader's own axes.
     """
     figure, axes = titled_axes(axes, title)
-    known = per_stage[np.isfinite(per_stage[quantity])]
-    for kind, part in known.groupby("kind", sort=False):
+    measured = per_stage[np.isfinite(per_stage[quantity])]
+    for kind, part in measured.groupby("kind", sort=False):
         colour = KIND_COLOUR[str(kind)]
         axes.hlines(part[quantity], part["start_strain"], part["end_strain"], color=colour, linewidth=1.6, label=kind)
     if log:
@@ -142,7 +142,7 @@ def along_the_strain(
         few_log_labels(axes.yaxis)
     axes.set_xlabel(STRAIN_LABEL)
     axes.set_ylabel(label)
-    if len(known):
+    if len(measured):
         axes.legend(loc="best")
     return figure
 

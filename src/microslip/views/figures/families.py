@@ -108,12 +108,12 @@ def scores_of_family(part: pd.DataFrame, *, legend: bool = True, title: str = ""
         Whether splits are named; the panel's title; the reader's own axes.
     """
     figure, axes = titled_axes(axes, title)
-    known = [rule for rule in RULE_COLOUR if part.get(f"r2_test_{rule}", pd.Series(dtype=float)).notna().any()]
-    if not known:
+    trained = [rule for rule in RULE_COLOUR if part.get(f"r2_test_{rule}", pd.Series(dtype=float)).notna().any()]
+    if not trained:
         say_missing(axes, "No network has been trained: add train to the steps of the study.", 30)
         return figure
     x = place_systems(part, axes)
-    for rule in known:
+    for rule in trained:
         r2 = part[f"r2_test_{rule}"].astype(float)
         low, high = (part.get(f"r2_test_{rule}_{end}", r2).astype(float).fillna(r2) for end in ("low", "high"))
         shown = r2.clip(lower=R2_FLOOR)

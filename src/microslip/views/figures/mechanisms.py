@@ -15,7 +15,7 @@ from microslip.data.run import Run
 from microslip.statistics.exponential import CORE, tail_density
 from microslip.views.choose import TYPICAL, typical_stages
 from microslip.views.figures.record import ACTIVE, STAGE_ENDS, RunFigure
-from microslip.views.groups import binned, each_group, fluctuation_limits, kinds_in, said_shifted, size_bar
+from microslip.views.groups import binned, each_group, fluctuation_limits, kinds_in, shifted_suffix, size_bar
 from microslip.views.panels import Drawing, FrameOfGrains, NotMeasured, panel, stage_title
 from microslip.views.style import (
     INK,
@@ -92,7 +92,7 @@ def energy_by_size(
         axes.set_ylim(low, high * (high / low) ** 0.12)
         axes.legend(handles=lines, loc="upper center", **_LEGEND)
     axes.set_xlabel(ENERGY_LABEL)
-    axes.set_ylabel("density [1]" + said_shifted(chosen, shift))
+    axes.set_ylabel("density [1]" + shifted_suffix(chosen, shift))
     return figure
 
 
@@ -106,10 +106,10 @@ def energy_tails(density: pd.DataFrame, tails: pd.DataFrame, *, title: str = "",
     figure, axes = titled_axes(axes, title)
     whole = density[(density["by"] == "kind") & (density["n"] > 0)]
     for kind in kinds_in(whole):
-        for which in _GRAINS:
-            rows = whole[(whole["kind"] == kind) & (whole["grains"] == which)]
-            axes.plot(rows["x"], rows["density"], label=f"{kind}, {which}", **_line(kind, which))
-            fits = tails[(tails["by"] == "kind") & (tails["kind"] == kind) & (tails["grains"] == which)]
+        for grains in _GRAINS:
+            rows = whole[(whole["kind"] == kind) & (whole["grains"] == grains)]
+            axes.plot(rows["x"], rows["density"], label=f"{kind}, {grains}", **_line(kind, grains))
+            fits = tails[(tails["by"] == "kind") & (tails["kind"] == kind) & (tails["grains"] == grains)]
             for fit in fits.itertuples():
                 if not np.isfinite(getattr(fit, "decay", np.nan)):
                     continue
@@ -132,9 +132,9 @@ def packing_densities(density: pd.DataFrame, *, title: str = "", axes: Axes | No
     figure, axes = titled_axes(axes, title)
     whole = density[density["by"] == "kind"]
     for kind in kinds_in(whole):
-        for which in _GRAINS:
-            rows = whole[(whole["kind"] == kind) & (whole["grains"] == which)]
-            axes.plot(rows["x"], rows["density"], label=f"{kind}, {which}", **_line(kind, which))
+        for grains in _GRAINS:
+            rows = whole[(whole["kind"] == kind) & (whole["grains"] == grains)]
+            axes.plot(rows["x"], rows["density"], label=f"{kind}, {grains}", **_line(kind, grains))
     if len(whole):
         # the bins reach further than the grains
         seen = whole.loc[whole["density"] > 0.005 * whole["density"].max(), "x"]

@@ -78,8 +78,8 @@ class Sentence:
     def of(self, config: Config) -> str:
         """The sentence in a run's own numbers, or nothing."""
         values = [threshold(config) if name == "threshold" else setting(config, name) for name in self.names]
-        known = all(value is not None for value in values) and self.when(config)
-        return self.text.format(*map(show, values)) if known else ""
+        applies = all(value is not None for value in values) and self.when(config)
+        return self.text.format(*map(show, values)) if applies else ""
 
 
 WALL_GRAINS = "Wall grains serve as neighbours and get no value of their own."

@@ -116,7 +116,7 @@ def draw_snapshot(
     there = np.isfinite(positions).all(axis=1)
     positions = box.wrap(positions[there])
     kind, diameters = np.asarray(kind)[there], np.asarray(diameters)[there]
-    values, keep, pale = (None if one is None else np.asarray(one)[there] for one in (values, keep, pale))
+    values, keep, pale = (None if each is None else np.asarray(each)[there] for each in (values, keep, pale))
     norm: Normalize | None = None
     if values is not None:
         low, high = limits or (log_limits(values) if log else _plain_limits(values))
