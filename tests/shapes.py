@@ -23,9 +23,7 @@ COMPILED = "_kernels"
 WITHOUT_SHAPES = {
     "artificial": "not yet gone through",
     "cli": "words and paths",
-    "data": "not yet gone through",
     "dem": "not yet gone through",
-    "formats": "not yet gone through",
     "steps": "arrays of stores, whose shapes the functions check that the steps call",
     "views": "pictures, checked by the tests that look at them",
 }

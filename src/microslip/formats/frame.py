@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 from microslip.core.errors import MicroslipError
 
@@ -55,7 +55,7 @@ class Places:
 
     position: Float64[np.ndarray, "grain 3"]
     unwrapped: bool
-    written: Float64[np.ndarray, "grain 3"]
+    written: Float[np.ndarray, "grain 3"]
     scale: Float64[np.ndarray, "3"]
     names: tuple[str, ...]
 
