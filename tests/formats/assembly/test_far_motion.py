@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from microslip import MicroslipError, Source, read_trajectory
@@ -187,5 +187,7 @@ def test_a_tilt_is_counted_on_however_the_program_folds_it(start, pace, gaps, fo
     if fold == "whole":
         true = true - LX * np.floor(true[0] / LX)
     written = {"half": true - LX * np.round(true / LX), "whole": true - LX * np.floor(true / LX), "never": true}[fold]
+    # two frames alone do not tell a fold by a whole length from a motion by most of it
+    assume(fold != "whole" or abs(written[1] - written[0]) < LX / 2)
     found = counted_on(written, steps)
     np.testing.assert_allclose(found - found[0], true - true[0], atol=1e-9)
