@@ -26,6 +26,7 @@ from microslip.dem.protocol import DRAG_STEPS, RELEASE_DISTANCE
 from microslip.dem.seam import Preparing
 from microslip.dem.servo import servo
 from microslip.fields.registry import FIELDS
+from microslip.formats.registry import FORMATS, reader, writers
 from microslip.steps.registry import STEPS
 from microslip.views.figures import FIGURES, STUDY_FIGURES
 
@@ -211,6 +212,25 @@ def figures_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def formats_page() -> str:
+    """Every format of frames that is read, from its record, as Markdown."""
+    head = ("format", "`--format`", "names end in", "beside positions", "digits", "read by", "notes")
+    lines = [_cells(*head), "|---" * len(head) + "|"]
+    for name in FORMATS:
+        one = reader(name)
+        suffixes = ", ".join(f"`{suffix}`" for suffix in one.suffixes)
+        lines.append(_cells(one.title, f"`{name}`", suffixes, ", ".join(one.tells), one.digits, one.read_by, one.notes))
+    return "\n".join(lines) + "\n"
+
+
+def written_page() -> str:
+    """Every format that a run is exported in, from its record, as Markdown."""
+    lines = ["| format | names end in | holds |", "|---|---|---|"]
+    for one in writers().values():
+        lines.append(_cells(one.title, ", ".join(f"`{suffix}`" for suffix in one.suffixes), ", ".join(one.write)))
+    return "\n".join(lines) + "\n"
+
+
 def deck_page() -> str:
     """The commands that LAMMPS is given for the default cell, in their order."""
     cell = ShearCell.model_validate({"engine": {"kind": "lammps"}})
@@ -236,7 +256,7 @@ def _write(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "generated"
     folder.mkdir(exist_ok=True)
     pages = {"settings": settings_page(), "fields": fields_page(), "steps": steps_page(), "figures": figures_page()}
-    pages["deck"] = deck_page()
+    pages |= {"deck": deck_page(), "formats": formats_page(), "written": written_page()}
     pages |= {f"data-{top}": text for top, text in data_pages().items()}
     for name, text in pages.items():
         path = folder / f"{name}.md"

@@ -47,7 +47,7 @@ def import_(
 ) -> None:
     """Read another program's frames into a run folder, on which every later step works → trajectory.zarr.
 
-    What the files leave open is guessed and said; `microslip run RUN` goes on from here.
+    What the files leave open is guessed, and each guess is printed; `microslip run RUN` goes on from here.
 
     Parameters
     ----------
