@@ -46,14 +46,14 @@ def test_a_new_format_is_one_module_and_its_name(tmp_path, monkeypatch):
     )
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(registry, "FORMATS", (*FORMATS, "stranger"))
-    files = [tmp_path / "a_3.str", tmp_path / "a_7"]
+    files = [tmp_path / "a_3.str", tmp_path / "a_7.dat"]
     for path in files:
         path.write_text("STRANGER\n1 2 3\n4 5 6\n")
         assert recognise(path) == "stranger"
     frames = list(read_frames_of(files, "stranger", Source(files=tuple(map(str, files))), pytest.fail))
     assert [(frame.step, frame.columns["y"].tolist()) for frame in frames] == [(3, [2, 5]), (7, [2, 5])]
     (tmp_path / "unknown").write_text("?")
-    with pytest.raises(MicroslipError, match="give --format, one of lammps, .*, vtk, stranger$"):
+    with pytest.raises(MicroslipError, match=r"give --format, one of lammps, .*, vtk, stranger$"):
         recognise(tmp_path / "unknown")
 
 

@@ -52,12 +52,12 @@ def import_(
     Parameters
     ----------
     source
-        Frames: dumps of LAMMPS or LIGGGHTS, extended XYZ, GSD, H5MD, NetCDF, VTK points, CSV or Parquet tables; or one
-        TOML file with a [source] section that names them, beside settings of later steps.
+        Frames in one of the formats of --format; or one TOML file with a [source] section that names them, beside
+        settings of later steps.
     into
         Run folder; runs/NAME for NAME.toml where left out.
     format
-        Of the frames, where their names and first bytes do not say.
+        Of the frames; found by their names and first bytes where left out.
     flow
         The files' axis along which the cell is sheared; x where left out.
     gradient

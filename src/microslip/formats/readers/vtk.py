@@ -165,7 +165,7 @@ def _read_xml(path: Path, kind: str) -> tuple[np.ndarray, dict[str, np.ndarray]]
 
 
 READER = Reader(
-    title="VTK points: .vtk, .vtp, .vtu",
+    title="VTK points",
     read_by="VTK, and our own reader of the legacy format",
     suffixes=(".vtk", ".vtp", ".vtu"),
     first_bytes=(b"# vtk",),
