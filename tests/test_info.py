@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 import zarr
 
+from microslip import Box
+from microslip.artificial import Packing, write_trajectory
 from microslip.config import Config, load_config
 from microslip.data.files import write_table
 from microslip.data.provenance import break_seals
 from microslip.data.run import Run
-from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
+from microslip.data.trajectory import SERIES
 from microslip.formats.source import Source
 from microslip.info import BARS, DIGITS, WIDTH, describe_run, describe_steps, sparkline
 from microslip.pipeline import perform
@@ -111,10 +113,10 @@ def test_the_stress_of_the_volume_stands_beside_that_of_the_walls(tmp_path):
     for kind, said in ((1, "mean 0.3000 p, of the volume 0.2500 p, normal 1.0000 p"), (0, "mean 0.3000 p, normal")):
         folder = tmp_path / str(kind)
         folder.mkdir()
-        create_trajectory(folder / "trajectory.zarr", np.ones(4), np.full(4, kind), {"box": [4.0, 4.0, 4.0], "seed": 1})
+        grains = Packing(np.zeros((4, 3)), np.ones(4), np.full(4, kind), Box((4.0, 4.0, 4.0)))
         series = dict.fromkeys(SERIES, np.ones(10)) | {"stress": np.full(10, 0.3), "strain": 1e-3 * np.arange(10)}
         series["stress_volume"] = np.full(10, 0.25) if kind else series["stress"]
-        TrajectoryWriter(folder / "trajectory.zarr").add_samples(series)
+        write_trajectory(folder, grains, series, np.arange(0), np.zeros((0, 4, 3)), attributes={"seed": 1})
         text = "\n".join(describe_run(Run(folder)))
         assert said in text
         assert ("(4 in the walls)" if kind else "(no walls)") in text

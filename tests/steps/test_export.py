@@ -10,12 +10,12 @@ import pytest
 import zarr
 
 from microslip import Box, detect_stages, open_run
+from microslip.artificial import Packing, write_trajectory
 from microslip.config import load_config, parse_config, write_config
 from microslip.core.errors import MicroslipError
-from microslip.core.grain_values import GrainValues
 from microslip.data.files import read_table, write_table
 from microslip.data.run import STAGE_COLUMNS
-from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
+from microslip.data.trajectory import SERIES
 from microslip.formats.readers.lammps import read_lammps
 from microslip.formats.source import Source
 from microslip.formats.trajectory import read_trajectory
@@ -63,9 +63,7 @@ def own(tmp_path_factory):
     n = len(kind)
     ids = rng.permutation(3 * n)[:n] + 1
     folder.mkdir()
-    create_trajectory(
-        folder / "trajectory.zarr", rng.uniform(0.8, 1.2, n), kind, {"box": list(BOX)}, ids, ("n_contacts",)
-    )
+    grains = Packing(np.zeros((n, 3)), rng.uniform(0.8, 1.2, n), kind, Box(BOX))
     strain, stress = STRAIN_STEP * np.arange(N_SAMPLES), stress_of(rng, N_SAMPLES)
     table = detect_stages(strain, stress, THRESHOLD / 2)
     sample = np.union1d(table["start_sample"], table["end_sample"])
@@ -75,12 +73,9 @@ def own(tmp_path_factory):
     moved[:, kind > 0] = 0
     # some have gone around the cell more than once
     moved += rng.integers(-2, 3, (n, 3)) * np.array([BOX[0], BOX[1], 0]) * (kind == 0)[:, None]
-    writer = TrajectoryWriter(folder / "trajectory.zarr")
-    columns = {name: rng.random(N_SAMPLES) for name in SERIES}
-    writer.add_samples(
-        columns | {"strain": strain, "stress": stress, "normal_stress": 1 + 0.01 * rng.random(len(strain))}
-    )
-    writer.add_frames(sample, position + moved, GrainValues.of(np.zeros((len(sample), n, 8))))
+    series = {name: rng.random(N_SAMPLES) for name in SERIES}
+    series |= {"strain": strain, "stress": stress, "normal_stress": 1 + 0.01 * rng.random(len(strain))}
+    write_trajectory(folder, grains, series, sample, position + moved, ids=ids)
     config = parse_config(SETTINGS)
     write_config(config, folder / "config.toml")
     for verb in ("stages", "fields", "voxels"):

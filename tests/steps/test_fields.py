@@ -6,15 +6,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+import zarr
 
-from microslip import d2min
+from microslip import Box, d2min
+from microslip.artificial import Packing, stage_table, write_trajectory
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
+from microslip.core.grain_values import GrainValues
 from microslip.data.files import read_table, write_table
 from microslip.data.run import STAGE_COLUMNS, Run
-from microslip.data.store import add_array, create_store
 from microslip.steps.fields import fields_step
 
 PATIENCE = 120
@@ -22,10 +23,11 @@ DASK = str(Path(sys.executable).parent / "dask")
 
 BOX, N, N_FRAMES = (6.0, 6.0, 5.0), 200, 7
 KIND = np.repeat([0, 1, 2], [160, 20, 20])
+FRAMES = ("position", "grain_stress", "grain_energy", "n_contacts", "cell_volume")
 
 
-def artificial(folder, rng, **changes):
-    """Frames 0 to 6; stages from 0 to 3 and from 3 to 6."""
+def write_run(folder, rng, lost=(), **changes):
+    """Frames 0 to 6; stages from 0 to 3 and from 3 to 6. Quantities that are `lost` have one grain less."""
     start = rng.random((N, 3)) * BOX
     start[KIND == 1, 2] *= 0.1
     start[KIND == 2, 2] = BOX[2] - 0.1 * start[KIND == 2, 2]
@@ -35,19 +37,21 @@ def artificial(folder, rng, **changes):
         "grain_energy": rng.random((N_FRAMES, N)),
         "cell_volume": 1 + rng.random((N_FRAMES, N)),
     }
-    grains = {"diameter": rng.uniform(0.8, 1.2, N), "kind": KIND, "id": np.arange(1, N + 1)}
+    grains = {"diameter": rng.uniform(0.8, 1.2, N), "id": np.arange(1, N + 1)}
     for name, change in changes.items():
         place = frames if name in frames else grains
         place[name] = change(place[name])
-    store = create_store(folder / "trajectory.zarr", {"box": list(BOX)})
-    for group, arrays in (("frames", frames), ("grains", grains)):
-        made = store.create_group(group)
-        for name, values in arrays.items():
-            dimensions = (["frame", "grain", f"{name}_axis"] if group == "frames" else ["grain"])[: values.ndim]
-            add_array(made, name, dimensions, values.shape, str(values.dtype), "", "")[:] = values
-    table: dict[str, list] = {name: [0, 0] for name in STAGE_COLUMNS}
-    table |= {"stage": [0, 1], "kind": ["stick", "slip"], "start_frame": [0, 3], "end_frame": [3, 6]}
-    write_table(folder / "stages.csv", pd.DataFrame(table))
+    packing, sample = Packing(start, grains["diameter"], KIND, Box(BOX)), np.arange(N_FRAMES)
+    values = GrainValues(frames["grain_stress"], frames["grain_energy"], np.zeros((N_FRAMES, N)))
+    write_trajectory(
+        folder, packing, {"strain": 1e-3 * sample}, sample, frames["position"],
+        values=values, cell_volume=frames["cell_volume"], ids=grains["id"],
+    )  # fmt: skip
+    for name in lost:
+        array = zarr.open_group(folder / "trajectory.zarr")[f"frames/{name}"]
+        array.resize((N_FRAMES, N - 1, *array.shape[2:]))
+    stages = stage_table(sample[::3], 1e-3 * sample[::3], np.array([0.0, 1.0, 0.0]))
+    write_table(folder / "stages.csv", stages.assign(start_frame=[0, 3], end_frame=[3, 6]))
     return Run(folder), frames, grains
 
 
@@ -79,7 +83,7 @@ def put(place, value):
 
 
 def test_changes_are_end_less_start_and_the_packing_fraction_is_a_mean_over_all_frames(tmp_path, rng):
-    run, frames, grains = artificial(tmp_path, rng)
+    run, frames, grains = write_run(tmp_path, rng)
     measure(run)
     bulk, fields = KIND == 0, run.fields
     energy = frames["grain_energy"]
@@ -100,7 +104,7 @@ def test_changes_are_end_less_start_and_the_packing_fraction_is_a_mean_over_all_
 
 
 def test_stages_below_the_floor_of_rounded_positions_are_flagged(tmp_path, rng):
-    run, *_ = artificial(tmp_path, rng, position=lambda position: np.round(position, 2))
+    run, *_ = write_run(tmp_path, rng, position=lambda position: np.round(position, 2))
     said = measure(run)
     assert run.fields["below_floor"].to_numpy().tolist() == [1, 1]
     assert run.fields.attrs["position_resolution"] == pytest.approx(0.01)
@@ -112,7 +116,7 @@ def test_only_the_stage_below_the_floor_is_flagged(tmp_path, rng):
         position[4:] += rng.normal(0, 0.1, position[4:].shape)
         return np.round(position, 2)
 
-    run, *_ = artificial(tmp_path, rng, position=move)
+    run, *_ = write_run(tmp_path, rng, position=move)
     said = measure(run)
     assert run.fields["below_floor"].to_numpy().tolist() == [1, 0]
     assert any("1 of 2 stages" in sentence for sentence in said)
@@ -124,8 +128,8 @@ def test_frames_in_between_count_for_the_packing_fraction_alone(tmp_path, rng):
     (tmp_path / "b").mkdir()
     seed = int(rng.integers(1000))
     inside = [1, 2, 4, 5]
-    run, *_ = artificial(tmp_path / "a", np.random.default_rng(seed))
-    other, frames, grains = artificial(
+    run, *_ = write_run(tmp_path / "a", np.random.default_rng(seed))
+    other, frames, grains = write_run(
         tmp_path / "b",
         np.random.default_rng(seed),
         position=put(inside, np.nan),
@@ -144,7 +148,7 @@ def test_frames_in_between_count_for_the_packing_fraction_alone(tmp_path, rng):
 
 
 def test_stages_may_overlap_and_be_of_one_step(tmp_path, rng):
-    run, frames, grains = artificial(tmp_path, rng)
+    run, frames, grains = write_run(tmp_path, rng)
     restage(tmp_path, start_frame=[5, 2], end_frame=[6, 6])
     measure(run)
     bulk = KIND == 0
@@ -159,7 +163,7 @@ def test_stages_may_overlap_and_be_of_one_step(tmp_path, rng):
 def test_workers_measure_the_same_fields(tmp_path, rng, monkeypatch):
     """One stage a batch, so that there is something to share out."""
     monkeypatch.setattr("microslip.steps.fields.CHUNK_BYTES", 1)
-    run, *_ = artificial(tmp_path, rng)
+    run, *_ = write_run(tmp_path, rng)
     measure(run)
     here = contents(tmp_path / "fields.zarr")
     assert sum("d2min/c" in name for name in here) == 2
@@ -180,7 +184,7 @@ def follow(command, words, folder):
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_workers_started_in_another_folder_find_a_run_given_by_a_relative_path(tmp_path, rng, monkeypatch):
     """As in `microslip fields runs/NAME --scheduler …`."""
-    run, *_ = artificial(tmp_path, rng)
+    run, *_ = write_run(tmp_path, rng)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     local = ["--host", "127.0.0.1", "--no-dashboard"]
@@ -210,21 +214,19 @@ def test_workers_started_in_another_folder_find_a_run_given_by_a_relative_path(t
         ({"diameter": put(0, np.nan)}, "gives grain 0 the diameter nan"),
         ({"id": put(4, 3)}, "names grain 3 2 times"),
         ({"diameter": put(11, 0.0)}, "gives grain 11 the diameter 0"),
-        ({"position": lambda position: position[:, :-1], "grain_stress": lambda stress: stress[:, :-1],
-          "grain_energy": lambda energy: energy[:, :-1], "cell_volume": lambda volume: volume[:, :-1]},
-         "holds 200 grains, its frames 199"),
-        ({"position": lambda position: position[:, :-1]}, "trajectory.zarr"),
+        ({"lost": FRAMES}, "holds 200 grains, its frames 199"),
+        ({"lost": ["position"]}, "trajectory.zarr"),
     ],
 )  # fmt: skip
 def test_damaged_frames_are_named_and_nothing_is_put_in_place(tmp_path, rng, changes, message):
-    run, *_ = artificial(tmp_path, rng, **changes)
+    run, *_ = write_run(tmp_path, rng, **changes)
     with pytest.raises(MicroslipError, match=message):
         measure(run)
     assert not (tmp_path / "fields.zarr").exists()
 
 
 def test_a_stage_of_a_frame_that_is_not_there(tmp_path, rng):
-    run, *_ = artificial(tmp_path, rng)
+    run, *_ = write_run(tmp_path, rng)
     restage(tmp_path, end_frame=[3, 9])
     with pytest.raises(MicroslipError, match=r"stages\.csv names frame 9"):
         measure(run)
@@ -240,7 +242,7 @@ def test_a_stage_of_a_frame_that_is_not_there(tmp_path, rng):
     ],
 )
 def test_a_stage_that_starts_at_no_frame_or_ends_before_it_starts(tmp_path, rng, start, end, message):
-    run, *_ = artificial(tmp_path, rng)
+    run, *_ = write_run(tmp_path, rng)
     restage(tmp_path, start_frame=start, end_frame=end)
     with pytest.raises(MicroslipError, match=message):
         measure(run)
@@ -252,14 +254,14 @@ def test_a_motion_of_half_a_period_is_refused(tmp_path, rng):
         position[3:, 7, 0] = position[0, 7, 0] + 3.001
         return position
 
-    run, *_ = artificial(tmp_path, rng, position=move)
+    run, *_ = write_run(tmp_path, rng, position=move)
     with pytest.raises(MicroslipError, match=r"stage 0, from frame 0 to 3: grain 7 moves 3 d̄ along x"):
         measure(run)
     assert not (tmp_path / "fields.zarr").exists()
 
 
 def test_a_table_without_stages_is_refused(tmp_path, rng):
-    run, *_ = artificial(tmp_path, rng)
+    run, *_ = write_run(tmp_path, rng)
     write_table(tmp_path / "stages.csv", read_table(tmp_path / "stages.csv", STAGE_COLUMNS).iloc[:0])
     with pytest.raises(MicroslipError, match=r"stage"):
         measure(run)

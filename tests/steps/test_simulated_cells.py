@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from microslip import artificial
 from microslip.config import Config
 from microslip.core.box import Box
 from microslip.core.grain_values import GrainValues
 from microslip.data.files import write_table
-from microslip.data.run import STAGE_COLUMNS, Run
+from microslip.data.run import Run
 from microslip.data.store import open_dataset
-from microslip.data.trajectory import SERIES, TrajectoryWriter, create_trajectory
 from microslip.statistics.correlation import correlation_edges
 from microslip.statistics.registry import STATISTICS
 from microslip.statistics.statistic import Statistic
@@ -60,21 +60,17 @@ def wall_free(folder, *, noise=1e-3, shift=0.0, copies=0):
     at_rest += other.integers(-copies, copies + 1, (N, 3))
     strays = noise * np.cumsum(rng.normal(size=(N_FRAMES, N, 3)), axis=0)
     position = np.stack([at_rest @ edges_of(box) + stray for box, stray in zip(cells(), strays, strict=True)])
-    attributes = {"box": [LX, LY, H0], "periodic": [True, True, True]}
-    diameter, values = rng.uniform(0.8, 1.2, N), rng.random((N_FRAMES, N, 8))
-    folder.mkdir()
-    create_trajectory(folder / "trajectory.zarr", diameter, np.zeros(N, dtype=int), attributes, cell=True)
-    writer = TrajectoryWriter(folder / "trajectory.zarr")
-    writer.add_samples({name: np.linspace(0, 1, N_FRAMES) for name in SERIES})
+    grains = artificial.Packing(
+        position[0], rng.uniform(0.8, 1.2, N), np.zeros(N, dtype=int), Box((LX, LY, H0), (True, True, True))
+    )
+    values = GrainValues.of(rng.random((N_FRAMES, N, 8)))
     cell = np.array([[*box.lengths, box.tilt] for box in cells()])
-    writer.add_frames(np.arange(N_FRAMES), position, GrainValues.of(values), cell)
-    writer.kept["cell_volume"][:] = LX * LY * cell[:, 2:3] / N
-    stage = np.arange(N_STAGES)
-    table = pd.DataFrame({name: np.zeros(N_STAGES) for name in STAGE_COLUMNS}).assign(
-        stage=stage, cycle=stage // 2, start_frame=stage, end_frame=stage + 1, strain_increment=0.4,
-        kind=np.where(stage % 2, "slip", "stick"), fluctuation=np.where(stage % 2, 2e-3, -1e-3),
+    sample, strain, stress = np.arange(N_FRAMES), 0.4 * np.arange(N_FRAMES), np.array([0.0, 1.0, -1.0, 0.0, -2.0]) / 1e3
+    artificial.write_trajectory(
+        folder, grains, {"strain": strain, "stress": stress}, sample, position,
+        values=values, cells=cell, cell_volume=np.repeat(LX * LY * cell[:, 2:3] / N, N, axis=1),
     )  # fmt: skip
-    write_table(folder / "stages.csv", table)
+    write_table(folder / "stages.csv", artificial.stage_table(sample, strain, stress))
     return Run(folder)
 
 
@@ -176,13 +172,10 @@ def test_a_warm_up_of_the_stages_is_one_of_strain_and_not_of_samples(tmp_path):
     """While the rate changes, as many samples make less strain."""
     strain = np.concatenate([0.5 * STEP * np.arange(400), 0.002 + STEP * np.arange(800)])
     tooth = np.abs((np.arange(len(strain)) % (2 * TOOTH)) - TOOTH) / TOOTH
-    create_trajectory(
-        tmp_path / "trajectory.zarr", np.ones(4), np.zeros(4, dtype=int), {"box": [4.0, 4.0, 4.0]}, kept=()
-    )
-    writer = TrajectoryWriter(tmp_path / "trajectory.zarr")
-    writer.add_samples({name: strain if name == "strain" else 0.3 + 0.01 * tooth for name in SERIES})
     turning = np.arange(0, len(strain), TOOTH)
-    writer.add_frames(turning, np.zeros((len(turning), 4, 3)))
+    grains = artificial.Packing(np.zeros((4, 3)), np.ones(4), np.zeros(4, dtype=int), Box((4.0, 4.0, 4.0)))
+    series = {"strain": strain, "stress": 0.3 + 0.01 * tooth}
+    artificial.write_trajectory(tmp_path, grains, series, turning, np.zeros((len(turning), 4, 3)))
     config = Config.model_validate(
         {
             "loading": {"warm_up": 0.001, "strain": 0.01},
