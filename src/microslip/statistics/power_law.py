@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float64, Int, Int64
+from jaxtyping import Float, Float64, Int, Int64, Real
 from scipy.integrate import quad
 from scipy.interpolate import PchipInterpolator
 from scipy.optimize import minimize_scalar
@@ -166,7 +166,7 @@ def log_log_exponent(sizes: Int[np.ndarray, "size"], counts: Int[np.ndarray, "si
     return -float(np.polyfit(np.log(centre[inside > 0]), np.log(density[inside > 0]), 1)[0])
 
 
-def log_power_law(x: Float[np.ndarray, "*n"], exponent: float, smallest: int) -> Float[np.ndarray, "*n"]:
+def log_power_law(x: Real[np.ndarray, "*n"], exponent: float, smallest: int) -> Float[np.ndarray, "*n"]:
     """Logarithm of the discrete power law x^−η/ζ(η, x_min), whose sum over whole numbers from x_min on is 1.
 
     Parameters: sizes x [grains], any shape; `exponent` η; `smallest` x_min. Source: Clauset, Shalizi & Newman 2009.
