@@ -43,7 +43,7 @@ def whole_numbers(values: np.ndarray, name: str, where: str) -> np.ndarray:
     return values.astype(np.int64)
 
 
-def named(found: Sequence[str], known: Mapping[str, Ours], where: str) -> dict[str, Ours]:
+def named(own_names: Sequence[str], ours_of: Mapping[str, Ours], where: str) -> dict[str, Ours]:
     """The file's names → ours, by names in small letters; of several for one of ours the exact name counts.
 
     Raises
@@ -51,10 +51,10 @@ def named(found: Sequence[str], known: Mapping[str, Ours], where: str) -> dict[s
     MicroslipError
         Several names mean the same, and none is exact.
     """
-    first = {ours: name for name, ours in reversed(list(known.items()))}
+    first = {ours: name for name, ours in reversed(list(ours_of.items()))}
     meant: dict[Ours, list[str]] = {}
-    for name in found:
-        if (ours := known.get(name.lower())) is not None:
+    for name in own_names:
+        if (ours := ours_of.get(name.lower())) is not None:
             meant.setdefault(ours, []).append(name)
     chosen = {}
     for ours, names in meant.items():

@@ -23,27 +23,27 @@ def find_files(patterns: Sequence[str]) -> list[Path]:
     MicroslipError
         A pattern names no file.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for single, some in groupby(patterns, key=lambda pattern: Path(pattern).exists()):
         if single:
-            found += natural_within_families([Path(name) for name in some])
+            files += natural_within_families([Path(name) for name in some])
         else:
-            found += [path for pattern in some for path in sorted(_matches(pattern), key=natural)]
-    return found
+            files += [path for pattern in some for path in sorted(_matches(pattern), key=natural)]
+    return files
 
 
 def _matches(pattern: str) -> list[Path]:
-    found = [Path(name) for name in glob.glob(pattern)]
-    if not found:
+    files = [Path(name) for name in glob.glob(pattern)]
+    if not files:
         raise MicroslipError(f"{pattern} names no file: give a file, or a pattern in quotes such as 'post/dump*'")
-    return found
+    return files
 
 
 def fits(patterns: Sequence[str]) -> str:
     """How many files each pattern names, in words."""
     counts = [1 if Path(pattern).exists() else len(glob.glob(pattern)) for pattern in patterns]
-    said = [f"{name} fits {n} file{'s' * (n != 1)}" for name, n in zip(patterns, counts, strict=True)]
-    return ", ".join(said[:8]) + (f" and {len(said) - 8} more" if len(said) > 8 else "")
+    counted = [f"{name} fits {n} file{'s' * (n != 1)}" for name, n in zip(patterns, counts, strict=True)]
+    return ", ".join(counted[:8]) + (f" and {len(counted) - 8} more" if len(counted) > 8 else "")
 
 
 def natural(path: Path) -> list[tuple[int, int | str]]:

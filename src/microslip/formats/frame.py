@@ -140,6 +140,6 @@ def renamed(frames: Iterator[Frame], theirs: Mapping[str, str]) -> Iterator[Fram
 def close_open_sides(origin: np.ndarray, edges: np.ndarray, ends: np.ndarray, position: np.ndarray) -> None:
     """Let the cell reach, along axes where it ends in the unknown, as far as the centres of the grains do."""
     for axis in np.flatnonzero(ends):
-        known = position[np.isfinite(position[:, axis]), axis].astype(float)
-        low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
+        coordinate = position[np.isfinite(position[:, axis]), axis].astype(float)
+        low, high = (coordinate.min(), coordinate.max()) if len(coordinate) else (0.0, 0.0)
         origin[axis], edges[axis], edges[axis, axis] = low, 0.0, high - low or 1.0

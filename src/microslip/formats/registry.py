@@ -112,8 +112,8 @@ class Writer:
 
 def reader(name: str) -> Reader:
     """The record of a format of frames."""
-    found: Reader = import_module(f"microslip.formats.readers.{name}").READER
-    return found
+    record: Reader = import_module(f"microslip.formats.readers.{name}").READER
+    return record
 
 
 def writers() -> dict[str, Writer]:

@@ -125,10 +125,10 @@ class Source(Settings):
     def _makes_sense(self) -> Self:
         if self.flow == self.gradient:
             raise ValueError(f"source.flow and source.gradient are both {self.flow}: give two axes")
-        for key, known in (("columns", GRAIN_COLUMNS), ("contact_columns", CONTACT_COLUMNS)):
+        for key, ours in (("columns", GRAIN_COLUMNS), ("contact_columns", CONTACT_COLUMNS)):
             for name in getattr(self, key):
-                if name not in known:
-                    raise ValueError(f"source.{key} names {name}: known there are {', '.join(known)}")
+                if name not in ours:
+                    raise ValueError(f"source.{key} names {name}: known there are {', '.join(ours)}")
         twice = [name for name in self.columns.values() if list(self.columns.values()).count(name) > 1]
         if twice:
             raise ValueError(f"source.columns names {twice[0]} for two of our columns: a column is one of them")

@@ -80,8 +80,8 @@ def read_trajectory(
     if source.sheared:
         first = next(lean([first], source, None))
     layout = lay_out(first, source)
-    told = read_stress(source, layout.area) if source.series else None
-    known_pressure = pressure_of(source, told, say)
+    stress_table = read_stress(source, layout.area) if source.series else None
+    known_pressure = pressure_of(source, stress_table, say)
     pressure = 1.0 if known_pressure is None else known_pressure
     contacts = None
     if source.contacts:
@@ -95,15 +95,15 @@ def read_trajectory(
         digits = Digits(layout.axes[::2] if layout.planar else layout.axes)
         frames = digits.looked_at(read_frames_of(files, kind, source, notes.append))
         if source.sheared:
-            frames = lean(frames, source, told)
+            frames = lean(frames, source, stress_table)
         made = assemble(frames, source, beside, contacts, kept, reader(kind).grains_come_and_go, progress, say)
         made.refuse_disorder()
         if len(made.step) < 2:
             raise _too_few("one frame is no run, two or more are needed", source, [*notes, *made.notes])
         resolution = resolution_of(digits, layout)
-        _finish(beside, source, kind, made, told, known_pressure, resolution, contacts is not None, say)
+        _finish(beside, source, kind, made, stress_table, known_pressure, resolution, contacts is not None, say)
         finish_store(beside)
-    for note in [*notes, *made.notes, *(told.notes if told else ())]:
+    for note in [*notes, *made.notes, *(stress_table.notes if stress_table else ())]:
         say(Caution(note))
     if made.n_missing:
         share = made.n_missing / (made.n_grains * len(made.step))
@@ -135,7 +135,7 @@ def _finish(
     source: Source,
     kind: str,
     made: Assembled,
-    told: StressTable | None,
+    stress_table: StressTable | None,
     pressure: float | None,
     resolution: float,
     contacts: bool,
@@ -143,13 +143,13 @@ def _finish(
 ) -> None:
     """Series, samples of the frames, cells and attributes."""
     store, layout = zarr.open_group(path, mode="r+"), made.layout
-    frame_strain, origin, by_walls = strain_of_frames(made, source, told)
+    frame_strain, origin, by_walls = strain_of_frames(made, source, stress_table)
     check_told_motion(made, frame_strain, origin)
     by = origin
     if by_walls and np.isfinite(made.followed).any():
         by += f": at most {np.nanmax(made.followed):.2g} of Lx between frames, if it is not whole Lx more"
     say(f"{len(made.step)} frames to a strain of {frame_strain[-1] - frame_strain[0]:.4g}, by {by}")
-    curve = curve_of(store, made, told, frame_strain, pressure or 1.0, say)
+    curve = curve_of(store, made, stress_table, frame_strain, pressure or 1.0, say)
     late = curve.stress[len(curve.stress) // 2 :]
     sign = 1.0
     if np.isfinite(late).any() and np.nanmean(late) < 0:
@@ -157,7 +157,7 @@ def _finish(
         say(Caution("the shear stress is negative on the whole: its sign is turned, so that it resists the shear"))
     if not np.isfinite(curve.stress).any():
         say("no stress is known: stages are windows of strain, `--set stages.window=…` of `microslip stages`")
-    elif told is None and contacts:
+    elif stress_table is None and contacts:
         say("the stress is that of the contacts, summed over the bulk grains")
     writer = TrajectoryWriter(path)
     columns = dict.fromkeys(SERIES, np.full(len(curve.strain), np.nan))
@@ -207,18 +207,18 @@ def _finish(
 
 def _from_anywhere(source: Source) -> dict[str, Any]:
     """The source with whole names of files: the run folder may be used from another folder than this one."""
-    found = source.model_dump(mode="json")
-    found["files"] = [os.path.abspath(name) for name in source.files]
-    return found | {name: os.path.abspath(found[name]) for name in ("series", "contacts") if found[name]}
+    settings = source.model_dump(mode="json")
+    settings["files"] = [os.path.abspath(name) for name in source.files]
+    return settings | {name: os.path.abspath(settings[name]) for name in ("series", "contacts") if settings[name]}
 
 
 def _numbers(source: Source, length: float, pressure: float | None) -> dict[str, float]:
     """I and κ where the settings tell what they are made of."""
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     if pressure is None:
-        return found
+        return numbers
     if source.density is not None and source.shear_rate is not None:
-        found["inertial_number"] = inertial_number(source.shear_rate, length, source.density, pressure)
+        numbers["inertial_number"] = inertial_number(source.shear_rate, length, source.density, pressure)
     if source.youngs_modulus is not None and source.poisson_ratio is not None:
-        found["stiffness_number"] = stiffness_number(source.youngs_modulus, source.poisson_ratio, pressure)
-    return found
+        numbers["stiffness_number"] = stiffness_number(source.youngs_modulus, source.poisson_ratio, pressure)
+    return numbers

@@ -62,7 +62,7 @@ def test_one_constant_coordinate_is_the_missing_axis(plane, missing, asked, axes
     in_file = columns_of(plane, missing)
     for ours, theirs in ((0, axes[0]), (2, axes[2])):
         np.testing.assert_allclose(np.diff(centres[:, ours]), np.diff(in_file[theirs]) / 2, atol=1e-12)
-    assert any(f"the file's {missing} is the same for all grains" in one for one in layout.said)
+    assert any(f"the file's {missing} is the same for all grains" in one for one in layout.messages)
 
 
 def test_what_the_file_says_of_the_missing_axis_means_nothing(plane):
@@ -94,15 +94,17 @@ def test_a_monolayer_that_scatters_is_in_space_unless_it_is_said_to_be_planar(pl
     columns = columns_of(plane, "z") | {"z": 0.02 * rng.random(200), "radius": np.full(200, 0.5)}
     layout = lay_out(frame_of(columns), Source(files=FILES))
     assert not layout.planar
-    (warning,) = [one for one in layout.said if one.startswith("warning")]
+    (warning,) = [one for one in layout.messages if one.startswith("warning")]
     assert "a single layer" in warning
     assert "along the file's z" in warning
     assert "source.planar=true" in warning
-    assert not any("single layer" in one for one in lay_out(frame_of(columns), Source(files=FILES, planar=False)).said)
+    assert not any(
+        "single layer" in one for one in lay_out(frame_of(columns), Source(files=FILES, planar=False)).messages
+    )
     flat = lay_out(frame_of(columns), Source(files=FILES, planar=True))
     assert flat.planar
     assert flat.axes == (0, 2, 1)
-    assert any("scatters by 0.0" in one and "is dropped" in one for one in flat.said)
+    assert any("scatters by 0.0" in one and "is dropped" in one for one in flat.messages)
 
 
 def test_an_import_says_that_a_layer_scatters(plane, tmp_path, rng):

@@ -150,6 +150,8 @@ def test_other_files_are_refused(tmp_path):
 
 
 def test_want_of_the_package_is_said(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gsd.hoomd", None)
-    with pytest.raises(MicroslipError, match=r"needs the package gsd: pip install 'microslip\[import\]'"):
+    monkeypatch.setitem(sys.modules, "gsd", None)
+    with pytest.raises(
+        MicroslipError, match=r"needs the package gsd, which is not installed: pip install 'microslip\[import\]'"
+    ):
         next(read_gsd(tmp_path / "a.gsd"))

@@ -154,7 +154,9 @@ def test_what_is_cut_off_or_of_another_kind_is_said(tmp_path, rng, capfd):
 
 def test_want_of_the_package_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(MicroslipError, match=r"needs the package h5py: pip install 'microslip\[import\]'"):
+    with pytest.raises(
+        MicroslipError, match=r"needs the package h5py, which is not installed: pip install 'microslip\[import\]'"
+    ):
         next(read_h5md(tmp_path / "a.h5"))
 
 

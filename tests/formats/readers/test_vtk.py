@@ -234,7 +234,9 @@ def test_other_files_are_refused(tmp_path, monkeypatch):
             next(read_vtk(path))
     path.write_text(MERCURY)
     monkeypatch.setitem(sys.modules, "vtkmodules", None)
-    with pytest.raises(MicroslipError, match=r"needs the package vtk: pip install 'microslip\[import\]'"):
+    with pytest.raises(
+        MicroslipError, match=r"needs the package vtkmodules, which is not installed: pip install 'microslip\[import\]'"
+    ):
         next(read_vtk(path))
 
 

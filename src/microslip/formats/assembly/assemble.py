@@ -59,14 +59,14 @@ def assemble(
         if source.follow:
             columns = {name: values for name, values in frame.columns.items() if name not in IMAGES}
             frame = replace(frame, columns=columns)
-        frame, found = _known(frame, missing_allowed, first=made is None)
+        frame, centres = _with_places(frame, missing_allowed, first=made is None)
         if made is None:
             made = Assembled(lay_out(frame, source))
-            for sentence in made.layout.said:
+            for sentence in made.layout.messages:
                 say(sentence)
             if "id" not in frame.columns:
                 say("the frames hold no ids: the same row is taken for the same grain in all of them")
-        _add(frame, found, made, grains, unwrapping, buffer, values_of, kept)
+        _add(frame, centres, made, grains, unwrapping, buffer, values_of, kept)
         advance(frame.read)
     if made is None:
         raise MicroslipError(f"{', '.join(source.files)}: no whole frame")
@@ -76,30 +76,32 @@ def assemble(
     return made
 
 
-def _known(frame: Frame, missing_allowed: bool, first: bool) -> tuple[Frame, Places]:
+def _with_places(frame: Frame, missing_allowed: bool, first: bool) -> tuple[Frame, Places]:
     """The frame's grains whose positions are numbers."""
-    found = places(frame)
-    known = np.isfinite(found.position).all(axis=1)
-    if known.all():
-        return frame, found
+    centres = places(frame)
+    is_number = np.isfinite(centres.position).all(axis=1)
+    if is_number.all():
+        return frame, centres
     if not missing_allowed:
-        row = int(np.argmin(known))
+        row = int(np.argmin(is_number))
         line = f", line {frame.first_line + row}" if frame.first_line is not None else ""
         number = frame.columns["id"][row] if "id" in frame.columns else row + 1
         remedy = f"leave out what follows with --set source.last_step={frame.step - 1}"
         if first:
             remedy = "name the first frame that is sound with --set source.first_step=…"
         raise MicroslipError(
-            f"{frame.where}{line}: the position of grain {number} is {found.position[row].tolist()}: the simulation"
+            f"{frame.where}{line}: the position of grain {number} is {centres.position[row].tolist()}: the simulation"
             f" broke down; {remedy}"
         )
-    columns = {name: values[known] for name, values in frame.columns.items()}
-    return replace(frame, columns=columns), replace(found, position=found.position[known], written=found.written[known])
+    columns = {name: values[is_number] for name, values in frame.columns.items()}
+    return replace(frame, columns=columns), replace(
+        centres, position=centres.position[is_number], written=centres.written[is_number]
+    )
 
 
 def _add(
     frame: Frame,
-    found: Places,
+    centres: Places,
     made: Assembled,
     grains: GrainRows,
     unwrapping: Unwrapping,
@@ -109,7 +111,7 @@ def _add(
 ) -> None:
     layout = made.layout
     if frame.n_grains:
-        made.refuse_other_columns(frame, found)
+        made.refuse_other_columns(frame, centres)
     if made.step and frame.step <= made.step[-1]:
         n_frames = int(np.searchsorted(made.step, frame.step))
         if made.step[n_frames] != frame.step:
@@ -127,11 +129,11 @@ def _add(
     cell = layout.cell(frame)
     made.tilt_written.append(cell.tilt / layout.length)
     cell = _continued(cell, made, layout, frame.step)
-    position = layout.centres(frame, found.position, cell)
+    position = layout.centres(frame, centres.position, cell)
     box = layout.box(cell)
     diameter = layout.diameters(frame)
-    share, kinds = np.nan, layout.kinds(frame, layout.in_our_axes(found.position)[:, 2])
-    if not found.unwrapped and any(layout.periodic):
+    share, kinds = np.nan, layout.kinds(frame, layout.in_our_axes(centres.position)[:, 2])
+    if not centres.unwrapped and any(layout.periodic):
         position, moved = unwrapping.follow(rows, position, box)
         if layout.periodic[0]:
             share = followed_share(moved, kinds, box.lengths[0], layout.periodic[2], frame.where)

@@ -37,7 +37,7 @@ class Assembled:
     # where frames went back to a step that was not there before: file, step, and the steps that were dropped
     back: list[tuple[str, int, set[int]]] = field(default_factory=list)
 
-    def refuse_other_columns(self, frame: Frame, found: Places) -> None:
+    def refuse_other_columns(self, frame: Frame, centres: Places) -> None:
         """Grains are followed from frame to frame by the same columns.
 
         Raises
@@ -46,8 +46,8 @@ class Assembled:
             The frame holds other coordinates than the first, or ids or image flags where that holds none.
         """
         columns = (
-            ("coordinates", ", ".join(found.names)),
-            ("image flags", "given" if found.unwrapped else "not given"),
+            ("coordinates", ", ".join(centres.names)),
+            ("image flags", "given" if centres.unwrapped else "not given"),
             ("ids", "given" if "id" in frame.columns else "not given"),
         )
         self.columns = self.columns or columns

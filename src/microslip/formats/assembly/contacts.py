@@ -80,12 +80,12 @@ class ContactValues:
                     f" {name}, holds fractions: it is no column of ids"
                 )
         pairs = np.stack([_rows(ids, columns[name]) for name in ("id1", "id2")], axis=1)
-        known = (pairs >= 0).all(axis=1)
-        self.n_strangers += int((~known).sum())
-        pairs = pairs[known]
+        both_there = (pairs >= 0).all(axis=1)
+        self.n_strangers += int((~both_there).sum())
+        pairs = pairs[both_there]
         unit = self._pressure * layout.length ** (1 if layout.planar else 2)
-        nothing = np.zeros(np.shape(known))
-        force = np.stack([columns.get(name, nothing)[known] for name in ("fx", "fy", "fz")], axis=1)
+        nothing = np.zeros(np.shape(both_there))
+        force = np.stack([columns.get(name, nothing)[both_there] for name in ("fx", "fy", "fz")], axis=1)
         force = layout.in_our_axes(force) / unit
         if layout.planar:
             force[:, 1] = 0.0
@@ -108,8 +108,8 @@ class ContactValues:
     def _find_sign(self, where: str, force: np.ndarray, separation: np.ndarray, pairs: np.ndarray) -> None:
         """Which grain the forces act on: grains in contact push each other away, on the whole."""
         # of two contacts of one pair the nearest copies say nothing
-        _, which, n_times = np.unique(np.sort(pairs, axis=1), axis=0, return_inverse=True, return_counts=True)
-        once = n_times[which.reshape(-1)] == 1
+        _, of_pair, n_times = np.unique(np.sort(pairs, axis=1), axis=0, return_inverse=True, return_counts=True)
+        once = n_times[of_pair.reshape(-1)] == 1
         self._sign = -1.0 if (force * separation)[once].sum() > 0 else 1.0
         if self._sign < 0:
             self._say(f"{where}: the forces are those on the second grain, and are turned")
@@ -120,15 +120,15 @@ class ContactValues:
         self._held = self._next is not None and self._next.step <= block.step
 
     def _columns(self, block: Block) -> dict[str, np.ndarray]:
-        found = {}
+        columns = {}
         for ours, theirs in self._source.contact_columns.items():
             if theirs not in block.columns:
                 raise MicroslipError(
                     f"{block.where} has no column {theirs}, which source.contact_columns names for {ours}: it has"
                     f" {', '.join(block.labels)}"
                 )
-            found[ours] = block.columns[theirs]
-        return found
+            columns[ours] = block.columns[theirs]
+        return columns
 
 
 def _blocks(files: list[Path], names: set[str], say: Callable[[str], None]) -> Iterator[Block]:

@@ -38,13 +38,13 @@ class Digits:
 
 def _step_of(frame: Frame, axes: Sequence[int]) -> float:
     """The step in which a frame knows its positions along these axes, in the file's lengths."""
-    found = places(frame)
+    centres = places(frame)
     steps = []
     for axis in axes:
-        coordinate = found.written[:, axis]
-        known = coordinate[np.isfinite(coordinate) & (coordinate != 0)]
-        if len(known):
-            steps.append(position_resolution(np.repeat(known[:, None], 3, axis=1)) * found.scale[axis])
+        coordinate = centres.written[:, axis]
+        written = coordinate[np.isfinite(coordinate) & (coordinate != 0)]
+        if len(written):
+            steps.append(position_resolution(np.repeat(written[:, None], 3, axis=1)) * centres.scale[axis])
     return float(np.sqrt(np.mean(np.square(steps or [0.0]))))
 
 

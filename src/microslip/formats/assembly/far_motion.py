@@ -132,13 +132,13 @@ def check_told_motion(made: Assembled, strain: Float64[np.ndarray, "frame"], ori
     leans = bool(np.ptp(tilt) > 0)
     if not leans and not np.isfinite(made.followed).any():
         return
-    seen = np.abs(np.diff(tilt if leans else shift)) / lengths[1:, 0]
-    told = np.abs(np.diff(strain)) * (lengths[1:, 2] if leans else lengths[0, 2]) / lengths[1:, 0]
-    misread = np.flatnonzero((told > 0.5) & (np.abs(seen - told) > OUTRUN))
+    by_position = np.abs(np.diff(tilt if leans else shift)) / lengths[1:, 0]
+    by_strain = np.abs(np.diff(strain)) * (lengths[1:, 2] if leans else lengths[0, 2]) / lengths[1:, 0]
+    misread = np.flatnonzero((by_strain > 0.5) & (np.abs(by_position - by_strain) > OUTRUN))
     if len(misread):
         frame = int(misread[0])
         raise MicroslipError(
             f"from step {made.step[frame]} to {made.step[frame + 1]} by {origin} {'the cell' if leans else 'a wall'}"
-            f" moves by {told[frame]:.2f} of the length along x, and as positions tell by {seen[frame]:.2f}: beyond"
-            f" half of it {'a tilt' if leans else 'a wrapped position'} does not tell; {REMEDY}, or correct the strain"
+            f" moves by {by_strain[frame]:.2f} of the length along x, and as positions tell by"
+            f" {by_position[frame]:.2f}: beyond half of it {'a tilt' if leans else 'a wrapped position'} does not tell; {REMEDY}, or correct the strain"
         )

@@ -43,9 +43,9 @@ class GrainRows:
                 f"{frame.where} holds grain {named[times > 1][0]} {times[times > 1][0]} times: an id names one grain"
             )
         place = np.searchsorted(self._sorted, ids)
-        known = place < len(self._sorted)
-        known[known] = self._sorted[place[known]] == ids[known]
-        new = np.flatnonzero(~known)
+        is_old = place < len(self._sorted)
+        is_old[is_old] = self._sorted[place[is_old]] == ids[is_old]
+        new = np.flatnonzero(~is_old)
         self.ids = np.concatenate([self.ids, ids[new]])
         order = np.argsort(self.ids, kind="stable")
         self._sorted, self._row = self.ids[order], order
@@ -78,12 +78,12 @@ class Unwrapping:
         if self._box is not None:
             self._position = self._position + self._position @ self._box.gradient_to(box).T
         last = self._position[rows]
-        known = np.isfinite(last).all(axis=1)
+        is_old = np.isfinite(last).all(axis=1)
         followed = position.copy()
-        apart = position[known] - last[known]
+        apart = position[is_old] - last[is_old]
         # whole edges of the cell, so that digits of the file are kept
         moved = np.full_like(position, np.nan)
-        moved[known] = box.minimum_image(apart)
-        followed[known] = position[known] - (apart - moved[known])
+        moved[is_old] = box.minimum_image(apart)
+        followed[is_old] = position[is_old] - (apart - moved[is_old])
         self._position[rows], self._box = followed, box
         return followed, moved

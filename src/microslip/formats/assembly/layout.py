@@ -29,7 +29,7 @@ class Layout:
     `axes`: the file's axes that are our x, y, z. `length`: d̄ in the file's lengths. `periodic`: along our axes.
     `origin`, `lengths`: of the cell along axes that do not repeat, in the file's lengths. `middle`: height that parts
     the walls. `scatter`: how far apart the centres of a planar packing may lie across its plane, in the file's lengths.
-    `said`: what was decided and why, as sentences. `turn`: takes vectors of a cell that lies askew in the file's axes
+    `messages`: what was decided and why. `turn`: takes vectors of a cell that lies askew in the file's axes
     to one that stands along them. `first`: the frame that was looked at.
     """
 
@@ -41,7 +41,7 @@ class Layout:
     middle: float
     scatter: float
     source: Source
-    said: tuple[str, ...]
+    messages: tuple[str, ...]
     first: Frame
     turn: Float64[np.ndarray, "3 3"] | None = None
 
@@ -74,19 +74,19 @@ class Layout:
             )
         if frame.edges is None and self.first.edges is not None and any(self.periodic) and self.source.box is None:
             raise MicroslipError(f"{frame.where} holds no cell, and {self.first.where} does: write it in every frame")
-        found = cell_in_our_axes(frame, self.source, self.turn)
-        if found is None:
+        cell = cell_in_our_axes(frame, self.source, self.turn)
+        if cell is None:
             return FrameCell(self.origin, self.lengths, 0.0)
         repeats = np.asarray(self.periodic)
         if self.source.box is not None:
-            found = replace(found, lengths=self.lengths)
-        if found.tilt and not (repeats[0] and repeats[2]):
+            cell = replace(cell, lengths=self.lengths)
+        if cell.tilt and not (repeats[0] and repeats[2]):
             raise MicroslipError(
                 f"{frame.where}: the box leans along {self.source.flow}, but it does not repeat along"
                 f" {self.source.flow} and {self.source.gradient}: correct source.periodic"
             )
         return FrameCell(
-            np.where(repeats, found.origin, self.origin), np.where(repeats, found.lengths, self.lengths), found.tilt
+            np.where(repeats, cell.origin, self.origin), np.where(repeats, cell.lengths, self.lengths), cell.tilt
         )
 
     def box(self, cell: FrameCell) -> Box:
@@ -119,8 +119,8 @@ class Layout:
 
     def diameters(self, frame: Frame) -> Float64[np.ndarray, "grain"]:
         """Of a frame's grains, in the file's lengths; all d̄ where nothing is known."""
-        known = diameters_of(frame, self.source)
-        return np.full(frame.n_grains, self.length) if known is None else known
+        diameter = diameters_of(frame, self.source)
+        return np.full(frame.n_grains, self.length) if diameter is None else diameter
 
     def kinds(self, frame: Frame, height: Float64[np.ndarray, "grain"]) -> Int64[np.ndarray, "grain"]:
         """0 bulk, 1 bottom wall, 2 top wall, of a frame's grains at these heights in the file's lengths."""
@@ -179,17 +179,17 @@ def lay_out(frame: Frame, source: Source) -> Layout:
     MicroslipError
         The frame holds no grains, or does not fit what the settings say of it.
     """
-    found = places(frame)
+    centres = places(frame)
     if not frame.n_grains:
         raise MicroslipError(f"{frame.where} holds no grain: name the first frame that does with source.first_step")
-    said: list[str] = []
+    messages: list[str] = []
     undecided = source.planar is None
     source = find_plane(frame, source)
     axes = source.axes
     turn = turn_of(frame)
-    position = (found.position if turn is None else found.position @ turn)[:, list(axes)]
+    position = (centres.position if turn is None else centres.position @ turn)[:, list(axes)]
     if turn is not None:
-        said.append("the cell lies askew in the file's axes: x is taken along its first edge, y towards its second")
+        messages.append("the cell lies askew in the file's axes: x is taken along its first edge, y towards its second")
     wall = walls_of(frame, source)
     if source.wall_types and not wall.any():
         raise MicroslipError(f"{frame.where} holds no grain of source.wall_types = {list(source.wall_types)}")
@@ -199,20 +199,20 @@ def lay_out(frame: Frame, source: Source) -> Layout:
     length = source.length
     if length is None:
         length = 1.0 if diameter is None else float(diameter[~wall].mean())
-        said.append(
+        messages.append(
             f"d̄ = {length:.6g} in the file's lengths, "
             + ("for want of diameters: give --length" if diameter is None else "the mean diameter of the bulk grains")
         )
     if diameter is not None and not 1 / 3 < float(diameter[~wall].mean()) / length < 3:
-        said.append(
+        messages.append(
             Caution(
                 f"the bulk grains have a mean diameter of {float(diameter[~wall].mean()):.4g}, and d̄ ="
                 f" {length:.4g} is given: check the unit of source.length"
             )
         )
     radius = (np.full(len(position), length) if diameter is None else diameter) / 2
-    periodic = _periodic(frame, source, said)
-    scatter = _scatter(position, length, source, undecided, said)
+    periodic = _periodic(frame, source, messages)
+    scatter = _scatter(position, length, source, undecided, messages)
     cell = cell_in_our_axes(frame, source, turn)
     if cell is None and any(periodic) and source.box is None:
         raise MicroslipError(
@@ -231,7 +231,7 @@ def lay_out(frame: Frame, source: Source) -> Layout:
             " them: name the axis on which they face each other, or correct source.periodic"
         )
     if wall.any():
-        said.append(f"walls: {bottom.sum()} grains below, {top.sum()} above, {(~wall).sum()} grains between them")
+        messages.append(f"walls: {bottom.sum()} grains below, {top.sum()} above, {(~wall).sum()} grains between them")
     origin = np.where(periodic, np.zeros(3) if cell is None else cell.origin, low)
     if source.origin is not None:
         origin[2] = source.origin
@@ -248,15 +248,15 @@ def lay_out(frame: Frame, source: Source) -> Layout:
     ours = [0, 2] if source.planar else [0, 1, 2]
     repeats = ", ".join(f"{'repeats' if periodic[axis] else 'ends'} in {'xyz'[axis]}" for axis in ours)
     vorticity = "no y" if source.planar else f"y its {'xyz'[axes[1]]}"
-    said.append(
+    messages.append(
         f"axes: our x is the file's {'xyz'[axes[0]]} (flow), {vorticity}, z its {'xyz'[axes[2]]} (gradient);"
         f" the cell measures {' × '.join(f'{lengths[axis] / length:.4g}' for axis in ours)} d̄ and {repeats}"
     )
-    return Layout(axes, length, periodic, origin, lengths, middle, scatter, source, tuple(said), frame, turn)
+    return Layout(axes, length, periodic, origin, lengths, middle, scatter, source, tuple(messages), frame, turn)
 
 
 def _scatter(
-    position: Float64[np.ndarray, "grain 3"], length: float, source: Source, undecided: bool, said: list[str]
+    position: Float64[np.ndarray, "grain 3"], length: float, source: Source, undecided: bool, messages: list[str]
 ) -> float:
     """How far apart centres may lie across the plane, in the file's lengths; says what is planar or nearly so."""
     span = np.ptp(position, axis=0)
@@ -268,12 +268,12 @@ def _scatter(
             if exact
             else f"scatters by {span[1]:.3g} and is dropped, as source.planar says"
         )
-        said.append(f"planar: the file's {across} {how}; stresses are forces over lengths")
+        messages.append(f"planar: the file's {across} {how}; stresses are forces over lengths")
         return float(FLAT * span.max() if exact else length)
     thinnest = int(np.argmin(span))
     rest = np.delete(span, thinnest)
     if undecided and len(position) >= 4 and span[thinnest] < MONOLAYER * length < rest.min() / 4:
-        said.append(
+        messages.append(
             Caution(
                 f"the grains form a single layer, which spans {span[thinnest]:.3g} along the file's"
                 f" {'xyz'[source.axes[thinnest]]}; they are taken as grains in space: if the run is two-dimensional,"
@@ -283,15 +283,15 @@ def _scatter(
     return 0.0
 
 
-def _periodic(frame: Frame, source: Source, said: list[str]) -> tuple[bool, bool, bool]:
-    told = source.periodic
-    if told is None and frame.periodic is not None:
+def _periodic(frame: Frame, source: Source, messages: list[str]) -> tuple[bool, bool, bool]:
+    periodic = source.periodic
+    if periodic is None and frame.periodic is not None:
         order = (0, 1, 2)
         if frame.edges is not None and turn_of(frame) is None and not source.planar:
             _, _, order = standing(frame.origin, frame.edges)
         first, second, third = (bool(frame.periodic[order[axis]]) for axis in source.axes)
-        told = first, second, third
-    if told is not None:
-        return told[0], told[1] and not source.planar, told[2]
-    said.append("the file does not say whether the cell repeats, so it does not: else give source.periodic")
+        periodic = first, second, third
+    if periodic is not None:
+        return periodic[0], periodic[1] and not source.planar, periodic[2]
+    messages.append("the file does not say whether the cell repeats, so it does not: else give source.periodic")
     return False, False, False

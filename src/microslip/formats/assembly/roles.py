@@ -24,22 +24,24 @@ def diameters_of(frame: Frame, source: Source) -> Float64[np.ndarray, "grain"] |
         missing = sorted(set(np.unique(types).tolist()) - {int(name) for name in source.diameters if name.isdigit()})
         if missing:
             raise MicroslipError(f"{frame.where} holds type {missing[0]}, to which source.diameters gives none")
-        found = np.zeros(frame.n_grains)
+        diameter_of_grain = np.zeros(frame.n_grains)
         for name, diameter in source.diameters.items():
             if name.isdigit():
-                found[types == int(name)] = diameter
-        return found
+                diameter_of_grain[types == int(name)] = diameter
+        return diameter_of_grain
     if "diameter" in columns:
-        found = np.asarray(columns["diameter"], dtype=float)
+        diameter_of_grain = np.asarray(columns["diameter"], dtype=float)
     elif "radius" in columns:
-        found = 2 * np.asarray(columns["radius"], dtype=float)
+        diameter_of_grain = 2 * np.asarray(columns["radius"], dtype=float)
     else:
         return None
-    bad = ~(np.isfinite(found) & (found > 0))
+    bad = ~(np.isfinite(diameter_of_grain) & (diameter_of_grain > 0))
     if bad.any():
         row = int(np.argmax(bad))
-        raise MicroslipError(f"{frame.where}, grain {row + 1}: its diameter is {found[row]:g}; diameters are positive")
-    return found
+        raise MicroslipError(
+            f"{frame.where}, grain {row + 1}: its diameter is {diameter_of_grain[row]:g}; diameters are positive"
+        )
+    return diameter_of_grain
 
 
 def _types(frame: Frame, why: str) -> np.ndarray:

@@ -24,7 +24,7 @@ class FrameStrain(NamedTuple):
     by_walls: bool
 
 
-def strain_of_frames(made: Assembled, source: Source, told: StressTable | None) -> FrameStrain:
+def strain_of_frames(made: Assembled, source: Source, table: StressTable | None) -> FrameStrain:
     """Shear strain of every frame, from the best that tells it.
 
     Raises
@@ -39,8 +39,8 @@ def strain_of_frames(made: Assembled, source: Source, told: StressTable | None) 
         strain, origin = np.array(made.strain_told), "the frames' own column"
     elif source.strain_per_step is not None:
         strain, origin = (step - step[0]) * source.strain_per_step, "source.strain_per_step"
-    elif told is not None and np.isfinite(told.strain).all():
-        strain, origin = _told_at(step, told), f"the column {source.strain_column} of the series"
+    elif table is not None and np.isfinite(table.strain).all():
+        strain, origin = _told_at(step, table), f"the column {source.strain_column} of the series"
     elif np.ptp(tilt) > 0:
         strain, origin = (tilt - tilt[0]) / heights, "the tilt of the cell"
     elif np.isfinite(shift).all() and np.ptp(shift) > 0:
@@ -72,17 +72,17 @@ def strain_of_frames(made: Assembled, source: Source, told: StressTable | None) 
     return FrameStrain(strain, origin, by_walls)
 
 
-def _told_at(step: np.ndarray, told: StressTable) -> np.ndarray:
+def _told_at(step: np.ndarray, table: StressTable) -> np.ndarray:
     """The table's strain at some steps; beyond its ends, as where a program still writes, it goes on as it was."""
-    within: np.ndarray = np.interp(step, told.step, told.strain)
+    within: np.ndarray = np.interp(step, table.step, table.strain)
     for end, inner in ((0, 1), (-1, -2)):
-        rate = (told.strain[end] - told.strain[inner]) / (told.step[end] - told.step[inner])
-        beyond = step < told.step[0] if end == 0 else step > told.step[-1]
-        within[beyond] = told.strain[end] + rate * (step[beyond] - told.step[end])
+        rate = (table.strain[end] - table.strain[inner]) / (table.step[end] - table.step[inner])
+        beyond = step < table.step[0] if end == 0 else step > table.step[-1]
+        within[beyond] = table.strain[end] + rate * (step[beyond] - table.step[end])
     return within
 
 
-def lean(frames: Iterable[Frame], source: Source, told: StressTable | None) -> Iterator[Frame]:
+def lean(frames: Iterable[Frame], source: Source, table: StressTable | None) -> Iterator[Frame]:
     """Frames with the cell that source.box and the strain at their steps give, as of a cell sheared with its grains.
 
     The first frame stands upright; before the table of the stress is read (`told` is None) every frame does.
@@ -94,9 +94,9 @@ def lean(frames: Iterable[Frame], source: Source, told: StressTable | None) -> I
         if source.strain_per_step is not None:
             strain = frame.step * source.strain_per_step
         else:
-            strain = 0.0 if told is None else float(_told_at(np.array([frame.step]), told)[0])
+            strain = 0.0 if table is None else float(_told_at(np.array([frame.step]), table)[0])
             # the cell leans the way that the files' own sign says
-            strain = -strain if told is not None and told.turned else strain
+            strain = -strain if table is not None and table.turned else strain
         first = strain if first is None else first
         ours = np.diag(np.array(box))
         ours[2, 0] = (strain - first) * box[2]
@@ -106,9 +106,9 @@ def lean(frames: Iterable[Frame], source: Source, told: StressTable | None) -> I
 
 
 def strain_of_samples(
-    told: StressTable, frame_step: Float64[np.ndarray, "frame"], frame_strain: Float64[np.ndarray, "frame"]
+    table: StressTable, frame_step: Float64[np.ndarray, "frame"], frame_strain: Float64[np.ndarray, "frame"]
 ) -> Float64[np.ndarray, "sample"]:
     """Shear strain of every sample: its own, or that of the frames at its step; NaN beyond them."""
-    if np.isfinite(told.strain).all():
-        return told.strain
-    return np.asarray(np.interp(told.step, frame_step, frame_strain, left=np.nan, right=np.nan))
+    if np.isfinite(table.strain).all():
+        return table.strain
+    return np.asarray(np.interp(table.step, frame_step, frame_strain, left=np.nan, right=np.nan))

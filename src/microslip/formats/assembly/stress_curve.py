@@ -18,23 +18,23 @@ from microslip.formats.series.stress import StressTable
 from microslip.formats.source import Source
 
 
-def pressure_of(source: Source, told: StressTable | None, say: Callable[[str], None]) -> float | None:
+def pressure_of(source: Source, table: StressTable | None, say: Callable[[str], None]) -> float | None:
     """p in the files' stresses; None where nothing sets their scale."""
-    known = told is not None and np.isfinite(told.normal).any()
-    normal = float(np.nanmean(told.normal)) if told is not None and known else np.nan
-    spread = float(np.nanstd(told.normal)) if told is not None and known else np.nan
+    is_known = table is not None and np.isfinite(table.normal).any()
+    normal = float(np.nanmean(table.normal)) if table is not None and is_known else np.nan
+    spread = float(np.nanstd(table.normal)) if table is not None and is_known else np.nan
     if source.pressure == "none":
         say("stresses are in the files' own unit: source.pressure = none")
         return None
     if source.pressure is not None:
-        if known and not 0.5 < abs(normal) / source.pressure < 2:
+        if is_known and not 0.5 < abs(normal) / source.pressure < 2:
             say(
                 Caution(
                     f"the mean normal stress is {normal:.4g}, and p = {source.pressure:.4g} is given: check the unit"
                 )
             )
         return source.pressure
-    if known and spread > abs(normal):
+    if is_known and spread > abs(normal):
         say(f"the normal stress, {normal:.3g} ± {spread:.3g}, sets no scale")
         normal = 0.0
     if np.isfinite(normal) and normal != 0:
@@ -57,7 +57,7 @@ class StressCurve:
 def curve_of(
     store: zarr.Group,
     made: Assembled,
-    told: StressTable | None,
+    table: StressTable | None,
     frame_strain: np.ndarray,
     pressure: float,
     say: Callable[[str], None],
@@ -69,14 +69,14 @@ def curve_of(
     MicroslipError
         Table and frames have no steps in common.
     """
-    if told is None:
+    if table is None:
         shear, normal = _stress_from_contacts(store, made)
         return StressCurve(frame_strain, shear, normal, np.arange(len(frame_strain)))
-    strain = strain_of_samples(told, np.array(made.step, dtype=float), frame_strain)
+    strain = strain_of_samples(table, np.array(made.step, dtype=float), frame_strain)
     within = np.isfinite(strain)
     if within.sum() < 2:
         raise MicroslipError(
-            f"the series goes from step {told.step[0]:.0f} to {told.step[-1]:.0f}, the frames from {made.step[0]} to"
+            f"the series goes from step {table.step[0]:.0f} to {table.step[-1]:.0f}, the frames from {made.step[0]} to"
             f" {made.step[-1]}: they have no steps in common; check source.step_column"
         )
     beyond = int(((frame_strain < strain[within][0]) | (frame_strain > strain[within][-1])).sum())
@@ -85,7 +85,7 @@ def curve_of(
     strain = strain[within]
     middles = (strain[:-1] + strain[1:]) / 2
     nearest = np.searchsorted(middles, frame_strain)
-    return StressCurve(strain, told.shear[within] / pressure, told.normal[within] / pressure, nearest)
+    return StressCurve(strain, table.shear[within] / pressure, table.normal[within] / pressure, nearest)
 
 
 def _stress_from_contacts(store: zarr.Group, made: Assembled) -> tuple[np.ndarray, np.ndarray]:

@@ -77,7 +77,7 @@ def read_extxyz(
                 columns["type"] = _types(body, labels.index("species"), types)
             cell = _cell(pairs, where)
             time = float(pairs["time"].lower().replace("d", "e")) if NUMBER.fullmatch(pairs.get("time", "")) else None
-            told, step = step is not None, number if step is None else step
+            step_told, step = step is not None, number if step is None else step
             yield Frame(
                 step,
                 columns,
@@ -85,7 +85,7 @@ def read_extxyz(
                 *cell,
                 first_line=first_line,
                 read=lines.read,
-                step_told=told,
+                step_told=step_told,
                 time=time,
                 ended=ended,
             )
@@ -138,13 +138,13 @@ def _labels(properties: str, where: str, names: Collection[str]) -> tuple[str, .
     raise MicroslipError(f"{where}: Properties={properties[:200]} is not name:kind:columns, kind one of S R I L")
 
 
-def _types(body: bytes, place: int, known: dict[bytes, int]) -> np.ndarray:
+def _types(body: bytes, place: int, type_of: dict[bytes, int]) -> np.ndarray:
     words = [row.split(None, place + 1)[place] for row in body.splitlines()]
     for word in dict.fromkeys(words):
-        if word not in known:
-            n = int(word) if word.isdigit() and len(word) < 10 else len(known) + 1
-            known[word] = n
-    return np.array([known[word] for word in words], dtype=np.int64)
+        if word not in type_of:
+            n = int(word) if word.isdigit() and len(word) < 10 else len(type_of) + 1
+            type_of[word] = n
+    return np.array([type_of[word] for word in words], dtype=np.int64)
 
 
 def _cell(pairs: dict[str, str], where: str) -> tuple[np.ndarray, np.ndarray | None, tuple[bool, bool, bool] | None]:
@@ -170,10 +170,10 @@ def _cell(pairs: dict[str, str], where: str) -> tuple[np.ndarray, np.ndarray | N
 
 
 def _numbers(pairs: dict[str, str], key: str, n: int, where: str) -> np.ndarray:
-    found = NUMBER.findall(pairs[key.lower()])
-    if len(found) != n:
+    words = NUMBER.findall(pairs[key.lower()])
+    if len(words) != n:
         raise MicroslipError(f"{where}: {key}={pairs[key.lower()]!r} are not {n} numbers")
-    return np.array([float(word.lower().replace("d", "e")) for word in found])
+    return np.array([float(word.lower().replace("d", "e")) for word in words])
 
 
 READER = Reader(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import package
 from microslip.formats.frame import Frame, renamed
 from microslip.formats.registry import Reader
 from microslip.formats.text.lines import open_bytes
@@ -36,10 +37,9 @@ def read_gsd(path: Path) -> Iterator[Frame]:
 
     Source: GSD's documentation, "HOOMD schema"; HOOMD-blue's, "Box".
     """
-    try:
-        import gsd.hoomd
-    except ImportError:
-        raise MicroslipError("reading GSD needs the package gsd: pip install 'microslip[import]'") from None
+    package("gsd", "reading GSD")
+    import gsd.hoomd
+
     with open_bytes(path):
         pass
     try:
@@ -64,8 +64,8 @@ def read_gsd(path: Path) -> Iterator[Frame]:
             where = f"{path}, frame {number}"
             try:
                 one = trajectory[number]
-                told = number == 0 or trajectory.file.chunk_exists(number, "configuration/step")
-                step = int(one.configuration.step) if told else first + number
+                has_step = number == 0 or trajectory.file.chunk_exists(number, "configuration/step")
+                step = int(one.configuration.step) if has_step else first + number
             except DAMAGE as problem:
                 raise _damaged(where, problem) from None
             origin, edges = np.zeros(3), None

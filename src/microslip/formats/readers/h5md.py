@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import package
 from microslip.formats.frame import Frame, close_open_sides, renamed
 from microslip.formats.registry import Reader
 from microslip.formats.text.lines import open_bytes
@@ -39,10 +40,9 @@ def read_h5md(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
 
     Source: "H5MD", version 1.1; de Buyl, Colberg & Höfling, Comput. Phys. Commun. 185, 1546 (2014).
     """
-    try:
-        import h5py
-    except ImportError:
-        raise MicroslipError("reading H5MD needs the package h5py: pip install 'microslip[import]'") from None
+    package("h5py", "reading H5MD")
+    import h5py
+
     with open_bytes(path):
         pass
     where = str(path)
@@ -64,8 +64,8 @@ def read_h5md(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
                 there = columns["id"] != ids.fillvalue if filled else slice(None)
                 columns = {name: values[there] for name, values in columns.items()}
                 cell = _cell(None if edges is None else _at(edges, number, step), boundary, columns)
-                told = elements["position"][1] is not None
-                yield Frame(step, columns, where, *cell, read=(number + 1) / len(steps), step_told=told)
+                step_told = elements["position"][1] is not None
+                yield Frame(step, columns, where, *cell, read=(number + 1) / len(steps), step_told=step_told)
     except DAMAGE as problem:
         what = problem.args[0] if problem.args else problem
         raise MicroslipError(f"{where} cannot be read as H5MD ({what}): it is damaged, or of another kind") from None
@@ -86,15 +86,17 @@ def _boundary(particles: Any, where: str) -> list[str]:
 
 def _same_units(particles: Any, where: str) -> None:
     """Lengths of the cell and of the positions are compared as numbers."""
-    found = {}
+    unit_of = {}
     for name in ("position", "box/edges"):
         node = particles.get(name)
         node = node if node is None or hasattr(node, "shape") else node["value"]
         if node is not None and "unit" in node.attrs:
             unit = node.attrs["unit"]
-            found[name] = unit.decode("utf-8", "replace") if isinstance(unit, bytes) else str(unit)
-    if len(set(found.values())) > 1:
-        raise MicroslipError(f"{where}: position is in {found['position']}, box/edges in {found['box/edges']}: use one")
+            unit_of[name] = unit.decode("utf-8", "replace") if isinstance(unit, bytes) else str(unit)
+    if len(set(unit_of.values())) > 1:
+        raise MicroslipError(
+            f"{where}: position is in {unit_of['position']}, box/edges in {unit_of['box/edges']}: use one"
+        )
 
 
 def _particles(file: Any, where: str) -> Any:
@@ -135,10 +137,10 @@ def _with_room(node: Any) -> Any:
     return h5py.Dataset(h5py.h5d.open(node.id, b"value", access))
 
 
-def _columns(found: dict[str, np.ndarray], species: dict[Any, int]) -> dict[str, np.ndarray]:
+def _columns(arrays: dict[str, np.ndarray], species: dict[Any, int]) -> dict[str, np.ndarray]:
     columns: dict[str, np.ndarray] = {}
-    n = len(found["position"])
-    for name, values in found.items():
+    n = len(arrays["position"])
+    for name, values in arrays.items():
         if name in VECTORS:
             parts = values.reshape(n, -1).T
             if n and len(parts) not in (2, 3):

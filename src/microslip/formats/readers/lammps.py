@@ -174,12 +174,12 @@ def _item(lines: Lines, line: bytes, where: str) -> str:
 def _integer(lines: Lines, where: str, what: str) -> int:
     text = _next(lines)
     try:
-        found = int(text)
+        number = int(text)
     except ValueError:
         raise _fail(lines, where, f"{_quoted(text)} is not {what}") from None
-    if not -(2**63) <= found < 2**63:
+    if not -(2**63) <= number < 2**63:
         raise _fail(lines, where, f"{_quoted(text)} is too large for {what}")
-    return found
+    return number
 
 
 def _box(lines: Lines, where: str, words: list[str]) -> tuple[tuple[str, ...], tuple[str, ...], int]:
@@ -201,23 +201,23 @@ def _box(lines: Lines, where: str, words: list[str]) -> tuple[tuple[str, ...], t
 def _bounds(lines: Lines, where: str, n: int) -> list[float]:
     text = _next(lines)
     try:
-        found = [float(word) for word in text.split()]
+        numbers = [float(word) for word in text.split()]
     except ValueError:
-        found = []
-    if n == 2 and len(found) == 3 and np.isfinite(found).all():
-        if found[2]:
+        numbers = []
+    if n == 2 and len(numbers) == 3 and np.isfinite(numbers).all():
+        if numbers[2]:
             raise _fail(
                 lines,
                 where,
                 f"a third number stands in {_quoted(text)}, and nothing says what it is: a tilted box is told by `ITEM:"
                 " BOX BOUNDS xy xz yz pp pp pp`, with bounds of the upright box around it",
             )
-        return found[:2]
-    if len(found) != n or not np.isfinite(found).all():
+        return numbers[:2]
+    if len(numbers) != n or not np.isfinite(numbers).all():
         raise _fail(lines, where, f"{_quoted(text)} are not the {n} numbers that are due for the bounds of a box")
-    if n < 4 and found[1] < found[0]:
+    if n < 4 and numbers[1] < numbers[0]:
         raise _fail(lines, where, f"{_quoted(text)}: the upper bound of the box is below the lower")
-    return found
+    return numbers
 
 
 def cell_of(block: Block) -> tuple[np.ndarray, np.ndarray]:
@@ -233,8 +233,8 @@ def cell_of(block: Block) -> tuple[np.ndarray, np.ndarray]:
         rows = np.array(block.bounds)
         return rows[:, 3], rows[:, :3]
     low, high = (np.array([one[side] for one in block.bounds]) for side in (0, 1))
-    told = dict(zip(block.tilts, (one[-1] for one in block.bounds), strict=False))
-    xy, xz, yz = (told.get(name, 0.0) for name in TILTS)
+    tilt_of = dict(zip(block.tilts, (one[-1] for one in block.bounds), strict=False))
+    xy, xz, yz = (tilt_of.get(name, 0.0) for name in TILTS)
     # LAMMPS writes the bounds of the smallest upright box around a tilted one
     low = low - np.array([min(0.0, xy, xz, xy + xz), min(0.0, yz), 0.0])
     high = high - np.array([max(0.0, xy, xz, xy + xz), max(0.0, yz), 0.0])

@@ -100,9 +100,9 @@ def read_netcdf(path: Path, names: Collection[str] = ()) -> Iterator[Frame]:
                 raise MicroslipError(f"{where} holds shares of a cell, and not its lengths: write x y z in their place")
             clock = "time" if program == b"LAMMPS" else "Timestep"
             time = float(row["time"]) if shapes.get("time") == () else None
-            told = shapes.get(clock) == () and float(row[clock]).is_integer()
-            step, share = int(row[clock]) if told else number, (number + 1) / n_frames
-            yield Frame(step, columns, where, origin, edges, periodic, read=share, step_told=told, time=time)
+            step_told = shapes.get(clock) == () and float(row[clock]).is_integer()
+            step, share = int(row[clock]) if step_told else number, (number + 1) / n_frames
+            yield Frame(step, columns, where, origin, edges, periodic, read=share, step_told=step_told, time=time)
 
 
 def _native(values: np.ndarray) -> np.ndarray:
@@ -129,11 +129,11 @@ def _header(stream: BinaryIO, version: int) -> tuple[int, int, np.dtype, bytes, 
         return range(min(LONGEST, (integer(4), count())[1]))
 
     def attributes() -> dict[bytes, np.ndarray]:
-        found = {}
+        values_of = {}
         for _ in items():
             name, dtype = take(count()), TYPES[integer(4)]
-            found[name] = np.frombuffer(take(dtype.itemsize * count()), dtype)
-        return found
+            values_of[name] = np.frombuffer(take(dtype.itemsize * count()), dtype)
+        return values_of
 
     n_frames = count()
     lengths = [(take(count()), count())[1] for _ in items()]

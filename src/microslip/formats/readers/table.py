@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import package
 from microslip.formats.columns import WHOLE, named, whole_numbers
 from microslip.formats.frame import Frame
 from microslip.formats.registry import Reader
@@ -136,18 +137,18 @@ def _words(line: str, separator: str) -> list[str]:
 def _first_lines(path: Path) -> tuple[list[str], str, str]:
     """The last remarks before the first line that is none, that line, and the one after it."""
     remarks: list[bytes] = []
-    found: list[bytes] = []
+    first_lines: list[bytes] = []
     with open_lines(path) as lines:
-        while len(found) < 2 and (line := lines.read_line()) is not None:
-            if line.startswith(b"#") and not found:
+        while len(first_lines) < 2 and (line := lines.read_line()) is not None:
+            if line.startswith(b"#") and not first_lines:
                 remarks = [*remarks[-9:], line.lstrip(b"# ")]
             elif line.strip() and not line.startswith(b"#"):
-                found.append(line)
-    if not found:
+                first_lines.append(line)
+    if not first_lines:
         raise MicroslipError(f"{path} is empty: give a table with one row per grain and frame")
-    if b"\0" in found[0]:
+    if b"\0" in first_lines[0]:
         raise MicroslipError(f"{path} is a binary file, not a table: name its kind with --format")
-    *above, first, second = (one.decode("utf-8", "replace") for one in (*remarks, *[*found, b""][:2]))
+    *above, first, second = (one.decode("utf-8", "replace") for one in (*remarks, *[*first_lines, b""][:2]))
     return above, first, second
 
 
@@ -160,11 +161,10 @@ def _is_number(word: str) -> bool:
 
 
 def _parquet(path: Path) -> Iterator[pd.DataFrame]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet
-    except ImportError:
-        raise MicroslipError("reading Parquet needs the package pyarrow: pip install 'microslip[import]'") from None
+    package("pyarrow", "reading Parquet")
+    import pyarrow as pa
+    import pyarrow.parquet
+
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             before = 0
@@ -189,12 +189,12 @@ def _columns(path: Path, own: list[str], names: Mapping[str, str]) -> dict[str, 
             )
     stripped = {str(name).strip(): str(name) for name in reversed(own)}
     ours = {name: name for name in ("frame", "strain", *OF_GRAIN) if name not in names}
-    found = {name: stripped[theirs] for theirs, name in named(list(reversed(stripped)), ours, str(path)).items()}
-    found |= names
-    for theirs in found.values():
+    theirs_of = {name: stripped[theirs] for theirs, name in named(list(reversed(stripped)), ours, str(path)).items()}
+    theirs_of |= names
+    for theirs in theirs_of.values():
         if any(name.startswith(f"{theirs}{TWICE}") for name in stripped) or own.count(theirs) > 1:
             raise MicroslipError(f"{path} has two columns {theirs}: rename one of them")
-    missing = [name for name in ("x", "y", "z") if name not in found]
+    missing = [name for name in ("x", "y", "z") if name not in theirs_of]
     # a planar table knows nothing of z, or of y
     planar = missing in (["z"], ["y"]) and not any(name.lower().startswith(missing[0]) for name in stripped)
     if missing and not planar:
@@ -202,20 +202,20 @@ def _columns(path: Path, own: list[str], names: Mapping[str, str]) -> dict[str, 
             f"{path} has no column {missing[0]}; it has {', '.join(map(str, own))}: name the one that is meant, such as"
             f" --set 'source.columns={{{missing[0]} = \"{own[0]}\"}}'"
         )
-    return found
+    return theirs_of
 
 
 def _numbers(path: Path, values: pd.Series, name: str) -> np.ndarray:
-    found: np.ndarray = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    _refuse(path, values, name, np.isnan(found) & values.notna().to_numpy(), "a number")
-    return found
+    numbers: np.ndarray = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    _refuse(path, values, name, np.isnan(numbers) & values.notna().to_numpy(), "a number")
+    return numbers
 
 
 def _whole(path: Path, values: pd.Series, name: str) -> np.ndarray:
-    found = pd.to_numeric(values, errors="coerce")
-    if found.dtype.kind in "iu" and not found.isna().any():
-        return whole_numbers(found.to_numpy(), name, str(path))
-    numbers = found.to_numpy(dtype=float, na_value=np.nan)
+    numbers_or_none = pd.to_numeric(values, errors="coerce")
+    if numbers_or_none.dtype.kind in "iu" and not numbers_or_none.isna().any():
+        return whole_numbers(numbers_or_none.to_numpy(), name, str(path))
+    numbers = numbers_or_none.to_numpy(dtype=float, na_value=np.nan)
     _refuse(path, values, name, ~(np.isfinite(numbers) & (numbers == np.round(numbers))), "a whole number")
     return whole_numbers(numbers, name, str(path))
 
@@ -236,16 +236,16 @@ def _frame(path: Path, rows: pd.DataFrame, column: Mapping[str, str], step: int,
     seen.add(step)
     axes = [name for name in "xyz" if name in column]
     centres = np.stack([_numbers(path, rows[column[name]], column[name]) for name in axes], axis=1)
-    known = np.isfinite(centres).all(axis=1)
-    columns: dict[str, np.ndarray] = dict(zip(axes, centres[known].T, strict=True))
+    has_place = np.isfinite(centres).all(axis=1)
+    columns: dict[str, np.ndarray] = dict(zip(axes, centres[has_place].T, strict=True))
     for name in OF_GRAIN:
         if name in column and name not in columns:
-            columns[name] = (_whole if name in WHOLE else _numbers)(path, rows[column[name]][known], column[name])
+            columns[name] = (_whole if name in WHOLE else _numbers)(path, rows[column[name]][has_place], column[name])
     strain = None
     if "strain" in column:
-        told = _numbers(path, rows[column["strain"]], column["strain"])
-        strain = float(told[0])
-        if not np.isfinite(strain) or (told != strain).any():
+        of_rows = _numbers(path, rows[column["strain"]], column["strain"])
+        strain = float(of_rows[0])
+        if not np.isfinite(strain) or (of_rows != strain).any():
             raise MicroslipError(f"{where}: {column['strain']} has more than one value within the frame")
     return Frame(step, columns, where, strain=strain)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import package
 from microslip.formats.columns import WHOLE, named, whole_numbers
 from microslip.formats.frame import Frame
 from microslip.formats.readers.vtk_legacy import Read, read_legacy
@@ -72,8 +73,8 @@ def read_vtk(path: Path, columns: Mapping[str, str] = MappingProxyType({})) -> I
 def _read(path: Path) -> Read:
     with open_bytes(path) as stream:
         start = stream.read(4096)
-        found = XML.search(start)
-        kind = found[1].decode() if found else ""
+        match = XML.search(start)
+        kind = match[1].decode() if match else ""
         if start.startswith(b"# vtk"):
             try:
                 return read_legacy(start + stream.read())
@@ -83,7 +84,7 @@ def _read(path: Path) -> Read:
                 ) from None
         if kind in ("PolyData", "UnstructuredGrid", "RectilinearGrid"):
             return kind, *_read_xml(path, kind)
-        what = f"holds a {kind}" if found else f"begins with {start[:20]!r}"
+        what = f"holds a {kind}" if match else f"begins with {start[:20]!r}"
         raise MicroslipError(f"{path} {what}: give VTK files of points, .vtk, .vtp or .vtu, one for each frame")
 
 
@@ -117,8 +118,10 @@ def _columns(
     columns |= {ours: arrays[name] for name, ours in named(single, OURS, where).items()}
     for ours, name in names.items():
         if name not in arrays or arrays[name].ndim > 1:
-            known = ", ".join(one for one, values in arrays.items() if values.ndim == 1) or "none"
-            raise MicroslipError(f"{where} has no array {name} of one value per point, as is asked for: it has {known}")
+            single_names = ", ".join(one for one, values in arrays.items() if values.ndim == 1) or "none"
+            raise MicroslipError(
+                f"{where} has no array {name} of one value per point, as is asked for: it has {single_names}"
+            )
         columns[ours] = arrays[name]
     for name, values in columns.items():
         if len(values) != len(points):
@@ -129,12 +132,11 @@ def _columns(
 
 
 def _read_xml(path: Path, kind: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    try:
-        from vtkmodules import vtkIOXML
-        from vtkmodules.util.numpy_support import vtk_to_numpy
-        from vtkmodules.vtkCommonCore import vtkLogger, vtkOutputWindow, vtkStringOutputWindow
-    except ImportError:
-        raise MicroslipError("reading VTK's XML needs the package vtk: pip install 'microslip[import]'") from None
+    package("vtkmodules", "reading VTK's XML")
+    from vtkmodules import vtkIOXML
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkCommonCore import vtkLogger, vtkOutputWindow, vtkStringOutputWindow
+
     reader = getattr(vtkIOXML, f"vtkXML{kind}Reader")()
     reader.SetFileName(str(path))
     # what VTK has to say of the file is kept off the terminal
@@ -147,9 +149,9 @@ def _read_xml(path: Path, kind: str) -> tuple[np.ndarray, dict[str, np.ndarray]]
     finally:
         vtkOutputWindow.SetInstance(before)
         vtkLogger.SetStderrVerbosity(verbosity)
-    said = re.search(r"ERROR: .*\n.*?: (.*)", window.GetOutput())
-    if said or reader.GetErrorCode():
-        what = said[1] if said else f"VTK's error {reader.GetErrorCode()}"
+    complaint = re.search(r"ERROR: .*\n.*?: (.*)", window.GetOutput())
+    if complaint or reader.GetErrorCode():
+        what = complaint[1] if complaint else f"VTK's error {reader.GetErrorCode()}"
         raise MicroslipError(f"{path} cannot be read ({what}): it is cut off or damaged")
     data: Any = reader.GetOutput()
     to_numpy: Any = vtk_to_numpy
@@ -158,9 +160,9 @@ def _read_xml(path: Path, kind: str) -> tuple[np.ndarray, dict[str, np.ndarray]]
     if data.GetPoints() is None:
         return np.empty((0, 3)), {}
     over = data.GetPointData()
-    found = (over.GetArray(place) for place in range(over.GetNumberOfArrays()))
+    all_arrays = (over.GetArray(place) for place in range(over.GetNumberOfArrays()))
     # copies, for the arrays live no longer than the reader
-    arrays = {one.GetName(): np.array(to_numpy(one)) for one in found if one is not None and one.GetName()}
+    arrays = {one.GetName(): np.array(to_numpy(one)) for one in all_arrays if one is not None and one.GetName()}
     return np.array(to_numpy(data.GetPoints().GetData())), arrays
 
 

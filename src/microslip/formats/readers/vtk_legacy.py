@@ -86,11 +86,11 @@ class _Legacy:
             raise ValueError(f"{len(words)} words stand where {n} numbers are due")
         label = ("a value",)
         try:
-            found = parse_numbers(b"\n".join(words), label, label, label if dtype.kind in "iu" else (), "", 1)
+            columns = parse_numbers(b"\n".join(words), label, label, label if dtype.kind in "iu" else (), "", 1)
         except MicroslipError as problem:
             # its lines are not those of the file
             raise ValueError(str(problem).partition(": ")[2]) from None
-        return found["a value"].astype(native)
+        return columns["a value"].astype(native)
 
     def _texts(self, n: int) -> None:
         """Pass over strings; a binary one says its length in 6, 14, 30 or 62 bits."""
@@ -103,7 +103,7 @@ class _Legacy:
             self._at += size + length
 
     def _field(self, n_arrays: int) -> dict[str, np.ndarray]:
-        found = {}
+        arrays = {}
         for _ in range(n_arrays):
             words = self._words()
             if words[:1] == ["METADATA"]:
@@ -113,8 +113,8 @@ class _Legacy:
             if kind == "string":
                 self._texts(int(width) * int(n))
             else:
-                found[unquote(name)] = _rows(self._numbers(int(width) * int(n), kind), int(n))
-        return found
+                arrays[unquote(name)] = _rows(self._numbers(int(width) * int(n), kind), int(n))
+        return arrays
 
     def _metadata(self) -> None:
         while self._at < len(self._data) and self._line().strip():

@@ -109,12 +109,12 @@ class _Block:
 
 def _distinct(names: list[str], values: np.ndarray) -> list[str]:
     """Names, with the number of the column where several of one name hold different values."""
-    found = []
+    distinct = []
     for column, name in enumerate(names):
         same = [other for other, one in enumerate(names) if one == name]
         equal = all(np.array_equal(values[:, column], values[:, other], equal_nan=True) for other in same)
-        found.append(name if equal else f"{name} (column {column + 1})")
-    return found
+        distinct.append(name if equal else f"{name} (column {column + 1})")
+    return distinct
 
 
 class _Reader:
@@ -303,8 +303,8 @@ class _Reader:
 
     def _is_title(self, names: list[str]) -> bool:
         """Whether the names are those of a table beyond doubt: a step, or a name that was met before."""
-        known = {name for block in self._blocks for name in block.names}
-        return any(name in STEP_NAMES or name in known for name in names)
+        names_before = {name for block in self._blocks for name in block.names}
+        return any(name in STEP_NAMES or name in names_before for name in names)
 
     def table(self, say: Callable[[str], None]) -> pd.DataFrame:
         """All that was read."""

@@ -53,11 +53,11 @@ def read_stress(source: Source, area: float) -> StressTable:
     strain = _mean(path, table, (source.strain_column,) if source.strain_column else (), 1.0)
     step = _column(path, table, step_name)
     # a table of the strain alone is of use too
-    told = shear if source.shear_stress or source.shear_force else strain
-    known = np.isfinite(told) & np.isfinite(step) & (np.isfinite(strain) if source.strain_column else True)
-    if not known.all():
-        notes.append(f"{path}: {int((~known).sum())} of {len(known)} rows hold no number and are left out")
-    columns = [one[known] for one in (step, strain, shear, normal)]
+    asked_for = shear if source.shear_stress or source.shear_force else strain
+    is_number = np.isfinite(asked_for) & np.isfinite(step) & (np.isfinite(strain) if source.strain_column else True)
+    if not is_number.all():
+        notes.append(f"{path}: {int((~is_number).sum())} of {len(is_number)} rows hold no number and are left out")
+    columns = [one[is_number] for one in (step, strain, shear, normal)]
     order = _order_of_steps(columns[0])
     if order is not None:
         columns = [one[order] for one in columns]
@@ -97,18 +97,20 @@ def read_stress(source: Source, area: float) -> StressTable:
 def _step_name(path: Path, table: pd.DataFrame, source: Source) -> str:
     if source.step_column:
         return source.step_column
-    found = [name for name in STEP_NAMES if name in table.columns]
-    if not found:
+    step_names = [name for name in STEP_NAMES if name in table.columns]
+    if not step_names:
         raise MicroslipError(
             f"{path} has no column Step among {', '.join(table.columns)}: name that of the time steps, --set"
             " source.step_column=…"
         )
-    if len(found) > 1 and (table[found].notna().sum(axis=1) > 1).any():
-        raise MicroslipError(f"{path} has the columns {', '.join(found)}: name the one that counts, source.step_column")
+    if len(step_names) > 1 and (table[step_names].notna().sum(axis=1) > 1).any():
+        raise MicroslipError(
+            f"{path} has the columns {', '.join(step_names)}: name the one that counts, source.step_column"
+        )
     # runs that name their steps differently follow one another
-    if len(found) > 1:
-        table[found[0]] = table[found].bfill(axis=1).iloc[:, 0]
-    return found[0]
+    if len(step_names) > 1:
+        table[step_names[0]] = table[step_names].bfill(axis=1).iloc[:, 0]
+    return step_names[0]
 
 
 def _order_of_steps(step: np.ndarray) -> np.ndarray | None:

@@ -21,8 +21,8 @@ _STEP_OF_ROWS = re.compile(r"\s+-?\d+:\s*")
 
 def multi_head(text: str) -> dict[str, float] | None:
     """Step and CPU time in the line of dashes above a block of style multi; None where this is no such line."""
-    found = _MULTI_HEAD.fullmatch(text) if "Step" in text else None
-    return None if found is None else {"Step": float(found[1]), "CPU": float(found[2])}
+    match = _MULTI_HEAD.fullmatch(text) if "Step" in text else None
+    return None if match is None else {"Step": float(match[1]), "CPU": float(match[2])}
 
 
 def multi_values(text: str) -> dict[str, float]:
@@ -30,7 +30,7 @@ def multi_values(text: str) -> dict[str, float]:
     if "=" not in text or _PAIR.sub("", text).strip():
         return {}
     try:
-        return {found[1]: float(found[2]) for found in _PAIR.finditer(text)}
+        return {match[1]: float(match[2]) for match in _PAIR.finditer(text)}
     except ValueError:
         return {}
 
@@ -45,8 +45,8 @@ def yaml_names(text: str, where: str) -> list[str] | None:
     """
     if not text.startswith("keywords:"):
         return None
-    found = _KEYWORDS.fullmatch(text)
-    listed = found[1].strip().removesuffix(",") if found else ""
+    match = _KEYWORDS.fullmatch(text)
+    listed = match[1].strip().removesuffix(",") if match else ""
     if not listed or _KEYWORD.sub("", listed).strip():
         raise MicroslipError(
             f"{where}: this is not the YAML that LAMMPS writes, in which the keywords are a list in one line, keywords:"
@@ -63,10 +63,10 @@ def yaml_row(text: str, where: str) -> list[str] | None:
     MicroslipError
         Several rows belong to one step, or the lines are not laid out as LAMMPS writes them.
     """
-    found = _ROW.fullmatch(text)
-    if found:
+    match = _ROW.fullmatch(text)
+    if match:
         # YAML's own names of what is no number have a point in front
-        cells = (cell.strip() for cell in found[1].strip().removesuffix(",").split(","))
+        cells = (cell.strip() for cell in match[1].strip().removesuffix(",").split(","))
         return [re.sub(r"^([-+]?)\.(?=nan|inf)", r"\1", cell.lower()) for cell in cells]
     if _STEP_OF_ROWS.fullmatch(text):
         raise MicroslipError(f"{where}: {SEVERAL_ROWS}")

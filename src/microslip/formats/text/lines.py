@@ -118,20 +118,20 @@ class Lines:
             return b""
         if guess > len(self._data) - self._at:
             self._more(guess)
-        counted, found = self._at, 0
+        counted, n_found = self._at, 0
         while True:
             here = self._data.count(b"\n", counted)
-            if found + here >= n:
+            if n_found + here >= n:
                 break
-            found, counted = found + here, len(self._data)
+            n_found, counted = n_found + here, len(self._data)
             before = counted - self._at
             # at the pace of the lines so far, but a damaged number must not ask for all memory at once
-            wanted = (n - found) * (before // max(found, 1))
+            wanted = (n - n_found) * (before // max(n_found, 1))
             if not self._more(min(max(PIECE, wanted), MOST_AT_ONCE)):
-                return self._unended(n - found)
+                return self._unended(n - n_found)
             counted = before
         places = np.flatnonzero(np.frombuffer(self._data, np.uint8)[counted:] == NEWLINE)
-        end = counted + int(places[n - found - 1]) + 1
+        end = counted + int(places[n - n_found - 1]) + 1
         block = self._data[self._at : end]
         self._at = end
         self.line += n

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from microslip.core.errors import MicroslipError
+from microslip.core.extras import package
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,10 +33,7 @@ def parse_numbers(
     MicroslipError
         A row has other columns, or a value is no number; `where` and the line say which, counted from `first_line`.
     """
-    try:
-        import pyarrow as pa
-    except ImportError:
-        raise MicroslipError("reading text dumps needs the package pyarrow: pip install 'microslip[import]'") from None
+    pa = package("pyarrow", "reading text dumps")
     wanted = [name for name in dict.fromkeys(labels) if name in names]
     doubled = sorted({name for name in wanted if labels.count(name) > 1})
     if not wanted or not text:
@@ -57,13 +55,13 @@ def parse_numbers(
             table = _table(_single_spaces(text), columns[: len(labels)], wanted, whole)
         except pa.ArrowException as problem:
             raise _explained(text, labels, wanted, whole, where, first_line, problem) from None
-    found = {}
+    columns_read = {}
     for name in wanted:
         column = table[name]
         if name in whole and column.null_count:
             raise _explained(text, labels, wanted, whole, where, first_line, None)
-        found[name] = column.to_numpy()
-    return found
+        columns_read[name] = column.to_numpy()
+    return columns_read
 
 
 def _refuse_unlike(text: bytes, labels: Sequence[str], doubled: Collection[str], where: str) -> None:

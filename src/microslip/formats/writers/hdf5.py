@@ -9,19 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from microslip.core.errors import MicroslipError
+from microslip.core.extras import package
 
 if TYPE_CHECKING:
     import h5py
 
 
 def hdf5() -> Any:
-    """The package h5py, or a sentence on how to get it."""
-    try:
-        import h5py
-    except ImportError:
-        raise MicroslipError("writing VTKHDF needs the package h5py: pip install 'microslip[import]'") from None
-    return h5py
+    """The package h5py."""
+    return package("h5py", "writing VTKHDF")
 
 
 @contextmanager

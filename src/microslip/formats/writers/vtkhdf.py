@@ -41,10 +41,12 @@ def write_points(path: Path, steps: Iterable[tuple[float, np.ndarray, Mapping[st
             for name in ("NumberOfPoints", "NumberOfCells", "NumberOfConnectivityIds")
         }
         data = root.create_group("PointData")
-        found = _Steps(root, ("PartOffsets", "NumberOfParts", "PointOffsets"), ("CellOffsets", "ConnectivityIdOffsets"))
+        steps_group = _Steps(
+            root, ("PartOffsets", "NumberOfParts", "PointOffsets"), ("CellOffsets", "ConnectivityIdOffsets")
+        )
         for value, centres, arrays in steps:
             n, first = len(centres), points.shape[0]
-            found.add(
+            steps_group.add(
                 value,
                 PartOffsets=count,
                 NumberOfParts=1,
@@ -61,11 +63,11 @@ def write_points(path: Path, steps: Iterable[tuple[float, np.ndarray, Mapping[st
             for name, values in arrays.items():
                 if name not in data:
                     _growing(data, name, (0, *values.shape[1:]), values.dtype)
-                found.add_offset(name, data[name].shape[0])
+                steps_group.add_offset(name, data[name].shape[0])
                 _append(data[name], values)
             count += 1
             check()
-        found.write(count)
+        steps_group.write(count)
     return count
 
 
@@ -86,19 +88,19 @@ def write_grid(
         root.attrs["Spacing"] = np.array(spacing, dtype=float)
         root.attrs["Direction"] = np.eye(3).ravel()
         data = root.create_group("PointData")
-        found = _Steps(root, (), ())
+        steps_group = _Steps(root, (), ())
         for value, arrays in steps:
-            found.add(value)
+            steps_group.add(value)
             for name, values in arrays.items():
                 # VTK's x runs fastest
                 turned = np.ascontiguousarray(values.transpose(2, 1, 0))
                 if name not in data:
                     _growing(data, name, (0, *turned.shape), turned.dtype)
-                found.add_offset(name, data[name].shape[0])
+                steps_group.add_offset(name, data[name].shape[0])
                 _append(data[name], turned[None])
             count += 1
             check()
-        found.write(count)
+        steps_group.write(count)
     return count
 
 
