@@ -140,5 +140,6 @@ def check_told_motion(made: Assembled, strain: Float64[np.ndarray, "frame"], ori
         raise MicroslipError(
             f"from step {made.step[frame]} to {made.step[frame + 1]} by {origin} {'the cell' if leans else 'a wall'}"
             f" moves by {by_strain[frame]:.2f} of the length along x, and as positions tell by"
-            f" {by_position[frame]:.2f}: beyond half of it {'a tilt' if leans else 'a wrapped position'} does not tell; {REMEDY}, or correct the strain"
+            f" {by_position[frame]:.2f}: beyond half of it {'a tilt' if leans else 'a wrapped position'} does not tell;"
+            f" {REMEDY}, or correct the strain"
         )
