@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from microslip import Box, artificial
 from microslip.config import parse_config, write_config
 from microslip.data.files import write_table
-from microslip.data.store import add_array, create_store
 from microslip.learn.baselines import CLUSTER_NUMBERS
 
 from ..command_line import microslip
@@ -40,13 +40,6 @@ def make_run(folder, seed, **changes):
     kind = np.repeat([0, 1, 2], [N_BULK, N_WALL // 2, N_WALL // 2])
     position = rng.random((len(kind), 3)) * BOX
     position[kind == 1, 2], position[kind == 2, 2] = -0.4, BOX[2] + 0.4
-    frames = np.repeat(position[None], N_STAGES + 1, axis=0)
-    store = create_store(folder / "trajectory.zarr", {"box": list(BOX)})
-    grains, kept = store.create_group("grains"), store.create_group("frames")
-    for name, values in (("kind", kind), ("id", np.arange(len(kind))), ("diameter", np.ones(len(kind)))):
-        add_array(grains, name, ("grain",), values.shape, str(values.dtype), "", "")[:] = values
-    add_array(kept, "position", ("frame", "grain", "axis"), frames.shape, "f8", "d", "")[:] = frames
-
     stage = np.arange(N_STAGES)
     height = rng.uniform(0.3, 3.5, N_STAGES) * np.where(stage % 2, -1, 1)
     centre = np.stack([*rng.uniform(0, 8, (2, N_STAGES)), 4 + height], axis=1)
@@ -55,16 +48,14 @@ def make_run(folder, seed, **changes):
     d2min = 1e-7 + 1e-4 * np.exp(-(way[..., 2] ** 2) / 4 - (way[..., :2] ** 2).sum(axis=-1) / 6)
     d2min *= np.exp(0.1 * rng.normal(size=d2min.shape))
     d2min[:, kind > 0] = np.nan
-    fields = create_store(folder / "fields.zarr", {})
-    for name, values in (("d2min", d2min), ("shear_strain", np.sqrt(d2min))):
-        add_array(fields, name, ("stage", "grain"), values.shape, "f4", "", "")[:] = values
+    # single precision, as on the nodes
+    artificial.write_fields(folder, {"d2min": d2min.astype("f4"), "shear_strain": np.sqrt(d2min)})
     stress, length = 0.3 - np.concatenate([[0], np.cumsum(1e-3 * height)]), rng.uniform(1, 9, N_STAGES) * 1e-3
-    strain = 0.2 + np.concatenate([[0], np.cumsum(length)])
-    table = {"stage": stage, "cycle": (stage + 1) // 2, "kind": np.where(height > 0, "slip", "stick")}
-    table |= {"start_frame": stage, "end_frame": stage + 1, "start_sample": 10 * stage, "end_sample": 10 * stage + 10}
-    table |= {"start_strain": strain[:-1], "end_strain": strain[1:], "strain_increment": length}
-    table |= {"start_stress": stress[:-1], "end_stress": stress[1:], "fluctuation": stress[:-1] - stress[1:]}
-    write_table(folder / "stages.csv", pd.DataFrame(table))
+    strain, sample = 0.2 + np.concatenate([[0], np.cumsum(length)]), np.arange(N_STAGES + 1)
+    grains = artificial.Packing(position, np.ones(len(kind)), kind, Box(BOX))
+    frames = np.repeat(position[None], N_STAGES + 1, axis=0)
+    artificial.write_trajectory(folder, grains, {"strain": strain, "stress": stress}, sample, frames)
+    write_table(folder / "stages.csv", artificial.stage_table(sample, strain, stress))
     clusters = {"stage": stage} | {name: rng.random(N_STAGES) for name in CLUSTER_NUMBERS}
     write_table(folder / "statistics" / "stages.csv", pd.DataFrame(clusters))
     settings = {name: SETTINGS.get(name, {}) | changes.get(name, {}) for name in {*SETTINGS, *changes}}
