@@ -55,7 +55,7 @@ def test_walls_bound_the_cell_at_their_inner_faces(slab):
     cell = layout.cell(slab)
     np.testing.assert_allclose(cell.lengths, layout.lengths)
     np.testing.assert_allclose(cell.origin, [0, 0, bottom])
-    said = " ".join(layout.said)
+    said = " ".join(layout.messages)
     assert "walls: 60 grains below, 60 above, 400 grains between them" in said
     assert "repeats in x, repeats in y, ends in z" in said
     assert "the mean diameter of the bulk grains" in said
@@ -153,14 +153,14 @@ def test_diameters_come_by_type_from_the_file_or_not_at_all(slab):
     np.testing.assert_array_equal(layout.diameters(bare), 0.8)
     layout = lay_out(bare, Source(files=FILES))
     assert layout.length == 1
-    assert "for want of diameters: give --length" in " ".join(layout.said)
+    assert "for want of diameters: give --length" in " ".join(layout.messages)
 
 
 def test_a_cell_is_known_by_its_file_or_ends_where_the_grains_do(rng):
     position = rng.uniform(-3, 7, (100, 3))
     layout = lay_out(frame_of(position, columns={"diameter": np.full(100, 0.5)}), Source(files=FILES))
     assert layout.periodic == (False, False, False)
-    assert "does not say whether the cell repeats, so it does not" in " ".join(layout.said)
+    assert "does not say whether the cell repeats, so it does not" in " ".join(layout.messages)
     np.testing.assert_allclose(layout.origin, position.min(axis=0) - 0.25)
     np.testing.assert_allclose(layout.lengths, np.ptp(position, axis=0) + 0.5)
 
