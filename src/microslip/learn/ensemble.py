@@ -23,7 +23,7 @@ from microslip.learn.samples import Samples, Scaling, fit_scaling
 from microslip.learn.train import Trained, train
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ensemble:
     """Trained networks, what they learnt from, and predictions for every stage of the samples [p].
 
@@ -38,6 +38,11 @@ class Ensemble:
     spread: Float64[np.ndarray, "stage"]
     low: Float64[np.ndarray, "stage"]
     high: Float64[np.ndarray, "stage"]
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(stages)} for {name}" for name, stages in self.sets.items())
+        r2 = ", ".join(f"{name} {value:.3f}" for name, value in self.scores["r2"].items())
+        return f"Ensemble of {len(self.members)} ({sizes}), R²: {r2}"
 
     @property
     def scaling(self) -> Scaling:
