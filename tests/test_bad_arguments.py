@@ -165,7 +165,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
 }
 
 # Public names that are no functions of arrays: their own tests say what they refuse.
-OTHERS = {"artificial", "MicroslipError", "NonaffineMotion", "Run", "Source", "VoxelGrid", "Clusters"}
+OTHERS = {"artificial", "learning", "MicroslipError", "NonaffineMotion", "Run", "Source", "VoxelGrid", "Clusters"}
 OPENED = {"open_run", "read_trajectory", "simulate", "train"}
 
 

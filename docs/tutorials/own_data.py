@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 
 import microslip
-from microslip import draw_snapshot, stress_window
-from microslip.fields.precision import precision_floor
+from microslip import draw_snapshot, precision_floor, stress_window
 
 rng = np.random.default_rng(20)
 lengths = np.array([40.0, 30.0, 20.0])  # along x, y, z [mm]

@@ -1,6 +1,7 @@
 """The public names, and where each is at home; `__init__.py` reads them here and imports one when it is asked for."""
 
 from microslip import artificial as artificial
+from microslip import learning as learning
 from microslip.config import load_config as load_config
 from microslip.core.box import Box as Box
 from microslip.core.contacts import contact_energy as contact_energy
