@@ -99,7 +99,7 @@ class Deep(SlipNet):
     [
         ({"voxels": np.ones((40, 8, 6))}, r"voxels have shape \(40, 8, 6\): give \(stage, x, y, z\)"),
         ({"voxels": np.ones((40, 2, 8, 6, 8))}, "voxels hold 2 fields, and 1 are named"),
-        ({"voxels": np.full((40, 8, 6, 8), np.nan)}, "voxels is nan at stage 0"),
+        ({"voxels": np.full((40, 8, 6, 8), np.nan)}, r"the value of stage 0 is \[nan"),
         ({"fluctuation": np.ones(39)}, "fluctuation has 39 values for 40 stages"),
         ({"split": "by eye"}, 'split = "by eye" is no split rule: give random or blocked'),
         ({"fields": ("temperature",)}, "temperature is no input of a network"),

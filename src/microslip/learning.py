@@ -43,7 +43,7 @@ def fit(
     split: str | SplitSets = "random",
     seed: int = 1,
     fields: Sequence[str] = ("d2min",),
-    state: Path | None = None,
+    state: str | Path | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Ensemble:
@@ -90,8 +90,11 @@ def fit(
         if split not in RULES:
             raise MicroslipError(f'split = "{split}" is no split rule: give {" or ".join(RULES)}, or the sets')
         split = split_stages(split, len(target), Split(), training.seed)
+    samples = Samples(inputs, network.inputs, target)
     with _bar(progress) as report:
-        return train_ensemble(Samples(inputs, network.inputs, target), split, network, training, state, report)
+        return train_ensemble(
+            samples, split, network, training, None if state is None else arguments.path("state", state), report
+        )
 
 
 def _refuse_unknown(settings: dict[str, Any]) -> None:
