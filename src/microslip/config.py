@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 
 from microslip.core.errors import MicroslipError
 from microslip.core.settings import Settings
-from microslip.core.turning_points import Smoothing
+from microslip.core.smoothing import Smoothing
 from microslip.core.visible import shortened
 from microslip.data.config import Batches
 from microslip.data.files import replacing
@@ -28,8 +28,8 @@ from microslip.data.run import Run
 from microslip.data.text_files import read_text
 from microslip.dem.config import ENGINE_SETTINGS, OLDER_SECTIONS, ShearCell
 from microslip.dem.sections import Recording
+from microslip.dem.steady import steady_sample
 from microslip.events.config import Stages
-from microslip.events.steady import steady_sample
 from microslip.fields.config import Nonaffine
 from microslip.formats.source import Source
 from microslip.grids.config import Split, Voxels, too_many_nodes
@@ -154,11 +154,8 @@ class Config(Settings):
         return getattr((self.shear_cell or ShearCell()) if name in ShearCell.model_fields else self, name)
 
     def steady_sample(self, strain: Float[np.ndarray, "sample"]) -> int:
-        """The first sample of the steady state of a series; see `events.steady`."""
-        cell = self.shear_cell
-        if cell is None:
-            return steady_sample(strain, self.stages.warm_up)
-        return steady_sample(strain, self.stages.warm_up, cell.first_stage_sample, cell.recording.strain_step)
+        """The first sample of the steady state of a series; see `dem.steady`."""
+        return steady_sample(strain, self.stages.warm_up, self.shear_cell)
 
     @property
     def stage_smoothing(self) -> tuple[Smoothing, int] | None:

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from microslip.core.errors import MicroslipError
+from microslip.core.smoothing import Smoother, smooth
 from microslip.core.turning_point_kernels import advance
-from microslip.core.turning_points import Smoother, initial_state, smooth, turning_points
+from microslip.core.turning_points import initial_state, turning_points
 
 series = hnp.arrays(np.float64, st.integers(1, 200), elements=st.floats(-1, 1, width=32))
 thresholds = st.floats(1e-3, 1.0)

@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from microslip.core.grain_values import GrainValues
+from microslip.core.smoothing import Smoother
 from microslip.core.turning_point_kernels import advance
-from microslip.core.turning_points import Smoother, initial_state
+from microslip.core.turning_points import initial_state
 from microslip.data.files import replacing
 from microslip.data.trajectory import SERIES, TrajectoryWriter
 from microslip.dem.config import ShearCell

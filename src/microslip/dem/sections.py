@@ -12,7 +12,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from microslip.core.settings import LATER, Settings
-from microslip.core.turning_points import Smoothing
+from microslip.core.smoothing import Smoothing
 
 # Δt over the critical time beyond which a frictionless packing gains energy, see docs/physics.md.
 STABLE_FRACTION = 0.4

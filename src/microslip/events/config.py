@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from microslip.core.settings import Settings
-from microslip.core.turning_points import Smoothing
+from microslip.core.smoothing import Smoothing
 
 
 class Stages(Settings):

@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
-from microslip.core.turning_points import LONGEST_SPAN, SMOOTHINGS, Smoothing, smooth, turning_points
+from microslip.core.smoothing import LONGEST_SPAN, SMOOTHINGS, Smoothing, smooth
+from microslip.core.turning_points import turning_points
 
 
 def detect_stages(

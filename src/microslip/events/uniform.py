@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from microslip.core.errors import MicroslipError
-from microslip.core.turning_points import Smoothing
+from microslip.core.smoothing import Smoothing
 from microslip.events.stages import detect_stages
 
 # A stage is resolved when its ends have frames of their own, which miss them by no more than this share of its length.

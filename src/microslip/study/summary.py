@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
-from microslip.core.turning_points import Smoothing
+from microslip.core.smoothing import Smoothing
 from microslip.core.visible import quoted
 from microslip.data.files import read_table
 from microslip.data.run import Run

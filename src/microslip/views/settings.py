@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
-from pydantic import ValidationError
 
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
-from microslip.dem.config import ShearCell
-from microslip.events.config import Stages
-from microslip.events.steady import steady_sample
 
 # Where a setting is not in the run's configuration, the sentence about it is left out.
 Config = dict[str, Any]
@@ -45,24 +38,6 @@ def threshold(config: Config) -> Any:
     """The smallest swing of s that ends a stage [p]: that of the stages, else that of the recording."""
     own = setting(config, "stages.threshold")
     return own if own is not None else setting(config, "recording.threshold")
-
-
-def steady_from(config: Mapping[str, Any], strain: np.ndarray, imported: bool) -> int:
-    """The first sample after the warm-up that a resolved configuration names; see `events.steady`.
-
-    Settings of another version, or none, are not guessed at: loading.warm_up alone counts where it is there.
-    """
-    sections = {name: config[name] for name in ShearCell.model_fields if name in config}
-    try:
-        warm_up = Stages.model_validate(config.get("stages", {})).warm_up
-        if imported:
-            return steady_sample(strain, warm_up)
-        shear = ShearCell.model_validate(sections)
-        return steady_sample(strain, warm_up, shear.first_stage_sample, shear.recording.strain_step)
-    except (ValidationError, MicroslipError):
-        loading = config.get("loading", {})
-        warm_up = float(loading.get("warm_up", 0.0)) if isinstance(loading, dict) and not imported else 0.0
-        return int(np.searchsorted(strain, warm_up))
 
 
 def own_voxels(run: Run) -> tuple[float, float]:

@@ -12,11 +12,12 @@ from matplotlib.patches import Patch
 
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
+from microslip.dem.steady import steady_sample_of
 from microslip.views.choose import TYPICAL, choose_cycle
 from microslip.views.figures.record import STAGE_ENDS, About, RunFigure, Sentence
 from microslip.views.names import STRAIN_LABEL, STRESS_LABEL
 from microslip.views.panels import Drawing, FrameOfGrains, NoStress, panel, thin_series
-from microslip.views.settings import read_config, steady_from
+from microslip.views.settings import read_config
 from microslip.views.style import (
     GREY,
     INK,
@@ -181,7 +182,7 @@ def draw_cycle(
 
 def _warm_up(run: Run, strain: np.ndarray) -> float:
     """Strain at which the steady state begins."""
-    first = steady_from(read_config(run), strain, bool(run.attributes.get("imported")))
+    first = steady_sample_of(read_config(run), strain, bool(run.attributes.get("imported")))
     return float(strain[min(first, len(strain) - 1)]) if len(strain) else 0.0
 
 

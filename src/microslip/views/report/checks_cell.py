@@ -8,11 +8,12 @@ import numpy as np
 
 from microslip.data.edges import cell_edges
 from microslip.dem.sections import STABLE_FRACTION
+from microslip.dem.steady import steady_sample_of
 from microslip.statistics.steadiness import BLOCKS, SIGNIFICANT_T, Drift, drift, half_means, relative_difference
 from microslip.statistics.wholeness import missing_share, n_beyond_walls
 from microslip.views.report.check import Answer, Check, below, judge, share
 from microslip.views.report.parts import Parts
-from microslip.views.settings import setting, steady_from
+from microslip.views.settings import setting
 from microslip.views.wording import show
 
 # Quasi-static flow: GDR MiDi, Eur. Phys. J. E 14 (2004) 341.
@@ -113,7 +114,7 @@ def _steady(parts: Parts, name: str) -> np.ndarray:
     """Finite samples of a quantity after the warm-up; none where it is not known."""
     if parts.series is None or name not in parts.series:
         return np.empty(0)
-    after = parts.series[name][steady_from(parts.config, parts.series["strain"], parts.imported) :]
+    after = parts.series[name][steady_sample_of(parts.config, parts.series["strain"], parts.imported) :]
     finite: np.ndarray = after[np.isfinite(after)]
     return finite
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from microslip.config import Config
-from microslip.events.steady import steady_sample
-from microslip.views.settings import steady_from
+from microslip.dem.steady import steady_sample, steady_sample_of
 
 STEP = 1e-3
 STRAIN = STEP * np.arange(1001)
@@ -26,24 +25,24 @@ def test_the_later_of_both_warm_ups_counts(stages, first):
     own = config(**stages)
     assert own.steady_sample(STRAIN) == first
     # a figure or a report knows the resolved settings alone
-    assert steady_from(own.model_dump(mode="json", exclude_none=True), STRAIN, imported=False) == first
+    assert steady_sample_of(own.model_dump(mode="json", exclude_none=True), STRAIN, imported=False) == first
 
 
 def test_an_imported_run_has_the_warm_up_of_its_stages_alone():
     own = config(0.2)
     later = own.model_copy(update={"stages": own.stages.model_copy(update={"warm_up": 0.1})})
     strain = 0.5 + STRAIN
-    assert steady_sample(strain, later.stages.warm_up) == 100
-    assert steady_sample(strain, own.stages.warm_up) == 0
-    assert steady_sample(np.empty(0), later.stages.warm_up) == 0
-    assert steady_from(later.model_dump(mode="json", exclude_none=True), strain, imported=True) == 100
+    assert steady_sample(strain, later.stages.warm_up, None) == 100
+    assert steady_sample(strain, own.stages.warm_up, None) == 0
+    assert steady_sample(np.empty(0), later.stages.warm_up, None) == 0
+    assert steady_sample_of(later.model_dump(mode="json", exclude_none=True), strain, imported=True) == 100
 
 
 def test_settings_of_another_version_leave_the_warm_up_of_the_loading():
-    told = {"loading": {"warm_up": 0.2, "unheard_of": 1}}
-    assert steady_from(told, STRAIN, imported=False) == 200
-    assert steady_from(told, STRAIN, imported=True) == 0
-    assert steady_from({}, STRAIN, imported=True) == 0
+    settings = {"loading": {"warm_up": 0.2, "unheard_of": 1}}
+    assert steady_sample_of(settings, STRAIN, imported=False) == 200
+    assert steady_sample_of(settings, STRAIN, imported=True) == 0
+    assert steady_sample_of({}, STRAIN, imported=True) == 0
 
 
 def test_the_smoothing_of_the_stages_goes_before_that_of_the_recording():
