@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float, Float64
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
@@ -16,7 +16,7 @@ MARGIN = 10.0
 LOOKED_AT = 3000
 
 
-def position_resolution(positions: Float64[np.ndarray, "grain 3"]) -> float:
+def position_resolution(positions: Float[np.ndarray, "grain 3"]) -> float:
     """The step in which coordinates are known [d̄]: that of the digits, of single or of double precision.
 
     The root mean square of the steps of single coordinates: numbers printed with a fixed number of significant digits
