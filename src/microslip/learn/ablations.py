@@ -74,7 +74,7 @@ def change_of(variant: str, active_fraction: float) -> Change | None:
     MicroslipError
         No such variant.
     """
-    known: dict[str, Change | None] = {
+    changes: dict[str, Change | None] = {
         "full": None,
         "shuffled": shuffled,
         "phases": phases,
@@ -82,6 +82,6 @@ def change_of(variant: str, active_fraction: float) -> Change | None:
         "amplitude": amplitude,
         "mask": partial(mask, fraction=active_fraction),
     }
-    if variant not in known:
-        raise MicroslipError(f"unknown ablation {variant}: known are {', '.join(known)}")
-    return known[variant]
+    if variant not in changes:
+        raise MicroslipError(f"unknown ablation {variant}: known are {', '.join(changes)}")
+    return changes[variant]

@@ -198,11 +198,11 @@ def smoothed_integrated_gradients(
     method = NoiseTunnel(IntegratedGradients(Decoded(network, scaling)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        found = method.attribute(
+        attributions = method.attribute(
             voxels, nt_type="smoothgrad", nt_samples=config.n_noisy, nt_samples_batch_size=1, stdevs=config.noise,
             baselines=start, n_steps=config.n_steps, method="gausslegendre", internal_batch_size=FIELD_BATCH,
         )  # fmt: skip
-    return np.asarray(found[0].detach().double().numpy())
+    return np.asarray(attributions[0].detach().double().numpy())
 
 
 def occlusion(
@@ -217,10 +217,10 @@ def occlusion(
     window = (inputs.shape[0], *edges)
     strides = (inputs.shape[0], *(max(1, (edge + 1) // 2) for edge in edges))
     with torch.no_grad():
-        found = Occlusion(Decoded(network, scaling)).attribute(
+        attributions = Occlusion(Decoded(network, scaling)).attribute(
             voxels, sliding_window_shapes=window, strides=strides, baselines=start, perturbations_per_eval=32
         )
-    return np.asarray(found[0].double().numpy())
+    return np.asarray(attributions[0].double().numpy())
 
 
 def _both(

@@ -47,8 +47,7 @@ def amplitude_features(d2min: xr.DataArray) -> dict[str, Float[np.ndarray, "stag
 
 def length_feature(stages: pd.DataFrame) -> Float[np.ndarray, "stage feature"]:
     """Logarithm of each stage's strain increment: how long it lasted, and nothing else."""
-    found: np.ndarray = np.log10(stages[["strain_increment"]].to_numpy(dtype=float))
-    return found
+    return np.asarray(np.log10(stages[["strain_increment"]].to_numpy(dtype=float)))
 
 
 def cluster_features(per_stage: pd.DataFrame) -> Float[np.ndarray, "stage feature"]:
@@ -62,8 +61,7 @@ def cluster_features(per_stage: pd.DataFrame) -> Float[np.ndarray, "stage featur
     missing = [name for name in CLUSTER_NUMBERS if name not in per_stage]
     if missing:
         raise MicroslipError(f"statistics/stages.csv lacks {', '.join(missing)}: run `microslip statistics` again")
-    found: np.ndarray = per_stage[list(CLUSTER_NUMBERS)].to_numpy(dtype=float)
-    return found
+    return np.asarray(per_stage[list(CLUSTER_NUMBERS)].to_numpy(dtype=float))
 
 
 def boosting(
@@ -74,23 +72,18 @@ def boosting(
     A feature that no training stage knows teaches nothing and is left out; without any, the mean of the training
     stages is predicted.
     """
+    # such as an exponent in a small cell: it cannot be binned
     features = features[:, known_features(features, sets)]
     if not features.shape[1]:
         return np.full(len(target), target[sets[TRAIN]].mean())
     model = HistGradientBoostingRegressor(random_state=seed, max_iter=200, learning_rate=0.05, early_stopping=False)
-    # a number that no training stage has, as an exponent in a small cell, tells nothing and cannot be binned
-    known = np.isfinite(features[sets[TRAIN]]).any(axis=0)
-    if not known.any():
-        return np.full(len(features), target[sets[TRAIN]].mean())
-    model.fit(features[sets[TRAIN]][:, known], target[sets[TRAIN]])
-    prediction: np.ndarray = model.predict(features[:, known])
-    return prediction
+    model.fit(features[sets[TRAIN]], target[sets[TRAIN]])
+    return np.asarray(model.predict(features))
 
 
 def known_features(features: Float[np.ndarray, "stage feature"], sets: SplitSets) -> Bool[np.ndarray, "feature"]:
     """Whether any training stage knows a feature: fits fail for few grains or short runs."""
-    known: np.ndarray = np.isfinite(features[sets[TRAIN]]).any(axis=0)
-    return known
+    return np.asarray(np.isfinite(features[sets[TRAIN]]).any(axis=0))
 
 
 def ridge(samples: Samples, scaling: Scaling, sets: SplitSets) -> Float64[np.ndarray, "stage"]:

@@ -112,8 +112,7 @@ def score_intervals(
     # what is left of equal numbers is rounding of their squares
     r2 = 1 - errors / np.where(spread > 1e-12 * squares, spread, np.nan)
     low, high = interval(np.stack([r2, hits / n], axis=1), SCORE_COVERAGE)
-    found = [low[0], high[0], low[1], high[1]]
-    return dict(zip(keys, map(float, found), strict=True))
+    return dict(zip(keys, map(float, (low[0], high[0], low[1], high[1])), strict=True))
 
 
 def all_scores(

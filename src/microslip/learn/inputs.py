@@ -66,8 +66,7 @@ def on_scale(name: str, values: Float[np.ndarray, "*n"], floor: float, transform
             " told to have no sign: run the step that made them again, or say signed in its record of fields/"
         )
     smallest = floor if name == "d2min" else math.sqrt(floor)
-    found: np.ndarray = np.log10(values + smallest).astype(np.float32)
-    return found
+    return np.asarray(np.log10(values + smallest), dtype=np.float32)
 
 
 def inputs_of_arrays(
@@ -166,8 +165,8 @@ def changed(
     """Every stage changed, each with a random stream of its own."""
     stage = 0
     for batch in batches:
-        found = []
-        for one in batch:
-            found.append(np.asarray(change(one, np.random.default_rng([seed, stage])), dtype=np.float32))
+        changed_fields = []
+        for fields in batch:
+            changed_fields.append(np.asarray(change(fields, np.random.default_rng([seed, stage])), dtype=np.float32))
             stage += 1
-        yield np.stack(found)
+        yield np.stack(changed_fields)

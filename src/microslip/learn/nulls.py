@@ -94,7 +94,7 @@ def replaced_in_order(
     Source: Petsiuk, Das & Saenko, BMVC 2018 (deletion and insertion).
     """
     start, end = (baseline, inputs) if insertion else (inputs, baseline)
-    flat_start, flat_end = (np.ascontiguousarray(one).reshape(len(inputs), -1) for one in (start, end))
+    flat_start, flat_end = (np.ascontiguousarray(field).reshape(len(inputs), -1) for field in (start, end))
     fields = np.repeat(flat_start[None], len(fractions), axis=0)
     for row, fraction in enumerate(fractions):
         nodes = order[: round(float(fraction) * len(order))]

@@ -111,7 +111,7 @@ class Scaling:
     def standardise(self, inputs: Float32[np.ndarray, "*n channel x y z"]) -> Float32[np.ndarray, "*n channel x y z"]:
         """Inputs on their scales → the network's input."""
         means, deviations = (
-            np.array(one, dtype=np.float32)[:, None, None, None] for one in (self.means, self.deviations)
+            np.array(numbers, dtype=np.float32)[:, None, None, None] for numbers in (self.means, self.deviations)
         )
         return np.asarray((inputs - means) / deviations, dtype=np.float32)
 

@@ -19,7 +19,7 @@ from microslip.learn.train import LossNotFiniteError, train
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """`trials`: number, state, validation_loss, epochs and the settings tried; `best`: the same of the best one."""
 
     trials: pd.DataFrame
@@ -34,7 +34,7 @@ def search(
     settings: Search,
     folder: Path,
     advance: Callable[[int, int], None],
-) -> Found:
+) -> SearchResult:
     """Try settings until there are `settings.trials`, with the trials of an interrupted search counted.
 
     Parameters
@@ -69,7 +69,7 @@ def search(
     study.sampler = optuna.samplers.TPESampler(seed=settings.seed + 1009 * len(study.trials))
     scaling = fit_scaling(samples, sets["train"], training)
 
-    def one(trial: Any) -> float:
+    def train_trial(trial: Any) -> float:
         chosen_training = training.model_copy(
             update={
                 "learning_rate": trial.suggest_float("training.learning_rate", 1e-4, 3e-3, log=True),
@@ -107,7 +107,7 @@ def search(
     ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     while (n_done := len(study.get_trials(deepcopy=False, states=ended))) < settings.trials:
         advance(n_done, settings.trials)
-        study.optimize(one, n_trials=1)
+        study.optimize(train_trial, n_trials=1)
     advance(settings.trials, settings.trials)
     trials = study.get_trials(states=ended)
     rows = [
@@ -125,4 +125,4 @@ def search(
         raise MicroslipError(f"none of {len(trials)} trials ended with a finite loss: lower the learning rates")
     best = min(complete, key=lambda trial: float(trial.value or np.inf))
     summary = {"number": best.number, "validation_loss": best.value, "settings": best.params}
-    return Found(pd.DataFrame(rows), summary)
+    return SearchResult(pd.DataFrame(rows), summary)

@@ -204,9 +204,9 @@ def _attribute_all(
     def explain_batch(path: Path, batch: slice) -> None:
         explained = [explainer.attribute(reader.scaled(stage, explainer.scaling)) for stage in chosen[batch].tolist()]
         group = zarr.open_group(path, mode="r+")
-        array(group, "attribution")[batch] = np.stack([one.attribution.sum(axis=0) for one in explained])
-        array(group, "completeness_error")[batch] = np.array([one.completeness_error for one in explained])
-        array(group, "n_steps")[batch] = np.array([one.n_steps for one in explained])
+        array(group, "attribution")[batch] = np.stack([stage.attribution.sum(axis=0) for stage in explained])
+        array(group, "completeness_error")[batch] = np.array([stage.completeness_error for stage in explained])
+        array(group, "n_steps")[batch] = np.array([stage.n_steps for stage in explained])
 
     with batched_store(run.folder / "attributions.zarr", mark, create) as store:
         store.fill(len(chosen), STAGES_PER_CHUNK, explain_batch, lambda done, _: work.count(done - work.done))

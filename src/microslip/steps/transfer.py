@@ -77,7 +77,9 @@ def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: A
     cells = {name: describe_cell(run, run_config(run.folder)) for name, run in by_name.items()}
     for trained_on, members in networks.items():
         for name, cell in cells.items():
-            if nodes := [one for one in differences(members[0].cell, cell) if one.part == "voxels"]:
+            if nodes := [
+                difference for difference in differences(members[0].cell, cell) if difference.part == "voxels"
+            ]:
                 say(Caution(f"{trained_on} on {name}, the nodes are made otherwise ({listed(nodes)})"))
     rows: list[dict[str, Any]] = []
     total = len(runs) ** 2 + (len(runs) if leave_one_out else 0)
@@ -85,8 +87,8 @@ def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: A
         for name, run in by_name.items():
             table = _predict(members, run, by_name[trained_on].folder)
             if trained_on == name:
-                known = run.predictions
-                held = known[(known["rule"] == "random") & (known["split"] == "test")]["stage"]
+                predictions = run.predictions
+                held = predictions.query("rule == 'random' and split == 'test'")["stage"]
                 table = table[table["stage"].isin(held)]
             rows.append({"trained_on": trained_on, "tested_on": name, "rule": "random"} | _score(table, run))
             advance(len(rows), total)

@@ -67,11 +67,11 @@ def describe_layers(network: Predictor) -> pd.DataFrame:
 
 def weighted_layers(network: Predictor) -> list[str]:
     """Names of the parts that hold weights themselves, in the order in which a stage passes them first."""
-    found: list[str] = []
+    names: list[str] = []
 
     def remember(name: str, layer: nn.Module, given: Any, handed: Any) -> None:
-        if name not in found:
-            found.append(name)
+        if name not in names:
+            names.append(name)
 
     parts = [
         (name, layer)
@@ -79,7 +79,7 @@ def weighted_layers(network: Predictor) -> list[str]:
         if layer is not network and next(layer.parameters(recurse=False), None) is not None
     ]
     _pass_through(network, parts, remember)
-    return found
+    return names
 
 
 def _layers(network: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:

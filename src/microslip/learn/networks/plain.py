@@ -56,11 +56,11 @@ class SlipNet(Predictor):
         features = voxels
         for layer in [*self.convolutions, *list(self.head)[:-1]]:
             if isinstance(layer, nn.Conv3d | nn.Linear) and layer.bias is not None:
-                found = layer(features)
+                handed_on = layer(features)
                 if isinstance(layer, nn.Conv3d):
-                    found = nn.functional.max_pool3d(found, 2, ceil_mode=True)
-                over = tuple(axis for axis in range(found.dim()) if axis != 1)
-                deviation = found.std(dim=over).clamp_min(1e-6)
+                    handed_on = nn.functional.max_pool3d(handed_on, 2, ceil_mode=True)
+                over = tuple(axis for axis in range(handed_on.dim()) if axis != 1)
+                deviation = handed_on.std(dim=over).clamp_min(1e-6)
                 layer.weight /= deviation.view(-1, *[1] * (layer.weight.dim() - 1))
-                layer.bias.copy_((layer.bias - found.mean(dim=over)) / deviation)
+                layer.bias.copy_((layer.bias - handed_on.mean(dim=over)) / deviation)
             features = layer(features)

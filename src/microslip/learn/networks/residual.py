@@ -34,8 +34,8 @@ class ResidualNet(Predictor):
         start_weights(self)
 
     def respond(self, voxels: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.head(self.plane(self.convolutions(voxels)))
-        return found
+        response: torch.Tensor = self.head(self.plane(self.convolutions(voxels)))
+        return response
 
 
 class OverThePlane(nn.Module):
@@ -53,8 +53,8 @@ class PeriodicConvolution(nn.Module):
         self.convolution = nn.Conv3d(n_in, n_out, kernel_size=3, padding=(0, 0, 1), bias=False)
 
     def forward(self, voxels: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.convolution(nn.functional.pad(voxels, (0, 0, 1, 1, 1, 1), mode="circular"))
-        return found
+        features: torch.Tensor = self.convolution(nn.functional.pad(voxels, (0, 0, 1, 1, 1, 1), mode="circular"))
+        return features
 
 
 class ResidualBlock(nn.Module):
