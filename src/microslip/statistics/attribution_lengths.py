@@ -47,7 +47,7 @@ class NodeLengths:
 
 
 def node_lengths(
-    coordinates: Sequence[Float[np.ndarray, "node"]],
+    coordinates: Sequence[Float[np.ndarray, "_"]],
     spacing: Sequence[float],
     box: Box,
     settings: Correlation,
