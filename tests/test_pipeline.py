@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 
@@ -11,42 +12,45 @@ from microslip import MicroslipError
 from microslip.config import Config, parse_config
 from microslip.core.messages import Caution
 from microslip.data.holding import only_one
-from microslip.data.provenance import read_provenance
+from microslip.data.provenance import read_provenance, record_step
 from microslip.data.step_state import Cause
 from microslip.formats.source import Source
 from microslip.pipeline import perform
 from microslip.states import is_current, step_states
-from microslip.steps.registry import STEPS
+from microslip.steps.registry import STEPS, Step
 
+QUIET = (lambda done, total: None, lambda text: None)
 VERBS = ("simulate", "stages", "fields", "voxels", "train", "explain", "statistics", "figures", "report")
 
 
-def leave(names, text):
-    def work(run, config, mark, advance, say, states=None):
-        for name in names:
+def leave(text):
+    def work(step, run, config, mark, advance, say, states=None):
+        for name in (
+            *step.outputs,
+            *(("model/checkpoint.pt", "model/predictions.csv") if step.verb == "train" else ()),
+        ):
             path = run.folder / name
             # a store is a folder that holds a file of metadata
             path = path / "zarr.json" if path.suffix == ".zarr" or "." not in name else path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         say(Caution(text))
+        return {"left": text}
 
     return work
 
 
 @pytest.fixture
 def steps(monkeypatch):
-    """The steps by verb; a test changes what they leave."""
-    for verb, step in [*STEPS.items()]:
-        outputs = (*step.outputs, *(("model/checkpoint.pt", "model/predictions.csv") if verb == "train" else ()))
-        monkeypatch.setitem(STEPS, verb, replace(step, work=leave(outputs, "first")))
+    """The steps by verb, which leave a word."""
+    monkeypatch.setattr(Step, "work", leave("first"))
     return STEPS
 
 
 @pytest.fixture
 def folder(steps, tmp_path):
     for verb in VERBS:
-        assert perform(verb, tmp_path, Config(), lambda done, total: None, lambda text: None)
+        assert perform(verb, tmp_path, Config(), *QUIET)
     return tmp_path
 
 
@@ -62,6 +66,15 @@ def test_a_finished_run_is_current_and_the_report_is_not_told(folder):
 def test_what_the_steps_said_is_kept(folder):
     entry = read_provenance(folder)["steps"]["stages"]
     assert (entry["said"], entry["warnings"]) == (["warning: first"], ["first"])
+    assert entry["left"] == "first"
+
+
+@pytest.mark.parametrize("verb", STEPS)
+def test_what_any_step_returns_is_kept(monkeypatch, verb):
+    """Its module is a file named as the verb, and its function VERB_step."""
+    module = import_module(f"microslip.steps.{verb}_" if verb == "import" else f"microslip.steps.{verb}")
+    monkeypatch.setattr(module, f"{verb}_step", lambda *arguments, **more: {"arguments": len(arguments), **more})
+    assert STEPS[verb].work(*"abcde", states=None) == {"arguments": 5, "states": None}
 
 
 def test_a_changed_setting_makes_its_step_late_and_what_was_made_from_it(folder):
@@ -84,6 +97,27 @@ def test_a_step_that_a_later_version_makes_otherwise_is_late(folder, steps, monk
     state = step_states(folder, Config())["fields"]
     assert state.cause == Cause("edition")
     assert state.state == "out of date"
+
+
+@pytest.mark.parametrize("verb", ["fields", "statistics", "figures"])
+def test_what_is_measured_since_makes_its_step_late(folder, monkeypatch, verb):
+    begun = []
+    monkeypatch.setitem(STEPS, verb, replace(STEPS[verb], measures=[*STEPS[verb].measures, "vorticity"]))
+    assert step_states(folder, Config())[verb].cause == Cause("measures", ("vorticity",))
+    assert told(folder, Config())[verb] == ("out of date", "vorticity added or removed since")
+
+    def work(step, run, config, mark, advance, say):
+        begun.append(mark)
+        return leave("again")(step, run, config, mark, advance, say)
+
+    monkeypatch.setattr(Step, "work", work)
+    assert perform(verb, folder, Config(), *QUIET)
+    assert step_states(folder, Config())[verb].state == "current"
+    entry = read_provenance(folder)["steps"][verb]
+    assert begun != [entry["fingerprint"]], "a store that is whole but for the new name would be taken for done"
+    # older records do not tell what was measured
+    record_step(folder, verb, {name: value for name, value in entry.items() if name != "measures"})
+    assert step_states(folder, Config())[verb].state == "current"
 
 
 def test_missing_results_and_steps_by_name(folder):
@@ -122,14 +156,13 @@ def test_a_step_made_again_and_stopped_is_not_done_by_its_older_record(folder, s
     """Its first file is there, and the folder that holds its others."""
     shutil.rmtree(folder / "statistics")
 
-    def stopped(run, config, mark, advance, say):
-        leave(("statistics",), "half")(run, config, mark, advance, say)
+    def stopped(*arguments):
+        leave("half")(*arguments)
         raise KeyboardInterrupt
 
-    nothing = (lambda done, total: None, lambda text: None)
-    monkeypatch.setitem(steps, "statistics", replace(steps["statistics"], work=stopped))
+    monkeypatch.setattr(Step, "work", stopped)
     with pytest.raises(KeyboardInterrupt):
-        perform("statistics", folder, Config(), *nothing)
+        perform("statistics", folder, Config(), *QUIET)
     assert told(folder, Config())["statistics"][0] == "damaged"
     assert not is_current("statistics", folder, Config())
 

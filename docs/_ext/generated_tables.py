@@ -28,7 +28,7 @@ from microslip.dem.servo import servo
 from microslip.fields.registry import FIELDS
 from microslip.formats.registry import FORMATS, reader, writers
 from microslip.steps.registry import STEPS
-from microslip.views.figures import FIGURES, STUDY_FIGURES
+from microslip.views.figures.registry import FIGURES, STUDY_FIGURES
 
 # A unit is a bracket without a comma; "[1 − width, 1 + width]" is an interval.
 _UNIT = re.compile(r"\s*\[([^\[\],]+)\]")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import time
 from contextlib import nullcontext
@@ -12,7 +11,7 @@ from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import require
 from microslip.core.messages import Caution
-from microslip.data.provenance import read_provenance, record_step, seals_broken, versions
+from microslip.data.provenance import fingerprint, read_provenance, record_step, seals_broken, versions
 from microslip.data.run import Run
 from microslip.data.seals import Damage, describe_damage, find_damage, in_the_making, remove_stores
 from microslip.states import input_digests, is_made, mark, section, step_states
@@ -52,12 +51,15 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
         require(needed, f"microslip {verb}")
     started = time.time()
     grown = seals_broken(folder, verb, step.outputs) if step.grows else nullcontext()
-    work = functools.partial(step.work, states=step_states(folder, config)) if verb == "report" else step.work
+    # what an older try began lacks what is measured since
+    begun_with = fingerprint([made_with, sorted(step.measures)]) if step.measures else made_with
+    more = {"states": step_states(folder, config)} if verb == "report" else {}
     with in_the_making(folder, step.outputs), grown:
-        extra = work(Run(folder), config, made_with, advance, remember)
+        extra = step.work(Run(folder), config, begun_with, advance, remember, **more)
     entry = {
         "fingerprint": made_with,
         "inputs": inputs,
+        **({"measures": sorted(step.measures)} if step.measures else {}),
         "seconds": round(time.time() - started, 2),
         **(extra or {}),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -98,7 +98,15 @@ def _why_not(step: Step, config: Config, entry: Mapping[str, Any], inputs: Mappi
         return Cause("inputs")
     before = entry["inputs"]
     changed = tuple(name for name in {**before, **inputs} if before.get(name) != inputs.get(name))
-    return Cause("inputs", changed) if changed else Cause("edition")
+    if changed:
+        return Cause("inputs", changed)
+    names = other_measures(step, entry)
+    return Cause("measures", names) if names else Cause("edition")
+
+
+def other_measures(step: Step, entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names that were added to what the step measures, or removed, since this record of it; older records tell none."""
+    return tuple(sorted({*step.measures} ^ {*entry.get("measures", step.measures)}))
 
 
 def is_done(step: Step, folder: Path, made_with: str) -> bool:
@@ -114,7 +122,7 @@ def is_made(step: Step, folder: Path, made_with: str) -> bool:
     before = read_provenance(folder)["steps"].get(step.verb, {})
     # a page shows the run's name: of a folder that was renamed or copied it is another one's
     name = folder.resolve().name
-    if before.get("fingerprint") != made_with or before.get("name", name) != name:
+    if before.get("fingerprint") != made_with or before.get("name", name) != name or other_measures(step, before):
         return False
     return all((folder / output).exists() for output in step.outputs)
 

@@ -11,7 +11,6 @@ from microslip.core.box import Box
 from microslip.data.files import read_table
 from microslip.statistics.cluster_sizes import binned_sizes
 from microslip.views.choose import choose_cycle, largest_slip
-from microslip.views.figures import FIGURES
 from microslip.views.figures.clusters import (
     cluster_snapshot,
     evolution_curve,
@@ -20,6 +19,7 @@ from microslip.views.figures.clusters import (
     size_distribution,
 )
 from microslip.views.figures.mechanisms import energy_tails, packing_densities
+from microslip.views.figures.registry import FIGURES
 from microslip.views.groups import binned, fluctuation_limits, size_colour
 
 # Read from a curve on a logarithmic axis.

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 
 from microslip.data.run import Run
-from microslip.views.figures import FIGURES
 from microslip.views.figures.ablations import ablation_bars, sweep
 from microslip.views.figures.lengths import ELLIPSE_FROM, attribution_correlation, length_plane, ratio_bars
 from microslip.views.figures.nulls import deletion_curves, randomised_layers
+from microslip.views.figures.registry import FIGURES
 from microslip.views.figures.reliability import calibration, sign_accuracy
 from microslip.views.names import FIELD_MARKER, NETWORK_COLOUR, ORDER_COLOUR, R2_FLOOR, RULE_COLOUR, RULE_MARKER
 from microslip.views.style import BLUE, KIND_COLOUR, KIND_MARKER, VERMILLION

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from microslip.data.files import read_json
 from microslip.views import gallery
-from microslip.views.figures import FIGURES
 from microslip.views.figures.record import NOT_MADE, STAGE_ENDS, About, RunFigure
+from microslip.views.figures.registry import FIGURES
 from microslip.views.gallery import draw_figures
 from microslip.views.panels import Drawing
 from microslip.views.report.illustrations import figure_rows, illustrations

@@ -13,11 +13,11 @@ import pytest
 from microslip.core.box import Box
 from microslip.learn.config import Network
 from microslip.learn.networks.predictor import build_network
-from microslip.views.figures import FIGURES
 from microslip.views.figures.coarse_graining import choose_patch, pair_correlation_curve, slab_of_grains
 from microslip.views.figures.families import draw_families, scores_of_family, stacked_curves
 from microslip.views.figures.network import blocks_of, draw_network
 from microslip.views.figures.record import NOT_MADE, About
+from microslip.views.figures.registry import FIGURES
 from microslip.views.figures.training import split_stripes, split_table
 from microslip.views.render.volume import Scale, draw_slices, render_volume, slice_numbers
 from microslip.views.source_units import reworded

@@ -15,8 +15,8 @@ from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
 from microslip.data.step_state import Cause, StepState
 from microslip.data.store import add_array
-from microslip.views.figures import FIGURES
 from microslip.views.figures.record import NOT_MADE
+from microslip.views.figures.registry import FIGURES
 from microslip.views.report import repeat
 from microslip.views.report.run_report import write_report
 from microslip.views.wording import between, show, with_error

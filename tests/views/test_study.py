@@ -10,7 +10,7 @@ from microslip.config import Config
 from microslip.study.folder import family_table
 from microslip.study.plan import StudyFile, plan_study
 from microslip.study.summary import convergence, exceedance
-from microslip.views.figures import STUDY_FIGURES
+from microslip.views.figures.registry import STUDY_FIGURES
 from microslip.views.figures.study import draw_study
 from microslip.views.gallery import save_drawing
 from microslip.views.panels import Drawing

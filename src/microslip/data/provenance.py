@@ -102,6 +102,7 @@ _ENTRY: dict[str, Any] = {
     "seconds": (int, float),
     "finished": str,
     "settings": dict,
+    "measures": list,
     "versions": dict,
     "said": list,
     "warnings": list,

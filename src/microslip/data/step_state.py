@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["current", "out of date", "damaged", "not done", "not checked"]
-Kind = Literal["settings", "inputs", "edition", "upstream", "damaged", "missing", "shown"]
+Kind = Literal["settings", "inputs", "measures", "edition", "upstream", "damaged", "missing", "shown"]
 
 # Settings that are named; the others are counted in words.
 _NAMED = 3
@@ -19,6 +19,8 @@ class Cause:
     kind        names                             detail
     settings    the settings that changed
     inputs      the files that changed, none where the record does not tell them
+    measures    fields, statistics or figures that were
+                added or removed
     edition     none: another version of the step made it
     upstream    the steps whose results it was made from, which are out of date
     damaged     the files                         what is wrong with the first one
@@ -37,6 +39,8 @@ class Cause:
                 return f"{more} changed since"
             case "inputs":
                 return f"{more or 'its inputs'} changed since{'' if self.names else ', or another version made it'}"
+            case "measures":
+                return f"{more} added or removed since"
             case "edition":
                 return "another version of the step made it"
             case "upstream":

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import missing
 from microslip.data.artifacts import inputs_of, outputs_of
-from microslip.steps.fields import fields_step
-from microslip.steps.figures import figures_step
-from microslip.steps.import_ import import_step
-from microslip.steps.report import report_step
-from microslip.steps.simulate import simulate_step
-from microslip.steps.stages import stages_step
-from microslip.steps.statistics import statistics_step
-from microslip.steps.voxels import voxels_step
+from microslip.data.run import Run
+from microslip.fields.registry import FIELDS
+from microslip.statistics.registry import STATISTICS
+from microslip.steps.common import Advance, Say
+from microslip.views.figures import RUN_FIGURES
 
 
 @dataclass(frozen=True)
@@ -28,8 +26,6 @@ class Step:
     verb: str
     title: str
     sections: tuple[str, ...]
-    # takes the run, the settings, its mark, `advance` and `say`; the report also the states of the other steps
-    work: Callable[..., dict[str, Any] | None]
     # raised when a later version leaves more or other things there, so that older results are made again
     edition: int = 1
     # extras whose packages it needs
@@ -40,6 +36,20 @@ class Step:
     grows: bool = False
     # shows what there is; the others need every input
     shows: bool = False
+    # names of what it measures or draws, as their registry has them now: a result of other ones is out of date
+    measures: Collection[str] = ()
+
+    def work(
+        self, run: Run, config: Config, mark: str, advance: Advance, say: Say, **more: Any
+    ) -> dict[str, Any] | None:
+        """Perform it: `VERB_step` of `microslip.steps.VERB`; what it returns is kept in the step's record.
+
+        The module is loaded here: no verb waits for another one's torch or matplotlib. The report takes `states` too.
+        """
+        module = f"{self.verb}_" if iskeyword(self.verb) else self.verb
+        step = getattr(import_module(f"microslip.steps.{module}"), f"{self.verb}_step")
+        extra: dict[str, Any] | None = step(run, config, mark, advance, say, **more)
+        return extra
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -52,32 +62,22 @@ class Step:
         return outputs_of(self.verb)
 
 
-def _learning(verb: str) -> Callable[..., None]:
-    """A step that needs torch: its module is loaded when the step runs, and not by who has no use for it."""
-
-    def work(*arguments: Any) -> None:
-        getattr(import_module(f"microslip.steps.{verb}"), f"{verb}_step")(*arguments)
-
-    return work
-
-
 _DEM = ("seed", "grains", "cell", "loading", "recording", "engine")
 _TRAINING = ("split", "network", "training")
 
 STEPS = {
     step.verb: step
     for step in (
-        Step("simulate", "shearing the cell", _DEM, simulate_step, grows=True),
-        Step("import", "reading another program's files", ("source",), import_step, in_run=False),
-        Step("stages", "finding stages", ("stages", "loading", "recording"), stages_step),
-        Step("fields", "measuring fields", ("nonaffine",), fields_step, edition=2),
-        Step("voxels", "coarse graining", ("voxels",), voxels_step),
-        Step("train", "training the network", _TRAINING, _learning("train"), edition=2, needs=("learn",)),
+        Step("simulate", "shearing the cell", _DEM, grows=True),
+        Step("import", "reading another program's files", ("source",), in_run=False),
+        Step("stages", "finding stages", ("stages", "loading", "recording")),
+        Step("fields", "measuring fields", ("nonaffine",), edition=2, measures=FIELDS),
+        Step("voxels", "coarse graining", ("voxels",)),
+        Step("train", "training the network", _TRAINING, edition=2, needs=("learn",)),
         Step(
             "explain",
             "integrated gradients",
             ("attribution", "correlation", "clusters", "training", "split"),
-            _learning("explain"),
             edition=3,
             needs=("learn",),
         ),
@@ -85,14 +85,13 @@ STEPS = {
             "statistics",
             "correlations, clusters, distributions",
             ("correlation", "clusters", "distributions", "bootstrap"),
-            statistics_step,
             edition=3,
+            measures=STATISTICS,
         ),
         Step(
             "ablate",
             "training on less",
             ("ablation", *_TRAINING, "voxels"),
-            _learning("ablate"),
             needs=("learn",),
             in_run=False,
         ),
@@ -100,12 +99,11 @@ STEPS = {
             "search",
             "searching settings",
             ("search", *_TRAINING),
-            _learning("search"),
             needs=("learn", "search"),
             in_run=False,
         ),
-        Step("figures", "drawing figures", (), figures_step, edition=2, shows=True),
-        Step("report", "writing the report", (), report_step, edition=2, shows=True),
+        Step("figures", "drawing figures", (), edition=2, shows=True, measures=RUN_FIGURES),
+        Step("report", "writing the report", (), edition=2, shows=True),
     )
 }
 

@@ -82,8 +82,8 @@ def write_results(study: Study, folder: Path, say: Say) -> None:
 
 
 def _write_results(study: Study, folder: Path, say: Say) -> None:
-    from microslip.views.figures import STUDY_FIGURES
     from microslip.views.figures.families import N_POINTS
+    from microslip.views.figures.registry import STUDY_FIGURES
     from microslip.views.figures.study_record import StudyTables
     from microslip.views.gallery import save_drawing
     from microslip.views.panels import thin_series

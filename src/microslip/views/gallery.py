@@ -12,8 +12,8 @@ from microslip.data.files import replacing, write_json, write_table
 from microslip.data.provenance import fingerprint, versions
 from microslip.data.run import Run
 from microslip.views.drawn import Drawn
-from microslip.views.figures import FIGURES
 from microslip.views.figures.record import About
+from microslip.views.figures.registry import FIGURES
 from microslip.views.panels import Drawing
 from microslip.views.settings import read_config
 from microslip.views.source_units import in_source_units

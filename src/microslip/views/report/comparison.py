@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from microslip.core.visible import quoted
-from microslip.views.figures import FIGURES
+from microslip.views.figures.registry import FIGURES
 from microslip.views.report import repeat, summary
 from microslip.views.report.check import Result
 from microslip.views.report.checks import check_run, counts

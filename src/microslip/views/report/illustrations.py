@@ -10,8 +10,8 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json
-from microslip.views.figures import FIGURES
 from microslip.views.figures.record import NOT_MADE, About
+from microslip.views.figures.registry import FIGURES
 from microslip.views.report.attachments import LARGEST
 from microslip.views.report.page import embedded
 from microslip.views.report.parts import Parts

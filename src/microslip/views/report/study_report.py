@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from microslip.core.visible import quoted
-from microslip.views.figures import STUDY_FIGURES
+from microslip.views.figures.registry import STUDY_FIGURES
 from microslip.views.report.page import embedded, write_page
 from microslip.views.report.parameters import sections
 from microslip.views.wording import show, with_error
