@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from microslip import MicroslipError, Source, read_trajectory
-from microslip.config import Config, apply_overrides, load_config, parse_config, write_config
+from microslip.config import Config, load_config, parse_config, write_config
+from microslip.config_files import apply_overrides
 from microslip.data.store import create_store
 from microslip.dem.config import ShearCell
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from microslip.config import Config, apply_overrides, load_config, parse_config
+from microslip.config import Config, load_config, parse_config
+from microslip.config_files import apply_overrides
 from microslip.core.errors import MicroslipError
 from microslip.dem.config import ENGINE_SETTINGS
 from microslip.formats.source import Source

@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 
-from microslip.config import Config, sections_of
+from microslip.config import Config
+from microslip.config_files import sections_of
 from microslip.core.units import printed_unit
 from microslip.data.artifact import Artifact
 from microslip.data.artifacts import ARTIFACTS

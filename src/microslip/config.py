@@ -1,32 +1,26 @@
-"""The whole configuration: every folder's sections in one model, read from TOML with overrides."""
+"""The whole configuration: every folder's sections in one model, from a TOML file with overrides to a resolved one."""
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
-import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 import numpy as np
 import tomli_w
 from jaxtyping import Float
-from pydantic import BaseModel, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
+from microslip.config_files import apply_overrides, count_settings, explain, not_text, read_toml
 from microslip.core.errors import MicroslipError
 from microslip.core.settings import Settings
 from microslip.core.smoothing import Smoothing
-from microslip.core.visible import shortened
 from microslip.data.config import Batches
 from microslip.data.files import replacing
 from microslip.data.run import Run
-from microslip.data.text_files import read_text
-from microslip.dem.config import ENGINE_SETTINGS, OLDER_SECTIONS, ShearCell
+from microslip.dem.config import OLDER_SECTIONS, ShearCell
 from microslip.dem.sections import Recording
 from microslip.dem.steady import steady_sample
 from microslip.events.config import Stages
@@ -35,9 +29,6 @@ from microslip.formats.source import Source
 from microslip.grids.config import Split, Voxels, too_many_nodes
 from microslip.learn.config import Ablation, Attribution, Network, Search, Training
 from microslip.statistics.config import ActiveClusters, Bootstrap, Correlation, Distributions
-
-# With which a configuration begins that was written whole, so that what is lost of it is noticed.
-FIRST_LINE = re.compile(r"# All (\d+) settings of this run\.\n")
 
 
 class Config(Settings):
@@ -200,50 +191,6 @@ def _settings_of_trajectory(folder: Path) -> dict[str, Any]:
     return dict(attributes.get("config", {}))
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a TOML file.
-
-    Raises
-    ------
-    MicroslipError
-        The file is missing, no regular file, not text in UTF-8 or not TOML.
-    """
-    text = read_text(path, "give a TOML file such as configs/quick.toml")
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as problem:
-        # a number of five thousand digits is a ValueError of its own
-        why = "tables in tables without end" if isinstance(problem, RecursionError) else str(problem)
-        raise MicroslipError(f"{path} is not valid TOML ({shortened(why)}): mend that line") from None
-
-
-def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    """A copy with each `section.key=value` put in; values are read as TOML, bare words as text."""
-    changed = {name: dict(part) if isinstance(part, Mapping) else part for name, part in content.items()}
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        *sections, name = key.strip().split(".")
-        if not equals or not name or len(sections) > 1:
-            raise MicroslipError(
-                f"--set {shortened(override)} is not of the form section.key=value, such as loading.strain=0.5"
-            )
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text.strip()
-        except (ValueError, RecursionError):
-            raise MicroslipError(
-                f"--set {key.strip()}={shortened(text)} is no value of a setting: shorten it"
-            ) from None
-        target = changed
-        if sections:
-            target = changed.setdefault(sections[0], {})
-        if not isinstance(target, dict):
-            raise MicroslipError(f"--set {override}: {sections[0]} is a value, not a section")
-        target[name] = value
-    return changed
-
-
 def source_config(
     files: Sequence[Path], given: Mapping[str, Any], overrides: Iterable[str], before: Mapping[str, Any]
 ) -> Config:
@@ -294,81 +241,6 @@ def parse_config(content: Mapping[str, Any]) -> Config:
         return Config.model_validate(content)
     except ValidationError as problem:
         raise MicroslipError(explain(problem.errors()[0], Config)) from None
-
-
-def not_text(content: Any, key: str = "") -> str | None:
-    """Which value of a configuration no file name and no TOML can hold, as a sentence; None where all are text."""
-    if isinstance(content, str) and (
-        "\0" in content or (not content.isascii() and any("\ud800" <= letter <= "\udfff" for letter in content))
-    ):
-        return f"{key} = {shortened(content)} holds a character that is no text: write it in UTF-8 without it"
-    if isinstance(content, Mapping):
-        parts = [(f"{key}.{name}".removeprefix("."), value) for name, value in content.items()]
-        checks = (not_text(name, f"the key {key}") or not_text(value, name) for name, value in parts)
-        return next(filter(None, checks), None)
-    if isinstance(content, list | tuple):
-        return next(filter(None, (not_text(value, key) for value in content)), None)
-    return None
-
-
-_LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-
-
-def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """One sentence on what is wrong with the content of a model: key, value and remedy."""
-    location = [str(part) for part in error["loc"] if part != "shear_cell"]
-    given = shortened(" ".join(str(error["input"]).split()))
-    # the settings of each engine are a model of their own, whose kind pydantic puts behind the section's name
-    key = ".".join(
-        part
-        for before, part in zip(["", *location], location, strict=False)
-        if before != "engine" or part not in ENGINE_SETTINGS
-    )
-    if error["type"] == "extra_forbidden":
-        names = list(sections_of(_model_at(location, model)))
-        close = difflib.get_close_matches(location[-1], names, n=1)
-        remedy = f"did you mean {close[0]}?" if close else f"known there: {', '.join(names)}"
-        return f"unknown key {key} = {given}: {remedy}"
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "value_error":
-        return message if not key or key.split(".")[-1] in message else f"{key}: {message}"
-    for name, words in _LIMITS.items():
-        if name in error.get("ctx", {}) and error["type"] not in ("too_short", "too_long"):
-            message = f"it must be {words} {error['ctx'][name]:g}"
-    description = _description(location, model)
-    about = f" ({description})" if description else ""
-    return f"{key} = {given} is not possible: {message[0].lower()}{message[1:]}{about}"
-
-
-def sections_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The keys of a model as they stand in the TOML, where the shear cell's are among the others."""
-    fields = dict(model.model_fields)
-    return ShearCell.model_fields | fields if fields.pop("shear_cell", None) else fields
-
-
-def _model_at(location: list[str], model: type[BaseModel]) -> type[BaseModel]:
-    for name in location[:-1]:
-        if name in ENGINE_SETTINGS:
-            model = ENGINE_SETTINGS[name]
-            continue
-        field = sections_of(model).get(name)
-        # a section that may be left out is a union of its model and None
-        kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
-        section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-        if section is None:
-            break
-        model = section
-    return model
-
-
-def _description(location: list[str], model: type[BaseModel]) -> str:
-    field = sections_of(_model_at(location, model)).get(location[-1]) if location else None
-    return (field.description or "") if field else ""
-
-
-def count_settings(content: Mapping[str, Any]) -> int:
-    """Values in the content of a configuration, those in its sections counted one by one."""
-    return sum(len(part) if isinstance(part, Mapping) else 1 for part in content.values())
 
 
 def write_config(config: Config, path: Path) -> None:

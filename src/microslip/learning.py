@@ -18,7 +18,7 @@ from jaxtyping import Float
 from pydantic import ValidationError
 from rich.progress import Progress
 
-from microslip.config import explain
+from microslip.config_files import explain
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import require

@@ -13,7 +13,8 @@ from microslip.cli.common import (
     console,
     perform_step,
 )
-from microslip.config import read_toml, source_config
+from microslip.config import source_config
+from microslip.config_files import read_toml
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
 from microslip.data.holding import only_one

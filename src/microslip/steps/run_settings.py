@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from microslip.config import FIRST_LINE, Config, count_settings, load_config, read_toml, write_config
+from microslip.config import Config, load_config, write_config
+from microslip.config_files import FIRST_LINE, count_settings, read_toml
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
 from microslip.data.run import Run, as_named

@@ -13,7 +13,8 @@ from typing import Any, Self
 import tomli_w
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from microslip.config import Config, apply_overrides, explain, parse_config, read_toml
+from microslip.config import Config, parse_config
+from microslip.config_files import apply_overrides, explain, read_toml
 from microslip.core.errors import MicroslipError
 from microslip.core.settings import Settings
 from microslip.data.files import replacing
