@@ -21,9 +21,7 @@ COMPILED = "_kernels"
 
 # Folders that hold no arrays to speak of, and why.
 WITHOUT_SHAPES = {
-    "artificial": "not yet gone through",
     "cli": "words and paths",
-    "dem": "not yet gone through",
     "steps": "arrays of stores, whose shapes the functions check that the steps call",
     "views": "pictures, checked by the tests that look at them",
 }

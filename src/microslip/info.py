@@ -12,10 +12,9 @@ from jaxtyping import Float
 
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
-from microslip.data.edges import cell_edges
+from microslip.data.attributes import cell_edges, stress_unit
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
-from microslip.data.units import stress_unit
 from microslip.grids.splits import FEWEST_TO_SPLIT
 from microslip.states import report_state, step_states
 from microslip.steps.common import describe, metric_lines

@@ -10,15 +10,13 @@ from jaxtyping import Float, Int64
 
 from microslip.core.turning_point_kernels import scan
 
-RISING, UNDECIDED, FALLING = 1, 0, -1
-
-# state: direction, highest value, its sample, lowest value, its sample
-N_STATE = 5
-
 
 def initial_state(value: float, sample: int) -> Float[np.ndarray, "5"]:
-    """State of the rule after its first sample."""
-    return np.array([UNDECIDED, value, sample, value, sample], dtype=float)
+    """State of the rule after its first sample.
+
+    Direction (1 rising, 0 undecided, −1 falling), highest value, its sample, lowest value, its sample.
+    """
+    return np.array([0, value, sample, value, sample], dtype=float)
 
 
 def turning_points(values: Float[np.ndarray, "sample"], threshold: float) -> Int64[np.ndarray, "point"]:

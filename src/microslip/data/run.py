@@ -19,20 +19,9 @@ from microslip.data.provenance import read_provenance
 from microslip.data.store import check_store, open_dataset
 
 STAGE_COLUMNS = [
-    "stage",
-    "cycle",
-    "kind",
-    "start_frame",
-    "end_frame",
-    "start_sample",
-    "end_sample",
-    "start_strain",
-    "end_strain",
-    "strain_increment",
-    "start_stress",
-    "end_stress",
-    "fluctuation",
-]
+    "stage", "cycle", "kind", "start_frame", "end_frame", "start_sample", "end_sample", "start_strain", "end_strain",
+    "strain_increment", "start_stress", "end_stress", "fluctuation",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)

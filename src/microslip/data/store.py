@@ -18,6 +18,7 @@ from zarr.errors import ZarrUserWarning
 from zarr.storage import LocalStore
 
 from microslip.core.errors import MicroslipError
+from microslip.data.artifact import Column
 from microslip.data.files import read_json, write_json
 from microslip.data.seals import METADATA, check_whole, chunk_is_whole, has_checksums
 
@@ -64,6 +65,15 @@ def add_array(
         dimension_names=list(dimensions),
         attributes={"units": unit, "description": description},
     )
+
+
+def add_column(
+    group: zarr.Group, column: Column, lengths: Mapping[str, int], *, per_chunk: int | None = None, packed: bool = True
+) -> zarr.Array:
+    """An array as its record tells it, with the `lengths` of its dimensions; the rest as in `add_array`."""
+    shape, name = tuple(lengths[dimension] for dimension in column.dimensions), column.name.rpartition("/")[2]
+    about = (column.dtype, column.unit, column.meaning)
+    return add_array(group, name, column.dimensions, shape, *about, per_chunk=per_chunk, packed=packed)
 
 
 def append(array: zarr.Array, values: np.ndarray) -> None:

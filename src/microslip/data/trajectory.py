@@ -12,34 +12,23 @@ import zarr
 from jaxtyping import Float64, Int64
 
 from microslip.core.grain_values import GrainValues
-from microslip.data.store import add_array, append, create_store, reopen_store
+from microslip.data.contents_measured import TRAJECTORY
+from microslip.data.store import add_column, append, create_store, reopen_store
 
-SERIES = {
-    "strain": ("", "shear strain γ"),
-    "stress": ("p", "shear stress s, the mean of both walls or, without any, of the volume"),
-    "stress_bottom": ("p", "shear stress on the bottom wall"),
-    "stress_top": ("p", "shear stress on the top wall"),
-    "normal_stress": (
-        "p",
-        "normal stress, compression positive, the mean of both walls or, without walls, of the volume",
-    ),
-    "height": ("d", "distance between the walls' inner faces, or height of the cell without walls"),
-    "solid_fraction": ("", "volume of the bulk grains over that of the cell between the walls"),
-    "stress_volume": ("p", "shear stress of the volume, −(1/V) Σ f_x r_z over all contacts of bulk grains"),
-}
-
-# Single precision: seven digits of a stress or a volume are far beyond what they mean; positions are another matter.
-CONTACT_VALUES = {
-    "grain_stress": ("float32", "p", "Love–Weber stress, compression positive"),
-    "grain_energy": ("float32", "p d**3", "half the elastic energy of the grain's contacts"),
-    "n_contacts": ("uint16", "", "contacts of the grain"),
-}
+# The records of the arrays in each group, by name.
+GRAINS, SERIES, FRAMES = (
+    {column.name.partition("/")[2]: column for column in TRAJECTORY.columns if column.name.startswith(group)}
+    for group in ("grains/", "series/", "frames/")
+)
+CONTACT_VALUES = ("grain_stress", "grain_energy", "n_contacts")
 KEPT = (*CONTACT_VALUES, "cell_volume")
-CELL = "Lx, Ly, Lz and tilt of the periodic cell"
 COMPONENT_NAMES = ["xx", "yy", "zz", "xy", "xz", "yz"]
 
 SAMPLES_PER_CHUNK = 16_384
 FRAME_CHUNK_BYTES = 2**20
+
+# Their last digits are noise, which no compression makes smaller.
+NOISY = ("position", "grain_stress", "grain_energy")
 
 
 def create_trajectory(
@@ -56,61 +45,26 @@ def create_trajectory(
     `kept` names what frames hold besides positions, out of `KEPT`; `cell`: whether each has a cell of its own.
     """
     store = create_store(path, attributes)
-    n = len(diameter)
+    lengths = {"grain": len(diameter), "sample": 0, "frame": 0, "axis": 3, "edge": 4, "component": len(COMPONENT_NAMES)}
     grains = store.create_group("grains")
-    add_array(grains, "diameter", ["grain"], (n,), "float64", "d", "grain diameter")[:] = diameter
-    add_array(grains, "kind", ["grain"], (n,), "int8", "", "0 bulk, 1 bottom wall, 2 top wall")[:] = kind.astype("int8")
-    add_array(grains, "id", ["grain"], (n,), "int64", "", "the engine's own number")[:] = (
-        np.arange(1, n + 1) if ids is None else ids
-    )
+    numbers = np.arange(1, len(diameter) + 1) if ids is None else ids
+    for name, values in (("diameter", diameter), ("kind", kind.astype("int8")), ("id", numbers)):
+        add_column(grains, GRAINS[name], lengths)[:] = values
     series = store.create_group("series")
-    for name, (unit, description) in SERIES.items():
-        add_array(series, name, ["sample"], (0,), "float64", unit, description, per_chunk=SAMPLES_PER_CHUNK)
+    for column in SERIES.values():
+        add_column(series, column, lengths, per_chunk=SAMPLES_PER_CHUNK)
     frames = store.create_group("frames")
-    add_array(frames, "sample", ["frame"], (0,), "int64", "", "index into the series", per_chunk=SAMPLES_PER_CHUNK)
-    add_array(
-        frames,
-        "position",
-        ["frame", "grain", "axis"],
-        (0, n, 3),
-        "float64",
-        "d",
-        "centres, unwrapped where the cell repeats; z = 0 is the bottom wall's inner face, or the cell's lower face",
-        per_chunk=max(1, FRAME_CHUNK_BYTES // (n * 24)),
-        packed=False,
-    )
-    for name, (dtype, unit, description) in CONTACT_VALUES.items():
-        if name not in kept:
-            continue
-        tensor = name == "grain_stress"
-        shape = (0, n, len(COMPONENT_NAMES)) if tensor else (0, n)
-        entry = math.prod(shape[1:]) * np.dtype(dtype).itemsize
-        values = add_array(
-            frames,
-            name,
-            ["frame", "grain", "component"] if tensor else ["frame", "grain"],
-            shape,
-            dtype,
-            unit,
-            description,
-            per_chunk=max(1, FRAME_CHUNK_BYTES // entry),
-            packed=np.dtype(dtype).kind != "f",
-        )
-        if tensor:
-            values.attrs["components"] = COMPONENT_NAMES
-    if cell:
-        add_array(frames, "cell", ["frame", "edge"], (0, 4), "float64", "d", CELL, per_chunk=SAMPLES_PER_CHUNK)
-    if "cell_volume" in kept:
-        add_array(
-            frames,
-            "cell_volume",
-            ["frame", "grain"],
-            (0, n),
-            "float32",
-            "d**3",
-            "radical Voronoi cell, NaN where not asked for",
-            per_chunk=max(1, FRAME_CHUNK_BYTES // (n * 4)),
-        )
+    optional = [*(name for name in KEPT if name in kept), *(["cell"] if cell else [])]
+    for name in ("sample", "position", *optional):
+        column, per_chunk = FRAMES[name], SAMPLES_PER_CHUNK
+        if "grain" in column.dimensions:
+            entry = (
+                math.prod(lengths[dimension] for dimension in column.dimensions[1:]) * np.dtype(column.dtype).itemsize
+            )
+            per_chunk = max(1, FRAME_CHUNK_BYTES // entry)
+        added = add_column(frames, column, lengths, per_chunk=per_chunk, packed=name not in NOISY)
+        if name == "grain_stress":
+            added.attrs["components"] = COMPONENT_NAMES
 
 
 class TrajectoryWriter:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from microslip.data.attributes import pressure_known
 from microslip.data.run import Run
-from microslip.data.units import pressure_known
 
 
 def frame_numbers(run: Run) -> np.ndarray:

@@ -16,8 +16,8 @@ from microslip.core.messages import Caution
 from microslip.core.units import inertial_number, stiffness_number
 from microslip.data.files import replacing
 from microslip.data.provenance import versions
-from microslip.data.store import add_array, array, finish_store
-from microslip.data.trajectory import SERIES, TrajectoryWriter
+from microslip.data.store import add_column, array, finish_store
+from microslip.data.trajectory import FRAMES, SERIES, TrajectoryWriter
 from microslip.formats.assembly.assemble import assemble
 from microslip.formats.assembly.assembled import Assembled
 from microslip.formats.assembly.contacts import ContactValues
@@ -160,20 +160,18 @@ def _finish(
     elif stress_table is None and contacts:
         say("the stress is that of the contacts, summed over the bulk grains")
     writer = TrajectoryWriter(path)
-    columns = dict.fromkeys(SERIES, np.full(len(curve.strain), np.nan))
-    columns |= {"strain": curve.strain, "stress": sign * curve.stress, "normal_stress": curve.normal}
-    writer.add_samples(columns)
+    samples = dict.fromkeys(SERIES, np.full(len(curve.strain), np.nan))
+    samples |= {"strain": curve.strain, "stress": sign * curve.stress, "normal_stress": curve.normal}
+    writer.add_samples(samples)
     writer.frame_sample[:] = curve.frame_sample
     frames = store["frames"]
     assert isinstance(frames, zarr.Group)
-    n = len(made.step)
-    add_array(frames, "strain", ["frame"], (n,), "float64", "", "shear strain γ")[:] = frame_strain
-    add_array(frames, "step", ["frame"], (n,), "int64", "", "the files' own time step")[:] = np.array(made.step)
+    columns = {"strain": frame_strain, "step": np.array(made.step)}
     lengths = np.array(made.lengths)
     if np.ptp(lengths, axis=0).any() or np.any(made.tilt):
-        cell = np.column_stack([lengths, made.tilt])
-        meaning = "Lx, Ly, Lz of the cell, and how far along x its copy above lies"
-        add_array(frames, "cell", ["frame", "edge"], cell.shape, "float64", "d", meaning)[:] = cell
+        columns["cell"] = np.column_stack([lengths, made.tilt])
+    for name, values in columns.items():
+        add_column(frames, FRAMES[name], {"frame": len(values), "edge": 4})[:] = values
     if resolution > COARSE:
         remedy = f"keep more digits, {reader(kind).more_digits}"
         if source.position_error:

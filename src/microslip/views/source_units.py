@@ -7,7 +7,7 @@ import re
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from microslip.data.units import SOURCE_UNITS
+from microslip.data.attributes import SOURCE_UNITS
 
 # Mathematics whose only letter is p is the unit; a power of ten may stand before it, and lengths after it.
 _BRACKETED = re.compile(r"\[\$(10\^\{-?\d+\})?(?:\\,)?(1/)?\s*p\s*(\\,\\bar d\^3)?\$\]")

@@ -11,10 +11,10 @@ from matplotlib import colormaps
 
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
+from microslip.data.attributes import stress_unit
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
-from microslip.data.units import stress_unit
 from microslip.grids.splits import FEWEST_TO_SPLIT
 from microslip.views.explorer.packing import pack_columns
 from microslip.views.explorer.parts import CURVE_PIECE, KINDS, SPLITS, stage_columns

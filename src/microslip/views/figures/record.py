@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from microslip.core.errors import MicroslipError
 from microslip.data.artifacts import artifact
+from microslip.data.attributes import pressure_known
 from microslip.data.run import Run
-from microslip.data.units import pressure_known
 from microslip.views.panels import Drawing
 from microslip.views.settings import Config, setting, threshold
 from microslip.views.tables import grid_sweeps, knows_stress, read

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from microslip.data.edges import cell_edges
+from microslip.data.attributes import cell_edges
 from microslip.dem.sections import STABLE_FRACTION
 from microslip.dem.steady import steady_sample_of
 from microslip.statistics.steadiness import BLOCKS, SIGNIFICANT_T, Drift, drift, half_means, relative_difference

@@ -13,11 +13,11 @@ import pandas as pd
 
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
+from microslip.data.attributes import stress_unit
 from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
-from microslip.data.units import stress_unit
 from microslip.grids.splits import FEWEST_TO_SPLIT
 from microslip.views.settings import setting
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from microslip.data.edges import cell_edges
+from microslip.data.attributes import cell_edges
 from microslip.views.report import results
 from microslip.views.report.attribution_claims import apart, explained_network, measured_fields
 from microslip.views.report.check import Result, share

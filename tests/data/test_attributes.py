@@ -2,7 +2,7 @@
 
 import pytest
 
-from microslip.data.units import pressure_known, stress_unit
+from microslip.data.attributes import pressure_known, stress_unit
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The unit of a run's stresses: its pressure p, or that of the files it was imported from."""
+"""What the attributes of a trajectory say of its cell, and of the unit of its stresses."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from typing import Any
 SOURCE_UNITS = "source units"
 
 
+def cell_edges(attributes: Mapping[str, Any]) -> list[float]:
+    """Lx, Ly and H₀ of a cell in space, Lx and H₀ of a planar one [d̄]."""
+    edges = [float(edge) for edge in attributes["box"]]
+    return edges[::2] if attributes.get("planar") else edges
+
+
 def pressure_known(attributes: Mapping[str, Any]) -> bool:
-    """Whether a pressure p sets the scale of the stresses of a trajectory with these attributes."""
+    """Whether a pressure p sets the scale of the stresses."""
     if not attributes.get("imported"):
         return True
     # older stores say it by a pressure of 1, which a true one may have too
@@ -17,5 +23,5 @@ def pressure_known(attributes: Mapping[str, Any]) -> bool:
 
 
 def stress_unit(attributes: Mapping[str, Any]) -> str:
-    """What stresses of a trajectory with these attributes are in: p, or source units where no pressure is known."""
+    """What stresses are in: p, or source units where no pressure is known."""
     return "p" if pressure_known(attributes) else SOURCE_UNITS
