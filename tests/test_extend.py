@@ -18,7 +18,9 @@ import microslip.artificial
 PAGE = Path(__file__).parents[1] / "docs" / "howto" / "extend.md"
 
 # A section's blocks: the file's name in bold before a whole file, or before the lines to add to one that exists.
-BLOCK = re.compile(r"^\*\*`(?P<file>[^`]+)`\*\*[^\n]*\n\n```(?P<kind>python|diff|toml)\n(?P<text>.*?)^```$", re.M | re.S)
+BLOCK = re.compile(
+    r"^\*\*`(?P<file>[^`]+)`\*\*[^\n]*\n\n```(?P<kind>python|diff|toml)\n(?P<text>.*?)^```$", re.M | re.S
+)
 
 
 def sections() -> dict[str, str]:
@@ -56,13 +58,23 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(root: Path, *arguments: object) -> str:
-    """What `microslip` of the extended package prints."""
-    command = [sys.executable, "-m", "microslip", *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(root / "src")}
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return finished.stdout
+COMMANDS = """
+import json, sys
+from command_line import microslip
+for arguments in json.loads(sys.argv[1]):
+    print(microslip(*arguments).stdout)
+"""
+
+
+def run(root: Path, *commands: list[object]) -> None:
+    """Commands of the extended package, one after another in one process."""
+    path = os.pathsep.join([str(root / "src"), str(Path(__file__).parent)])
+    asked = json.dumps([[str(argument) for argument in command] for command in commands])
+    started = [sys.executable, "-c", COMMANDS, asked]
+    ended = subprocess.run(
+        started, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("section", sections().values(), ids=sections())
@@ -78,8 +90,8 @@ def artificial_run(extended: Path) -> Path:
     folder = extended / "run"
     new = {"voxels": {"fields": ["d2min", "wandering"]}, "network": {"kind": "profile", "inputs": ["wandering"]}}
     microslip.artificial.run(folder, seed=1, settings=new)
-    for verb in ("fields", "voxels", "train", "explain", "statistics", "figures", "report"):
-        run(extended, verb, folder)
+    verbs = ("fields", "voxels", "train", "explain", "statistics", "figures", "report")
+    run(extended, *([verb, folder] for verb in verbs))
     return folder
 
 
@@ -141,8 +153,7 @@ teeth = 50
 
 def test_an_engine_shears_the_cell(extended):
     (extended / "saw.toml").write_text(SAW)
-    run(extended, "simulate", extended / "saw.toml", "--into", extended / "saw")
-    run(extended, "stages", extended / "saw")
+    run(extended, ["simulate", extended / "saw.toml", "--into", extended / "saw"], ["stages", extended / "saw"])
     sawn = microslip.open_run(extended / "saw")
     assert sawn.attributes["engine"] == "saw"
     # 50 slips per unit of strain, a fifth of each period long
@@ -161,11 +172,14 @@ def test_a_reader_is_found_by_its_suffix(extended):
             "box": [8, 6, 8],
             "id": list(range(60)),
             "radius": [0.5] * 60,
-            **dict(zip("xyz", (grains + [1e-3 * step * (number % 2), 0, 0]).T.tolist(), strict=True)),
+            **dict(zip("xyz", (grains + np.array([1e-3 * step * (number % 2), 0, 0])).T.tolist(), strict=True)),
         }
         for number, step in enumerate(range(0, 60, 10))
     ]
     (extended / "grains.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run(extended, "import", extended / "grains.jsonl", "--into", extended / "imported", "--strain-per-step", 1e-4)
+    run(
+        extended,
+        ["import", extended / "grains.jsonl", "--into", extended / "imported", "--strain-per-step", 1e-4],
+    )
     frames = microslip.open_run(extended / "imported").frames
     assert frames.sizes["frame"] == len(rows)
