@@ -4,9 +4,10 @@ import gsd.hoomd
 import numpy as np
 import pandas as pd
 import pytest
-import zarr
 
-from microslip import Box, MicroslipError, Source, d2min, read_trajectory
+from microslip import Box, MicroslipError, d2min
+
+from .importing import imported
 
 N, LENGTHS, STEPS = 60, (6.0, 5.0, 7.0), (0, 1000, 2000, 3000, 4000, 10000)
 WORDS = "xy xz yz pp pp pp"
@@ -50,10 +51,7 @@ def dump(positions, tilts, words=WORDS, names="id type x y z", steps=STEPS, kind
 
 class Imported:
     def __init__(self, folder, *files, **settings):
-        self.said = []
-        source = Source(files=tuple(map(str, files)), **settings)
-        read_trajectory(source, folder / "out.zarr", say=self.said.append)
-        self.store = zarr.open_group(folder / "out.zarr", mode="r")
+        self.store, self.said = imported(folder, *files, **settings)
         self.position = self.store["frames/position"][:]
         self.step = self.store["frames/step"][:].tolist()
         self.resolution = self.store.attrs["position_resolution"]

@@ -5,11 +5,12 @@ import re
 
 import numpy as np
 import pytest
-import zarr
 
-from microslip import Box, MicroslipError, Source, d2min, read_trajectory
+from microslip import Box, MicroslipError, d2min
 from microslip.formats.assembly import buffer
 from microslip.formats.readers.lammps import read_lammps
+
+from ..importing import imported
 
 # Coordinates of 17 digits, after a few additions of edges.
 ROUNDING = 1e-11
@@ -19,9 +20,7 @@ class Imported:
     """What read_trajectory made of some files, and what it said."""
 
     def __init__(self, folder, **settings):
-        self.said = []
-        read_trajectory(Source(**settings), folder / "out.zarr", say=self.said.append)
-        self.store = zarr.open_group(folder / "out.zarr", mode="r")
+        self.store, self.said = imported(folder, *settings.pop("files"), **settings)
 
     def __getitem__(self, name):
         return self.store[name][:]

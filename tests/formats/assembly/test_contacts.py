@@ -10,6 +10,8 @@ from microslip import Box, MicroslipError, Source, contact_energy, grain_stress,
 from microslip.formats.readers.lammps import read_blocks, read_lammps
 from microslip.formats.series.reader import read_series
 
+from .. import importing
+
 NAMES = {"id1": "c_near[1]", "id2": "c_near[2]", "fx": "c_force[2]", "fy": "c_force[3]", "fz": "c_force[4]"}
 
 # The store keeps stresses in single precision.
@@ -21,18 +23,9 @@ ONE_STEP_OF_SHEAR = 4e-3
 
 @pytest.fixture
 def imported(sheared, tmp_path):
-    def run(**rest):
-        said = []
-        settings = {
-            "files": (str(sheared / "plain.dump"),),
-            "contacts": str(sheared / "contacts.dump"),
-            "contact_columns": NAMES,
-            **rest,
-        }
-        read_trajectory(Source(**settings), tmp_path / "out.zarr", say=said.append)
-        return zarr.open_group(tmp_path / "out.zarr", mode="r"), said
-
-    return run
+    usual = {"contacts": str(sheared / "contacts.dump"), "contact_columns": NAMES}
+    plain = (sheared / "plain.dump",)
+    return lambda files=plain, **rest: importing.imported(tmp_path, *files, **usual | rest)
 
 
 def expected_of(sheared, length=1.0, pressure=1.0):

@@ -1,15 +1,19 @@
 """Frames so far apart that walls, grains or the tilt move by near half a period, or more, between them."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
-import zarr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from microslip import MicroslipError, Source, read_trajectory
+from microslip import MicroslipError
 from microslip.formats.assembly.far_motion import continued_tilt
+
+from ..importing import imported
+
+imported_with_walls = partial(imported, wall_types=(2, 3))
 
 LX, LY, H = 12.0, 4.0, 8.0
 STEPS = np.arange(0, 500, 100)
@@ -42,19 +46,13 @@ def sheared_between_walls(bottom, top, rng, bulk=None):
     return start + motion + 0.02 * rng.normal(size=motion.shape) * [1, 1, 0]
 
 
-def imported(folder, files, **rest):
-    said = []
-    read_trajectory(Source(files=(files,), wall_types=(2, 3), **rest), folder / "out.zarr", say=said.append)
-    return zarr.open_group(folder / "out.zarr", mode="r"), said
-
-
 def wrapped(true):
     return np.concatenate([true[..., :2] % [LX, LY], true[..., 2:]], axis=-1)
 
 
 @pytest.mark.parametrize("walls", [(0, 0.1), (0, 0.2), (-0.2, 0.2), (0, 0.45), (0.4, 0), (-0.35, 0.35), (0.1, 0.48)])
 def test_motion_below_half_a_period_is_read_and_said_where_it_is_near(tmp_path, rng, walls):
-    store, said = imported(tmp_path, dump(tmp_path / "a.dump", wrapped(sheared_between_walls(*walls, rng))))
+    store, said = imported_with_walls(tmp_path, dump(tmp_path / "a.dump", wrapped(sheared_between_walls(*walls, rng))))
     expected = abs(walls[1] - walls[0]) * LX / (H - 1) * np.arange(len(STEPS))
     np.testing.assert_allclose(store["frames/strain"][:], expected, atol=0.02)
     largest = max(np.abs(walls))
@@ -71,12 +69,12 @@ def test_walls_that_move_beyond_half_a_period_are_refused(tmp_path, rng, walls):
     """Grains between them would outrun both."""
     true = sheared_between_walls(*walls, rng)
     with pytest.raises(MicroslipError, match="grains seem to outrun both walls since the frame before") as raised:
-        imported(tmp_path, dump(tmp_path / "a.dump", wrapped(true)))
+        imported_with_walls(tmp_path, dump(tmp_path / "a.dump", wrapped(true)))
     assert "frame 1 (step 100)" in str(raised.value)
     assert "dump image flags (ix iy iz)" in str(raised.value)
     # with the flags they are where they are
     images = np.concatenate([np.floor(true[..., :2] / [LX, LY]), np.zeros_like(true[..., :1])], axis=-1)
-    store, said = imported(tmp_path, dump(tmp_path / "b.dump", wrapped(true), images))
+    store, said = imported_with_walls(tmp_path, dump(tmp_path / "b.dump", wrapped(true), images))
     np.testing.assert_allclose(store["frames/strain"][-1], abs(walls[1] - walls[0]) * 4 * LX / (H - 1), rtol=0.01)
     assert not any("walls move by" in one or "of Lx between frames" in one for one in said)
 
@@ -90,7 +88,7 @@ def test_walls_that_a_told_strain_moves_further_are_refused(tmp_path, rng, share
     with pytest.raises(
         MicroslipError, match=r"from step 0 to 100 by source\.strain_per_step a wall moves by"
     ) as raised:
-        imported(tmp_path, path, strain_per_step=per_step)
+        imported_with_walls(tmp_path, path, strain_per_step=per_step)
     assert f"by {share:.2f} of the length along x" in str(raised.value)
     assert not (tmp_path / "out.zarr").exists()
 
@@ -99,13 +97,15 @@ def test_grains_that_are_poured_between_walls_at_rest_are_read(tmp_path, rng):
     """They move more than the walls, and not so far that their copies are in doubt."""
     true = sheared_between_walls(0, 0, rng)
     true[:, 24:, 0] += np.arange(len(STEPS))[:, None] * rng.uniform(-0.3, 0.3, 100) * LX
-    store, _ = imported(tmp_path, dump(tmp_path / "a.dump", wrapped(true)), strain_per_step=1e-3)
+    store, _ = imported_with_walls(tmp_path, dump(tmp_path / "a.dump", wrapped(true)), strain_per_step=1e-3)
     np.testing.assert_allclose(store["frames/position"][:, 24:, 0] - true[:, 24:, 0], 0, atol=1e-9)
 
 
 def test_walls_that_move_against_each_other_by_more_than_half_are_read(tmp_path, rng):
     true = sheared_between_walls(-0.3, 0.3, rng)
-    store, _ = imported(tmp_path, dump(tmp_path / "a.dump", wrapped(true)), strain_per_step=0.6 * LX / (H - 1) / 100)
+    store, _ = imported_with_walls(
+        tmp_path, dump(tmp_path / "a.dump", wrapped(true)), strain_per_step=0.6 * LX / (H - 1) / 100
+    )
     assert store["frames/strain"][-1] == pytest.approx(4 * 0.6 * LX / (H - 1))
 
 
@@ -136,10 +136,9 @@ def cell_dump(path, positions, tilts):
 
 @pytest.mark.parametrize("share", [0.1, 0.24, 0.3, 0.48])
 def test_a_tilt_is_counted_on_and_said_where_its_steps_are_near_half(tmp_path, rng, share):
-    said = []
     path = cell_dump(tmp_path / "a.dump", *folded(*sheared_without_walls(share, rng)))
-    read_trajectory(Source(files=(path,)), tmp_path / "out.zarr", say=said.append)
-    strain = zarr.open_group(tmp_path / "out.zarr", mode="r")["frames/strain"][:]
+    store, said = imported(tmp_path, path)
+    strain = store["frames/strain"][:]
     np.testing.assert_allclose(strain, share * LX / H * np.arange(len(STEPS)), atol=1e-9)
     assert any(f"the tilt changes by {share:.2f} of the cell's length" in one for one in said) == (share > 0.25)
 
@@ -150,17 +149,16 @@ def test_a_folded_tilt_that_grows_by_more_than_half_is_refused(tmp_path, rng, sh
     path = cell_dump(tmp_path / "a.dump", *folded(*sheared_without_walls(share, rng)))
     settings = {"strain_per_step": share * LX / H / 100} if told else {}
     with pytest.raises(MicroslipError, match=r"grains seem to move against the cell by more than 0\.35 of the period"):
-        read_trajectory(Source(files=(path,), **settings), tmp_path / "out.zarr")
+        imported(tmp_path, path, **settings)
 
 
 @pytest.mark.parametrize("share", [0.6, 0.9, 1.3, -0.8])
 def test_a_tilt_that_is_not_folded_is_taken_as_it_stands(tmp_path, rng, share):
     """A box that is never flipped leans further than any that is."""
     positions, tilts = sheared_without_walls(share, rng)
-    said = []
     path = cell_dump(tmp_path / "a.dump", folded(positions, tilts)[0], tilts)
-    read_trajectory(Source(files=(path,)), tmp_path / "out.zarr", say=said.append)
-    strain = zarr.open_group(tmp_path / "out.zarr", mode="r")["frames/strain"][:]
+    store, said = imported(tmp_path, path)
+    strain = store["frames/strain"][:]
     np.testing.assert_allclose(strain, abs(share) * LX / H * np.arange(len(STEPS)), atol=1e-9)
     assert any(f"the tilt changes by {abs(share):.2f} of the cell's length" in one for one in said)
 

@@ -5,14 +5,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from microslip import MicroslipError, Source, read_trajectory
+from microslip import MicroslipError, Source
 from microslip.formats.assembly.strain import strain_of_frames, strain_of_samples
 from microslip.formats.series.reader import read_series
 from microslip.formats.series.stress import read_stress
+
+from .. import importing
 
 
 def table(folder, rows, names="step strain tau p"):
@@ -229,14 +230,8 @@ def test_samples_have_the_strain_of_the_frames_at_their_steps(usual):
 def imported(sheared, tmp_path):
     """Import the plain dump of the sheared cell with a table of the stress."""
 
-    def run(**rest):
-        said = []
-        settings = {"files": (str(sheared / "plain.dump"),), "shear_stress": ("tau",), "normal_stress": ("p",), **rest}
-        read_trajectory(Source(**settings), tmp_path / "out.zarr", say=said.append)
-        store = zarr.open_group(tmp_path / "out.zarr", mode="r")
-        return store, said
-
-    return run
+    usual = {"shear_stress": ("tau",), "normal_stress": ("p",)}
+    return lambda **rest: importing.imported(tmp_path, sheared / "plain.dump", **usual | rest)
 
 
 def smooth_rows(steps, strain):
