@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import microslip
-from microslip.config import Config
+from microslip.dem.config import ShearCell
 from microslip.dem.native.config import LEAST_MARGIN, MARGIN_STEPS, MOST_MARGIN
 from microslip.dem.packing import CLOSEST_CENTRES, LOOSE_SOLID_FRACTION
 
@@ -84,7 +84,7 @@ def _digits(value: float) -> str:
 
 def _numbers() -> dict[str, str]:
     """What the defaults amount to, worked out by the code itself: a changed default changes the text."""
-    default = Config()
+    default = ShearCell()
     numbers = default.numbers()
     paper_rate = default.model_copy(update={"loading": default.loading.model_copy(update={"shear_rate": 0.1})})
     n_wall = math.prod(default.wall_shape)
