@@ -10,12 +10,13 @@ import zarr
 from microslip import Box
 from microslip.artificial import Packing, write_trajectory
 from microslip.config import Config, load_config
+from microslip.core.sparkline import BARS, DIGITS, WIDTH, sparkline
 from microslip.data.files import write_table
 from microslip.data.provenance import break_seals
 from microslip.data.run import Run
 from microslip.data.trajectory import SERIES
 from microslip.formats.source import Source
-from microslip.info import BARS, DIGITS, WIDTH, describe_run, describe_steps, sparkline
+from microslip.info import describe_run, describe_steps
 from microslip.pipeline import perform
 from microslip.steps.run_settings import run_folder
 
@@ -89,7 +90,7 @@ def test_the_whole_run_and_its_largest_slip_are_drawn(run):
     lines = describe_run(run, "utf-8")
     whole = lines.index(next(line for line in lines if line.startswith("  whole run, 0.2")))
     assert len(lines[whole + 1].strip()) == WIDTH
-    slip = next(n for n, line in enumerate(lines) if "about the largest slip, strain 0.1" in line)
+    slip = next(n for n, line in enumerate(lines) if "about the largest slip, " in line and "strain 0.1" in line)
     assert " to 0.2" in lines[slip]
     assert lines[slip].endswith(" source units")
     bars, signs = lines[slip + 1][4:], lines[slip + 2][4:].removesuffix("  / stick, \\ slip")

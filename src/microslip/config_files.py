@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from microslip.core.errors import MicroslipError
-from microslip.core.visible import shortened
+from microslip.core.visible import nearest, shortened
 from microslip.data.text_files import read_text
 from microslip.dem.config import ENGINE_SETTINGS, ShearCell
 
@@ -100,10 +99,8 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
         if before != "engine" or part not in ENGINE_SETTINGS
     )
     if error["type"] == "extra_forbidden":
-        names = list(sections_of(_model_at(location, model)))
-        close = difflib.get_close_matches(location[-1], names, n=1)
-        remedy = f"did you mean {close[0]}?" if close else f"known there: {', '.join(names)}"
-        return f"unknown key {key} = {given}: {remedy}"
+        names = sections_of(_model_at(location, model))
+        return f"unknown key {key} = {given}: {nearest(location[-1], names, 'known there:')}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return message if not key or key.split(".")[-1] in message else f"{key}: {message}"

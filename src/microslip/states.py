@@ -14,6 +14,7 @@ from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.settings import Settings
 from microslip.core.visible import quoted
+from microslip.data.artifacts import RUN_STEPS
 from microslip.data.provenance import digest_output, fingerprint, read_provenance
 from microslip.data.seals import find_damage
 from microslip.data.step_state import Cause, State, StepState
@@ -44,7 +45,7 @@ def step_states(folder: Path, config: Config, digests: Digests | None = None) ->
     digests = {} if digests is None else digests
     states: dict[str, StepState] = {}
     for verb, step in STEPS.items():
-        if verb != "report" and (verb in run_steps(config) or (not step.in_run and verb in entries)):
+        if verb != "report" and (verb in run_steps(config) or (verb not in RUN_STEPS and verb in entries)):
             late = [other for other, state in states.items() if state.state == "out of date"]
             states[verb] = _state(step, folder, config, entries.get(verb), late, digests)
     return states

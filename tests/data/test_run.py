@@ -1,6 +1,7 @@
 """What a run says of itself at a prompt and in a notebook: whole, begun, damaged, gone; never an exception."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,9 @@ import pytest
 import zarr
 
 from microslip import MicroslipError, open_run
+from microslip.data.artifacts import RUN_STEPS
 from microslip.data.files import write_json, write_table
-from microslip.data.overview import PARTS
+from microslip.data.overview import result_files
 from microslip.data.run import STAGE_COLUMNS, Run
 from microslip.data.store import add_array, create_store
 
@@ -59,8 +61,8 @@ def test_a_cell_without_walls_says_so(run):
 
 
 def test_a_whole_run_misses_nothing(run):
-    for files, _ in PARTS.values():
-        for file in files:
+    for verb in RUN_STEPS:
+        for file in result_files(verb):
             path = run.folder / file
             if path.suffix == ".zarr":
                 if not path.exists():
@@ -69,10 +71,10 @@ def test_a_whole_run_misses_nothing(run):
                 path.parent.mkdir(exist_ok=True)
                 path.touch()
             else:
-                path.mkdir()
+                path.mkdir(exist_ok=True)
     (run.folder / "stages.csv").write_text("kind\nslip\n")
     assert "missing" not in repr(run)
-    assert f"made      {', '.join(PARTS)}" in repr(run)
+    assert f"made      {', '.join(Path(result_files(verb)[0]).stem for verb in RUN_STEPS)}" in repr(run)
 
 
 def test_what_is_there_in_part_is_missing_in_part(run):
@@ -86,7 +88,7 @@ def test_an_imported_run_says_so_and_windows_are_not_for_training(run):
     (run.folder / "stages.csv").write_text("kind\n" + "window\n" * 4)
     text = repr(run)
     assert "imported (lammps)" in text
-    assert "4: 4 window" in text
+    assert "4 windows" in text
     assert "microslip train" not in text
 
 

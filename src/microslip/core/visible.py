@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import shlex
 import unicodedata
+from collections.abc import Collection
 from pathlib import Path
 
 # Unicode's controls, marks that turn the direction of what follows, halves of a character, and ends of lines.
@@ -33,6 +35,12 @@ def quoted(path: Path | str) -> str:
 def shortened(text: str, most: int = 80) -> str:
     """The text, or its first characters and how long it is."""
     return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
+
+
+def nearest(name: str, names: Collection[str], otherwise: str = "known are") -> str:
+    """The remedy for a name that nobody knows: the one that it resembles, or all that there are."""
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]}?" if close else f"{otherwise} {', '.join(names)}"
 
 
 def _visible(letter: str) -> str:

@@ -12,6 +12,9 @@ from microslip.data.contents_learned import ABLATIONS, ATTRIBUTIONS, INTERPRETAT
 from microslip.data.contents_measured import FIELDS_STORE, STAGES, TRAJECTORY, VOXELS
 from microslip.data.contents_statistics import STATISTICS
 
+# The steps of `microslip run`, in order; an import takes the place of the simulation.
+RUN_STEPS = ("simulate", "stages", "fields", "voxels", "train", "explain", "statistics", "figures", "report")
+
 RECORDS = (
     *files("", "config.toml: the settings, every key with its value", ("report",)),
     *files(

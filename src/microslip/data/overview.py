@@ -1,118 +1,212 @@
-"""What a run folder holds, told in a few rows: for the prompt as text, for a notebook as a table."""
+"""What a run folder holds, as rows: for the prompt as text, for a notebook as a table, for `microslip info` in full."""
 
 from __future__ import annotations
 
 import html
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+import xarray as xr
+from jaxtyping import Float
 
+from microslip.core.sparkline import DIGITS, WIDTH, pieces_of, sparkline
 from microslip.core.visible import quoted
-from microslip.data.attributes import cell_edges
-from microslip.data.files import read_table
+from microslip.data.artifacts import RUN_STEPS, inputs_of, outputs_of
+from microslip.data.attributes import cell_edges, stress_unit
+from microslip.data.files import read_json, read_table
 from microslip.data.seals import check_whole
 from microslip.data.store import check_store, open_dataset
 
-# Each part: the files without which it is not whole, and the command that makes it.
-PARTS: dict[str, tuple[tuple[str, ...], str]] = {
-    "trajectory": (("trajectory.zarr",), "simulate"),
-    "stages": (("stages.csv",), "stages"),
-    "fields": (("fields.zarr",), "fields"),
-    "voxels": (("voxels.zarr",), "voxels"),
-    "model": (("model/checkpoint.pt", "model/predictions.csv", "model/metrics.json"), "train"),
-    "attributions": (("attributions.zarr", "interpretation/claim.csv"), "explain"),
-    "statistics": (("statistics/stages.csv",), "statistics"),
-    "figures": (("figures",), "figures"),
-    "report": (("report/index.html",), "report"),
-}
-
+# Letters of what is wrong with a part at a prompt.
 LONGEST = 110
 
 
-def overview(folder: Path) -> list[tuple[str, str]]:
-    """Rows of a name and a text: cell, series, frames, stages, what is made, and what makes the rest; never raises."""
-    if not os.path.isdir(folder):
-        return [("damaged", "there is no such folder")]
-    rows, made, missing = [], [], []
-    no_stress = False
-    for name, (files, verb) in PARTS.items():
+@dataclass(frozen=True)
+class Row:
+    """One thing that a run holds: its name, the short of it, and more lines for who asks for them."""
+
+    name: str
+    text: str
+    details: tuple[str, ...] = ()
+
+
+# Lines of a part: the short of it, and where marks for a series are given, its details.
+Part = Callable[[Path, str], Iterator[str]]
+
+
+def contents(folder: Path, marks: str = "") -> Iterator[Row]:
+    """Cell, series, frames, stages and scores, as far as they are there; `marks` for a series ask for details.
+
+    Never raises: of a part that is damaged the row says so.
+    """
+    for name, (file, part) in PARTS.items():
         # os.path, since pathlib raises where a folder may not be looked into
-        there = [os.path.exists(folder / file) for file in files]
-        damage = _tell(_check, folder / files[0]) if there[0] else ""
-        if name == "trajectory" and all(there) and not damage:
-            rows += [
-                ("cell", _tell(_cell, folder)),
-                ("series", _tell(_series, folder)),
-                ("frames", _tell(_frames, folder)),
-            ]
-        if name == "stages" and all(there):
-            rows.append(("stages", _tell(_stages, folder)))
-            no_stress = _has_no_stress(folder)
+        if os.path.exists(folder / file):
+            try:
+                text, *details = part(folder, marks)
+            # shown at a prompt, where any error would hide what is sound
+            except Exception as problem:
+                text, details = _reason(problem), []
+            yield Row(name, text, tuple(details))
+
+
+def overview(folder: Path) -> list[Row]:
+    """What a run holds, the results that are made, and the commands that make the others; never raises."""
+    if not os.path.isdir(folder):
+        return [Row("damaged", "there is no such folder")]
+    rows = [Row(row.name, _short(row.text)) for row in contents(folder) if row.text]
+    made, missing = [], []
+    for verb in RUN_STEPS:
+        names = result_files(verb)
+        name = Path(names[0]).stem
+        there = [os.path.exists(folder / name) for name in names]
         if all(there):
+            damage = _damage(folder / names[0])
             made.append(f"{name} ({damage})" if damage else name)
         # nothing can be learnt from stages whose fluctuation nobody knows
-        elif not (no_stress and verb in ("train", "explain")):
+        elif verb not in ("train", "explain") or not _has_no_stress(folder):
             missing.append((f"{name}, in part" if any(there) else name, _command(folder, verb)))
-    rows.append(("made", ", ".join(made) or "nothing yet"))
+    rows.append(Row("made", ", ".join(made) or "nothing yet"))
     if missing and not any(os.path.exists(folder / name) for name in ("config.toml", "trajectory.zarr")):
-        names = ", ".join(name for name, _ in missing)
-        return [*rows, ("missing", names), ("", "config.toml, without which no command works on the folder")]
+        rows.append(Row("missing", ", ".join(name for name, _ in missing)))
+        return [*rows, Row("", "config.toml, without which no command works on the folder")]
     if len(missing) > 1:
         missing.append(("all of it", _command(folder, "run")))
     width = max((len(name) for name, _ in missing), default=0)
-    rows += [("" if n else "missing", f"{name:<{width}}  {command}") for n, (name, command) in enumerate(missing)]
+    rows += [Row("" if n else "missing", f"{name:<{width}}  {command}") for n, (name, command) in enumerate(missing)]
     return rows
+
+
+def result_files(verb: str) -> tuple[str, ...]:
+    """Without which the result of a step is not whole: what it leaves, and the files of it that later steps need."""
+    outputs = outputs_of(verb)
+    needed = (name for other in RUN_STEPS if other not in ("figures", "report") for name in inputs_of(other))
+    return tuple(dict.fromkeys((*outputs, *(name for name in needed if name.split("/")[0] in outputs))))
 
 
 def as_text(folder: Path) -> str:
     """The rows below the folder's name."""
-    lines = [f"Run({str(folder)!r})"]
-    lines += [f"  {name:<9} {text}".rstrip() for name, text in overview(folder)]
-    return "\n".join(lines)
+    lines = [f"  {row.name:<9} {row.text}".rstrip() for row in overview(folder)]
+    return "\n".join([f"Run({str(folder)!r})", *lines])
 
 
 def as_html(folder: Path) -> str:
     """The rows as a small table, escaped."""
     cell = '<td style="text-align: left; white-space: pre-wrap; font-family: monospace">{}</td>'
     rows = "".join(
-        f'<tr><th style="text-align: left">{html.escape(name)}</th>{cell.format(html.escape(text))}</tr>'
-        for name, text in overview(folder)
+        f'<tr><th style="text-align: left">{html.escape(row.name)}</th>{cell.format(html.escape(row.text))}</tr>'
+        for row in overview(folder)
     )
     caption = f'<caption style="text-align: left">Run <code>{html.escape(str(folder))}</code></caption>'
     return f"<table>{caption}<tbody>{rows}</tbody></table>"
 
 
-def _tell(part: Callable[[Path], str], subject: Path) -> str:
-    """What `part` says, or in a few words why it cannot."""
+def metric_lines(metrics: Mapping[str, Any]) -> list[str]:
+    """R² on the test set of every split rule, network first."""
+    return [
+        f"{rule} split, test R²: "
+        + ", ".join(f"{name.replace('_', ' ')} {parts['test']['r2']:.3f}" for name, parts in methods.items())
+        for rule, methods in metrics.items()
+    ]
+
+
+def describe(numbers: Mapping[str, float]) -> str:
+    """I, κ and Δt in a sentence."""
+    return (
+        f"I = {numbers['inertial_number']:.2g}, κ = {numbers['stiffness_number']:.0f},"
+        f" Δt = {numbers['timestep']:.3g} s = {numbers['timestep_over_rayleigh_time']:.2f} T_Rayleigh"
+    )
+
+
+def _reason(problem: Exception) -> str:
+    return f"damaged: {' '.join(str(problem).split()) or type(problem).__name__}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _damage(path: Path) -> str:
+    """In a few words why a result cannot be read; empty where it can."""
     try:
-        return part(subject)
-    # shown at a prompt, where any error would hide what is sound
+        if path.suffix == ".zarr":
+            check_store(path)
+        check_whole(path)
     except Exception as problem:
-        reason = " ".join(str(problem).split()) or type(problem).__name__
-        return f"damaged: {reason if len(reason) <= LONGEST else reason[: LONGEST - 1] + '…'}"
+        return _short(_reason(problem))
+    return ""
 
 
-def _cell(folder: Path) -> str:
-    attributes = check_store(folder / "trajectory.zarr").attrs
-    kind = open_dataset(folder / "trajectory.zarr", "grains")["kind"].to_numpy()
+def _attributes(folder: Path) -> dict[str, Any]:
+    return dict(check_store(folder / "trajectory.zarr").attrs)
+
+
+def _group(folder: Path, name: str) -> xr.Dataset:
+    return open_dataset(folder / "trajectory.zarr", name)
+
+
+def _cell(folder: Path, marks: str) -> Iterator[str]:
+    attributes, kind = _attributes(folder), _group(folder, "grains")["kind"].to_numpy()
     lengths = " × ".join(f"{length:.3g}" for length in cell_edges(attributes))
     n_walls, imported = int((kind > 0).sum()), attributes.get("imported")
     of_walls = f"{n_walls:,} in the walls" if n_walls or imported else "no walls"
     text = f"{len(kind):,} grains ({of_walls}), {lengths} d̄"
-    return f"{text}, imported ({attributes['engine']})" if imported else text
+    yield f"{text}, imported ({attributes['engine']})" if imported and not marks else text
+    if not marks:
+        return
+    if imported:
+        inertial = f"I = {attributes['inertial_number']:.2g}" if "inertial_number" in attributes else "I not known"
+        yield f"imported from {', '.join(attributes['source']['files'])} ({attributes['engine']}), {inertial}"
+        resolution, origin = attributes["position_resolution"], attributes["strain_from"]
+        yield f"positions known to {resolution:.2g} d̄, strain by {origin}"
+    else:
+        numbers = f", {describe(attributes)}" if "inertial_number" in attributes else ""
+        yield f"seed {attributes['seed']}{numbers}"
 
 
-def _series(folder: Path) -> str:
-    series = open_dataset(folder / "trajectory.zarr", "series")
+def _series(folder: Path, marks: str) -> Iterator[str]:
+    series = _group(folder, "series")
     n_samples = series.sizes["sample"]
-    return f"{n_samples:,} samples to a strain of {float(series['strain'][-1]):.4g}" if n_samples else "no sample yet"
+    if not n_samples:
+        yield "no sample yet"
+        return
+    text = f"{n_samples:,} samples to a strain of {float(series['strain'][-1]):.4g}"
+    if not marks:
+        yield text
+        return
+    stress, unit = series["stress"].to_numpy(), stress_unit(_attributes(folder))
+    if not np.isfinite(stress).any():
+        yield f"{text}, no stress"
+        return
+    yield text
+    half = n_samples // 2
+    values = [f"mean {np.nanmean(stress[half:]):.4f} {unit}"] if np.isfinite(stress[half:]).any() else ["not known"]
+    for name, words in (("stress_volume", "of the volume"), ("normal_stress", "normal")):
+        other = series[name].to_numpy() if name in series else np.empty(0)
+        # without walls the stress is that of the volume itself
+        if np.isfinite(other[half:]).any() and not np.array_equal(other, stress):
+            values.append(f"{words} {np.nanmean(other[half:]):.4f} {unit}")
+    yield f"stress in the second half: {', '.join(values)}"
+    yield from _spark(stress, marks, "whole run", unit)
 
 
-def _frames(folder: Path) -> str:
-    return f"{open_dataset(folder / 'trajectory.zarr', 'frames').sizes['frame']:,}"
+def _frames(folder: Path, _marks: str) -> Iterator[str]:
+    yield f"{_group(folder, 'frames').sizes['frame']:,}"
+
+
+def _spark(stress: Float[np.ndarray, "sample"], marks: str, title: str, unit: str) -> Iterator[str]:
+    """The title and the smallest and largest mean of a piece in its unit, and below them the marks."""
+    pieces = pieces_of(stress)
+    if np.isfinite(pieces).any():
+        scale = " as 0 to 9" if marks == DIGITS else ""
+        yield f"{title}, {np.nanmin(pieces):.4f} to {np.nanmax(pieces):.4f} {unit}{scale}"
+        yield f"  {sparkline(stress, marks=marks)}"
 
 
 def _kinds(folder: Path) -> pd.Series:
@@ -127,16 +221,55 @@ def _has_no_stress(folder: Path) -> bool:
     return False
 
 
-def _stages(folder: Path) -> str:
+def _stages(folder: Path, marks: str) -> Iterator[str]:
     kinds = _kinds(folder)
-    return f"{kinds.sum():,}" + (": " if len(kinds) else "") + ", ".join(f"{n:,} {kind}" for kind, n in kinds.items())
+    if set(kinds.index) == {"window"}:
+        yield f"{kinds.sum():,} windows of strain without a stress"
+        return
+    yield f"{kinds.sum():,}" + (f" ({', '.join(f'{n:,} {kind}' for kind, n in kinds.items())})" if len(kinds) else "")
+    if marks and "slip" in kinds:
+        stages = read_table(folder / "stages.csv", ["kind", "fluctuation", "start_sample", "end_sample"])
+        row = int(stages.loc[stages["kind"] == "slip", "fluctuation"].idxmax())
+        yield from _largest_slip(folder, stages, row, marks)
 
 
-def _check(path: Path) -> str:
-    if path.suffix == ".zarr":
-        check_store(path)
-    check_whole(path)
-    return ""
+def _largest_slip(folder: Path, stages: pd.DataFrame, row: int, marks: str) -> Iterator[str]:
+    """The stress from about one length of the slip before it to one after, and below it which samples stick or slip."""
+    slip, series = stages.iloc[row], _group(folder, "series")
+    n_samples, unit = series.sizes["sample"], stress_unit(_attributes(folder))
+    start, end = int(slip["start_sample"]), int(slip["end_sample"])
+    # at least as many samples as there is room for marks, where the series has them
+    margin = max(end - start, (WIDTH - (end - start)) // 2)
+    first, last = max(start - margin, 0), min(end + margin + 1, n_samples)
+    series = series.isel(sample=slice(first, last))
+    strain, stress = series["strain"].to_numpy(), series["stress"].to_numpy()
+    size = f"{slip['fluctuation']:.4f} {unit}"
+    title = f"about the largest slip, {size}, strain {strain[0]:.6g} to {strain[-1]:.6g}"
+    yield from _spark(stress, marks, title, unit)
+    signs = np.full(last - first, " ")
+    for kind, sign in (("stick", "/"), ("slip", "\\")):
+        for stage in stages[stages["kind"] == kind].itertuples():
+            signs[max(stage.start_sample - first, 0) : max(stage.end_sample - first, 0)] = sign
+    # a piece shows the stage at its middle
+    shown = [part[len(part) // 2] for part in np.array_split(signs, min(WIDTH, len(signs)))]
+    yield f"  {''.join(shown)}  / stick, \\ slip".rstrip()
+
+
+def _scores(folder: Path, marks: str) -> Iterator[str]:
+    # the scores of two rules and many baselines are too much for a prompt
+    yield ""
+    if marks:
+        yield from metric_lines(read_json(folder / "model" / "metrics.json", numbers=True))
+
+
+# The file that each part is read from.
+PARTS: dict[str, tuple[str, Part]] = {
+    "cell": ("trajectory.zarr", _cell),
+    "series": ("trajectory.zarr", _series),
+    "frames": ("trajectory.zarr", _frames),
+    "stages": ("stages.csv", _stages),
+    "network": ("model", _scores),
+}
 
 
 def _command(folder: Path, verb: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import missing
-from microslip.data.artifacts import inputs_of, outputs_of
+from microslip.data.artifacts import RUN_STEPS, inputs_of, outputs_of
 from microslip.data.run import Run
 from microslip.fields.registry import FIELDS
 from microslip.statistics.registry import STATISTICS
@@ -30,8 +30,6 @@ class Step:
     edition: int = 1
     # extras whose packages it needs
     needs: tuple[str, ...] = ()
-    # part of `microslip run`; the others are asked for by name
-    in_run: bool = True
     # goes on writing into what it left before, which is never made again over something finished
     grows: bool = False
     # shows what there is; the others need every input
@@ -69,7 +67,7 @@ STEPS = {
     step.verb: step
     for step in (
         Step("simulate", "shearing the cell", _DEM, grows=True),
-        Step("import", "reading another program's files", ("source",), in_run=False),
+        Step("import", "reading another program's files", ("source",)),
         Step("stages", "finding stages", ("stages", "loading", "recording")),
         Step("fields", "measuring fields", ("nonaffine",), edition=2, measures=FIELDS),
         Step("voxels", "coarse graining", ("voxels",)),
@@ -93,22 +91,17 @@ STEPS = {
             "training on less",
             ("ablation", *_TRAINING, "voxels"),
             needs=("learn",),
-            in_run=False,
         ),
         Step(
             "search",
             "searching settings",
             ("search", *_TRAINING),
             needs=("learn", "search"),
-            in_run=False,
         ),
         Step("figures", "drawing figures", (), edition=2, shows=True, measures=RUN_FIGURES),
         Step("report", "writing the report", (), edition=2, shows=True),
     )
 }
-
-# What `microslip run` does, in order.
-RUN_STEPS = tuple(verb for verb, step in STEPS.items() if step.in_run)
 
 
 def run_steps(config: Config) -> tuple[str, ...]:

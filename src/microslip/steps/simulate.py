@@ -6,9 +6,10 @@ from typing import Any
 
 from microslip.config import Config
 from microslip.core.messages import Caution
+from microslip.data.overview import describe
 from microslip.data.run import Run
 from microslip.dem.launch import simulate, time_spent
-from microslip.steps.common import Advance, Say, describe
+from microslip.steps.common import Advance, Say
 
 
 def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> dict[str, Any]:

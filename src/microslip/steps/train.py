@@ -11,6 +11,7 @@ import pandas as pd
 from microslip.config import Config
 from microslip.core.messages import Caution
 from microslip.data.files import replacing, write_json, write_table
+from microslip.data.overview import metric_lines
 from microslip.data.run import Run
 from microslip.grids.splits import RULES, SplitSets, split_stages
 from microslip.learn.baselines import amplitude_features, boosting, length_feature, ridge
@@ -19,7 +20,7 @@ from microslip.learn.ensemble import interval_scores, train_ensemble
 from microslip.learn.evaluate import evidence_tables, score_all
 from microslip.learn.reading import keep_samples, stage_reader
 from microslip.learn.samples import Samples, n_without_pattern
-from microslip.steps.common import Advance, Say, metric_lines, scratch_folder
+from microslip.steps.common import Advance, Say, scratch_folder
 from microslip.steps.trained_cell import describe_cell, fit_to_cell
 
 

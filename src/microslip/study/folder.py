@@ -1,4 +1,4 @@
-"""A study's folder: how far each system is, and what all finished ones give together."""
+"""A study's folder: how far each system is, and the tables, figures and page of all finished ones."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""What a study compares: a file of settings that vary → systems with names and whole configurations."""
+"""A study's file of settings that vary → systems with names and whole configurations."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,10 @@ from microslip.config import Config, parse_config
 from microslip.config_files import apply_overrides, explain, read_toml
 from microslip.core.errors import MicroslipError
 from microslip.core.settings import Settings
+from microslip.core.visible import nearest
+from microslip.data.artifacts import RUN_STEPS
 from microslip.data.files import replacing
-from microslip.steps.registry import RUN_STEPS, STEPS
+from microslip.steps.registry import STEPS
 
 BASE = "base"
 
@@ -30,7 +31,7 @@ TAKEN = ("figures", "report")
 
 
 class NamedSystem(Settings):
-    """A system in so many words."""
+    """A system written out by name."""
 
     name: str = Field(description="folder of the system")
     changes: dict[str, Any] = Field(alias="set", description="settings that differ from the base")
@@ -59,7 +60,7 @@ class StudyFile(Settings):
     settings: dict[str, Any] = Field({}, description="sections as in a run's TOML, put on top of the base")
     steps: tuple[str, ...] = Field(RUN_STEPS, description="verbs, run in the pipeline's order")
     vary: dict[str, Any] = Field({}, description="section.key = list of values, one at a time about the base")
-    system: tuple[NamedSystem, ...] = Field((), description="systems in so many words")
+    system: tuple[NamedSystem, ...] = Field((), description="systems that are named one by one")
 
     @field_validator("steps")
     @classmethod
@@ -68,9 +69,7 @@ class StudyFile(Settings):
             raise ValueError(f"steps is empty: name verbs such as {', '.join(list(STEPS)[:2])}, or leave steps out")
         for step in steps:
             if step not in STEPS:
-                close = difflib.get_close_matches(step, STEPS, n=1)
-                remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(STEPS)}"
-                raise ValueError(f"unknown step {step} in steps: {remedy}")
+                raise ValueError(f"unknown step {step} in steps: {nearest(step, STEPS)}")
             if steps.count(step) > 1:
                 raise ValueError(f"steps names {step} twice: remove one")
         return tuple(verb for verb in STEPS if verb in steps)
@@ -99,7 +98,7 @@ class System:
     config: Config
 
     def describe(self) -> str:
-        """What sets it apart."""
+        """The settings that set it apart from the base."""
         return ", ".join(f"{key} = {written(value)}" for key, value in self.changes.items()) or "as the base"
 
 
@@ -107,8 +106,8 @@ class System:
 class Family:
     """Systems that are compared with each other, in the order of the file.
 
-    `key` is the setting that tells them apart, and `values` its values; for systems in so many words that differ in
-    several settings `key` is empty and so are the values.
+    `key` is the setting that tells them apart, and `values` its values; both are empty where the systems are named one
+    by one and differ in several settings.
     """
 
     key: str
@@ -185,10 +184,10 @@ def plan_study(name: str, content: StudyFile, folder: Path, overrides: Iterable[
                 raise MicroslipError(f"vary {key} gives the system {system.name} twice: remove one of its values")
             members.append(system.name)
             systems[system.name] = system
-        families.append(Family(key, tuple(members), tuple(setting(systems[one].config, key) for one in members)))
+        families.append(Family(key, tuple(members), tuple(setting(systems[name].config, key) for name in members)))
     if BASE in systems:
         systems = {BASE: systems.pop(BASE), **systems}
-    named = [_system(one.name, one.changes, common) for one in content.system]
+    named = [_system(entry.name, entry.changes, common) for entry in content.system]
     for system in named:
         for other in systems.values():
             if other.name == system.name:
@@ -210,7 +209,7 @@ def write_study(study: Study, path: Path) -> None:
         "steps": list(study.steps),
         "settings": study.base.model_dump(mode="json", exclude_none=True),
         "vary": study.content.vary,
-        "system": [one.model_dump(by_alias=True) for one in study.content.system],
+        "system": [entry.model_dump(by_alias=True) for entry in study.content.system],
     }
     with replacing(path) as beside:
         beside.write_text(tomli_w.dumps({key: part for key, part in content.items() if part}))
@@ -234,9 +233,7 @@ def choose_systems(study: Study, only: Sequence[str], job: int | None) -> list[t
     names = [system.name for system in study.systems]
     for name in only:
         if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(names)}"
-            raise MicroslipError(f"--only {name}: the study has no such system: {remedy}")
+            raise MicroslipError(f"--only {name}: the study has no such system: {nearest(name, names)}")
     return [(number, system) for number, system in numbered if not only or system.name in only]
 
 

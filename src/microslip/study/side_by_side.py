@@ -1,4 +1,4 @@
-"""Two to four run folders on one page: each read for itself, so that what one lacks leaves the others."""
+"""Two to four run folders on one page: each is read for itself, so that a damaged one spoils no other."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ def _read(run: Run) -> Compared:
 
 
 def _steady_state(parts: Parts, config: Config) -> tuple[dict[str, Any], pd.DataFrame | None]:
-    """What the stress says of the steady state, with errors from blocks of strain, and the sizes of its slips."""
+    """Numbers of the steady state, with errors from blocks of strain, and the sizes of its slips."""
     series = parts.series
     if series is None or "stress" not in series:
         return {}, None
-    known = np.isfinite(series["stress"]) & np.isfinite(series["strain"])
-    if known.sum() < 2:
+    finite = np.isfinite(series["stress"]) & np.isfinite(series["strain"])
+    if finite.sum() < 2:
         return {}, None
-    unknown = np.full(int(known.sum()), np.nan)
+    nowhere = np.full(int(finite.sum()), np.nan)
     columns = {
-        name: series[name][known] if name in series else unknown
+        name: series[name][finite] if name in series else nowhere
         for name in ("strain", "stress", "normal_stress", "solid_fraction")
     }
     first = config.steady_sample(columns["strain"])

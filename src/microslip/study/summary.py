@@ -72,8 +72,8 @@ def summarise_series(
         "n_blocks": len(edges) - 1,
     }
 
-    def add(name: str, found: tuple[float, float]) -> None:
-        row[name], row[f"{name}_error"] = found
+    def add(name: str, value_and_error: tuple[float, float]) -> None:
+        row[name], row[f"{name}_error"] = value_and_error
 
     add("stress", jackknife(cut(series["stress"], edges), np.mean))
     add("stress_deviation", jackknife(cut(series["stress"], edges), np.std))
@@ -174,20 +174,20 @@ def _lengths(run: Run, confidence: float) -> dict[str, float]:
     """ξ of all sticks and of all slips with its interval and the error that belongs to it; NaN where there is none."""
     path = run.folder / "statistics" / "correlation_length.csv"
     table = read_table(path, ["kind", "by"]) if path.exists() else pd.DataFrame(columns=["kind", "by"])
-    found: dict[str, float] = {}
+    lengths: dict[str, float] = {}
     for kind in ("stick", "slip"):
         rows = table[(table["by"] == "kind") & (table["kind"] == kind)]
         # a table without any ξ has no such columns
         xi, low, high = (
             float(rows[name].iloc[0]) if len(rows) and name in rows else np.nan for name in ("xi", "xi_low", "xi_high")
         )
-        found |= {
+        lengths |= {
             f"xi_{kind}": xi,
             f"xi_{kind}_low": low,
             f"xi_{kind}_high": high,
             f"xi_{kind}_error": error_of_interval(low, high, confidence),
         }
-    return found
+    return lengths
 
 
 def _scores(run: Run) -> dict[str, float]:
@@ -225,7 +225,7 @@ def convergence(summary: pd.DataFrame) -> pd.DataFrame:
         for system in summary.iloc[:-1].to_dict("records"):
             difference = system[quantity] - reference[quantity]
             error = float(np.hypot(system[f"{quantity}_error"], reference[f"{quantity}_error"]))
-            known = np.isfinite(difference) and np.isfinite(error)
+            comparable = np.isfinite(difference) and np.isfinite(error)
             rows.append(
                 {
                     "quantity": quantity,
@@ -234,7 +234,7 @@ def convergence(summary: pd.DataFrame) -> pd.DataFrame:
                     "last": reference[quantity],
                     "difference": difference,
                     "standard_error": error,
-                    "within_two_errors": ("yes" if abs(difference) <= 2 * error else "no") if known else "",
+                    "within_two_errors": ("yes" if abs(difference) <= 2 * error else "no") if comparable else "",
                 }
             )
     columns = ["quantity", "system", "value", "last", "difference", "standard_error", "within_two_errors"]
