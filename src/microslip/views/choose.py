@@ -1,4 +1,4 @@
-"""Which stages stand for the others in a figure: a large slip with the stick before it."""
+"""The stages that a figure shows as examples: a large slip with the stick before it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ import pandas as pd
 
 from microslip.core.errors import MicroslipError
 
-# The cycle that stands for the others has this quantile of their sizes: well above the wiggles at the threshold.
+# Quantile of the sizes of all cycles at which the example lies: well above the wiggles at the threshold.
 TYPICAL = 0.97
 
 
 class TooFewStages(MicroslipError):
-    """A figure asks for a stick or a slip that the table does not hold."""
+    """The table lacks a stick or a slip that a figure needs."""
 
 
 def cycles(stages: pd.DataFrame) -> pd.DataFrame:
     """Pairs of a stick and the slip right after it: `stick`, `slip` (row numbers of the table), `size`.
 
-    The size is that of the smaller of the two changes of stress [p], so that both can be seen where it is large.
+    The size is the smaller of the two changes of stress [p]: where it is large, both can be seen.
     """
     kind = stages["kind"].to_numpy()
     first = np.flatnonzero((kind[:-1] == "stick") & (kind[1:] == "slip"))
     size = stages["fluctuation"].abs().to_numpy()
     return pd.DataFrame({"stick": first, "slip": first + 1, "size": np.minimum(size[first], size[first + 1])})
+
+
+def _some_cycles(stages: pd.DataFrame) -> pd.DataFrame:
+    """As `cycles`, of which there must be one."""
+    pairs = cycles(stages)
+    if pairs.empty:
+        raise TooFewStages("no stick stage has a slip after it: shear further or lower stages.threshold")
+    return pairs
 
 
 def choose_cycle(stages: pd.DataFrame, quantile: float, without: int | None = None) -> tuple[int, int]:
@@ -36,12 +44,10 @@ def choose_cycle(stages: pd.DataFrame, quantile: float, without: int | None = No
     TooFewStages
         There is no stick with a slip after it.
     """
-    pairs = cycles(stages)
-    if pairs.empty:
-        raise TooFewStages("no stick stage has a slip after it: shear further or lower stages.threshold")
-    wanted = pairs["size"].quantile(quantile)
+    pairs = _some_cycles(stages)
+    typical = pairs["size"].quantile(quantile)
     pairs = pairs[pairs["slip"] != without]
-    row = pairs.loc[(pairs["size"] - wanted).abs().idxmin()]
+    row = pairs.loc[(pairs["size"] - typical).abs().idxmin()]
     return int(row["stick"]), int(row["slip"])
 
 
@@ -69,9 +75,7 @@ def largest_slip(stages: pd.DataFrame) -> tuple[int, int]:
     TooFewStages
         There is no stick with a slip after it.
     """
-    pairs = cycles(stages)
-    if pairs.empty:
-        raise TooFewStages("no stick stage has a slip after it: shear further or lower stages.threshold")
+    pairs = _some_cycles(stages)
     slip = int(pairs["slip"].iloc[int(np.argmax(stages["fluctuation"].to_numpy()[pairs["slip"]]))])
     return slip - 1, slip
 

@@ -12,14 +12,14 @@ from microslip.data.files import read_json, write_json
 
 
 class Drawn:
-    """The record of a drawing under way, beside its folder; gone when all is drawn.
+    """The record of an unfinished drawing, beside its folder; removed when all figures are drawn.
 
     Parameters
     ----------
     folder
         Where the figures are.
     mark
-        What they are made of, as a digest: figures of another mark do not count. None to keep no record.
+        A digest of the data drawn: figures with another mark are drawn again. None to keep no record.
     """
 
     def __init__(self, folder: Path, mark: str | None) -> None:
@@ -35,7 +35,7 @@ class Drawn:
             return {}
 
     def files(self, name: str) -> list[Path] | None:
-        """Files of a figure that is drawn, none of one that shows nothing; None where it is to be drawn."""
+        """Files of a figure that is drawn, an empty list where it shows nothing; None where it must be drawn."""
         try:
             digests = self._figures[name]
             paths = [self._folder / file for file in digests]
@@ -50,7 +50,7 @@ class Drawn:
             write_json(self._note, {"mark": self._mark, "figures": self._figures})
 
     def finish(self) -> None:
-        """All is drawn."""
+        """Remove the record once all figures are drawn."""
         self._note.unlink(missing_ok=True)
 
 

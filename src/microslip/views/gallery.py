@@ -21,7 +21,7 @@ from microslip.views.style import journal_style
 
 DOTS_PER_INCH = 200
 
-# A table of that many rows has some 10 MB as text; what is longer lies in the run's own stores.
+# As text, a table of this length takes some 10 MB; longer ones can be read from the run's own stores.
 ROWS_AT_MOST = 200_000
 
 
@@ -39,15 +39,15 @@ def draw_figures(
     run
         The run drawn.
     folder
-        Where NAME.png, NAME.pdf and NAME-TABLE.csv are written, and captions.json, the words to each. Of a figure that
-        shows nothing, older files go, and its caption is `NOT_MADE`.
+        Where NAME.png, NAME.pdf and NAME-TABLE.csv are written, and captions.json, the words to each. A figure that
+        shows nothing loses its older files, and its caption is `NOT_MADE`.
     advance
         Called with the number of figures done and their total.
     layers
         The trained network's layers, as in `Predictor.layers`; None where there is no network.
     mark
-        A digest of what the run holds. With it an interrupted drawing of the same is gone on with; without it all is
-        drawn.
+        A digest of what the run holds. With it an interrupted drawing of the same data goes on where it stopped;
+        without it every figure is drawn.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def save_drawing(drawing: Drawing, folder: Path, name: str) -> list[Path]:
 
 
 def _remove_others(folder: Path, name: str, files: list[Path]) -> None:
-    """Files of a figure as it was once: a run that lost its data must not show them."""
+    """Remove the files of an earlier drawing: a run that lost its data must not show them."""
     for path in {folder / f"{name}.png", folder / f"{name}.pdf", *folder.glob(f"{name}-*.csv")} - {*files}:
         path.unlink(missing_ok=True)
 
@@ -109,7 +109,7 @@ def _remove_others(folder: Path, name: str, files: list[Path]) -> None:
 def settle_layout(figure: Figure) -> None:
     """Lay a figure out once for all its files.
 
-    Pictures keep the shape of the cell, so that their axes shrink: the layout is right at the second look.
+    Pictures keep the shape of the cell, so that their axes shrink: the layout is right in the second pass.
     """
     engine = figure.get_layout_engine()
     # letters are a little wider or narrower at another resolution

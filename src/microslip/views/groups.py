@@ -9,13 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import ListedColormap, LogNorm
-from matplotlib.figure import Figure
 
 from microslip.views.names import FLUCTUATION_LABEL
-from microslip.views.style import KIND_COLOUR, ORDER_MAP, few_log_labels
+from microslip.views.style import KIND_COLOUR, ORDER_MAP, add_colour_bar, few_log_labels
 
 # The light end of the scale is too pale for points and lines on white.
 _PALEST = 0.92
@@ -30,6 +28,12 @@ def binned(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of bins of |Δs|; those of whole kinds where there are no bins."""
     bins = table[table["by"] == "bin"]
     return bins if len(bins) else table
+
+
+def bins_by_size(of_kind: pd.DataFrame) -> pd.DataFrame:
+    """The bins of one kind of stage, from the smallest to the largest mean |Δs|, which is their column `at` [p]."""
+    bins = of_kind[of_kind["by"] == "bin"]
+    return bins.assign(at=bins["mean_fluctuation"].abs()).sort_values("at")
 
 
 def fluctuation_limits(table: pd.DataFrame) -> tuple[float, float]:
@@ -60,15 +64,13 @@ def each_group(
 
 
 def shifted_suffix(table: pd.DataFrame, shift: float) -> str:
-    """What an axis adds to its label where the curves of several groups stand apart by a factor."""
+    """The end of an axis label where the curves of several groups are shifted by a factor."""
     return "" if shift == 1 or table["group"].nunique() < 2 else ", shifted"
 
 
-def size_bar(figure: Figure, axes: Axes | list[Axes], limits: tuple[float, float], **options: Any) -> Colorbar:
+def size_bar(axes: Axes | list[Axes], limits: tuple[float, float], **options: Any) -> Colorbar:
     """The colour scale of `size_colour`; options are those of matplotlib's `colorbar`."""
     shown = ListedColormap(colormaps[ORDER_MAP](np.linspace(0.0, _PALEST, 256)))
-    bar = figure.colorbar(ScalarMappable(LogNorm(*limits), shown), ax=axes, **options)
-    bar.set_label(FLUCTUATION_LABEL)
-    bar.outline.set_linewidth(0.5)
+    bar = add_colour_bar(axes, LogNorm(*limits), shown, FLUCTUATION_LABEL, **{"orientation": "vertical"} | options)
     few_log_labels(bar.ax.yaxis if bar.orientation == "vertical" else bar.ax.xaxis)
     return bar

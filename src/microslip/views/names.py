@@ -17,7 +17,7 @@ FLUCTUATION_LABEL = r"mean $|\Delta s|$ [$p$]"
 RULES = ("random", "blocked")
 RULE_COLOUR = {"random": BLUE, "blocked": VERMILLION}
 
-# The two rules often agree: in grey print they are told apart by marker and line.
+# The two rules often agree; in grey print, marker and line tell them apart.
 RULE_MARKER = {"random": "o", "blocked": "s"}
 RULE_LINE: dict[str, Any] = {"random": "-", "blocked": (0, (4, 1.5))}
 SPLIT_COLOUR = {"train": GREY, "validation": ORANGE, "test": VERMILLION}
@@ -36,7 +36,7 @@ MODEL_NAME = {
     "strain_increment": "length of the stage",
 }
 
-# A worse R² than this is drawn as this, with its number beside it: how much worse than the mean says nothing.
+# Bars of R² end here, with the number beside them: how far R² lies below 0 is of no interest.
 R2_FLOOR = -0.25
 
 # Blue and vermilion are sticks and slips.

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from microslip.core.box import Box
@@ -34,7 +36,7 @@ class Drawing:
 
 
 class NotMeasured(MicroslipError):
-    """No command would make what a panel needs, for the run's frames do not hold it; the message says so."""
+    """The run's frames do not hold what a panel needs, so that no command can make it."""
 
 
 class NoStress(NotMeasured):
@@ -46,7 +48,7 @@ class NoStress(NotMeasured):
 
 @contextmanager
 def panel(axes: Axes, run: Run, needs: str, title: str) -> Iterator[None]:
-    """Draw a panel in this block; where its data are missing it becomes a sentence that names the command.
+    """Draw a panel in this block; where its data are missing, a sentence in its place names the command for them.
 
     Parameters
     ----------
@@ -67,8 +69,8 @@ def _missing(problem: Exception, run: Run, verb: str) -> str:
     if isinstance(problem, NotMeasured):
         return str(problem)
     if isinstance(problem, IndexError):
-        # results that name frames or stages of another import
-        return f"Of another import. Run `microslip {verb}`"
+        # results of an earlier import name frames or stages that are gone
+        return f"Made from another import. Run `microslip {verb}` again"
     if verb in ("train", "explain", "ablate") and not knows_stress(run):
         return f"{NoStress()} There is nothing to learn."
     if isinstance(problem, TooFewStages):
@@ -146,6 +148,27 @@ class FrameOfGrains:
         return table.assign(**columns)[(self.kind == 0) & self.present if chosen is None else chosen]
 
 
+def half_spacing(axis: Float[np.ndarray, "node"]) -> float:
+    """Half the distance between two nodes on an axis [d̄]; 0.5 where there is one node."""
+    return float(axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5
+
+
+def show_nodes(
+    axes: Axes,
+    plane: Float[np.ndarray, "x z"],
+    x: Float[np.ndarray, "x"],
+    z: Float[np.ndarray, "z"],
+    colour_map: str,
+    norm: Normalize,
+) -> None:
+    """A plane of nodes as a picture, one square a node; nodes without a value are grey. Coordinates in d̄."""
+    left, right, bottom, top = (axis[end] + (2 * -end - 1) * half_spacing(axis) for axis in (x, z) for end in (0, -1))
+    axes.imshow(
+        plane.T, origin="lower", extent=(left, right, bottom, top), norm=norm, interpolation="nearest",
+        cmap=colormaps[colour_map].with_extremes(bad="#E4E7EB"),
+    )  # fmt: skip
+
+
 def stage_title(stage: pd.Series, length: bool = True) -> str:
     """Kind, Δs [p] and, where asked for, length in strain of a row of stages.csv, for the top of a picture."""
     parts = []
@@ -161,7 +184,7 @@ def stage_title(stage: pd.Series, length: bool = True) -> str:
 def thin_series(
     x: Float[np.ndarray, "sample"], y: Float[np.ndarray, "sample"], n_points: int = 4000
 ) -> tuple[Float[np.ndarray, "point"], Float[np.ndarray, "point"]]:
-    """The smallest and largest y of equal runs of samples, in order: looks like the whole series, at a fixed cost."""
+    """The smallest and largest y of each of `n_points` / 2 equal parts of a series: drawn, it looks like the whole."""
     n_runs = n_points // 2
     if len(x) <= n_points:
         return x, y

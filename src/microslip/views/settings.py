@@ -8,7 +8,7 @@ from typing import Any
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 
-# Where a setting is not in the run's configuration, the sentence about it is left out.
+# The resolved settings of a run, by section.
 Config = dict[str, Any]
 
 

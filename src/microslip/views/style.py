@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
+from inspect import signature
 from itertools import cycle
 from pathlib import Path
 from string import ascii_lowercase
-from typing import Any
+from typing import Any, ParamSpec
 
 import matplotlib
 import numpy as np
@@ -18,7 +19,7 @@ from matplotlib.axis import Axis, XAxis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Colormap, Normalize
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
 # Widths of one and of two columns of a journal page [in].
@@ -69,16 +70,43 @@ def new_figure(width: float = ONE_COLUMN, height: float = 2.6) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-@journal_style()
 def titled_axes(axes: Axes | None, title: str, width: float = ONE_COLUMN, height: float = 2.6) -> tuple[Figure, Axes]:
     """The reader's axes and their figure, or a new figure of that size [in] with one pair of axes; with a title."""
-    if axes is None:
-        axes = new_figure(width, height).subplots()
+    axes = axes or new_figure(width, height).subplots()
     figure = axes.get_figure(root=True)
     if figure is None:
         raise ValueError("the axes belong to no figure")
-    axes.set_title(title, loc="left")
+    if title:
+        axes.set_title(title, loc="left")
     return figure, axes
+
+
+# Stands in a signature for the axes of a new figure; `draws_panel` makes them.
+NEW_AXES: Any = None
+
+P = ParamSpec("P")
+
+
+def draws_panel(width: float = ONE_COLUMN, height: float = 2.6) -> Callable[[Callable[P, None]], Callable[P, Figure]]:
+    """A decorator of functions that draw one panel into `axes`, under the `title`; it returns the panel's figure.
+
+    Where the reader passes no `axes`, the panel stands alone in a new figure of that size [in].
+    """
+
+    def decorate(draw: Callable[P, None]) -> Callable[P, Figure]:
+        @wraps(draw)
+        @journal_style()
+        def draw_panel(*args: P.args, **kwargs: P.kwargs) -> Figure:
+            given: dict[str, Any] = dict(kwargs)
+            figure, given["axes"] = titled_axes(given.get("axes"), given.get("title", ""), width, height)
+            draw(*args, **given)
+            return figure
+
+        # the documentation shows what the reader gets
+        draw_panel.__signature__ = signature(draw).replace(return_annotation="Figure")  # type: ignore[attr-defined]
+        return draw_panel
+
+    return decorate
 
 
 def add_letters(panels: Iterable[Axes]) -> None:
@@ -88,15 +116,11 @@ def add_letters(panels: Iterable[Axes]) -> None:
 
 
 def add_colour_bar(
-    figure: Figure | SubFigure,
-    axes: Axes | Sequence[Axes],
-    norm: Normalize,
-    colours: str | Colormap,
-    label: str,
-    **options: Any,
+    axes: Axes | Sequence[Axes], norm: Normalize, colours: str | Colormap, label: str, **options: Any
 ) -> Colorbar:
     """A colour scale below some panels, or where `options` say, which are those of matplotlib's `colorbar`."""
     options = {"orientation": "horizontal"} | options
+    figure = (axes if isinstance(axes, Axes) else axes[0]).figure
     bar = figure.colorbar(ScalarMappable(norm, colours), ax=axes, **options)
     bar.set_label(label)
     bar.outline.set_linewidth(0.5)
@@ -146,7 +170,7 @@ def few_log_labels(axis: Axis) -> None:
 
 
 def symmetric_limit(values: np.ndarray, quantile: float = 0.995) -> float:
-    """A limit for a signed colour scale centred on 0: a high quantile of |values|, 1 where all are 0 or missing."""
+    """Limit of a signed colour scale about 0: a high quantile of |values|; 1 where all are 0 or missing."""
     sizes = np.abs(np.asarray(values, dtype=float))
     sizes = sizes[np.isfinite(sizes)]
     limit = float(np.quantile(sizes, quantile)) if sizes.size else 0.0

@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.data.step_state import Cause, StepState
 from microslip.views.explorer.exporting import export_page
+from microslip.views.explorer.parts import read_part
 
 # A browser's own word for every answer that tells of trouble, beside what the page says.
 REFUSED = (r"Failed to load resource", r"status of 4\d\d")
@@ -31,6 +33,13 @@ PATIENCE = 60
 def says(page, selector, sentence):
     """The page says it there, now or in a moment."""
     page.locator(selector).filter(has_text=re.compile(re.escape(sentence))).first.wait_for()
+
+
+def refusal(run, name):
+    """What the server says of a damaged part: which file fails its checksum."""
+    with pytest.raises(MicroslipError, match="fails its checksum") as refused:
+        read_part(run, name)
+    return str(refused.value)
 
 
 def loaded(page):
@@ -176,7 +185,7 @@ def test_a_damaged_chunk_is_said_in_place_and_the_rest_works(copied, served, vis
     cut_short(copied.folder / "statistics" / "clusters.zarr", "label", 26)
     address = served(copied)
     page = visit(address + "#stage=14&colour=shear_strain", expect=REFUSED)
-    says(page, "#scene-message", f"stage/14/shear_strain.bin cannot be read from {copied.folder}")
+    says(page, "#scene-message", refusal(copied, "stage/14/shear_strain.bin"))
     # the grains are there, without colour
     says(page, "#counted", "208 of 208 grains shown")
     assert page.locator("#scale").is_hidden()
@@ -185,7 +194,7 @@ def test_a_damaged_chunk_is_said_in_place_and_the_rest_works(copied, served, vis
     assert page.locator("#scene-message").is_hidden()
     assert page.locator("#scale").is_visible()
     page.select_option("#colour", "shear_strain")
-    says(page, "#scene-message", "stage/14/shear_strain.bin cannot be read")
+    says(page, "#scene-message", refusal(copied, "stage/14/shear_strain.bin"))
     page.fill("#number", "20")
     page.press("#number", "Enter")
     page.ready(20, "shear_strain")
@@ -197,7 +206,7 @@ def test_damage_to_what_ranks_or_moves_the_grains_leaves_their_other_colours(cop
     cut_short(copied.folder / "fields.zarr", array, 14)
     address = served(copied)
     page = visit(address + "#stage=14&colour=shear_strain", expect=REFUSED, ready=False)
-    says(page, "#scene-message", f"stage/14/{array}.bin cannot be read")
+    says(page, "#scene-message", refusal(copied, f"stage/14/{array}.bin"))
     page.ready(14, "shear_strain")
     assert page.text("#counted") == "208 of 208 grains shown"
     page.keyboard.press("End")
@@ -209,13 +218,13 @@ def test_damaged_places_leave_the_curve_and_the_list(copied, served, visit, cut_
     cut_short(copied.folder / "trajectory.zarr", "frames/position", 0)
     address = served(copied)
     page = visit(address + "#stage=14", expect=REFUSED, ready=False)
-    says(page, "#scene-message", "frame/14.bin cannot be read")
+    says(page, "#scene-message", refusal(copied, "frame/14.bin"))
     assert np.ptp(page.shot("#scene")[:200], axis=2).max() < 40
     page.select_option("#colour", "shear_strain")
     page.keyboard.press("Escape")
-    assert "frame/14.bin" in page.text("#scene-message")
+    assert refusal(copied, "frame/14.bin") in page.text("#scene-message")
     page.locator("#table-body button >> nth=2").click()
-    says(page, "#scene-message", "frame/2.bin cannot be read")
+    says(page, "#scene-message", refusal(copied, "frame/2.bin"))
     assert page.text("#stage-title").startswith("Stage 2,")
 
 

@@ -38,7 +38,7 @@ def test_a_whole_run_is_told_whole(explored, unpack):
     assert contents["notes"] == []
     series, curve = explored.series, contents["curve"]
     assert curve["n"] == series.sizes["sample"]
-    assert curve["told"] is True
+    assert curve["stress_known"] is True
     assert (curve["low"], curve["high"]) == (series["stress"].min(), series["stress"].max())
     np.testing.assert_allclose(curve["strain"], [0.2, 0.44])
     # the layout belongs to the bytes
@@ -76,7 +76,7 @@ def test_a_missing_step_is_said_and_the_rest_is_told(copied, unpack, gone, field
     assert all("`microslip " in why for why in found.values())
     assert contents["displacements"] == (gone != "fields.zarr")
     assert contents["stages"]["n"] == 48
-    assert contents["curve"]["told"]
+    assert contents["curve"]["stress_known"]
     assert [note in one for one in contents["notes"]] == ([True] if note else [])
 
 
@@ -143,7 +143,7 @@ def test_another_version_or_damage_is_said_and_the_rest_is_told(copied, unpack, 
     assert any(store.split("/")[-1] in one and sentence[fault] in one for one in said), said
     assert contents["stages"]["n"] == 48
     if store != "trajectory.zarr":
-        assert contents["curve"]["told"]
+        assert contents["curve"]["stress_known"]
         assert contents["grains"]["n"] == 208
     if store != "fields.zarr":
         assert "d2min" not in found
@@ -182,7 +182,7 @@ def test_an_imported_run_without_stress_has_windows(no_stress, unpack):
     contents = unpack.strict(as_json(describe_contents(no_stress)))
     assert contents["imported"] is True
     assert contents["stress_unit"] == "source units"
-    assert contents["curve"]["told"] is False
+    assert contents["curve"]["stress_known"] is False
     columns = unpack.columns(read_part(no_stress, "stages.bin"), contents["stages"]["columns"], 6)
     assert {contents["kinds"][kind] for kind in columns["kind"]} == {"window"}
     assert np.isnan(columns["fluctuation"]).all()
@@ -198,7 +198,7 @@ def test_an_imported_run_without_stress_has_windows(no_stress, unpack):
 
 def test_an_array_in_which_nothing_is_known_is_said(copied, unpack):
     zarr.open_group(copied.folder / "fields.zarr", mode="r+")["delta_energy"][:] = np.nan
-    assert missing(describe_contents(copied)) == {"delta_energy": "the run's files do not tell it"}
+    assert missing(describe_contents(copied)) == {"delta_energy": "the run's files do not hold it"}
 
 
 def test_what_is_exported_is_told_in_order(explored):

@@ -1,4 +1,4 @@
-"""What a run holds for the page, as the page is told first: `run.json`."""
+"""What a run holds, as the page reads it first: `run.json`."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def _curve(run: Run) -> dict[str, Any]:
     return {
         "n": len(stress),
         "piece": CURVE_PIECE,
-        "told": stress_known,
+        "stress_known": stress_known,
         "low": float(np.nanmin(stress)) if stress_known else 0.0,
         "high": float(np.nanmax(stress)) if stress_known else 1.0,
         "strain": [float(strain[0]), float(strain[-1])] if len(strain) else [0.0, 1.0],
@@ -203,7 +203,7 @@ def _why_missing(run: Run, name: str, n_stages: int) -> str | None:
         if store.sizes["stage"] != n_stages:
             return f"made for {store.sizes['stage']} stages where there are {n_stages}: {command}"
         if field.may_be_unknown and _is_empty(store[field.array], n_stages // 2):
-            return "the run's files do not tell it"
+            return "the run's files do not hold it"
     except MicroslipError as problem:
         return str(problem)
     except (ValueError, RuntimeError, KeyError, OSError):

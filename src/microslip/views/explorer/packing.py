@@ -33,12 +33,12 @@ def pack_values(values: Float[np.ndarray, "grain"], scale: Scale, shown: tuple[f
         smallest = np.nanmin(positive) if np.isfinite(positive).any() else 1.0
         values = np.log10(np.where(values == 0, smallest, positive))
         shown = (float(np.log10(shown[0])), float(np.log10(shown[1])))
-    known = np.isfinite(values)
+    finite = np.isfinite(values)
     if scale == "number":
         first, last = 0.0, float(_LAST)
     else:
-        first = float(np.float32(values[known].min())) if known.any() else 0.0
-        last = float(np.float32(values[known].max())) if known.any() else 0.0
+        first = float(np.float32(values[finite].min())) if finite.any() else 0.0
+        last = float(np.float32(values[finite].max())) if finite.any() else 0.0
     codes = _encode(values, first, last)
     return np.array([first, last, *shown], dtype="<f4").tobytes() + codes.tobytes()
 
@@ -74,8 +74,8 @@ def pack_columns(columns: Mapping[str, np.ndarray]) -> tuple[bytes, list[dict[st
 
 def _encode(values: np.ndarray, first: float, last: float) -> np.ndarray:
     """Codes 0 … 65534 for first … last, 65535 for what is not finite."""
-    known = np.isfinite(values)
+    finite = np.isfinite(values)
     span = last - first if last > first else 1.0
     codes = np.full(values.shape, _NONE, dtype="<u2")
-    codes[known] = np.rint(np.clip((values[known] - first) / span, 0, 1) * _LAST).astype("<u2")
+    codes[finite] = np.rint(np.clip((values[finite] - first) / span, 0, 1) * _LAST).astype("<u2")
     return codes

@@ -104,7 +104,7 @@ def stage_columns(run: Run) -> dict[str, np.ndarray]:
 
 
 def _below_floor(run: Run, n_stages: int) -> np.ndarray:
-    """1 for each stage whose D²min drowns in what the digits of the positions leave, 0 also where that is not known."""
+    """1 for each stage whose D²min lies below the precision floor of the positions; 0 where the floor is not known."""
     none = np.zeros(n_stages, dtype="uint8")
     try:
         fields = run.fields

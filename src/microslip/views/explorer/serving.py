@@ -54,16 +54,16 @@ def page_server(
         The port asked for is taken or not allowed.
     """
     handler = _handler(run, states)
-    for wanted in (PORT, 0) if port is None else (port,):
+    for number in (PORT, 0) if port is None else (port,):
         try:
-            return _Server((_ADDRESS, wanted), handler)
+            return _Server((_ADDRESS, number), handler)
         except OverflowError:
-            raise MicroslipError(f"port {wanted} is none: choose one from 1024 to 65535, or leave --port out") from None
+            raise MicroslipError(f"port {number} is none: choose one from 1024 to 65535, or leave --port out") from None
         except OSError as problem:
-            if port is None and wanted and problem.errno == errno.EADDRINUSE:
+            if port is None and number and problem.errno == errno.EADDRINUSE:
                 continue
             raise MicroslipError(
-                f"port {wanted} of {_ADDRESS} cannot be used ({problem.strerror}):"
+                f"port {number} of {_ADDRESS} cannot be used ({problem.strerror}):"
                 " choose another with --port, or leave it out for a free one"
             ) from None
     raise AssertionError("a free port is always tried")

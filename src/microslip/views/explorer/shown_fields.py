@@ -1,4 +1,4 @@
-"""What the grains of the page can be coloured by, and where each value comes from."""
+"""The fields by which the page colours grains, and where their values are stored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COLOURS = {"log": SIZE_MAP, "signed": SIGNED_MAP, "linear": ORDER_MAP}
 
 @dataclass(frozen=True)
 class ShownField:
-    """What grains can be coloured by.
+    """A field by which grains can be coloured.
 
     `unit` as a reader wants it, with p for stresses; `colours` the name of a map, or "clusters". `verb`, `store` and
     `array`: the command that makes it, and where. `may_be_unknown`: whether all values may be NaN, for lack of forces.
@@ -48,7 +48,7 @@ def _of_grains(field: GrainField) -> ShownField:
 
 _MEASURED = {name: _of_grains(field) for name, field in FIELDS.items() if field.title}
 
-# The motion first and beside it what the network makes of it.
+# First the motion and its attribution.
 SHOWN = {
     "d2min": _MEASURED["d2min"],
     "attribution": ShownField(
@@ -113,8 +113,8 @@ def colour_limits(values: Float[np.ndarray, "grain"], scale: Scale) -> tuple[flo
     if scale == "signed":
         largest = symmetric_limit(values)
         return -largest, largest
-    known = values[np.isfinite(values)]
-    if not known.size:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
         return 0.0, 1.0
-    low, high = (float(known.min()), float(known.max())) if scale == "number" else np.quantile(known, [0.01, 0.99])
+    low, high = (float(finite.min()), float(finite.max())) if scale == "number" else np.quantile(finite, [0.01, 0.99])
     return float(low), float(high) if high > low else float(low) + 1.0

@@ -1,4 +1,4 @@
-"""The table of stages, read once for each version of its file: every answer of the page needs it."""
+"""The table of stages, which every answer to the page needs: read once for each version of its file."""
 
 from __future__ import annotations
 

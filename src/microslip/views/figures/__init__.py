@@ -1,8 +1,8 @@
 """The figures of a run and of a study, each in a file of its own with its record, in the order of the pipeline.
 
-A new one takes a file NAME.py with its `FIGURE`, and its name in the list below. It is then drawn by `microslip
-figures`, with its caption and tables, and stands on the report's page and in the documentation. The records themselves
-are in `registry`: to load them loads matplotlib, which the names do not need.
+To add a figure, write a file NAME.py with its `FIGURE` and put the name into the list below. `microslip figures` then
+draws it with its caption and tables, and the report and the documentation show it. The records are in `registry`, apart
+from the names, because they load matplotlib.
 """
 
 RUN_FIGURES = (

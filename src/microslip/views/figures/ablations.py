@@ -5,23 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from microslip.data.run import Run
 from microslip.views.figures.record import RunFigure
 from microslip.views.names import R2_FLOOR, RADIUS_LABEL, RULE_COLOUR, RULE_LINE, RULE_MARKER, SPACING_LABEL
 from microslip.views.panels import Drawing, table_panel
 from microslip.views.settings import own_voxels
-from microslip.views.style import GREY, INK, TWO_COLUMNS, add_letters, journal_style, new_figure, titled_axes
+from microslip.views.style import GREY, INK, NEW_AXES, TWO_COLUMNS, add_letters, draws_panel, journal_style, new_figure
 from microslip.views.tables import ABLATIONS
 
 
-@journal_style()
-def ablation_bars(
-    summary: pd.DataFrame, families: tuple[str, ...], *, title: str = "", axes: Axes | None = None
-) -> Figure:
+@draws_panel()
+def ablation_bars(summary: pd.DataFrame, families: tuple[str, ...], *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """R² on the test set for each line of some families under each split, with 90 % intervals; summary.csv."""
-    figure, axes = titled_axes(axes, title)
     chosen = summary[summary["family"].isin(families)]
     names = list(dict.fromkeys(zip(chosen["family"], chosen["value"], strict=True)))
     for shift, (rule, colour) in zip((0.19, -0.19), RULE_COLOUR.items(), strict=True):
@@ -52,19 +48,12 @@ def ablation_bars(
     if names:
         axes.set_ylim(-1.9, len(names) - 0.4)
         axes.legend(loc="lower right", fontsize=7, ncols=2)
-    return figure
 
 
-@journal_style()
+@draws_panel()
 def sweep(
-    summary: pd.DataFrame,
-    family: str,
-    own_value: float,
-    label: str,
-    *,
-    title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    summary: pd.DataFrame, family: str, own_value: float, label: str, *, title: str = "", axes: Axes = NEW_AXES
+) -> None:
     """R² on the test set against a quantity that was varied, the untouched run at its own value (figs 3c, d).
 
     Parameters
@@ -73,10 +62,9 @@ def sweep(
         ablations/summary.csv.
     family, own_value
         The quantity that varied, and its value in the untouched run.
-    label, title, axes
-        The quantity on the axis; the panel's title; the reader's own axes.
+    label
+        The quantity on the axis.
     """
-    figure, axes = titled_axes(axes, title)
     full = summary[(summary["family"] == "input") & (summary["value"] == "full")].assign(at=own_value)
     varied = summary[summary["family"] == family]
     both = pd.concat([varied.assign(at=pd.to_numeric(varied["value"])), full]).sort_values("at")
@@ -95,7 +83,6 @@ def sweep(
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.28 * (high - low))
         axes.legend(loc="upper right", fontsize=7, borderaxespad=0.1)
-    return figure
 
 
 FAMILIES = ("input", "boosting")

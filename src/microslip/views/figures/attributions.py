@@ -7,27 +7,28 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
 from microslip.data.run import Run
 from microslip.views.choose import choose_explained
 from microslip.views.figures.record import NODES, PATH, RunFigure, explained_network
 from microslip.views.names import LOG_D2MIN_LABEL
-from microslip.views.panels import Drawing, panel
+from microslip.views.panels import Drawing, panel, show_nodes
 from microslip.views.style import (
     GREY,
+    NEW_AXES,
     SIGNED_MAP,
     SIZE_MAP,
     TWO_COLUMNS,
+    add_colour_bar,
     add_letters,
+    draws_panel,
     journal_style,
     new_figure,
     scientific,
     symmetric_limit,
-    titled_axes,
 )
 
 
@@ -55,7 +56,7 @@ def mean_over_depth(nodes: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "x z
     return mean
 
 
-@journal_style()
+@draws_panel()
 def node_map(
     plane: Float[np.ndarray, "x z"],
     x: Float[np.ndarray, "x"],
@@ -67,8 +68,8 @@ def node_map(
     limits: tuple[float, float] | None = None,
     colour_bar: bool = True,
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """One plane of nodes, flow to the right and height upwards; signed values on a scale that is symmetric about 0.
 
     Parameters
@@ -82,10 +83,9 @@ def node_map(
     label, unit, limits
         The colour scale's label, the values' unit (in mathematics; signed values are drawn in a power of ten of it),
         and its ends.
-    colour_bar, title, axes
-        Whether the scale is drawn below; the panel's title; the reader's own axes.
+    colour_bar
+        Whether the scale is drawn below.
     """
-    figure, axes = titled_axes(axes, title)
     if limits is None:
         finite = plane[np.isfinite(plane)]
         largest = symmetric_limit(plane)
@@ -95,34 +95,21 @@ def node_map(
     factor = 10.0**-exponent
     if signed and exponent:
         unit = rf"10^{{{exponent}}}\,{unit}"
-    half = [(axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5 for axis in (x, z)]
-    image = axes.imshow(
-        plane.T * factor,
-        origin="lower",
-        extent=(x[0] - half[0], x[-1] + half[0], z[0] - half[1], z[-1] + half[1]),
-        cmap=colormaps[SIGNED_MAP if signed else SIZE_MAP].with_extremes(bad="#E4E7EB"),
-        vmin=limits[0] * factor,
-        vmax=limits[1] * factor,
-        interpolation="nearest",
-    )
+    norm, colour_map = Normalize(limits[0] * factor, limits[1] * factor), SIGNED_MAP if signed else SIZE_MAP
+    show_nodes(axes, plane * factor, x, z, colour_map, norm)
     for side in ("top", "right"):
         axes.spines[side].set_visible(True)
     axes.set_xlabel(r"$x$ [$\bar d$]")
     axes.set_ylabel(r"$z$ [$\bar d$]")
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.set_title(title, loc="left")
     if colour_bar:
         beyond = {
             (False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"
         }[bool((plane < limits[0]).any()), bool((plane > limits[1]).any())]  # fmt: skip
-        bar = figure.colorbar(
-            image, ax=axes, orientation="horizontal", fraction=0.06, pad=0.03, aspect=30, extend=beyond
-        )
-        bar.set_label(f"{label} [${unit}$]" if unit else label)
+        label = f"{label} [${unit}$]" if unit else label
+        bar = add_colour_bar(axes, norm, colour_map, label, fraction=0.06, pad=0.03, aspect=30, extend=beyond)
         bar.ax.xaxis.set_major_locator(MaxNLocator(4))
-        bar.outline.set_linewidth(0.5)
-    return figure
 
 
 @dataclass(frozen=True)
@@ -159,12 +146,12 @@ def draw(run: Run) -> Drawing:
         row = part.subplots(1, 4)
         with panel(row[0], run, "attributions.zarr", kind.capitalize()):
             explained = ExplainedStage.largest(run, kind)
-            logs, given, x, z = explained.log_d2min, explained.attribution, explained.x, explained.z
+            logs, attribution, x, z = explained.log_d2min, explained.attribution, explained.x, explained.z
             planes = {
                 "log10_d2min_mid_depth": ("mid-depth", mid_depth(logs)),
-                "attribution_mid_depth": ("mid-depth", mid_depth(given)),
+                "attribution_mid_depth": ("mid-depth", mid_depth(attribution)),
                 "log10_d2min_largest": ("largest over depth", largest_over_depth(logs)),
-                "attribution_mean": ("mean over depth", mean_over_depth(given)),
+                "attribution_mean": ("mean over depth", mean_over_depth(attribution)),
             }
             for axes, (name, (title, plane)) in zip(row, planes.items(), strict=True):
                 signed = name.startswith("attribution")

@@ -7,7 +7,6 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from microslip.core.errors import MicroslipError
@@ -22,12 +21,13 @@ from microslip.views.style import (
     GREY,
     INK,
     KIND_COLOUR,
+    NEW_AXES,
     TWO_COLUMNS,
     add_letters,
+    draws_panel,
     journal_style,
     new_figure,
     scientific,
-    titled_axes,
 )
 from microslip.views.tables import knows_stress
 
@@ -38,14 +38,9 @@ def shade_stages(axes: Axes, stages: pd.DataFrame, low: float, high: float, alph
     for kind, of_kind in inside.groupby("kind"):
         spans = list(zip(of_kind["start_strain"], of_kind["end_strain"] - of_kind["start_strain"], strict=True))
         axes.broken_barh(
-            spans,
-            (0, 1),
-            transform=axes.get_xaxis_transform(),
-            facecolor=KIND_COLOUR[str(kind)],
-            alpha=alpha,
-            linewidth=0,
-            zorder=0,
-        )
+            spans, (0, 1), transform=axes.get_xaxis_transform(), facecolor=KIND_COLOUR[str(kind)], alpha=alpha,
+            linewidth=0, zorder=0,
+        )  # fmt: skip
 
 
 def stage_handles(alpha: float = 0.35) -> list[Patch]:
@@ -53,7 +48,7 @@ def stage_handles(alpha: float = 0.35) -> list[Patch]:
     return [Patch(facecolor=KIND_COLOUR[kind], alpha=alpha, label=kind) for kind in ("stick", "slip")]
 
 
-@journal_style()
+@draws_panel()
 def stress_strain(
     strain: Float[np.ndarray, "sample"],
     stress: Float[np.ndarray, "sample"],
@@ -61,10 +56,9 @@ def stress_strain(
     warm_up: float = 0.0,
     window: tuple[float, float] | None = None,
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """Shear stress s [p] against strain γ, shape (sample,), with the warm-up shaded and a window of strain marked."""
-    figure, axes = titled_axes(axes, title)
     x, y = thin_series(np.asarray(strain), np.asarray(stress))
     axes.plot(x, y, color=INK, linewidth=0.5)
     low, high = _limits(y)
@@ -84,7 +78,6 @@ def stress_strain(
         )  # fmt: skip
     axes.set_xlabel(STRAIN_LABEL)
     axes.set_ylabel(STRESS_LABEL)
-    return figure
 
 
 def cycle_window(stages: pd.DataFrame, stick: int, slip: int, margin: float = 0.8) -> tuple[float, float]:
@@ -93,7 +86,7 @@ def cycle_window(stages: pd.DataFrame, stick: int, slip: int, margin: float = 0.
     return start - margin * (end - start), end + margin * (end - start)
 
 
-@journal_style()
+@draws_panel()
 def stress_window(
     strain: Float[np.ndarray, "sample"],
     stress: Float[np.ndarray, "sample"],
@@ -102,8 +95,8 @@ def stress_window(
     *,
     cycle: tuple[int, int] | None = None,
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """Shear stress in a window of strain, stick and slip stages shaded, the turning points of a `cycle` marked.
 
     Parameters
@@ -116,10 +109,7 @@ def stress_window(
         First and last strain drawn.
     cycle
         Row numbers of a stick and the slip after it.
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title)
     inside = slice(*np.searchsorted(strain, window))
     x, y = thin_series(np.asarray(strain)[inside], np.asarray(stress)[inside])
     axes.plot(x, y, color=INK, linewidth=0.9)
@@ -142,11 +132,10 @@ def stress_window(
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel(STRAIN_LABEL)
     axes.set_ylabel(STRESS_LABEL)
-    return figure
 
 
 def _strain_of_end(strain: np.ndarray, stress: np.ndarray, stage: pd.Series, end: str) -> float:
-    """Strain of the sample whose stress a stage carries at an end: that of frames lies a little beside it."""
+    """Strain of the sample whose stress a stage has at its start or end; that of its frame may differ a little."""
     at = int(stage.get(f"{end}_sample", -1))
     if 0 <= at < len(stress) and np.isclose(stress[at], stage[f"{end}_stress"], rtol=1e-6):
         return float(strain[at])

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 
 from microslip.core.box import Box
@@ -19,7 +19,15 @@ from microslip.statistics.cluster_sizes import binned_radii, binned_sizes, sizes
 from microslip.statistics.power_law import log_power_law
 from microslip.views.choose import TYPICAL, choose_cycle, cycles, largest_slip, typical_stages
 from microslip.views.figures.record import ACTIVE, NEIGHBOURS, STAGE_ENDS, About, RunFigure, Sentence
-from microslip.views.groups import binned, each_group, fluctuation_limits, kinds_in, shifted_suffix, size_bar
+from microslip.views.groups import (
+    binned,
+    bins_by_size,
+    each_group,
+    fluctuation_limits,
+    kinds_in,
+    shifted_suffix,
+    size_bar,
+)
 from microslip.views.names import FLUCTUATION_LABEL
 from microslip.views.panels import Drawing, FrameOfGrains, panel, stage_title
 from microslip.views.render.cell import camera_of, cell_corners, draw_cell
@@ -29,19 +37,20 @@ from microslip.views.style import (
     INK,
     KIND_COLOUR,
     KIND_MARKER,
+    NEW_AXES,
     SIZE_MAP,
     TWO_COLUMNS,
     add_colour_bar,
     add_letters,
+    draws_panel,
     few_log_labels,
     journal_style,
     new_figure,
-    titled_axes,
 )
 from microslip.views.tables import GROUP, read
 
 
-@journal_style()
+@draws_panel(3.5, 2.2)
 def cluster_snapshot(
     positions: Float[np.ndarray, "grain 3"],
     diameters: Float[np.ndarray, "grain"],
@@ -53,8 +62,8 @@ def cluster_snapshot(
     heights: tuple[float, float] | None = None,
     pixels: int = 800,
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """Draw the active grains of one stage by the size of their cluster, in the edges of the cell.
 
     Parameters
@@ -71,10 +80,9 @@ def cluster_snapshot(
         Clusters of fewer grains are left out.
     heights
         Lower and upper end of the cell as drawn [d̄]; those of the box where left out.
-    pixels, title, axes
-        Width of the picture; the panel's title; the reader's own axes.
+    pixels
+        Width of the picture.
     """
-    figure, axes = titled_axes(axes, title, 3.5, 2.2)
     size = sizes_of_grains(np.asarray(label))
     shown = (size >= smallest) & np.isfinite(positions).all(axis=1)
     corners = cell_corners(box, *(heights or (0.0, box.lengths[2])))
@@ -88,10 +96,9 @@ def cluster_snapshot(
         )  # fmt: skip
         axes.imshow(image.rgba, extent=image.extent, interpolation="antialiased")
     draw_cell(axes, corners, azimuth=azimuth, elevation=elevation)
-    return figure
 
 
-@journal_style()
+@draws_panel()
 def size_distribution(
     cluster_sizes: pd.DataFrame,
     power_law: pd.DataFrame,
@@ -99,8 +106,8 @@ def size_distribution(
     limits: tuple[float, float] | None = None,
     shift: float = 10.0,
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """P(N) of the groups of one kind, with the power laws fitted from the smallest cluster that counts.
 
     Parameters
@@ -111,10 +118,7 @@ def size_distribution(
         Ends of the colour scale of |Δs| [p].
     shift
         Factor between one group and the next, so that they can be told apart.
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title)
     points = binned_sizes(cluster_sizes)
     limits = limits or fluctuation_limits(cluster_sizes)
     laws = power_law[power_law["x_min_rule"] == "fixed"] if len(power_law) else power_law
@@ -132,10 +136,9 @@ def size_distribution(
             axes.plot(n, factor * share * np.exp(log_power_law(n, law.eta, law.x_min)), color=colour, linewidth=0.9)
     _logarithmic(axes)
     axes.set_ylabel(r"$P(N)$ [1]" + shifted_suffix(points, shift))
-    return figure
 
 
-@journal_style()
+@draws_panel()
 def radius_curves(
     cluster_sizes: pd.DataFrame,
     evolution: pd.DataFrame,
@@ -143,8 +146,8 @@ def radius_curves(
     smallest: int = 3,
     shift: float = 1.6,
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """R_g [d̄] against cluster size, mean of ln R_g at every size, with the fits R_g ∝ N^(1/D).
 
     Parameters
@@ -155,10 +158,7 @@ def radius_curves(
         Smallest cluster of the fit.
     shift
         Factor between one group and the next.
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title)
     dimensions = evolution[evolution["quantity"] == "fractal_dimension"].set_index("group")["value"]
     points = binned_radii(cluster_sizes)
     for number, (group, kind, colour, rows) in enumerate(each_group(points, fluctuation_limits(cluster_sizes))):
@@ -186,7 +186,6 @@ def radius_curves(
         ]
         axes.legend(handles=handles, loc="upper left", ncols=2, fontsize=7, handletextpad=0.1, borderaxespad=0.1)
     axes.set_ylabel(r"$R_g$ [$\bar d$]" + shifted_suffix(points, shift))
-    return figure
 
 
 def _logarithmic(axes: Axes) -> None:
@@ -198,16 +197,10 @@ def _logarithmic(axes: Axes) -> None:
     axes.set_xlabel("cluster size $N$ [grains]")
 
 
-@journal_style()
+@draws_panel()
 def evolution_curve(
-    evolution: pd.DataFrame,
-    quantity: str,
-    label: str,
-    *,
-    legend: bool = False,
-    title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    evolution: pd.DataFrame, quantity: str, label: str, *, legend: bool = False, title: str = "", axes: Axes = NEW_AXES
+) -> None:
     """A quantity against mean |Δs| [p] of the bins, one band per kind of stage; table of statistics/evolution.csv.
 
     Parameters
@@ -216,15 +209,13 @@ def evolution_curve(
         Columns group, kind, by, mean_fluctuation, quantity, value, value_low, value_high.
     quantity, label
         Which rows, and the axis with its unit.
-    legend, title, axes
-        Whether kinds are named; the panel's title; the reader's own axes.
+    legend
+        Whether kinds are named.
     """
-    figure, axes = titled_axes(axes, title)
     chosen = evolution[(evolution["quantity"] == quantity) & np.isfinite(evolution["value"])]
     for kind in kinds_in(chosen):
         of_kind = chosen[chosen["kind"] == kind]
-        bins = of_kind[of_kind["by"] == "bin"].assign(at=lambda table: table["mean_fluctuation"].abs())
-        bins = bins.sort_values("at")
+        bins = bins_by_size(of_kind)
         colour, marker = KIND_COLOUR[kind], KIND_MARKER[kind]
         if bins.empty:
             # windows without a stress have no size to stand at
@@ -244,16 +235,15 @@ def evolution_curve(
     axes.set_ylabel(label)
     if legend and axes.get_legend_handles_labels()[0]:
         axes.legend(loc="best", handlelength=1.4, borderaxespad=0.2)
-    return figure
 
 
+# Quantity, title of its panel, label of its axis.
 EVOLUTIONS = (
     ("eta", "Exponent", r"$\eta$ of $P(N)\propto N^{-\eta}$ [1]"),
     ("fractal_dimension", "Dimension", r"$D$ of $R_g\propto N^{1/D}$ [1]"),
     ("moran_i", "Moran's I", "Moran's $I$ [1]"),
     ("efficiency", "Efficiency", r"$E(G)$ [$1/\bar d$]"),
 )
-
 
 _SIZES = ("statistics/cluster_sizes.csv", f"{GROUP} size n_clusters n_shaped radius")
 _EVOLUTION = ("statistics/evolution.csv", f"{GROUP} quantity value value_low value_high")
@@ -285,7 +275,7 @@ def draw(run: Run) -> Drawing:
         radius_curves(sizes, read(run, *_EVOLUTION), title="Radius of gyration", axes=radii)
         tables["radii"] = binned_radii(sizes)
     if limits is not None and kinds != ["window"]:
-        size_bar(middle, between, limits, fraction=0.03, pad=0.01, aspect=25)
+        size_bar(between, limits, fraction=0.03, pad=0.01, aspect=25)
     below = list(bottom.subplots(1, 4))
     for axes, (quantity, title, label) in zip(below, EVOLUTIONS, strict=True):
         with panel(axes, run, "statistics/evolution.csv", title):
@@ -321,7 +311,7 @@ def _cluster_snapshots(run: Run, part: SubFigure, drawing: Drawing) -> list[Axes
             drawing.tables[f"grains_{number + 1}"] = table[table["cluster"] > 0]
     if len(drawing.tables) == len(row):
         bar = add_colour_bar(
-            part, row, LogNorm(*limits), SIZE_MAP, rf"grains in the cluster, {smallest} or more", fraction=0.06,
+            row, LogNorm(*limits), SIZE_MAP, rf"grains in the cluster, {smallest} or more", fraction=0.06,
             aspect=50, shrink=0.5, pad=0.02,
         )  # fmt: skip
         few_log_labels(bar.ax.xaxis)
@@ -329,7 +319,7 @@ def _cluster_snapshots(run: Run, part: SubFigure, drawing: Drawing) -> list[Axes
 
 
 def looked_at(stages: pd.DataFrame) -> tuple[int, int, int]:
-    """Rows of the stages whose clusters are drawn: a typical stick and slip, and the largest slip; or three windows."""
+    """Rows of the stages whose clusters are drawn: a typical stick and slip and the largest slip, or three windows."""
     first, second = typical_stages(stages, TYPICAL)
     windows = np.flatnonzero(stages["kind"] == "window")
     if len(windows) > 1:

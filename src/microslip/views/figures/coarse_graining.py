@@ -11,7 +11,6 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from microslip.data.files import read_json
@@ -20,7 +19,7 @@ from microslip.views.choose import TYPICAL, typical_stages
 from microslip.views.figures.ablations import sweep
 from microslip.views.figures.record import NEIGHBOURS, About, RunFigure, Sentence
 from microslip.views.names import D2MIN_LABEL, RADIUS_LABEL, SPACING_LABEL
-from microslip.views.panels import Drawing, NotMeasured, panel
+from microslip.views.panels import Drawing, NotMeasured, half_spacing, panel, show_nodes
 from microslip.views.render.snapshot import log_limits
 from microslip.views.settings import own_voxels
 from microslip.views.style import (
@@ -28,19 +27,17 @@ from microslip.views.style import (
     GREEN,
     GREY,
     INK,
+    NEW_AXES,
     SIZE_MAP,
     TWO_COLUMNS,
     VERMILLION,
     add_colour_bar,
     add_letters,
+    draws_panel,
     journal_style,
     new_figure,
-    titled_axes,
 )
 from microslip.views.tables import grid_sweeps, read
-
-# Nodes across and up in the part of a slice that is shown.
-_ACROSS, _UP = 10, 7
 
 # Nodes across and up in the part of a slice that is shown.
 _ACROSS, _UP = 10, 7
@@ -55,7 +52,7 @@ def choose_patch(nodes: Float[np.ndarray, "x y z"], x: Float[np.ndarray, "x"], z
     for at, axis, n in ((int(i), x, _ACROSS), (int(k), z, _UP)):
         n = min(n, len(axis))
         first = int(np.clip(at - n // 2, 0, len(axis) - n))
-        half = (axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5
+        half = half_spacing(axis)
         ends.append((float(axis[first] - half), float(axis[first + n - 1] + half)))
     return (*ends[0], *ends[1])
 
@@ -98,7 +95,7 @@ def node_table(plane: Float[np.ndarray, "x z"], x: Float[np.ndarray, "x"], z: Fl
     return pd.DataFrame({"x": np.repeat(x, len(z)), "z": np.tile(z, len(x)), "d2min": plane.ravel()})
 
 
-@journal_style()
+@draws_panel(3.5, 2.6)
 def draw_grains(
     slab: pd.DataFrame,
     x: Float[np.ndarray, "x"],
@@ -108,8 +105,8 @@ def draw_grains(
     radius: float,
     limits: tuple[float, float],
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """Grains of a slice coloured by D²min, the nodes as crosses, and one node with the grains that it averages.
 
     Parameters
@@ -120,47 +117,36 @@ def draw_grains(
         Coordinates of the nodes [d̄].
     patch, radius, limits
         What is shown [d̄], δ [d̄], and the ends of the colour scale [d̄²].
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title, 3.5, 2.6)
     positive = slab["d2min"].notna() & (slab["d2min"] > 0)
     colours = np.tile([0.82, 0.85, 0.88, 1.0], (len(slab), 1))
     colours[positive] = colormaps[SIZE_MAP](LogNorm(*limits)(np.clip(slab.loc[positive, "d2min"], *limits)))
-    width = 2 * slab["radius"].to_numpy()
+    diameter = 2 * slab["radius"].to_numpy()
     axes.add_collection(
         EllipseCollection(
-            width, width, np.zeros(len(slab)), units="x", offsets=slab[["x", "z"]].to_numpy(),
+            diameter, diameter, np.zeros(len(slab)), units="x", offsets=slab[["x", "z"]].to_numpy(),
             transOffset=axes.transData, facecolors=colours, edgecolors="white", linewidths=0.4,
         )
     )  # fmt: skip
     xs, zs = np.meshgrid(_inside(x, patch[:2]), _inside(z, patch[2:]), indexing="ij")
     axes.plot(xs.ravel(), zs.ravel(), "+", color=INK, markersize=3.5, markeredgewidth=0.7)
     centre = _marked_node(x, z, patch)
-    axes.add_patch(Circle(centre, radius, facecolor="none", edgecolor="white", linewidth=2.6, zorder=4))
-    axes.add_patch(Circle(centre, radius, facecolor="none", edgecolor=INK, linewidth=1.3, zorder=4))
+    for colour, width in (("white", 2.6), (INK, 1.3)):
+        axes.add_patch(Circle(centre, radius, facecolor="none", edgecolor=colour, linewidth=width, zorder=4))
     step = float(x[1] - x[0]) if len(x) > 1 else 1.0
     text: dict[str, Any] = {"fontsize": 8, "color": INK, "zorder": 6, "ha": "center", "va": "center"}
     behind: dict[str, Any] = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-    arrow: dict[str, Any] = {
-        "arrowstyle": "<|-|>",
-        "color": INK,
-        "linewidth": 0.9,
-        "shrinkA": 0,
-        "shrinkB": 0,
-        "mutation_scale": 6,
-    }
+    arrow = {"arrowstyle": "<|-|>", "color": INK, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}
     up = 0.72 * radius
     axes.annotate("", centre, (centre[0] + up, centre[1] + up), arrowprops={**arrow, "arrowstyle": "<|-"}, zorder=5)
     axes.text(centre[0] + up + 0.45, centre[1] + up + 0.35, r"$\delta$", bbox=behind, **text)
     low = (xs[1, 0], zs[0, 0]) if len(xs) > 1 else centre
     axes.annotate("", (low[0] + step, low[1]), low, arrowprops=arrow, zorder=5)
     axes.text(low[0] + 0.5 * step, low[1] + 0.75, r"$L_\mathrm{grid}$", bbox=behind, **text)
-    _frame(axes, patch, title)
-    return figure
+    _frame(axes, patch)
 
 
-@journal_style()
+@draws_panel(3.5, 2.6)
 def draw_nodes(
     plane: Float[np.ndarray, "x z"],
     x: Float[np.ndarray, "x"],
@@ -169,31 +155,22 @@ def draw_nodes(
     *,
     limits: tuple[float, float],
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """The same part of the slice as nodes, each with the mean D²min of the grains within δ; parameters as above."""
-    figure, axes = titled_axes(axes, title, 3.5, 2.6)
     shown = np.ma.masked_less_equal(plane, 0.0)
-    half = [(axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5 for axis in (x, z)]
-    axes.imshow(
-        shown.T,
-        origin="lower",
-        extent=(x[0] - half[0], x[-1] + half[0], z[0] - half[1], z[-1] + half[1]),
-        cmap=colormaps[SIZE_MAP].with_extremes(bad="#E4E7EB"),
-        norm=LogNorm(*limits),
-        interpolation="nearest",
-    )
+    half = [half_spacing(axis) for axis in (x, z)]
+    show_nodes(axes, shown, x, z, SIZE_MAP, LogNorm(*limits))
     centre = _marked_node(x, z, patch)
-    for colour, wide in (("white", 2.6), (INK, 1.3)):
+    for colour, width in (("white", 2.6), (INK, 1.3)):
         corner = (centre[0] - half[0], centre[1] - half[1])
         axes.add_patch(
-            Rectangle(corner, 2 * half[0], 2 * half[1], facecolor="none", edgecolor=colour, linewidth=wide, zorder=4)
+            Rectangle(corner, 2 * half[0], 2 * half[1], facecolor="none", edgecolor=colour, linewidth=width, zorder=4)
         )
-    _frame(axes, patch, title)
-    return figure
+    _frame(axes, patch)
 
 
-@journal_style()
+@draws_panel()
 def pair_correlation_curve(
     curve: pd.DataFrame,
     minima: tuple[float, float],
@@ -201,8 +178,8 @@ def pair_correlation_curve(
     spacing: float,
     radius: float,
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """g(r) with its first two minima, and where L_grid and δ lie.
 
     Parameters
@@ -213,10 +190,7 @@ def pair_correlation_curve(
         First and second minimum [d̄], NaN where there is none.
     spacing, radius
         L_grid and δ [d̄].
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title)
     farthest = min(5.0, float(curve["r"].max())) if len(curve) else 5.0
     near = curve[curve["r"] <= farthest]
     axes.plot(near["r"], near["g"], color=INK, linewidth=1.0)
@@ -237,7 +211,6 @@ def pair_correlation_curve(
     axes.set_xlabel(r"distance $r$ [$\bar d$]")
     axes.set_ylabel(r"$g(r)$ [1]")
     axes.legend(loc="upper right", fontsize=6.5, handlelength=1.6, borderaxespad=0.1)
-    return figure
 
 
 def _inside(axis: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
@@ -251,7 +224,7 @@ def _marked_node(x: np.ndarray, z: np.ndarray, patch: Extent) -> tuple[float, fl
     return float(columns[len(columns) // 2]), float(rows[len(rows) // 2])
 
 
-def _frame(axes: Axes, patch: Extent, title: str) -> None:
+def _frame(axes: Axes, patch: Extent) -> None:
     axes.set_xlim(*patch[:2])
     axes.set_ylim(*patch[2:])
     axes.set_aspect("equal", anchor="N")
@@ -259,7 +232,6 @@ def _frame(axes: Axes, patch: Extent, title: str) -> None:
         axes.spines[side].set_visible(True)
     axes.set_xlabel(r"$x$ [$\bar d$]")
     axes.set_ylabel(r"$z$ [$\bar d$]")
-    axes.set_title(title, loc="left")
 
 
 @journal_style()
@@ -285,7 +257,7 @@ def draw(run: Run) -> Drawing:
         draw_grains(slab, x, z, patch, radius=radius, limits=limits, title="Grains", axes=above[0])
         draw_nodes(plane, x, z, patch, limits=limits, title="Nodes", axes=above[1])
         add_colour_bar(
-            top, above, LogNorm(*limits), SIZE_MAP, D2MIN_LABEL, orientation="vertical", fraction=0.03, aspect=25,
+            above, LogNorm(*limits), SIZE_MAP, D2MIN_LABEL, orientation="vertical", fraction=0.03, aspect=25,
             extend="both",
         )  # fmt: skip
         drawing.tables["grains"], drawing.tables["nodes"] = slab, node_table(plane, x, z)

@@ -6,21 +6,19 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from microslip.data.run import Run
 from microslip.views.figures.record import PATH, RunFigure, explained_network
 from microslip.views.panels import Drawing, panel
-from microslip.views.style import BLUE, INK, ONE_COLUMN, journal_style, new_figure, titled_axes
+from microslip.views.style import BLUE, INK, NEW_AXES, ONE_COLUMN, draws_panel, journal_style, new_figure
 
 
-@journal_style()
+@draws_panel()
 def completeness_histogram(
-    completeness_error: Float[np.ndarray, "stage"], *, title: str = "", axes: Axes | None = None
-) -> Figure:
+    completeness_error: Float[np.ndarray, "stage"], *, title: str = "", axes: Axes = NEW_AXES
+) -> None:
     """Histogram of |Σ attribution − difference of the predictions| over that difference, shape (stage,)."""
-    figure, axes = titled_axes(axes, title)
     errors = np.asarray(completeness_error, dtype=float)
     errors = np.maximum(errors[np.isfinite(errors)], 1e-12)
     if errors.size:
@@ -37,7 +35,6 @@ def completeness_histogram(
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_xlabel("relative completeness error [1]")
     axes.set_ylabel("stages [1]")
-    return figure
 
 
 @journal_style()

@@ -5,28 +5,29 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
+from microslip.statistics.ornstein_zernike import OrnsteinZernike
 from microslip.views.figures.record import NEIGHBOURS, STAGE_ENDS, About, RunFigure, Sentence
-from microslip.views.groups import binned, each_group, fluctuation_limits, kinds_in, size_bar
+from microslip.views.groups import binned, bins_by_size, each_group, fluctuation_limits, kinds_in, size_bar
 from microslip.views.names import FLUCTUATION_LABEL, LENGTH_LABEL, STRAIN_LABEL
 from microslip.views.panels import Drawing, panel
 from microslip.views.style import (
     KIND_COLOUR,
     KIND_MARKER,
+    NEW_AXES,
     TWO_COLUMNS,
     add_letters,
+    draws_panel,
     few_log_labels,
     journal_style,
     new_figure,
-    titled_axes,
 )
 from microslip.views.tables import GROUP, read, read_per_stage
 
 
-@journal_style()
+@draws_panel()
 def correlation_curves(
     correlation: pd.DataFrame,
     lengths: pd.DataFrame,
@@ -36,8 +37,8 @@ def correlation_curves(
     limits: tuple[float, float] | None = None,
     colour_bar: bool = True,
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """C(r) of D²min in the bins of one kind of stage with the fits A r^−m exp(−r/ξ), coloured by mean |Δs|.
 
     Parameters
@@ -50,10 +51,9 @@ def correlation_curves(
         Factor between one curve and the next, so that curves on top of each other can be told apart.
     limits
         Ends of the colour scale [p].
-    colour_bar, title, axes
-        Whether the scale is drawn; the panel's title; the reader's own axes.
+    colour_bar
+        Whether the scale is drawn.
     """
-    figure, axes = titled_axes(axes, title)
     bins = binned(correlation[correlation["kind"] == kind])
     limits = limits or fluctuation_limits(bins)
     for number, (group, _, colour, curve) in enumerate(each_group(bins, limits)):
@@ -70,9 +70,10 @@ def correlation_curves(
             if not np.isfinite(fit.xi):
                 continue
             r = np.linspace(fit.r_min, fit.r_max, 100)
-            axes.plot(
-                r, factor * fit.amplitude * r ** -abs(fit.exponent) * np.exp(-r / fit.xi), color=colour, linewidth=1
+            law = OrnsteinZernike(
+                fit.xi, fit.xi_low, fit.xi_high, fit.amplitude, abs(fit.exponent), fit.r_min, fit.r_max
             )
+            axes.plot(r, factor * law(r), color=colour, linewidth=1)
     axes.set_yscale("log")
     # points that noise alone could have made may leave the picture, and their error bars with them
     clear = bins[bins["correlation"] > bins["standard_error"].clip(lower=0)]
@@ -81,23 +82,19 @@ def correlation_curves(
     few_log_labels(axes.yaxis)
     axes.set_xlabel(r"distance $r$ [$\bar d$]")
     axes.set_ylabel(r"$C(r)$ of $D^2_\mathrm{min}$ [1]" + ("" if shift == 1 else ", shifted"))
-    axes.set_title(title, loc="left")
     if colour_bar:
-        size_bar(figure, axes, limits, fraction=0.06, pad=0.02)
-    return figure
+        size_bar(axes, limits, fraction=0.06, pad=0.02)
 
 
-@journal_style()
-def correlation_length(lengths: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+@draws_panel()
+def correlation_length(lengths: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """ξ [d̄] with its confidence interval against mean |Δs| [p] of the bins; dashed, ξ of all sticks and of all slips.
 
     `lengths` is the table of statistics/correlation_length.csv.
     """
-    figure, axes = titled_axes(axes, title)
     for kind, colour in KIND_COLOUR.items():
         of_kind = lengths[(lengths["kind"] == kind) & np.isfinite(lengths["xi"])]
-        bins = of_kind[of_kind["by"] == "bin"].assign(size=lambda table: table["mean_fluctuation"].abs())
-        bins = bins.sort_values("size")
+        bins = bins_by_size(of_kind)
         for whole in of_kind[of_kind["by"] == "kind"].itertuples():
             axes.axhspan(whole.xi_low, whole.xi_high, color=colour, alpha=0.13, linewidth=0)
             axes.axhline(whole.xi, color=colour, linewidth=0.9, linestyle=(0, (4, 3)))
@@ -105,7 +102,7 @@ def correlation_length(lengths: pd.DataFrame, *, title: str = "", axes: Axes | N
             continue
         error = [(bins["xi"] - bins["xi_low"]).clip(lower=0), (bins["xi_high"] - bins["xi"]).clip(lower=0)]
         axes.errorbar(
-            bins["size"], bins["xi"], yerr=error, fmt=KIND_MARKER[kind] + "-", color=colour, markersize=4.5,
+            bins["at"], bins["xi"], yerr=error, fmt=KIND_MARKER[kind] + "-", color=colour, markersize=4.5,
             linewidth=0.9, elinewidth=0.9, capsize=2, label=kind,
         )  # fmt: skip
     axes.set_xscale("log")
@@ -114,13 +111,12 @@ def correlation_length(lengths: pd.DataFrame, *, title: str = "", axes: Axes | N
     axes.set_ylabel(LENGTH_LABEL)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="best")
-    return figure
 
 
-@journal_style()
+@draws_panel()
 def along_the_strain(
-    per_stage: pd.DataFrame, quantity: str, label: str, *, log: bool = False, title: str = "", axes: Axes | None = None
-) -> Figure:
+    per_stage: pd.DataFrame, quantity: str, label: str, *, log: bool = False, title: str = "", axes: Axes = NEW_AXES
+) -> None:
     """A quantity of every stage where it was, a bar as long as the stage: for windows, which have no size to stand at.
 
     Parameters
@@ -129,10 +125,7 @@ def along_the_strain(
         Columns kind, start_strain, end_strain and the quantity, as in statistics/stages.csv and stages.csv.
     quantity, label, log
         The column, its axis with the unit, and whether that is logarithmic.
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title)
     measured = per_stage[np.isfinite(per_stage[quantity])]
     for kind, part in measured.groupby("kind", sort=False):
         colour = KIND_COLOUR[str(kind)]
@@ -144,7 +137,6 @@ def along_the_strain(
     axes.set_ylabel(label)
     if len(measured):
         axes.legend(loc="best")
-    return figure
 
 
 @journal_style()

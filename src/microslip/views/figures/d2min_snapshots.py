@@ -30,7 +30,7 @@ def draw(run: Run) -> Drawing:
             drawing.tables[name] = grains.table(d2min=d2min[number])
     if len(drawing.tables) == len(both):
         norm = LogNorm(*limits)
-        add_colour_bar(drawing.figure, list(both), norm, SIZE_MAP, D2MIN_LABEL, fraction=0.06, aspect=45, shrink=0.6)
+        add_colour_bar(list(both), norm, SIZE_MAP, D2MIN_LABEL, fraction=0.06, aspect=45, shrink=0.6)
     add_letters(both)
     return drawing
 

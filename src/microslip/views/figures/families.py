@@ -16,13 +16,14 @@ from microslip.views.style import (
     GREY,
     INK,
     KIND_MARKER,
+    NEW_AXES,
     ORDER_MAP,
     TWO_COLUMNS,
     add_letters,
+    draws_panel,
     journal_style,
     new_figure,
     say_missing,
-    titled_axes,
 )
 
 # Points of a stress curve: more than a column has dots.
@@ -61,10 +62,10 @@ def step_between(curves: pd.DataFrame) -> float:
     return 1.15 * max(spreads, default=0.0) or 1.0
 
 
-@journal_style()
+@draws_panel()
 def stacked_curves(
-    part: pd.DataFrame, curves: pd.DataFrame, *, step: float | None = None, title: str = "", axes: Axes | None = None
-) -> Figure:
+    part: pd.DataFrame, curves: pd.DataFrame, *, step: float | None = None, title: str = "", axes: Axes = NEW_AXES
+) -> None:
     """Stress less its mean [p] against strain, one curve per system of a family, shifted upwards (figs 6a to c).
 
     Parameters
@@ -73,10 +74,7 @@ def stacked_curves(
         The systems, columns system and label, in order; stresses as in `draw_families`.
     step
         Shift between one system and the next [p]; chosen by `step_between` where left out.
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title)
     by_system = {str(name): rows for name, rows in curves.groupby("system", sort=False)}
     present = [(str(s), str(label)) for s, label in zip(part["system"], part["label"], strict=True) if s in by_system]
     step = step or step_between(curves)
@@ -92,11 +90,10 @@ def stacked_curves(
     axes.set_ylim(-0.75 * step, (max(len(present), 1) - 0.25) * step)
     axes.set_xlabel(STRAIN_LABEL)
     axes.set_ylabel(r"$s - \langle s\rangle$ [$p$], shifted by " + f"{step:.2g}")
-    return figure
 
 
-@journal_style()
-def scores_of_family(part: pd.DataFrame, *, legend: bool = True, title: str = "", axes: Axes | None = None) -> Figure:
+@draws_panel()
+def scores_of_family(part: pd.DataFrame, *, legend: bool = True, title: str = "", axes: Axes = NEW_AXES) -> None:
     """R² on the test set of the network of every system under both splits, with 90 % intervals (figs 6d to f).
 
     Parameters
@@ -104,14 +101,13 @@ def scores_of_family(part: pd.DataFrame, *, legend: bool = True, title: str = ""
     part
         Rows of the summary with `r2_test_random`, `r2_test_blocked` and, where known, their `_low` and `_high`; with
         family, value and label of each system.
-    legend, title, axes
-        Whether splits are named; the panel's title; the reader's own axes.
+    legend
+        Whether splits are named.
     """
-    figure, axes = titled_axes(axes, title)
     trained = [rule for rule in RULE_COLOUR if part.get(f"r2_test_{rule}", pd.Series(dtype=float)).notna().any()]
     if not trained:
         say_missing(axes, "No network has been trained: add train to the steps of the study.", 30)
-        return figure
+        return
     x = place_systems(part, axes)
     for rule in trained:
         r2 = part[f"r2_test_{rule}"].astype(float)
@@ -130,7 +126,6 @@ def scores_of_family(part: pd.DataFrame, *, legend: bool = True, title: str = ""
     axes.set_ylabel(r"$R^2$ on the test set [1]")
     if legend:
         axes.legend(loc="upper left", ncols=2, fontsize=6.5, handlelength=1.4, columnspacing=0.9, borderaxespad=0.1)
-    return figure
 
 
 def draw(tables: StudyTables) -> Drawing:

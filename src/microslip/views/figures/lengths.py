@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from microslip.data.run import Run
@@ -17,23 +16,23 @@ from microslip.views.style import (
     INK,
     KIND_COLOUR,
     KIND_MARKER,
+    NEW_AXES,
     TWO_COLUMNS,
     add_letters,
+    draws_panel,
     journal_style,
     new_figure,
-    titled_axes,
 )
 
 # A covariance over fewer stages says little of a bin.
 ELLIPSE_FROM = 8
 
 
-@journal_style()
+@draws_panel()
 def attribution_correlation(
-    table: pd.DataFrame, *, network: str = "trained", field: str = "size", title: str = "", axes: Axes | None = None
-) -> Figure:
+    table: pd.DataFrame, *, network: str = "trained", field: str = "size", title: str = "", axes: Axes = NEW_AXES
+) -> None:
     """C(r) of D²min (lines) and of the attribution (points) by bin of the fluctuation; correlation.csv."""
-    figure, axes = titled_axes(axes, title)
     part = table[(table["network"] == network) & (table["field"] == field)]
     groups = list(dict.fromkeys(part["group"]))
     for number, group in enumerate(groups):
@@ -50,13 +49,12 @@ def attribution_correlation(
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.set_xlabel(r"$r$ [$\bar d$]")
     axes.set_ylabel(r"$C(r)$ [1]")
-    return figure
 
 
-@journal_style()
+@draws_panel(height=3.2)
 def length_plane(
-    ellipses: pd.DataFrame, networks: tuple[str, ...], *, field: str = "size", title: str = "", axes: Axes | None = None
-) -> Figure:
+    ellipses: pd.DataFrame, networks: tuple[str, ...], *, field: str = "size", title: str = "", axes: Axes = NEW_AXES
+) -> None:
     """Correlation length of the attribution against that of D²min, by bin, with 1σ ellipses over stages (fig. 7c).
 
     Colours are the kinds of stages of a single network, or the networks, which then have no ellipses.
@@ -67,10 +65,7 @@ def length_plane(
         interpretation/ellipses.csv.
     networks, field
         Whose attributions; as they are ("signed") or their "size".
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title, height=3.2)
     of_field = ellipses[ellipses["field"] == field]
     kinds = [kind for kind in KIND_MARKER if (of_field["kind"] == kind).any()]
     across, up = [], []
@@ -112,13 +107,11 @@ def length_plane(
     axes.set_ylabel(r"$\xi$ of the attribution [$\bar d$]")
     if kinds:
         axes.legend(loc="upper left", fontsize=7, ncols=2, borderaxespad=0.1, columnspacing=1.0, handletextpad=0.2)
-    return figure
 
 
-@journal_style()
-def ratio_bars(claim: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+@draws_panel()
+def ratio_bars(claim: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """Median ξ_Attr/ξ_D of every network with its 90 % interval: 1 is the paper's claim; interpretation/claim.csv."""
-    figure, axes = titled_axes(axes, title)
     names = [name for name in NETWORK_COLOUR if name in set(claim["network"])]
     for shift, (field, marker) in zip((-0.2, 0.2), FIELD_MARKER.items(), strict=True):
         for place, name in enumerate(names):
@@ -142,7 +135,6 @@ def ratio_bars(claim: pd.DataFrame, *, title: str = "", axes: Axes | None = None
     axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
     axes.set_ylabel(r"$\xi_\mathrm{Attr} / \xi_D$ [1]")
     axes.legend(loc="upper left", fontsize=7)
-    return figure
 
 
 @journal_style()

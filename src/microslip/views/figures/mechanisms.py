@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from microslip.data.run import Run
@@ -20,14 +19,15 @@ from microslip.views.panels import Drawing, FrameOfGrains, NotMeasured, panel, s
 from microslip.views.style import (
     INK,
     KIND_COLOUR,
+    NEW_AXES,
     SIGNED_MAP,
     TWO_COLUMNS,
     add_colour_bar,
     add_letters,
+    draws_panel,
     journal_style,
     new_figure,
     symmetric_limit,
-    titled_axes,
 )
 from microslip.views.tables import GROUP, read
 
@@ -52,7 +52,7 @@ def _line(kind: str, grains: str) -> dict[str, Any]:
     }
 
 
-@journal_style()
+@draws_panel()
 def energy_by_size(
     density: pd.DataFrame,
     kinds: list[str],
@@ -60,8 +60,8 @@ def energy_by_size(
     grains: str = "all",
     shift: float = 4.0,
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """Density of ΔE over its mean size in the bins of |Δs|, coloured by its mean; sticks dashed.
 
     Parameters
@@ -72,10 +72,7 @@ def energy_by_size(
         Of the stages, in the order that they are stacked; all or active.
     shift
         Factor between one bin and the next, so that they can be told apart.
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title)
     bins = density[density["by"] == "bin"] if (density["by"] == "bin").any() else density
     chosen = bins[bins["kind"].isin(kinds) & (bins["grains"] == grains) & (bins["n"] > 0)]
     for number, (_, kind, colour, rows) in enumerate(each_group(chosen, fluctuation_limits(bins))):
@@ -93,17 +90,15 @@ def energy_by_size(
         axes.legend(handles=lines, loc="upper center", **_LEGEND)
     axes.set_xlabel(ENERGY_LABEL)
     axes.set_ylabel("density [1]" + shifted_suffix(chosen, shift))
-    return figure
 
 
-@journal_style()
-def energy_tails(density: pd.DataFrame, tails: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+@draws_panel()
+def energy_tails(density: pd.DataFrame, tails: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """Density of ΔE over its mean size, all sticks and all slips, of all and of active grains, with exponential tails.
 
     `density` and `tails` are the tables of statistics/energy_density.csv and energy_tails.csv. A tail is
     share/decay · exp(−(|x| − 1)/decay) beyond one mean size.
     """
-    figure, axes = titled_axes(axes, title)
     whole = density[(density["by"] == "kind") & (density["n"] > 0)]
     for kind in kinds_in(whole):
         for grains in _GRAINS:
@@ -123,13 +118,11 @@ def energy_tails(density: pd.DataFrame, tails: pd.DataFrame, *, title: str = "",
         low, high = axes.get_ylim()
         axes.set_ylim(low, high * (high / low) ** 0.25)
         axes.legend(loc="upper center", **_LEGEND)
-    return figure
 
 
-@journal_style()
-def packing_densities(density: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+@draws_panel()
+def packing_densities(density: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """Density of φ_local of all and of active grains in all sticks and all slips; statistics/packing_density.csv."""
-    figure, axes = titled_axes(axes, title)
     whole = density[density["by"] == "kind"]
     for kind in kinds_in(whole):
         for grains in _GRAINS:
@@ -143,7 +136,6 @@ def packing_densities(density: pd.DataFrame, *, title: str = "", axes: Axes | No
         axes.legend(loc="upper center", **_LEGEND)
     axes.set_xlabel(PACKING_LABEL)
     axes.set_ylabel("density [1]")
-    return figure
 
 
 @journal_style()
@@ -173,14 +165,14 @@ def draw(run: Run) -> Drawing:
             tables[f"{stage['kind']}_{number + 1}"] = grains.table(delta_sigma1=changes[number])
     if len(tables) == len(above):
         add_colour_bar(
-            top, above, Normalize(-limit, limit), SIGNED_MAP, SIGMA_LABEL, fraction=0.06, aspect=45, shrink=0.6,
+            above, Normalize(-limit, limit), SIGNED_MAP, SIGMA_LABEL, fraction=0.06, aspect=45, shrink=0.6,
             extend="both",
         )  # fmt: skip
     with panel(below[0], run, "statistics/energy_density.csv", "Energy, by size"):
         energy = _density(run, "energy", "No elastic energy of grains is known.")
         energy_by_size(energy, kinds_in(energy), title="Energy, by size", axes=below[0])
         if kinds_in(energy) != ["window"]:
-            size_bar(bottom, below[0], fluctuation_limits(binned(energy)), fraction=0.05, pad=0.02, aspect=22)
+            size_bar(below[0], fluctuation_limits(binned(energy)), fraction=0.05, pad=0.02, aspect=22)
         tables["energy"] = energy
     with panel(below[1], run, "statistics/energy_tails.csv", "Energy, with tails"):
         energy = _density(run, "energy", "No elastic energy of grains is known.")

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon
 
 from microslip.core.errors import MicroslipError
@@ -20,17 +19,18 @@ from microslip.views.style import (
     GREEN,
     GREY,
     INK,
+    NEW_AXES,
     ORANGE,
     PURPLE,
     SKY,
     TWO_COLUMNS,
     VERMILLION,
+    draws_panel,
     journal_style,
     new_figure,
-    titled_axes,
 )
 
-# Layers that get no box of their own: they change no shape.
+# Layers without a box of their own, for they change no shape.
 _UNSEEN = {"ReLU": "ReLU", "BatchNorm3d": "batch normalisation"}
 _NAMES = {
     "Input": "input",
@@ -86,18 +86,15 @@ def blocks_of(layers: pd.DataFrame) -> list[Block]:
     return blocks
 
 
-@journal_style()
-def draw_network(layers: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+@draws_panel(7.2, 2.25)
+def draw_network(layers: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """Draw a network from the table of its layers.
 
     Parameters
     ----------
     layers
         layer, kind (of the class), shape ("channels × x × y × z", or "units"), parameters: one row per layer in order.
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title, 7.2, 2.25)
     blocks = blocks_of(layers)
     largest = np.array([block.shape[1:] for block in blocks if len(block.shape) == 4], dtype=float).max(axis=0)
     at = 0.0
@@ -149,7 +146,6 @@ def draw_network(layers: pd.DataFrame, *, title: str = "", axes: Axes | None = N
     axes.set_ylim(-1.65, 1.5)
     axes.set_aspect("equal", anchor="N")
     axes.set_axis_off()
-    return figure
 
 
 def _box(axes: Axes, left: float, thick: float, high: float, far: float, colour: str) -> None:

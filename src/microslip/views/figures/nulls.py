@@ -5,20 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from microslip.data.run import Run
 from microslip.views.figures.record import About, RunFigure, explained_network
 from microslip.views.names import ORDER_COLOUR, ORDER_LINE, ORDER_NAME
 from microslip.views.panels import Drawing, table_panel
-from microslip.views.style import BLUE, INK, TWO_COLUMNS, add_letters, journal_style, new_figure, titled_axes
+from microslip.views.style import BLUE, INK, NEW_AXES, TWO_COLUMNS, add_letters, draws_panel, journal_style, new_figure
 
 
-@journal_style()
-def randomised_layers(layers: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
-    """How like the trained network's attributions stay while layer after layer is made random; layers.csv."""
-    figure, axes = titled_axes(axes, title)
+@draws_panel()
+def randomised_layers(layers: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
+    """Rank correlation with the trained network's attributions while layer after layer is made random; layers.csv."""
     number = np.concatenate([[0], layers["n_layers"]])
     alike = np.concatenate([[1.0], layers["spearman"]])
     spread = np.concatenate([[0.0], layers["deviation"]])
@@ -28,17 +26,15 @@ def randomised_layers(layers: pd.DataFrame, *, title: str = "", axes: Axes | Non
     axes.set_ylim(min(-0.1, float(np.nanmin(alike - spread))), 1.05)
     axes.set_xlabel("random layers from the output [1]")
     axes.set_ylabel("rank correlation [1]")
-    return figure
 
 
 # Ticks of shares of a prediction: 0 and 1, and what lies beyond.
 _SHARES = [-100, -50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100]
 
 
-@journal_style()
-def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes: Axes | None = None) -> Figure:
+@draws_panel()
+def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """Median prediction while nodes are taken out or put in, in several orders, with quartiles; deletion.csv."""
-    figure, axes = titled_axes(axes, title)
     part = deletion[deletion["mode"] == mode]
     for order, colour in ORDER_COLOUR.items():
         curve = part[part["order"] == order]
@@ -64,7 +60,6 @@ def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes:
         axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.24))
     axes.set_xlabel(f"nodes {'put in' if mode == 'insertion' else 'taken out'} [1]")
     axes.set_ylabel("share of the prediction [1]")
-    return figure
 
 
 @journal_style()

@@ -19,7 +19,7 @@ NOT_MADE = "Nothing to show yet: the step that makes its data has not run, or th
 
 @dataclass(frozen=True)
 class About:
-    """What of a run the words to its figures depend on.
+    """The facts of a run that the captions of its figures depend on.
 
     `sweeps`: whether R² is known for other grids. `rule`: the split rule of the network that is explained. `n_deleted`:
     stages in the deletion curves.
@@ -36,7 +36,7 @@ class About:
 
     @classmethod
     def of(cls, run: Run) -> About:
-        """What a run's trajectory says; everything is there where that cannot be read."""
+        """The facts as the run's files have them; where the trajectory cannot be read, as of a simulated run."""
         try:
             attributes, kind = run.attributes, run.grains["kind"].to_numpy()
         except MicroslipError:
@@ -47,7 +47,7 @@ class About:
         )  # fmt: skip
 
     def with_data(self, data: bool) -> About:
-        """The same of a figure that shows something, or nothing yet."""
+        """The same facts for a figure that has data, or has none yet."""
         return replace(self, data=data)
 
 
@@ -119,7 +119,7 @@ class RunFigure:
     name
         Of its files: NAME.png, NAME.pdf, and NAME-TABLE.csv for each table that `draw` returns.
     title, caption, alternative
-        Heading; what the panels show, or a function of what the run has; what is seen, for who cannot see it.
+        Heading; what the panels show, or a function of what the run has; the picture in words, for screen readers.
     draw
         From a run to the picture and the tables behind its panels; without tables it shows nothing. With `of_network`
         it takes the table of the network's layers, or None, too.
@@ -130,11 +130,11 @@ class RunFigure:
     counterpart
         The figure of Mei et al. 2023 that shows the same.
     in_pressure
-        Its texts give stresses in p.
+        Its axes or caption give stresses in p.
     narrow
-        One panel, half as wide as a page.
+        It has one panel, half as wide as a page.
     of_stress
-        Its settings are those of the stress, and say nothing of a run without one.
+        Its settings are those of the stress: they are left out for a run without one.
     """
 
     name: str
@@ -162,7 +162,7 @@ class RunFigure:
         Parameters
         ----------
         config
-            The run's resolved configuration; of a setting that is not in it nothing is said.
+            The run's resolved configuration; sentences on settings that it lacks are left out.
         about
             What the run has; without it an imported run is taken to have no walls.
         """

@@ -1,11 +1,10 @@
-"""Whether stick is told from slip, by the size of the stage, and whether predictions mean what they say."""
+"""How often the sign of a stage is right, by its size, and whether predictions are calibrated."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from microslip.data.run import Run
@@ -13,13 +12,12 @@ from microslip.learn.evaluate import NORMAL
 from microslip.views.figures.record import RunFigure
 from microslip.views.names import RULE_COLOUR, RULE_LINE, RULE_MARKER
 from microslip.views.panels import Drawing, table_panel
-from microslip.views.style import GREY, INK, TWO_COLUMNS, add_letters, journal_style, new_figure, titled_axes
+from microslip.views.style import GREY, INK, NEW_AXES, TWO_COLUMNS, add_letters, draws_panel, journal_style, new_figure
 
 
-@journal_style()
-def sign_accuracy(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+@draws_panel()
+def sign_accuracy(table: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """Share of test stages whose sign is right against |fluctuation| [p], with 90 % intervals; sign_by_size.csv."""
-    figure, axes = titled_axes(axes, title)
     tests = table[table["split"] == "test"]
     for rule, colour in RULE_COLOUR.items():
         part = tests[tests["rule"] == rule]
@@ -37,16 +35,14 @@ def sign_accuracy(table: pd.DataFrame, *, title: str = "", axes: Axes | None = N
     axes.set_xscale("log")
     axes.set_ylim(min(0.3, float(tests["low"].min())) if len(tests) else 0.3, 1.03)
     axes.set_xlabel(r"size of the stage $|\Delta s|$ [$p$]")
-    axes.set_ylabel("stick or slip told right [1]")
+    axes.set_ylabel("share with the right sign [1]")
     if len(tests):
         axes.legend(loc="upper left")
-    return figure
 
 
-@journal_style()
-def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+@draws_panel()
+def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """Mean true against mean predicted fluctuation [p] of the test sets, in bins of the prediction; calibration.csv."""
-    figure, axes = titled_axes(axes, title)
     tests = table[table["split"] == "test"]
     for rule, colour in RULE_COLOUR.items():
         part = tests[tests["rule"] == rule]
@@ -72,12 +68,11 @@ def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes | None = Non
         axis.set_minor_locator(NullLocator())
     axes.set_xlabel(r"mean predicted $\Delta s$ [$p$]")
     axes.set_ylabel(r"mean true $\Delta s$ [$p$]")
-    return figure
 
 
 @journal_style()
 def draw(run: Run) -> Drawing:
-    """Whether stick is told from slip, by the size of the stage, and whether predictions mean what they say."""
+    """How often the sign of a stage is right, by its size, and whether predictions are calibrated."""
     drawing = Drawing(new_figure(TWO_COLUMNS, 2.5))
     both = drawing.figure.subplots(1, 2)
     table_panel(

@@ -7,20 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from microslip.data.run import Run
 from microslip.views.figures.record import SETS, RunFigure
 from microslip.views.names import MODEL_COLOUR, MODEL_NAME, R2_FLOOR, RULES
 from microslip.views.panels import Drawing, panel
-from microslip.views.style import INK, ONE_COLUMN, journal_style, new_figure, titled_axes
+from microslip.views.style import INK, NEW_AXES, ONE_COLUMN, draws_panel, journal_style, new_figure
 from microslip.views.tables import score
 
 
-@journal_style()
-def score_bars(metrics: dict[str, Any], *, split: str = "test", title: str = "", axes: Axes | None = None) -> Figure:
+@draws_panel()
+def score_bars(metrics: dict[str, Any], *, split: str = "test", title: str = "", axes: Axes = NEW_AXES) -> None:
     """R² of the network and the baselines under each split rule; bars end at `R2_FLOOR`, numbers are written out."""
-    figure, axes = titled_axes(axes, title)
     models = list(MODEL_COLOUR)
     width = 0.8 / len(models)
     top = 0.0
@@ -44,7 +42,6 @@ def score_bars(metrics: dict[str, Any], *, split: str = "test", title: str = "",
     axes.set_yticks([tick for tick in (-0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0) if tick <= max(top, 0.5) + 0.1])
     axes.set_ylabel(rf"$R^2$ on the {split} set [1]")
     axes.legend(loc="upper left", borderaxespad=0.1, handlelength=1.2)
-    return figure
 
 
 @journal_style()

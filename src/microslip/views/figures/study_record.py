@@ -12,7 +12,7 @@ from microslip.views.panels import Drawing
 
 @dataclass(frozen=True)
 class StudyTables:
-    """What is known of the systems of a study.
+    """The tables of a study, over all of its systems.
 
     Parameters
     ----------

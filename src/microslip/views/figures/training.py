@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
@@ -17,14 +16,15 @@ from microslip.views.names import RULES, SPLIT_COLOUR
 from microslip.views.panels import Drawing, panel, table_panel
 from microslip.views.style import (
     INK,
+    NEW_AXES,
     SKY,
     TWO_COLUMNS,
     VERMILLION,
     add_letters,
+    draws_panel,
     few_log_labels,
     journal_style,
     new_figure,
-    titled_axes,
 )
 from microslip.views.tables import read, read_predictions, score
 
@@ -35,14 +35,8 @@ def _r2(metrics: dict[str, Any], rule: str, split: str, digits: int) -> str:
     return f", $R^2$ = {value:.{digits}f}".replace("-", "−") if np.isfinite(value) else ""
 
 
-@journal_style()
-def split_stripes(
-    predictions: pd.DataFrame,
-    stages: pd.DataFrame,
-    *,
-    title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+@draws_panel(height=1.2)
+def split_stripes(predictions: pd.DataFrame, stages: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """Which set each stage belongs to, as stripes along the strain, one row per split rule; stages left out are white.
 
     Parameters
@@ -51,10 +45,7 @@ def split_stripes(
         Columns stage, rule and split; predictions.csv.
     stages
         Columns stage, start_strain and end_strain; stages.csv.
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title, height=1.2)
     table = split_table(predictions, stages)
     for row, rule in enumerate(RULES):
         of_rule = table[table["rule"] == rule]
@@ -76,7 +67,6 @@ def split_stripes(
     handles = [Patch(facecolor=SPLIT_COLOUR[name], label=f"{name}, {sizes.get(name, 0)}") for name in SPLIT_COLOUR]
     axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, handlelength=1.0,
                 columnspacing=1.2, borderaxespad=0.1)  # fmt: skip
-    return figure
 
 
 def split_table(predictions: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
@@ -86,10 +76,9 @@ def split_table(predictions: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame
     return table.sort_values(["rule", "stage"], ascending=[False, True], ignore_index=True)
 
 
-@journal_style()
-def loss_curves(history: pd.DataFrame, rule: str, *, title: str = "", axes: Axes | None = None) -> Figure:
+@draws_panel()
+def loss_curves(history: pd.DataFrame, rule: str, *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """Training and validation loss against epoch under one split rule; table of history.csv."""
-    figure, axes = titled_axes(axes, title)
     of_rule = history[history["rule"] == rule]
     axes.plot(of_rule["epoch"], of_rule["train_loss"], color=INK, label="train")
     axes.plot(of_rule["epoch"], of_rule["validation_loss"], color=SPLIT_COLOUR["validation"], label="validation")
@@ -104,10 +93,9 @@ def loss_curves(history: pd.DataFrame, rule: str, *, title: str = "", axes: Axes
     axes.set_xlabel("epoch [1]")
     axes.set_ylabel(r"loss [target variances]")
     axes.legend()
-    return figure
 
 
-@journal_style()
+@draws_panel(height=3.2)
 def predicted_against_true(
     predictions: pd.DataFrame,
     metrics: dict[str, Any],
@@ -115,14 +103,13 @@ def predicted_against_true(
     *,
     splits: tuple[str, ...] = ("train", "test"),
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """Predicted against true stress fluctuation [p] under one split rule, with the R² of each set.
 
     `predictions` and `metrics` are the contents of predictions.csv and metrics.json; a set of too few stages, or of
     equal ones, has no R².
     """
-    figure, axes = titled_axes(axes, title, height=3.2)
     of_rule = predictions[predictions["rule"] == rule]
     shown = of_rule[of_rule["split"].isin(splits)]
     for split in splits:
@@ -134,15 +121,13 @@ def predicted_against_true(
             label=split + _r2(metrics, rule, split, 3),
         )  # fmt: skip
     _square(axes, shown)
-    return figure
 
 
-@journal_style()
+@draws_panel(height=3.2)
 def both_test_sets(
-    predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str = "", axes: Axes | None = None
-) -> Figure:
+    predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str = "", axes: Axes = NEW_AXES
+) -> None:
     """Predicted against true stress fluctuation [p] of the test sets of all rules; as `predicted_against_true`."""
-    figure, axes = titled_axes(axes, title, height=3.2)
     tests = predictions[predictions["split"] == "test"]
     for rule, colour, marker in zip(RULES, (SKY, VERMILLION), "os", strict=True):
         part = tests[tests["rule"] == rule]
@@ -153,7 +138,6 @@ def both_test_sets(
             label=f"{rule} split" + _r2(metrics, rule, "test", 2),
         )  # fmt: skip
     _square(axes, tests)
-    return figure
 
 
 def _square(axes: Axes, shown: pd.DataFrame) -> None:
@@ -174,15 +158,14 @@ def _square(axes: Axes, shown: pd.DataFrame) -> None:
         axes.legend(loc="upper left", handletextpad=0.1, borderaxespad=0.1, markerscale=1.6)
 
 
-@journal_style()
+@draws_panel()
 def error_histogram(
-    errors: pd.DataFrame, metrics: dict[str, Any], rule: str, *, title: str = "", axes: Axes | None = None
-) -> Figure:
+    errors: pd.DataFrame, metrics: dict[str, Any], rule: str, *, title: str = "", axes: Axes = NEW_AXES
+) -> None:
     """Density of predicted minus true [p] on training and test set under one split rule; tables of errors.csv.
 
     `metrics` is the content of metrics.json: the root of the mean square is over all stages, those beyond the bins too.
     """
-    figure, axes = titled_axes(axes, title)
     of_rule = errors[errors["rule"] == rule]
     for split in ("train", "test"):
         part = of_rule[of_rule["split"] == split]
@@ -201,7 +184,6 @@ def error_histogram(
     axes.set_ylabel(r"density [$1/p$]")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="upper left", borderaxespad=0.1, handlelength=1.2, frameon=True, framealpha=1, edgecolor="none")
-    return figure
 
 
 @journal_style()

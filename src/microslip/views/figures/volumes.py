@@ -24,20 +24,20 @@ def draw(run: Run) -> Drawing:
         grid = part.subplots(2, 2)
         with panel(grid[0, 0], run, "attributions.zarr", f"Motion in a {kind}"):
             explained, box = ExplainedStage.largest(run, kind), run.box
-            given = np.where(np.isnan(explained.log_d2min), np.nan, explained.attribution)
+            attribution = np.where(np.isnan(explained.log_d2min), np.nan, explained.attribution)
             columns = (
                 (stage_title(explained.stage, length=False), *_motion(explained.log_d2min)),
-                ("Attribution", *_attribution(given)),
+                ("Attribution", *_attribution(attribution)),
             )
             for (cloud, slices), (name, nodes, scale, label) in zip(grid.T, columns, strict=True):
                 draw_volume(nodes, box, scale, title=name, axes=cloud)
                 draw_slices(nodes, box, scale, title="Nodes" if box.planar else "Slices", axes=slices)
                 add_colour_bar(
-                    part, [cloud, slices], scale.norm, scale.colour_map, label, fraction=0.05, aspect=40, shrink=0.7,
+                    [cloud, slices], scale.norm, scale.colour_map, label, fraction=0.05, aspect=40, shrink=0.7,
                     pad=0.02, extend="both",
                 )  # fmt: skip
             place = np.meshgrid(explained.x, explained.y, explained.z, indexing="ij")
-            values = {"log10_d2min": explained.log_d2min, "attribution": given}
+            values = {"log10_d2min": explained.log_d2min, "attribution": attribution}
             table = dict(zip("xyz", place, strict=True)) | values
             drawing.tables[kind] = pd.DataFrame({name: nodes.ravel() for name, nodes in table.items()}).astype(
                 "float32"
@@ -57,12 +57,12 @@ def _motion(logs: np.ndarray) -> tuple[np.ndarray, Scale, str]:
     return logs, Scale(low, high, signed=False), LOG_D2MIN_LABEL
 
 
-def _attribution(given: np.ndarray) -> tuple[np.ndarray, Scale, str]:
+def _attribution(attribution: np.ndarray) -> tuple[np.ndarray, Scale, str]:
     """Attribution on nodes in a power of ten of p, which reads better than an offset at the scale's end."""
-    largest = symmetric_limit(given, 0.998)
+    largest = symmetric_limit(attribution, 0.998)
     power = int(np.floor(np.log10(largest)))
     end = largest / 10.0**power
-    return given / 10.0**power, Scale(-end, end, signed=True), rf"attribution [$10^{{{power}}}\,p$]"
+    return attribution / 10.0**power, Scale(-end, end, signed=True), rf"attribution [$10^{{{power}}}\,p$]"
 
 
 FIGURE = RunFigure(

@@ -12,9 +12,6 @@ from microslip.views.style import GREY
 
 # The camera of every snapshot [degrees], and that of a planar packing, which looks straight at its plane.
 AZIMUTH, ELEVATION = -66.0, 17.0
-
-# The camera of every snapshot [degrees], and that of a planar packing, which looks straight at its plane.
-AZIMUTH, ELEVATION = -66.0, 17.0
 FACE_ON = (-90.0, 0.0)
 
 # Pairs of corners that an edge joins: corners are numbered by 4 (upper in z) + 2 (upper in y) + 1 (upper in x).

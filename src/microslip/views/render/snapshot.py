@@ -6,14 +6,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize, to_rgb
-from matplotlib.figure import Figure
 
 from microslip.core.box import Box
 from microslip.views.render.cell import camera_of
 from microslip.views.render.spheres import SphereImage, render_spheres
-from microslip.views.style import BULK, GREY, INK, SIZE_MAP, WALL, journal_style, titled_axes
+from microslip.views.style import BULK, GREY, INK, NEW_AXES, SIZE_MAP, WALL, add_colour_bar, draws_panel
 
 _NO_VALUE = "#D5DAE0"
 
@@ -58,16 +56,16 @@ def grain_colours(
     colours = np.empty((len(kind), 3))
     colours[:] = to_rgb(BULK if values is None else _NO_VALUE)
     if values is not None and norm is not None:
-        known = np.isfinite(values)
-        shown = np.clip(values[known], norm.vmin, norm.vmax)
-        colours[known] = colormaps[colour_map](norm(shown))[:, :3]
+        finite = np.isfinite(values)
+        shown = np.clip(values[finite], norm.vmin, norm.vmax)
+        colours[finite] = colormaps[colour_map](norm(shown))[:, :3]
     colours[kind != 0] = to_rgb(WALL)
     if pale is not None:
         colours[pale] = 0.2 * colours[pale] + 0.8 * np.array(to_rgb("#EDEFF2"))
     return colours
 
 
-@journal_style()
+@draws_panel(4.2, 3.0)
 def draw_snapshot(
     positions: Float[np.ndarray, "grain 3"],
     diameters: Float[np.ndarray, "grain"],
@@ -87,8 +85,8 @@ def draw_snapshot(
     colour_bar: bool = True,
     annotate: bool = False,
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """Draw the grains of a frame.
 
     Parameters
@@ -107,10 +105,7 @@ def draw_snapshot(
         Name of the colour scale, and whether it is drawn below.
     annotate
         Draw the axes and, where there are walls, the pressure and the lower one's motion.
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title, 4.2, 3.0)
     positions = np.asarray(positions, dtype=float)
     # tracked grains come and go
     there = np.isfinite(positions).all(axis=1)
@@ -125,12 +120,7 @@ def draw_snapshot(
     shown = np.ones(len(kind), dtype=bool) if keep is None else np.asarray(keep)
     azimuth, elevation = camera_of(box, azimuth, elevation)
     image = render_spheres(
-        positions[shown],
-        np.asarray(diameters)[shown],
-        colours[shown],
-        azimuth=azimuth,
-        elevation=elevation,
-        pixels=pixels,
+        positions[shown], diameters[shown], colours[shown], azimuth=azimuth, elevation=elevation, pixels=pixels
     )
     axes.imshow(image.rgba, extent=image.extent, interpolation="antialiased")
     axes.set_axis_off()
@@ -138,23 +128,12 @@ def draw_snapshot(
     if annotate:
         _annotate(axes, image, positions, box, walls=bool((kind != 0).any()))
     if colour_bar and norm is not None:
-        bar = figure.colorbar(
-            ScalarMappable(norm, colour_map),
-            ax=axes,
-            orientation="horizontal",
-            fraction=0.05,
-            pad=0.01,
-            aspect=36,
-            shrink=0.75,
-        )
-        bar.set_label(label)
-        bar.outline.set_linewidth(0.5)
-    return figure
+        add_colour_bar(axes, norm, colour_map, label, fraction=0.05, pad=0.01, aspect=36, shrink=0.75)
 
 
 def _plain_limits(values: np.ndarray) -> tuple[float, float]:
-    known = values[np.isfinite(values)]
-    return (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
 
 def _annotate(axes: Axes, image: SphereImage, positions: np.ndarray, box: Box, *, walls: bool) -> None:

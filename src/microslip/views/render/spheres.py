@@ -61,9 +61,7 @@ def camera_axes(azimuth: float, elevation: float) -> Float[np.ndarray, "3 3"]:
     return np.stack([right, np.cross(towards, right), towards])
 
 
-def picture_limits(
-    projected: Float[np.ndarray, "point 2"],
-) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
+def picture_limits(projected: Float[np.ndarray, "point 2"]) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
     """Lower left and upper right of a picture that holds points of the camera's plane, with a margin."""
     lower, upper = projected.min(axis=0), projected.max(axis=0)
     margin = 0.01 * float((upper - lower).max())

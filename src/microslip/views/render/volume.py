@@ -9,13 +9,12 @@ from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize
-from matplotlib.figure import Figure
 
 from microslip.core.box import Box
 from microslip.views.render.cell import AZIMUTH, ELEVATION, FACE_ON, camera_of, cell_corners, draw_cell
 from microslip.views.render.spheres import camera_axes, picture_limits
 from microslip.views.render.volume_kernels import cast_rays
-from microslip.views.style import GREY, INK, SIGNED_MAP, SIZE_MAP, journal_style, titled_axes
+from microslip.views.style import GREY, INK, NEW_AXES, SIGNED_MAP, SIZE_MAP, draws_panel
 
 # Steeper than that of snapshots: slices lie on top of each other as seen from the side.
 SLICE_ELEVATION = 30.0
@@ -44,10 +43,10 @@ class Scale:
         return Normalize(self.low, self.high)
 
     def opacity(self) -> Float[np.ndarray, "level"]:
-        """What each level of the scale takes of the light [1/d̄]: more the larger |value|, or the larger a size is."""
+        """Absorption of light at each level of the scale [1/d̄]; it grows with |value|, or with the size."""
         level = np.linspace(0.0, 1.0, _LEVELS)
         if self.signed:
-            # attributions change sign from node to node: what is thin must be dense to be seen
+            # attributions change sign from node to node: thin regions must absorb much to be seen
             return 12.0 * np.clip((np.abs(2 * level - 1) - 0.25) / 0.75, 0.0, 1.0)
         return 4.0 * np.clip(2 * level - 1, 0.0, 1.0) ** 1.8
 
@@ -72,7 +71,7 @@ def render_volume(
     lengths
         Edges of the cell [d̄].
     colours, opacity
-        Red, green, blue in [0, 1], shape (level, 3), and what a unit of length takes of the light [1/d̄], shape
+        Red, green, blue in [0, 1], shape (level, 3), and the absorption of light [1/d̄], shape
         (level,), at evenly spaced values from 0 to 1.
     azimuth, elevation
         Direction of the camera [degrees].
@@ -99,7 +98,7 @@ def render_volume(
     return np.clip(rgba, 0.0, 1.0), extent
 
 
-@journal_style()
+@draws_panel(3.5, 2.2)
 def draw_volume(
     nodes: Float[np.ndarray, "x y z"],
     box: Box,
@@ -108,9 +107,9 @@ def draw_volume(
     elevation: float = SLICE_ELEVATION,
     pixels: int = 700,
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
-    """Draw a field as a cloud: what is weak is transparent.
+    axes: Axes = NEW_AXES,
+) -> None:
+    """Draw a field as a cloud, transparent where it is weak.
 
     Parameters
     ----------
@@ -120,10 +119,7 @@ def draw_volume(
         The cell, and the colour scale, such as log₁₀ of D²min or attribution [p].
     elevation, pixels
         Height of the camera [degrees] and width of the picture.
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title, 3.5, 2.2)
     shown = np.clip(np.asarray(scale.norm(np.where(np.isnan(nodes), 0.5 * scale.signed, nodes)), dtype=float), 0.0, 1.0)
     if not scale.signed:
         shown = np.where(np.isnan(nodes), 0.0, shown)
@@ -135,10 +131,9 @@ def draw_volume(
     )
     axes.imshow(image, extent=extent, interpolation="antialiased")
     draw_cell(axes, corners, azimuth=azimuth, elevation=elevation)
-    return figure
 
 
-@journal_style()
+@draws_panel(3.5, 2.2)
 def draw_slices(
     nodes: Float[np.ndarray, "x y z"],
     box: Box,
@@ -148,8 +143,8 @@ def draw_slices(
     elevation: float = SLICE_ELEVATION,
     azimuth: float = AZIMUTH,
     title: str = "",
-    axes: Axes | None = None,
-) -> Figure:
+    axes: Axes = NEW_AXES,
+) -> None:
     """Draw horizontal planes of nodes where they lie, with the camera of `draw_volume`; the plane of a planar field.
 
     Parameters
@@ -160,14 +155,11 @@ def draw_slices(
         Which planes, as parts of the number of nodes in height.
     elevation, azimuth
         Direction of the camera [degrees].
-    title, axes
-        The panel's title; the reader's own axes.
     """
-    figure, axes = titled_axes(axes, title, 3.5, 2.2)
     colours = colormaps[scale.colour_map].with_extremes(bad="#E4E7EB")
     if box.planar:
         _draw_plane(np.asarray(nodes)[:, 0], box, scale.norm, colours, axes)
-        return figure
+        return
     camera = camera_axes(azimuth, elevation)
     n_x, n_y, n_z = nodes.shape
     x, y = np.meshgrid(np.linspace(0, box.lengths[0], n_x + 1), np.linspace(0, box.lengths[1], n_y + 1), indexing="ij")
@@ -185,7 +177,6 @@ def draw_slices(
             color=GREY, ha="right", va="center", annotation_clip=False,
         )  # fmt: skip
     draw_cell(axes, cell_corners(box), azimuth=azimuth, elevation=elevation)
-    return figure
 
 
 def _draw_plane(plane: np.ndarray, box: Box, norm: Normalize, colours: Colormap, axes: Axes) -> None:

@@ -9,7 +9,7 @@ from microslip.data.artifacts import tables_in
 from microslip.data.files import replacing
 from microslip.views.report.parts import Parts
 
-# A table that is larger stays in the run alone [bytes].
+# Larger files are not copied [bytes].
 LARGEST = 5_000_000
 
 
@@ -22,8 +22,8 @@ def attach(parts: Parts, folder: Path) -> list[tuple[str, str, int]]:
     with replacing(folder / "figures") as beside:
         beside.mkdir()
         for path in sorted((run / "figures").glob("*")):
-            wanted = path.suffix in (".pdf", ".csv") and not path.name.startswith(".")
-            if wanted and path.stat().st_size <= LARGEST:
+            is_figure = path.suffix in (".pdf", ".csv") and not path.name.startswith(".")
+            if is_figure and path.stat().st_size <= LARGEST:
                 shutil.copyfile(path, beside / path.name)
     tables = []
     with replacing(folder / "tables") as beside:

@@ -16,9 +16,9 @@ Verdict = Literal["passed", "failed", "open"]
 
 @dataclass(frozen=True)
 class Answer:
-    """A verdict and the number behind it; `open` is what has not been measured or cannot be decided.
+    """A verdict and the number behind it; `open` where it has not been measured or cannot be decided.
 
-    `remedy`, `limit` and `why` stand for those of the check where they depend on the run.
+    `remedy`, `limit` and `why` replace those of the check where they depend on the run.
     """
 
     verdict: Verdict

@@ -18,11 +18,7 @@ LARGEST_RANDOM = 0.5
 COMPLETE = 0.95
 LEAST_FITTED = 0.5
 
-NULLS = {
-    "untrained": "an untrained network",
-    "shuffled": "a network trained on noise",
-    "input": "the input itself",
-}
+NULLS = {"untrained": "an untrained network", "shuffled": "a network trained on noise", "input": "the input itself"}
 
 
 def _complete(parts: Parts) -> Answer:

@@ -72,10 +72,7 @@ RECORD = (
         why="A result of other settings or inputs than those shown belongs to another run.",
     ),
     _of_the_record(
-        "Steps not run",
-        ask=_done,
-        limit="every step",
-        why="What a missing step would show is left out of this page.",
+        "Steps not run", ask=_done, limit="every step", why="What a missing step would show is left out of this page."
     ),
     _of_the_record(
         "Versions of the steps",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from microslip.views.report.parts import Parts
 from microslip.views.settings import setting
 from microslip.views.wording import between, show, with_error
 
-# More than this many combined standard errors apart is said in bold.
+# More than this many combined standard errors apart is set in bold.
 FAR = 2.0
 
 # Quantities of the steady state [unit], with errors from blocks of strain.
@@ -120,34 +120,34 @@ def _quantities(runs: Sequence[Compared]) -> list[tuple[str, str, list[Measured 
     def add(name: str, unit: str, values: list[Measured | None]) -> None:
         rows.append((name, unit, values))
 
-    add("grains, walls included", "1", [_plain(None if one.kind is None else len(one.kind)) for one in parts])
-    add("inertial number I", "1", [_plain(one.attributes.get("inertial_number")) for one in parts])
-    add("stiffness number κ", "1", [_plain(one.attributes.get("stiffness_number")) for one in parts])
-    add(
-        "stages, at the run's own threshold",
-        "1",
-        [_plain(None if one.stages is None else len(one.stages)) for one in parts],
-    )
+    add("grains, walls included", "1", [_n_rows(part.kind) for part in parts])
+    add("inertial number I", "1", [_plain(part.attributes.get("inertial_number")) for part in parts])
+    add("stiffness number κ", "1", [_plain(part.attributes.get("stiffness_number")) for part in parts])
+    add("stages, at the run's own threshold", "1", [_n_rows(part.stages) for part in parts])
     for key, (name, unit) in _STEADY.items():
         add(name, unit, [_steady(run.steady, key) for run in runs])
     for quantity in _FOLLOWED:
         name, unit = results.QUANTITIES[quantity]
         for kind in ("stick", "slip", "window"):
-            add(f"{name}, {kind}", unit, [_followed(one, quantity, kind) for one in parts])
+            add(f"{name}, {kind}", unit, [_followed(part, quantity, kind) for part in parts])
     for rule in reversed(RULES):
-        add(f"R², test set, {rule} split", "1", [_score(one, rule, "r2") for one in parts])
-    add("sign right, test set, blocked split", "1", [_score(one, "blocked", "sign_accuracy") for one in parts])
-    add("R², mean D²min alone, blocked split", "1", [_score(one, "blocked", "r2", "mean_d2min") for one in parts])
+        add(f"R², test set, {rule} split", "1", [_score(part, rule, "r2") for part in parts])
+    add("sign right, test set, blocked split", "1", [_score(part, "blocked", "sign_accuracy") for part in parts])
+    add("R², mean D²min alone, blocked split", "1", [_score(part, "blocked", "r2", "mean_d2min") for part in parts])
     of = " / ".join(
-        dict.fromkeys(explained_network(one) for one in parts if one.tables.get("interpretation/claim") is not None)
+        dict.fromkeys(explained_network(part) for part in parts if part.tables.get("interpretation/claim") is not None)
     )
     for field, words in ATTRIBUTION_PARTS.items():
-        add(f"ξ_Attr/ξ_D of the {words}, median of stages, {of}", "1", [_ratio(one, field) for one in parts])
+        add(f"ξ_Attr/ξ_D of the {words}, median of stages, {of}", "1", [_ratio(part, field) for part in parts])
     return rows
 
 
 def _plain(value: Any) -> Measured | None:
     return None if value is None else Measured(float(value), float("nan"), show(value), isinstance(value, int))
+
+
+def _n_rows(table: Sized | None) -> Measured | None:
+    return _plain(None if table is None else len(table))
 
 
 def _steady(row: dict[str, Any], key: str) -> Measured | None:

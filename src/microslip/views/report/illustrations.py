@@ -16,7 +16,7 @@ from microslip.views.report.attachments import LARGEST
 from microslip.views.report.page import embedded
 from microslip.views.report.parts import Parts
 
-# What needs a network, which too few stages cannot train.
+# Steps that need a network, and so enough stages to train one.
 UNTRAINED = ("train", "ablate", "explain")
 
 
@@ -49,7 +49,7 @@ def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str
             untrained = parts.too_few_to_train if figure.step in UNTRAINED else ""
             lacking.append((title, untrained or f"microslip {figure.step} {parts.folder}"))
         elif text == NOT_MADE:
-            # drawing it again helps only where its data came after the other figures
+            # drawing again helps only where the data were made after the other figures
             lacking.append(
                 (title, f"nothing to show when the figures were drawn; `microslip run {parts.folder}` looks again")
             )

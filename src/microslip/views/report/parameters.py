@@ -32,12 +32,12 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "bootstrap": Bootstrap,
 }
 
-# Where the run was made, not what it is.
+# They say where the run was made, not what it is.
 _NOT_COMPARED = ("launch", "batches", "parallel")
 
 
 def sections(config: dict[str, Any]) -> list[tuple[str, list[tuple[str, str, str]]]]:
-    """Sections of the configuration that say something: name, and rows of key, value and meaning."""
+    """Sections of the configuration that are not empty: name, and rows of key, value and meaning."""
     whole = {key: value for key, value in config.items() if not isinstance(value, dict)}
     parts = [("run", whole)] if whole else []
     parts += [(name, section) for name, section in config.items() if isinstance(section, dict) and section]
@@ -47,7 +47,7 @@ def sections(config: dict[str, Any]) -> list[tuple[str, list[tuple[str, str, str
 
 
 def meaning(section: str, key: str) -> str:
-    """What a setting is, as its model says; empty where that says nothing."""
+    """The description of a setting in its model; empty where there is none."""
     if section == "run":
         model: Any = ShearCell
     else:
@@ -90,9 +90,7 @@ def flat(config: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def differences(
-    configs: list[dict[str, Any]],
-) -> tuple[list[tuple[str, list[str], str]], list[tuple[str, str, str]]]:
+def differences(configs: list[dict[str, Any]]) -> tuple[list[tuple[str, list[str], str]], list[tuple[str, str, str]]]:
     """Settings of several runs: those that differ, as key, values and meaning, and those that are the same.
 
     Where a run has no such setting its value is a dash.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,8 @@ def read_parts(run: Run, states: Mapping[str, StepState] | None = None) -> Parts
     """Read every part of a run that a report shows."""
     folder, problems = run.folder, dict[str, str]()
 
-    def read(part: str, path: Path, reader: Callable[[], Any], otherwise: Any = None) -> Any:
+    def read(part: str, name: str, reader: Callable[[], Any], otherwise: Any = None) -> Any:
+        path = folder / name
         if not path.exists():
             return otherwise
         try:
@@ -139,22 +141,19 @@ def read_parts(run: Run, states: Mapping[str, StepState] | None = None) -> Parts
             problems[part] = f"{path} cannot be read ({type(problem).__name__}: {problem}): run its step again"
         return otherwise
 
-    trajectory, fields = folder / "trajectory.zarr", folder / "fields.zarr"
-    attributes = read("trajectory", trajectory, lambda: run.attributes, {})
-    text = read("config.toml", folder / "config.toml", (folder / "config.toml").read_text, "")
-    steps = read("provenance.json", folder / "provenance.json", lambda: dict(run.provenance["steps"]), {})
-    config = read("config.toml", folder / "config.toml", lambda: tomllib.loads(text), {})
+    attributes = read("trajectory", "trajectory.zarr", lambda: run.attributes, {})
+    text = read("config.toml", "config.toml", (folder / "config.toml").read_text, "")
+    steps = read("provenance.json", "provenance.json", lambda: dict(run.provenance["steps"]), {})
+    config = read("config.toml", "config.toml", lambda: tomllib.loads(text), {})
     if not config and isinstance(attributes.get("config"), dict):
         config = dict(attributes["config"])
     if "source" in config and steps.get("stages", {}).get("threshold"):
         # chosen by what the frames support, where the settings leave it open
         config["stages"] = {**config.get("stages", {}), "threshold": steps["stages"]["threshold"]}
     tables = {
-        name: read(f"{name}.csv", folder / f"{name}.csv", lambda name=name, columns=columns: read_table(  # type: ignore[misc]
-            folder / f"{name}.csv", columns
-        ))
+        name: read(f"{name}.csv", f"{name}.csv", partial(read_table, folder / f"{name}.csv", columns))
         for name, columns in TABLES.items()
-    }  # fmt: skip
+    }
     return Parts(
         run=run,
         config=config,
@@ -162,23 +161,19 @@ def read_parts(run: Run, states: Mapping[str, StepState] | None = None) -> Parts
         attributes=attributes,
         steps=steps,
         states=states,
-        series=read("series", trajectory, lambda: _series(run)),
-        kind=read("grains", trajectory, lambda: run.grains["kind"].to_numpy()),
-        last_frame=read("frames", trajectory, lambda: _last_frame(run)),
-        stages=read("stages.csv", folder / "stages.csv", lambda: run.stages),
-        fields_attributes=read("fields", fields, lambda: dict(run.fields.attrs), {}),
-        below_floor=read("fields", fields, lambda: _if_there(fields, "below_floor")),
-        metrics=read("metrics.json", folder / "model" / "metrics.json", lambda: run.metrics, {}),
+        series=read("series", "trajectory.zarr", lambda: _series(run)),
+        kind=read("grains", "trajectory.zarr", lambda: run.grains["kind"].to_numpy()),
+        last_frame=read("frames", "trajectory.zarr", lambda: _last_frame(run)),
+        stages=read("stages.csv", "stages.csv", lambda: run.stages),
+        fields_attributes=read("fields", "fields.zarr", lambda: dict(run.fields.attrs), {}),
+        below_floor=read("fields", "fields.zarr", lambda: _if_there(folder / "fields.zarr", "below_floor")),
+        metrics=read("metrics.json", "model/metrics.json", lambda: run.metrics, {}),
         completeness=read(
-            "attributions",
-            folder / "attributions.zarr",
-            lambda: _if_there(folder / "attributions.zarr", "completeness_error"),
+            "attributions", "attributions.zarr", lambda: _if_there(folder / "attributions.zarr", "completeness_error")
         ),
         tables={name: table for name, table in tables.items() if table is not None},
         problems=problems,
-        explained=str(
-            read("attributions", folder / "attributions.zarr", lambda: _rule(folder / "attributions.zarr"), "")
-        ),
+        explained=read("attributions", "attributions.zarr", lambda: _rule(folder / "attributions.zarr"), ""),
     )
 
 

@@ -1,4 +1,4 @@
-"""What to know of a run before its report is read: what is damaged, out of date, imported, or lost."""
+"""Remarks on a run that stand before its report: what is damaged, out of date, imported, or lost."""
 
 from __future__ import annotations
 

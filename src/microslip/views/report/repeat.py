@@ -75,8 +75,8 @@ def commands(parts: Parts) -> list[tuple[str, str]]:
     """Commands that make the run again from its config.toml, and what each does."""
     into = quoted(f"runs/{parts.name}")
     rows = []
-    known = versions(parts)
-    commit, version = known.get("commit"), known.get("microslip")
+    made_with = versions(parts)
+    commit, version = made_with.get("commit"), made_with.get("microslip")
     if commit and "/" not in commit:
         rows.append((f"git checkout {commit}", "in a clone of microslip, at the commit that made it"))
     of = f" of version {version}" if version and "/" not in version and not rows else ""
@@ -110,8 +110,8 @@ def seeds(parts: Parts) -> list[tuple[str, str, str]]:
     return [(name, str(seed), what) for name, seed, what in rows if seed is not None]
 
 
-def said(parts: Parts) -> list[tuple[str, list[str]]]:
-    """Sentences that the steps said while they ran, by verb; of runs that have recorded them."""
+def sentences_of_steps(parts: Parts) -> list[tuple[str, list[str]]]:
+    """Sentences that the steps printed while they ran, by verb, where they were recorded."""
     return [(verb, entry["said"]) for verb, entry in parts.steps.items() if entry.get("said") and verb != "report"]
 
 

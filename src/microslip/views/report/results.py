@@ -25,10 +25,10 @@ MODELS = {
     "strain_increment": "length of the stage",
 }
 SPLITS = ("train", "validation", "test")
-# Baselines that know how much grains move, and not where.
+# Baselines from how much grains move, without where they move.
 WITHOUT_PATTERN = ("mean_d2min", "d2min_quantiles", "strain_increment")
 
-# Name and unit of what the statistics follow.
+# Name and unit of the quantities that the statistics follow.
 QUANTITIES = {
     name: (statistic.title, printed_unit(statistic.unit) or "1")
     for name, statistic in STATISTICS.items()
@@ -131,8 +131,7 @@ def claims(parts: Parts) -> list[dict[str, str]]:
     """The paper's claims about growth with the stress fluctuation and about slips against sticks, with verdicts."""
     rows = []
     for row in _records(parts, "statistics/claims"):
-        slope = between(*(_number(row, f"slope{end}") for end in ("", "_low", "_high")))
-        change = between(*(100 * _number(row, f"change{end}") for end in ("", "_low", "_high")))
+        slope, change = between(*_interval(row, "slope")), between(*(100 * end for end in _interval(row, "change")))
         rows.append(
             {
                 "section": str(row["section"]),
@@ -146,17 +145,16 @@ def claims(parts: Parts) -> list[dict[str, str]]:
     contrasts = _records(parts, "statistics/contrasts")
     tested = {str(row["quantity"]) for row in contrasts}
     for row in contrasts:
-        difference = between(*(_number(row, f"difference{end}") for end in ("", "_low", "_high")))
-        known = difference != "–"
+        difference = between(*_interval(row, "difference"))
+        measured = difference != "–"
+        means = f"{show(_number(row, 'stick'))} in sticks, {show(_number(row, 'slip'))} in slips"
         rows.append(
             {
                 "section": str(row["section"]),
                 "claim": f"{_name(row['quantity'])}: {row['claim']} than in sticks",
                 "verdict": str(row["verdict"]),
-                "measured": f"slip less stick {difference}" if known else "",
-                "also": f"{show(_number(row, 'stick'))} in sticks, {show(_number(row, 'slip'))} in slips"
-                if known
-                else "",
+                "measured": f"slip less stick {difference}" if measured else "",
+                "also": means if measured else "",
                 # the mean of all grains is nearly the same in both kinds, so that this is the same number
                 "again": _SAME[str(row["quantity"])] if _SAME.get(str(row["quantity"])) in tested else "",
             }
@@ -188,12 +186,12 @@ def verdicts(rows: list[dict[str, str]]) -> str:
     rows = counted(rows)
     counts = Counter(row["verdict"] for row in rows)
     order = ("yes", "not contradicted", "no", "not decided", "not measured")
-    one = {"yes": "holds", "no": "does not hold"}
-    many = {"yes": "hold", "no": "do not hold"}
+    singular = {"yes": "holds", "no": "does not hold"}
+    plural = {"yes": "hold", "no": "do not hold"}
     if counts["not measured"] == len(rows):
         return "none can be measured in this run"
     return ", ".join(
-        f"{counts[name]} {one.get(name, f'is {name}') if counts[name] == 1 else many.get(name, f'are {name}')}"
+        f"{counts[name]} {singular.get(name, f'is {name}') if counts[name] == 1 else plural.get(name, f'are {name}')}"
         for name in order
         if counts[name]
     )
@@ -270,6 +268,11 @@ def _records(parts: Parts, name: str) -> list[dict[str, Any]]:
 def _number(row: dict[str, Any], name: str) -> float:
     value = row.get(name)
     return float("nan") if value is None or pd.isna(value) else float(value)
+
+
+def _interval(row: dict[str, Any], name: str) -> list[float]:
+    """A value and the ends of its interval, NaN where they are missing."""
+    return [_number(row, f"{name}{end}") for end in ("", "_low", "_high")]
 
 
 def _name(quantity: Any) -> str:

@@ -54,7 +54,7 @@ def gather(parts: Parts, checks: list[Result]) -> dict[str, Any]:
         try:
             return read()
         except (KeyError, ValueError, TypeError) as problem:
-            # a table that can be read and still is not what it should be
+            # the table can be read, but its content is not as expected
             parts.problems[name] = f"{parts.run.folder / name} is not as expected ({problem!r}): run its step again"
             return []
 
@@ -97,7 +97,7 @@ def gather(parts: Parts, checks: list[Result]) -> dict[str, Any]:
         "versions": repeat.versions(parts),
         "commands": repeat.commands(parts),
         "seeds": repeat.seeds(parts),
-        "said": repeat.said(parts),
+        "said": repeat.sentences_of_steps(parts),
         "config_text": parts.config_text,
         "config_file": repeat.download(parts.config_text, "application/toml"),
         "checks_file": repeat.download(checks_table(checks).to_csv(index=False), "text/csv"),

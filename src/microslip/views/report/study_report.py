@@ -111,8 +111,8 @@ def _convergence(table: pd.DataFrame | None) -> dict[str, Any] | None:
         cells = []
         for system in systems:
             row = by_system.loc[system]
-            known = row["within_two_errors"] != "" and row["standard_error"] > 0
-            text = f" ({row['difference'] / row['standard_error']:+.1f})".replace("-", "−") if known else ""
+            comparable = row["within_two_errors"] != "" and row["standard_error"] > 0
+            text = f" ({row['difference'] / row['standard_error']:+.1f})".replace("-", "−") if comparable else ""
             cells.append((show(row["value"]) + text, row["within_two_errors"] == "no"))
         rows.append((quantity, cells, show(float(of_quantity["last"].iloc[0]))))
     return {"systems": systems, "rows": rows}

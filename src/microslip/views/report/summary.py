@@ -1,4 +1,4 @@
-"""The top of a report: what was sheared, and what was found."""
+"""The top of a report: what was sheared, and the findings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from microslip.views.settings import setting, threshold
 from microslip.views.tables import score
 from microslip.views.wording import between, count, show
 
-# What the report is scaled against: Mei et al., Int. J. Plasticity 163 (2023) 103570.
+# Values of the paper, to compare with: Mei et al., Int. J. Plasticity 163 (2023) 103570.
 PAPER: dict[str, Any] = {
     "inertial_number": 1.7e-6,
     "cell": "50 × 15 × 20 d̄",
@@ -176,7 +176,7 @@ def noise(parts: Parts) -> str:
 
 
 def tiles(parts: Parts, checks: list[Result]) -> list[tuple[str, str, str]]:
-    """The few numbers that stand for the run: what, value, and a word on it."""
+    """The numbers at the top of the page: name, value, and a note."""
     stages = parts.stages
     windows = stages is not None and bool((stages["kind"] == "window").any())
     length = results.length_of(parts, "window" if windows else "slip")

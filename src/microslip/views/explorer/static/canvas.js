@@ -1,4 +1,4 @@
-// What the drawings on a plain canvas share: sharp pixels, the page's own colours.
+// Shared by the drawings on a plain canvas: sharp pixels, the page's own colours.
 
 export function prepare(canvas) {
   const { width, height } = canvas.getBoundingClientRect();

@@ -5,15 +5,15 @@ import { points } from "./data.js";
 import { number, ticks } from "./format.js";
 
 const MARGIN = { left: 66, right: 18, top: 10, bottom: 38 };
-// Bands narrower than this [px] would be a blur.
+// Bands narrower than this [px] are not drawn: they would blur.
 const NARROWEST = 1.2;
-// So many samples are drawn from the curve itself; more of them from its outline.
+// Up to this many samples the curve itself is drawn, beyond it the outline.
 const SAMPLES = 150_000;
 
 export class Curve {
   constructor(canvas, strip, contents, stages, choose) {
     Object.assign(this, { canvas, strip, stages, choose });
-    this.told = contents.curve.told;
+    this.stressKnown = contents.curve.stress_known;
     this.curve = contents.curve;
     this.unit = contents.stress_unit;
     this.kinds = contents.kinds.map((kind) => contents.colours.kinds[kind]);
@@ -41,7 +41,7 @@ export class Curve {
     }
     const [start, end] = [this.stages.start_strain[stage], this.stages.end_strain[stage]];
     const [low, high] = this.view;
-    // what is chosen comes into sight
+    // bring the chosen stage into sight
     if (start < low || end > high) this.show((start + end) / 2, high - low);
     else this.draw();
   }
@@ -137,7 +137,7 @@ export class Curve {
     });
   }
 
-  // The points in sight: the samples themselves where they are few enough, loaded where they are not here yet.
+  // The points in sight: the samples themselves where they are few enough; pieces that are missing are loaded.
   #inSight() {
     const { curve, view } = this;
     const [first, last] = [0, 1].map((end) => Math.max(0, firstAbove(curve.starts ?? [], (curve.starts ?? []).length, view[end]) - 1));
@@ -147,7 +147,7 @@ export class Curve {
     for (let piece = first; piece <= last; piece += 1) {
       if (!this.pieces.has(piece)) {
         this.pieces.set(piece, null);
-        points(`curve/${piece}.bin`).then((found) => { this.pieces.set(piece, found); this.draw(); }, () => {});
+        points(`curve/${piece}.bin`).then((samples) => { this.pieces.set(piece, samples); this.draw(); }, () => {});
       }
       pieces.push(this.pieces.get(piece));
     }
@@ -167,7 +167,7 @@ export class Curve {
         top = Math.max(top, stress[i]);
       }
     }
-    if (!(top > bottom)) [bottom, top] = this.told ? [this.curve.low, this.curve.high] : [0, 1];
+    if (!(top > bottom)) [bottom, top] = this.stressKnown ? [this.curve.low, this.curve.high] : [0, 1];
     const pad = 0.08 * (top - bottom || 1);
     [bottom, top] = [bottom - pad, top + pad];
     const y = (stress) => area.top + (1 - (stress - bottom) / (top - bottom)) * area.height;
@@ -182,7 +182,7 @@ export class Curve {
     for (const { strain, stress } of sets) drawLine(context, strain, stress, low, high, x, y);
     this.#marks(context, area, x, y);
     context.restore();
-    if (!this.told) this.#say(context, area, "The files of this run hold no stress.");
+    if (!this.stressKnown) this.#say(context, area, "The files of this run hold no stress.");
   }
 
   #axes(context, area, x, y, [bottom, top]) {
@@ -193,24 +193,24 @@ export class Curve {
     context.textAlign = "center";
     context.textBaseline = "top";
     const across = ticks(low, high, Math.max(2, area.width / 110));
-    for (const one of across.at) {
+    for (const tick of across.at) {
       context.beginPath();
-      context.moveTo(x(one), area.top);
-      context.lineTo(x(one), area.top + area.height);
+      context.moveTo(x(tick), area.top);
+      context.lineTo(x(tick), area.top + area.height);
       context.stroke();
-      context.fillText(one.toFixed(across.decimals), x(one), area.top + area.height + 4);
+      context.fillText(tick.toFixed(across.decimals), x(tick), area.top + area.height + 4);
     }
     context.fillText("shear strain γ", area.left + area.width / 2, area.top + area.height + 20);
-    if (!this.told) return;
+    if (!this.stressKnown) return;
     context.textAlign = "right";
     context.textBaseline = "middle";
     const upwards = ticks(bottom, top, Math.max(2, area.height / 50));
-    for (const one of upwards.at) {
+    for (const tick of upwards.at) {
       context.beginPath();
-      context.moveTo(area.left, y(one));
-      context.lineTo(area.left + area.width, y(one));
+      context.moveTo(area.left, y(tick));
+      context.lineTo(area.left + area.width, y(tick));
       context.stroke();
-      context.fillText(one.toFixed(upwards.decimals).replace("-", "−"), area.left - 6, y(one));
+      context.fillText(tick.toFixed(upwards.decimals).replace("-", "−"), area.left - 6, y(tick));
     }
     context.save();
     context.translate(2, area.top + area.height / 2);
@@ -250,7 +250,7 @@ export class Curve {
       context.strokeStyle = ink("--ink");
       context.lineWidth = 1;
       context.strokeRect(start - 0.5, area.top, Math.max(end - start, 1) + 1, area.height);
-      if (this.told) {
+      if (this.stressKnown) {
         context.fillStyle = ink("--paper");
         context.lineWidth = 1.5;
         context.strokeStyle = this.kinds[stages.kind[selected]];
@@ -275,7 +275,7 @@ export class Curve {
     }
     if (this.hover === undefined || !stages.n || this.hint) return;
     const under = this.stageAt(this.hover);
-    const change = this.told ? `, Δs = ${number(stages.fluctuation[under])}` : "";
+    const change = this.stressKnown ? `, Δs = ${number(stages.fluctuation[under])}` : "";
     context.fillStyle = ink("--ink");
     context.textAlign = "right";
     context.textBaseline = "top";
@@ -297,7 +297,7 @@ export class Curve {
     const y = (stress) => 3 + (1 - (stress - this.curve.low) / (this.curve.high - this.curve.low || 1)) * (height - 6);
     context.strokeStyle = ink("--quiet");
     context.lineWidth = 1;
-    if (this.told) drawLine(context, this.outline.strain, this.outline.stress, low, high, x, y);
+    if (this.stressKnown) drawLine(context, this.outline.strain, this.outline.stress, low, high, x, y);
     context.fillStyle = ink("--accent");
     context.globalAlpha = 0.22;
     const [from, to] = this.view.map(x);
@@ -308,7 +308,7 @@ export class Curve {
   }
 }
 
-// A line through points in sight; where many share a column of pixels, through the least and the greatest of them.
+// A line through points in sight; where many share a column of pixels, through the smallest and the largest of them.
 function drawLine(context, strain, stress, low, high, x, y) {
   const from = Math.max(0, firstAbove(strain, strain.length, low) - 1);
   const to = Math.min(strain.length, firstAbove(strain, strain.length, high) + 1);
@@ -316,9 +316,9 @@ function drawLine(context, strain, stress, low, high, x, y) {
   const lineTo = (i) => context.lineTo(x(strain[i]), y(stress[i]));
   let [column, least, most] = [NaN, from, from];
   const flush = () => {
-    const [one, other] = least < most ? [least, most] : [most, least];
-    lineTo(one);
-    if (other !== one) lineTo(other);
+    const [first, second] = least < most ? [least, most] : [most, least];
+    lineTo(first);
+    if (second !== first) lineTo(second);
   };
   for (let i = from; i < to; i += 1) {
     if (!Number.isFinite(stress[i])) continue;

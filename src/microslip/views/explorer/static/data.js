@@ -1,25 +1,25 @@
-// The parts of the run's data: fetched once, kept while they are likely to be asked for again, unpacked.
+// Fetches and unpacks the parts of the run's data; the latest ones are kept.
 
 const KEPT = 96;
 const NONE = 65535;
 const LAST = 65534;
 const parts = new Map();
 
-// The bytes of a part; what the server says of a missing one becomes the error's sentence.
+// The bytes of a part; for a missing one, an error with the server's sentence.
 export function part(name) {
   if (parts.has(name)) {
-    const found = parts.get(name);
-    // asked for again: the last to be dropped
+    const kept = parts.get(name);
+    // the part used last is dropped last
     parts.delete(name);
-    parts.set(name, found);
-    return found;
+    parts.set(name, kept);
+    return kept;
   }
-  const wanted = fetchPart(name);
-  parts.set(name, wanted);
-  // what failed may work the next time
-  wanted.catch(() => parts.delete(name));
+  const request = fetchPart(name);
+  parts.set(name, request);
+  // a failed request is tried again the next time
+  request.catch(() => parts.delete(name));
   if (parts.size > KEPT) parts.delete(parts.keys().next().value);
-  return wanted;
+  return request;
 }
 
 async function fetchPart(name) {
@@ -73,12 +73,12 @@ export async function places(frame, n) {
   const corners = new Float32Array(buffer, 0, 6);
   const codes = new Uint16Array(buffer, 24);
   if (codes.length !== 3 * n) throw new Error("The run has changed: reload the page.");
-  const found = new Float32Array(3 * n);
+  const coordinates = new Float32Array(3 * n);
   for (let i = 0; i < codes.length; i += 1) {
     const axis = i % 3;
-    found[i] = codes[i] === NONE ? NaN : corners[axis] + (codes[i] / LAST) * (corners[axis + 3] - corners[axis]);
+    coordinates[i] = codes[i] === NONE ? NaN : corners[axis] + (codes[i] / LAST) * (corners[axis + 3] - corners[axis]);
   }
-  return found;
+  return coordinates;
 }
 
 export async function displacements(stage, n) {
@@ -95,18 +95,18 @@ export async function values(stage, field, n) {
   const [first, last, low, high] = new Float32Array(buffer, 0, 4);
   const codes = new Uint16Array(buffer, 16);
   if (codes.length !== n) throw new Error("The run has changed: reload the page.");
-  const found = Float32Array.from(codes, (code) => (code === NONE ? NaN : first + (code / LAST) * (last - first)));
-  return { values: found, shown: [low, high] };
+  const numbers = Float32Array.from(codes, (code) => (code === NONE ? NaN : first + (code / LAST) * (last - first)));
+  return { values: numbers, shown: [low, high] };
 }
 
 // Rank of every value as a share: 0 for the largest, 1 for the smallest and where there is none.
-export function ranks(found) {
-  const known = [];
-  for (let i = 0; i < found.length; i += 1) if (Number.isFinite(found[i])) known.push(i);
-  known.sort((a, b) => found[b] - found[a]);
-  const rank = new Float32Array(found.length).fill(2);
-  known.forEach((grain, place) => {
-    rank[grain] = (place + 0.5) / known.length;
+export function ranks(numbers) {
+  const measured = [];
+  for (let i = 0; i < numbers.length; i += 1) if (Number.isFinite(numbers[i])) measured.push(i);
+  measured.sort((a, b) => numbers[b] - numbers[a]);
+  const rank = new Float32Array(numbers.length).fill(2);
+  measured.forEach((grain, place) => {
+    rank[grain] = (place + 0.5) / measured.length;
   });
   return rank;
 }

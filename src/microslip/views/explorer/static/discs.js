@@ -2,8 +2,8 @@
 
 import { SMALL } from "./scene.js";
 
-const rgb = (colour, light = 1) => `rgb(${colour.map((one) => Math.round(one * light)).join(" ")})`;
-const mixed = (a, b, share) => a.map((one, axis) => one + share * (b[axis] - one));
+const rgb = (colour, light = 1) => `rgb(${colour.map((channel) => Math.round(channel * light)).join(" ")})`;
+const mixed = (a, b, share) => a.map((channel, axis) => channel + share * (b[axis] - channel));
 
 export class Discs {
   constructor(canvas, grains, camera) {

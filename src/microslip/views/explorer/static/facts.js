@@ -15,7 +15,7 @@ export function runInWords(run, stages) {
 export function stageFacts(run, stages, stage) {
   const [start, end] = [stages.start_strain[stage], stages.end_strain[stage]];
   const rows = [["strain", `${number(start, 6)}, Δγ = ${number(end - start, 2)}`]];
-  if (run.curve.told) {
+  if (run.curve.stress_known) {
     rows.push(["true Δs", `${change(stages.fluctuation[stage])} ${run.stress_unit}`]);
     for (const rule of run.rules) {
       const predicted = stages[`prediction_${rule}`]?.[stage];

@@ -32,7 +32,7 @@ export function ticks(low, high, n) {
   const rough = (high - low) / Math.max(n, 1);
   if (!(rough > 0)) return { at: [low], decimals: 3 };
   const base = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * base).find((one) => one >= rough);
+  const step = [1, 2, 5, 10].map((factor) => factor * base).find((candidate) => candidate >= rough);
   const at = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i += 1) at.push(i * step);
   return { at, decimals: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };

@@ -1,4 +1,4 @@
-// What each key does, wherever the focus is but where it types.
+// What each key does, except in fields for text.
 
 const TURN = Math.PI / 24;
 
@@ -19,7 +19,7 @@ export function listenToKeys(page) {
     ArrowUp: () => page.camera()?.turn(0, TURN), ArrowDown: () => page.camera()?.turn(0, -TURN),
   };
   document.addEventListener("keydown", (event) => {
-    // a checkbox has no use for keys but the space bar
+    // a checkbox uses the space bar alone
     const typed = event.target.closest("input:not([type=checkbox]), select, textarea, dialog");
     if (event.ctrlKey || event.metaKey || event.altKey || typed) return;
     const scrolls = event.target.closest(".scroll");

@@ -1,19 +1,19 @@
-// What is chosen, as the part of the address behind #: a link that shows the same to somebody else.
+// The reader's choices in the address behind #, so that a link shows another reader the same.
 
 const USUAL = { colour: "d2min", top: 1000, rest: "fade", cut: "none", at: 500, gain: 50, end: false, arrows: false, walls: true, keep: false };
 
-// What a link leaves out is as usual.
+// Choices that a link leaves out have their usual values.
 export function readLink() {
-  const found = { ...USUAL };
+  const state = { ...USUAL };
   for (const [name, text] of new URLSearchParams(location.hash.slice(1))) {
-    if (name === "stage") found.stage = Number(text);
-    else if (name === "rule") found.rule = text;
+    if (name === "stage") state.stage = Number(text);
+    else if (name === "rule") state.rule = text;
     else if (Object.hasOwn(USUAL, name)) {
       const usual = USUAL[name];
-      found[name] = typeof usual === "boolean" ? text === "true" : typeof usual === "number" ? Number(text) : text;
+      state[name] = typeof usual === "boolean" ? text === "true" : typeof usual === "number" ? Number(text) : text;
     }
   }
-  return found;
+  return state;
 }
 
 export function writeLink(state, usualRule) {

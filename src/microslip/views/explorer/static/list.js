@@ -27,7 +27,7 @@ export class StageList {
     new ResizeObserver(() => this.points()).observe(this.scatter);
   }
 
-  // Column: heading, value of a stage, text of a stage; those that this run knows.
+  // Columns for which this run has data: heading, value of a stage, text of a stage.
   columns() {
     const { stages, rule } = this;
     const { kinds, splits, curve } = this.contents;
@@ -39,7 +39,7 @@ export class StageList {
       kind: ["kind", (i) => stages.kind[i], (value) => kinds[value]],
       strain: ["Δγ", (i) => stages.end_strain[i] - stages.start_strain[i], (value) => number(value, 2)],
     };
-    if (curve.told) {
+    if (curve.stress_known) {
       // sorted by size, shown with its sign
       all.size = ["Δs", (i) => Math.abs(stages.fluctuation[i]), (value, i) => change(stages.fluctuation[i], 2)];
     }
@@ -63,17 +63,17 @@ export class StageList {
   #order(value) {
     const { stages, rule } = this;
     const { kinds, splits } = this.contents;
-    const wanted = this.filter.value;
+    const shown = this.filter.value;
     const keep = (i) => {
-      if (wanted === "all") return true;
-      if (wanted === "test") return splits[stages[`split_${rule}`]?.[i]] === "test";
-      if (wanted === "explained") return stages.explained[i] === 1;
-      if (wanted === "exported") return this.exported.has(i);
-      return kinds[stages.kind[i]] === wanted;
+      if (shown === "all") return true;
+      if (shown === "test") return splits[stages[`split_${rule}`]?.[i]] === "test";
+      if (shown === "explained") return stages.explained[i] === 1;
+      if (shown === "exported") return this.exported.has(i);
+      return kinds[stages.kind[i]] === shown;
     };
     this.order = Array.from({ length: stages.n }, (_, i) => i).filter(keep);
     const sign = this.sorted.falling ? -1 : 1;
-    // what is not known comes last, whichever way
+    // stages without a value come last in either order
     const sortable = (i) => (Number.isFinite(value(i)) ? sign * value(i) : Infinity);
     this.order.sort((a, b) => sortable(a) - sortable(b) || a - b);
   }
@@ -149,7 +149,7 @@ export class StageList {
     const predicted = this.stages[`prediction_${this.rule}`];
     let most = 1e-12;
     for (let i = 0; i < n; i += 1) if (Number.isFinite(predicted[i])) most = Math.max(most, Math.abs(truth[i]), Math.abs(predicted[i]));
-    // a margin, and most stages are small: the cube root lets them be told apart
+    // a margin, and a cube root, because most stages are small and would coincide
     most *= 1.12;
     const bend = (value) => Math.cbrt(value / most);
     const x = (value) => left + ((bend(value) + 1) / 2) * (width - left - right);
@@ -158,7 +158,7 @@ export class StageList {
   }
 
   points() {
-    this.figure.hidden = !this.rules.length || !this.contents.curve.told;
+    this.figure.hidden = !this.rules.length || !this.contents.curve.stress_known;
     if (this.figure.hidden || !this.scatter.clientWidth) return;
     const frame = this.#frame();
     const { context, width, height, left, right, top, bottom, most, x, y, truth, predicted, n } = frame;
@@ -169,20 +169,20 @@ export class StageList {
     context.textAlign = "center";
     context.textBaseline = "top";
     const decade = 10 ** Math.floor(Math.log10(most));
-    for (const one of [-decade, -decade / 10, -decade / 100, 0, decade / 100, decade / 10, decade]) {
+    for (const tick of [-decade, -decade / 10, -decade / 100, 0, decade / 100, decade / 10, decade]) {
       context.beginPath();
-      context.moveTo(x(one), top);
-      context.lineTo(x(one), height - bottom);
-      context.moveTo(left, y(one));
-      context.lineTo(width - right, y(one));
+      context.moveTo(x(tick), top);
+      context.lineTo(x(tick), height - bottom);
+      context.moveTo(left, y(tick));
+      context.lineTo(width - right, y(tick));
       context.stroke();
-      if (Math.abs(one) === decade / 100 || (width < 380 && Math.abs(one) === decade / 10)) continue;
+      if (Math.abs(tick) === decade / 100 || (width < 380 && Math.abs(tick) === decade / 10)) continue;
       context.textAlign = "center";
       context.textBaseline = "top";
-      context.fillText(number(one, 1), x(one), height - bottom + 4);
+      context.fillText(number(tick, 1), x(tick), height - bottom + 4);
       context.textAlign = "right";
       context.textBaseline = "middle";
-      context.fillText(number(one, 1), left - 4, y(one));
+      context.fillText(number(tick, 1), left - 4, y(tick));
     }
     context.textAlign = "center";
     context.textBaseline = "top";
@@ -223,13 +223,13 @@ export class StageList {
       const { x, y, truth, predicted, n } = this.last;
       const bounds = this.scatter.getBoundingClientRect();
       const [px, py] = [event.clientX - bounds.left, event.clientY - bounds.top];
-      let [found, nearest] = [-1, 15 ** 2];
+      let [stage, nearest] = [-1, 15 ** 2];
       for (let i = 0; i < n; i += 1) {
         if (!Number.isFinite(predicted[i])) continue;
         const distance = (x(truth[i]) - px) ** 2 + (y(predicted[i]) - py) ** 2;
-        if (distance < nearest) [found, nearest] = [i, distance];
+        if (distance < nearest) [stage, nearest] = [i, distance];
       }
-      if (found >= 0) this.choose(found);
+      if (stage >= 0) this.choose(stage);
     });
   }
 }

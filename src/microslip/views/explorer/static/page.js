@@ -1,4 +1,4 @@
-// The page: what is chosen, and everything that follows when it changes.
+// The page: the reader's choices, and what is shown for them.
 
 import { Curve } from "./curve.js";
 import { displacements, grains as readGrains, json, part, places, ranks, stageColumns, values } from "./data.js";
@@ -20,17 +20,17 @@ const state = {
   keep: false, rule: "random",
 };
 let run, stages, grains, view, curve, list;
-// Counts choices, so that what arrives late for an earlier one is dropped.
+// Counts choices: data that arrive late for an earlier one are dropped.
 let asked = 0;
 let reach = 0;
-// Why something of the stage's grains cannot be shown, whatever their colour.
+// Why the stage's places, motion or ranks cannot be shown; it holds for every colour.
 let trouble = "";
 let linkNote = null;
 
 async function start() {
   try {
     run = await json("run.json");
-    // wanted in a moment: they may set out together
+    // needed soon: request them together
     if (run.grains.n) part("grains.bin").catch(() => {});
     if (run.curve.n) part("curve.bin").catch(() => {});
     stages = await stageColumns(run.stages);
@@ -59,7 +59,7 @@ async function start() {
   showState();
   await showStage();
   if (stages.n) curve.showStage();
-  // asked for last: it takes a second in a large run, and is a word of caution only
+  // last, because it takes a second in a large run and only warns
   json("states.json").then((late) => late.forEach(note), () => {});
 }
 
@@ -91,9 +91,9 @@ function fillChoices() {
   for (const id of ["flip", "arrows", "gain"]) $(id).disabled = !run.displacements;
 }
 
-// What a link asks for and this run does not have gives way to what it has.
+// Replaces choices of a link that this run cannot show, and says which.
 function tidy() {
-  const wanted = { ...state };
+  const linked = { ...state };
   state.stage = Math.min(Math.max(0, Math.round(Number(state.stage)) || 0), Math.max(0, stages.n - 1));
   const field = run.fields.find(({ name }) => name === state.colour);
   if (!field || field.missing) state.colour = run.fields.find(({ missing }) => !missing)?.name ?? "";
@@ -103,7 +103,7 @@ function tidy() {
   if (!list.rules.includes(state.rule)) state.rule = list.rules[0] ?? "random";
   if (!["fade", "hide"].includes(state.rest)) state.rest = "fade";
   if (![...$("cut").options].some((option) => option.value === state.cut)) state.cut = "none";
-  const changed = [...new URLSearchParams(location.hash.slice(1)).keys()].filter((name) => name in state && state[name] !== wanted[name]);
+  const changed = [...new URLSearchParams(location.hash.slice(1)).keys()].filter((name) => name in state && state[name] !== linked[name]);
   linkNote?.remove();
   linkNote = changed.length ? note(`The link asks for what this run does not have: ${changed.join(", ")}.`) : null;
 }
@@ -133,9 +133,9 @@ function message(text) {
 }
 
 function choose(stage) {
-  const wanted = Math.min(Math.max(0, stage), stages.n - 1);
-  if (!stages.n || wanted === state.stage) return;
-  state.stage = wanted;
+  const chosen = Math.min(Math.max(0, stage), stages.n - 1);
+  if (!stages.n || chosen === state.stage) return;
+  state.stage = chosen;
   showState();
   showStage();
 }
@@ -147,7 +147,7 @@ function set(changes) {
   if (state.colour !== before.colour) showColours(asked);
 }
 
-// Everything that can be shown at once: controls, link, facts, what of the grains is drawn.
+// Shows all that needs no new data: controls, link, facts, which grains are drawn.
 function showState() {
   for (const id of ["colour", "top", "rest", "cut", "at", "gain"]) $(id).value = state[id];
   for (const id of ["arrows", "walls", "keep"]) $(id).checked = state[id];
@@ -170,7 +170,7 @@ function share() {
   return (state.top / 1000) ** 2;
 }
 
-// How often the motion is magnified: by the slider, in the middle so that all but the fastest move less than one d̄.
+// Factor by which the motion is magnified. With the slider in the middle all but the fastest grains move less than one d̄.
 function magnification() {
   if (!reach) return 0;
   return state.gain === 0 ? 1 : 10 ** ((state.gain - 50) / 50) / reach;
@@ -202,14 +202,14 @@ async function showStage() {
     return;
   }
   let problems = "";
-  // grains can be shown without what moves or ranks them
-  const ifKnown = (wanted) => wanted.catch((problem) => { problems = problem.message; return null; });
+  // grains can be shown without their motion or ranks
+  const orNull = (request) => request.catch((problem) => { problems = problem.message; return null; });
   try {
     const frame = stages.n ? stages.start_frame[state.stage] : 0;
     const [place, motion, motionOfGrains] = await Promise.all([
       places(frame, grains.n),
-      run.displacements ? ifKnown(displacements(state.stage, grains.n)) : null,
-      hasField("d2min") ? ifKnown(values(state.stage, "d2min", grains.n)) : null,
+      run.displacements ? orNull(displacements(state.stage, grains.n)) : null,
+      hasField("d2min") ? orNull(values(state.stage, "d2min", grains.n)) : null,
     ]);
     if (mine !== asked) return;
     grains.place = place;
@@ -231,7 +231,7 @@ function isHere() {
   return !run.exported || !stages.n || run.exported.includes(state.stage);
 }
 
-// Those of the stage before do not stand for those that cannot be shown.
+// Hides the grains: those of another stage must not stand for them.
 function showNoGrains(why) {
   trouble = why;
   message(why);
@@ -246,7 +246,7 @@ function hasField(name) {
   return run.fields.some((field) => field.name === name && !field.missing);
 }
 
-// A displacement [d̄] that all but the fastest hundredth stay below.
+// The 99th percentile of the displacements [d̄].
 function largest(motion) {
   const sizes = [];
   for (let i = 0; i < motion.length; i += 3) {
@@ -268,25 +268,25 @@ async function showColours(mine) {
     showScale(null, run, grains);
     return;
   }
-  let known = true;
+  let readable = true;
   try {
-    const found = await values(state.stage, field.name, grains.n);
+    const loaded = await values(state.stage, field.name, grains.n);
     if (mine !== asked || field.name !== state.colour) return;
-    grains.value = found.values;
-    if (!state.keep || showScale.field !== field.name) [grains.low, grains.high] = found.shown;
+    grains.value = loaded.values;
+    if (!state.keep || showScale.field !== field.name) [grains.low, grains.high] = loaded.shown;
   } catch (problem) {
     if (mine !== asked || field.name !== state.colour) return;
     message(problem.message);
     grains.value = new Float32Array(grains.n).fill(NaN);
-    known = false;
+    readable = false;
   }
-  showScale(known ? field : null, run, grains);
+  showScale(readable ? field : null, run, grains);
   view.changed();
   showGrains();
   document.body.dataset.ready = `${state.stage} ${field.name}`;
 }
 
-// The neighbours of this stage are what is looked at next.
+// Loads the neighbouring stages, which the reader is likely to look at next.
 function prefetch() {
   const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 200));
   idle(() => {
@@ -383,8 +383,8 @@ function showPicked(grain) {
 }
 
 function nextColour() {
-  const known = run.fields.filter((field) => !field.missing).map((field) => field.name);
-  return known[(known.indexOf(state.colour) + 1) % known.length] ?? state.colour;
+  const colours = run.fields.filter((field) => !field.missing).map((field) => field.name);
+  return colours[(colours.indexOf(state.colour) + 1) % colours.length] ?? state.colour;
 }
 
 function applyTheme() {
@@ -394,7 +394,7 @@ function applyTheme() {
   list?.points();
 }
 
-// For measurements from outside: time of a frame [ms], and what draws.
+// For tests: time of a frame [ms], how grains are drawn, and the choices.
 window.explorer = { measure: (frames, coarse) => view.measure(frames, coarse), drawer: () => view?.drawer.name, state: () => ({ ...state }) };
 
 start();

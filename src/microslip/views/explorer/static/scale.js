@@ -5,10 +5,10 @@ import { prepare } from "./canvas.js";
 
 const $ = (id) => document.getElementById(id);
 
-const triples = (hex) => hex.match(/../g).map((two) => parseInt(two, 16)).reduce((found, one, i) => {
-  if (i % 3 === 0) found.push([]);
-  found.at(-1).push(one);
-  return found;
+const triples = (hex) => hex.match(/../g).map((digits) => parseInt(digits, 16)).reduce((colours, channel, i) => {
+  if (i % 3 === 0) colours.push([]);
+  colours.at(-1).push(channel);
+  return colours;
 }, []);
 const unpacked = new Map();
 

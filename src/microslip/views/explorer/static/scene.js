@@ -9,7 +9,7 @@ export class Grains {
     this.motion = new Float32Array(3 * this.n);
     this.value = new Float32Array(this.n).fill(NaN);
     this.rank = new Float32Array(this.n).fill(2);
-    // what is looked at
+    // what the reader has chosen
     this.low = 0;
     this.high = 1;
     this.palette = [[200, 200, 200]];

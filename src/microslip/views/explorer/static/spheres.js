@@ -98,7 +98,7 @@ void main() { gl_Position = projectionMatrix * viewMatrix * vec4(position, 1.0);
 
 const NOTHING = -1e30;
 
-// Instances would say it shorter; drawn in software, each costs as much as a picture of its own.
+// Instances would be shorter, but are slow where the browser draws in software.
 function corners(pattern, triangles, n) {
   const size = pattern.length / 2;
   const corner = new Float32Array(n * pattern.length);
@@ -110,7 +110,7 @@ function corners(pattern, triangles, n) {
   return { corner: new BufferAttribute(corner, 2), index: new BufferAttribute(index, 1) };
 }
 
-// Numbers of the grains, `width` each, repeated for every corner; GLSL compares with what is not a number as it likes.
+// Numbers of the grains, `width` each, repeated for every corner; GLSL does not define comparisons with NaN.
 function spread(values, width, times, into) {
   for (let i = 0, at = 0; i < values.length; i += width) {
     for (let k = 0; k < times; k += 1) {
@@ -214,7 +214,7 @@ export class Spheres {
     this.scene.add(lines);
   }
 
-  // Grains were put elsewhere or given other values.
+  // Call after places or values of grains have changed.
   update() {
     this.#fill(this.balls.geometry, ["place", "motion", "value", "rank"]);
     this.stale = true;
@@ -227,7 +227,7 @@ export class Spheres {
     set(this.spheres.uniforms.wallColour, wall);
     set(this.spheres.uniforms.noColour, none);
     set(this.arrows.material.uniforms.ink, ink);
-    set(this.line.uniforms.ink, ink.map((one, axis) => 0.55 * one + 0.45 * paper[axis]));
+    set(this.line.uniforms.ink, ink.map((channel, axis) => 0.55 * channel + 0.45 * paper[axis]));
     this.renderer.setClearColor((paper[0] << 16) | (paper[1] << 8) | paper[2], 1);
   }
 
@@ -257,7 +257,7 @@ export class Spheres {
     shared.cutAt.value = grains.cut.at;
     shared.slice.value = grains.cut.slice;
     const { uniforms } = this.spheres;
-    // arrows tell the motion from the grains' places at the start
+    // arrows start at the grains' places at the start of the stage
     uniforms.gain.value = grains.arrows ? 0 : grains.gain;
     this.arrows.material.uniforms.gain.value = grains.gain;
     this.arrows.visible = grains.arrows;

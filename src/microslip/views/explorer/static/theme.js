@@ -1,4 +1,4 @@
-// Light or dark: as the reader's system has it, or as the button says, which the browser keeps.
+// Light or dark: as the reader's system has it, or as chosen with the button and kept by the browser.
 
 const KEPT = "microslip-theme";
 
@@ -27,7 +27,7 @@ export function listenToTheme(button, changed) {
     try {
       localStorage.setItem(KEPT, theme);
     } catch {
-      // a browser that keeps nothing asks again the next time
+      // a browser without storage starts with the system's theme again
     }
     changed();
   });

@@ -1,4 +1,4 @@
-// The picture of the grains: what draws it, when, how sharply, and which grain lies under the pointer.
+// The picture of the grains: when and how sharply it is drawn, and which grain lies under the pointer.
 
 import { Camera } from "./camera.js";
 import { Discs } from "./discs.js";
@@ -30,7 +30,7 @@ export class View {
     this.resize();
   }
 
-  // A canvas that was asked for WebGL in vain gives no other context: a fresh one takes its place.
+  // A canvas that failed to give WebGL gives no other context, so a fresh one replaces it.
   #without() {
     const fresh = this.canvas.cloneNode();
     this.canvas.replaceWith(fresh);
@@ -61,7 +61,7 @@ export class View {
     const took = now - (this.last ?? -Infinity);
     this.last = now;
     this.slow = took > SLOW && took < 2 * REST ? (this.slow ?? 0) + 1 : 0;
-    // one late frame may be anything's fault
+    // one late frame may have another cause
     if (this.slow > 2 && this.coarse === 1) {
       this.coarse = COARSE;
       this.#sharpness();
@@ -77,7 +77,7 @@ export class View {
     this.draw();
   }
 
-  // Grains have other places or values.
+  // Call after places or values of grains have changed.
   changed() {
     this.drawer.update();
     this.invalidate();
@@ -109,7 +109,7 @@ export class View {
     const middle = this.camera.view.position;
     const share = this.grains.arrows ? SMALL : 1;
     const at = [0, 0, 0];
-    let [found, nearest] = [-1, -Infinity];
+    let [grain, nearest] = [-1, -Infinity];
     for (let i = 0; i < this.grains.n; i += 1) {
       if (!this.grains.isShown(i)) continue;
       this.grains.centre(i, at);
@@ -118,9 +118,9 @@ export class View {
       const left = (this.grains.radius[i] * share) ** 2 - u * u - v * v;
       if (left < 0) continue;
       const depth = dx * towards.x + dy * towards.y + dz * towards.z + Math.sqrt(left);
-      if (depth > nearest) [found, nearest] = [i, depth];
+      if (depth > nearest) [grain, nearest] = [i, depth];
     }
-    return found;
+    return grain;
   }
 
   // Mean time of a frame [ms] while the grains turn once, each frame waited for; sharp, or as coarse as a slow machine's.
