@@ -24,13 +24,13 @@ VERSIONED = [
 
 def versions() -> dict[str, str]:
     """Versions of what a result may depend on."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
+    installed = {"python": platform.python_version(), "platform": platform.platform()}
     for name in VERSIONED:
         try:
-            found[name] = importlib.metadata.version(name)
+            installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def fingerprint(content: Any) -> str:

@@ -65,17 +65,17 @@ class _Node:
 
 def seal(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Seals of a step's outputs, by name relative to the run folder: files, nodes of stores, and files of folders."""
-    found: dict[str, str] = {}
+    seals: dict[str, str] = {}
     for name in names:
         path = folder / name
         if _is_store(path):
-            found |= {node: _node_seal(content) for node, content in _nodes(path, name).items()}
+            seals |= {node: _node_seal(content) for node, content in _nodes(path, name).items()}
         elif path.is_dir():
-            inside = (one.name for one in sorted(path.iterdir()) if not one.name.startswith("."))
-            found |= seal(folder, [f"{name}/{one}" for one in inside])
+            inside = (entry.name for entry in sorted(path.iterdir()) if not entry.name.startswith("."))
+            seals |= seal(folder, [f"{name}/{entry}" for entry in inside])
         elif path.exists():
-            found[name] = _file_seal(path)
-    return found
+            seals[name] = _file_seal(path)
+    return seals
 
 
 def note_checked(folder: Path, names: Iterable[str]) -> None:
@@ -120,13 +120,13 @@ def check_whole(path: Path, *, below: bool = True) -> None:
         if not isinstance(sealed, dict):
             continue
         asked = _below(sealed, name) if below else {key: value for key, value in sealed.items() if key == name}
-        known = (str(folder), name, hashlib.sha256(json.dumps(asked).encode()).hexdigest())
-        if not asked or known in _WHOLE:
+        checked = (str(folder), name, hashlib.sha256(json.dumps(asked).encode()).hexdigest())
+        if not asked or checked in _WHOLE:
             continue
         damage = _damage_among(folder, asked)
         if damage:
             raise MicroslipError(describe_damage(folder, verb, damage))
-        _WHOLE.add(known)
+        _WHOLE.add(checked)
 
 
 def describe_damage(folder: Path, verb: str, damage: Sequence[Damage]) -> str:
@@ -234,10 +234,10 @@ def _what_changed(content: _Node, sealed: str) -> str:
     return "has chunks of other sizes, or other metadata"
 
 
-def _torn_chunk(node: Path, content: _Node, known: int) -> str | None:
+def _torn_chunk(node: Path, content: _Node, since: int) -> str | None:
     for name, _ in content.files:
         file = node / name
-        if file.stat().st_mtime_ns > known and not chunk_is_whole(file.read_bytes()):
+        if file.stat().st_mtime_ns > since and not chunk_is_whole(file.read_bytes()):
             return name
     return None
 
@@ -272,7 +272,7 @@ def _store_of(name: str) -> str | None:
 
 def _nodes(store: Path, name: str) -> dict[str, _Node]:
     """The arrays and groups of a store by their names in the run folder."""
-    found: dict[str, _Node] = {}
+    nodes: dict[str, _Node] = {}
     folders = [(store, name)]
     while folders:
         folder, node = folders.pop()
@@ -280,12 +280,12 @@ def _nodes(store: Path, name: str) -> dict[str, _Node]:
         for entry in os.scandir(folder):
             if entry.name == METADATA:
                 content.metadata = Path(entry.path).read_bytes()
-                found[node] = content
+                nodes[node] = content
             elif entry.is_dir(follow_symlinks=True) and entry.name != "c":
                 folders.append((Path(entry.path), f"{node}/{entry.name}"))
         if (folder / "c").exists():
             _add_chunks(content, folder / "c", "c")
-    return found
+    return nodes
 
 
 def _add_chunks(content: _Node, folder: Path, name: str) -> None:
@@ -301,8 +301,8 @@ def _add_chunks(content: _Node, folder: Path, name: str) -> None:
 
 def _checked(folder: Path) -> dict[str, int]:
     try:
-        found = json.loads((folder / CHECKED).read_bytes())
-        return {name: int(age) for name, age in found.items()}
+        ages = json.loads((folder / CHECKED).read_bytes())
+        return {name: int(age) for name, age in ages.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 

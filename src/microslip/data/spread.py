@@ -46,10 +46,10 @@ def spread_batches(
     if not slices:
         return
     if not (batches.workers or batches.scheduler):
-        for one in slices:
+        for batch in slices:
             check()
-            work(store, one)
-            yield one
+            work(store, batch)
+            yield batch
         return
     store = store.resolve()
     with _client(batches, len(slices)) as client:
@@ -117,11 +117,11 @@ def _through(client: Any, work: Callable[[Path, slice], None], store: Path, slic
     of_future: dict[Any, slice] = {}
 
     def submit() -> Any:
-        one = next(waiting, None)
-        if one is None:
+        batch = next(waiting, None)
+        if batch is None:
             return None
-        future = client.submit(_on_worker, work, store, one, pure=False)
-        of_future[future.key] = one
+        future = client.submit(_on_worker, work, store, batch, pure=False)
+        of_future[future.key] = batch
         return future
 
     first = [future for _ in range(IN_FLIGHT * n_threads) if (future := submit()) is not None]
@@ -143,7 +143,7 @@ def _through(client: Any, work: Callable[[Path, slice], None], store: Path, slic
         running.clear()
 
 
-def _on_worker(work: Callable[[Path, slice], None], store: Path, one: slice) -> None:
+def _on_worker(work: Callable[[Path, slice], None], store: Path, batch: slice) -> None:
     distributed = importlib.import_module("distributed")
     with _one_at_a_time:
         if not store.exists():
@@ -152,4 +152,4 @@ def _on_worker(work: Callable[[Path, slice], None], store: Path, one: slice) -> 
             )
         most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
         numba.set_num_threads(min(distributed.get_worker().state.nthreads, most))
-        work(store, one)
+        work(store, batch)

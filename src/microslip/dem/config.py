@@ -27,6 +27,7 @@ REPRESENTATIVE = 8.0
 
 # Sections of LAMMPS' settings before there was a choice of engines.
 OLDER_SECTIONS = ("parallel", "launch")
+RENAMED = {("launch", "command"): "launcher"}
 
 # The section of every engine, by its kind.
 ENGINE_SETTINGS = {kind: engine.settings for kind, engine in ENGINES.items()}
@@ -248,7 +249,9 @@ def with_engine(content: dict[str, Any]) -> dict[str, Any]:
     before: dict[str, Any] = {"kind": "lammps"} if older else {"kind": "native"}
     for name, section in older.items():
         if isinstance(section, dict):
-            before |= {"launcher" if (name, key) == ("launch", "command") else key: one for key, one in section.items()}
+            before |= {
+                "launcher" if (name, key) == ("launch", "command") else key: value for key, value in section.items()
+            }
     engine = before | engine
     kind = engine["kind"]
     if not isinstance(kind, str) or kind not in ENGINE_SETTINGS:

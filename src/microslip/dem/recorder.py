@@ -108,7 +108,7 @@ class Recorder:
             self.writer.add_frames(
                 samples,
                 np.array([frame.position for frame in kept]),
-                GrainValues.of(np.array([one.values.table for one in kept if one.values is not None]))
+                GrainValues.of(np.array([frame.values.table for frame in kept if frame.values is not None]))
                 if self.config.recording.contacts
                 else None,
                 np.array([frame.cell for frame in kept]) if kept[0].cell is not None else None,
@@ -126,7 +126,7 @@ class Recorder:
                 continue
             values = None if frame.values is None else frame.values.table
             parts = {"held": frame.position, "values": values, "cell": frame.cell}
-            state |= {f"{part}_{extreme}": one for part, one in parts.items() if one is not None}
+            state |= {f"{part}_{extreme}": value for part, value in parts.items() if value is not None}
         if not self.engine.first:
             return
         self.flush()

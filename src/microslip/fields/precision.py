@@ -38,8 +38,8 @@ def position_resolution(positions: Float[np.ndarray, "grain 3"]) -> float:
     step = np.spacing(exact).astype(float)
     # zeros at the end are not printed: among numbers of one size the longest shows how many decimals were kept
     size = np.floor(np.log10(some))
-    for each in np.unique(size):
-        alike = size == each
+    for decade in np.unique(size):
+        alike = size == decade
         step[alike] = np.maximum(step[alike], 10.0 ** -decimals[alike].max())
     return float(np.sqrt(np.mean(step**2)))
 

@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float64, Int, Int64, Real
+from jaxtyping import Float, Float64, Int, Real
 from scipy.integrate import quad
 from scipy.interpolate import PchipInterpolator
 from scipy.optimize import minimize_scalar
@@ -30,12 +30,6 @@ from microslip.statistics.heavy_tails import (
 
 # Sizes up to here are summed one by one in the normalisation of the truncated law, beyond it the sum is an integral.
 SUMMED = 4096
-
-
-def count_sizes(sizes: Int[np.ndarray, "cluster"]) -> tuple[Int64[np.ndarray, "size"], Int64[np.ndarray, "size"]]:
-    """The sizes that occur, rising, and how often each does."""
-    occurring, counts = np.unique(np.asarray(sizes, dtype=np.int64), return_counts=True)
-    return occurring, counts
 
 
 def exponent_at(mean_log: Float[np.ndarray, "*n"] | float, smallest: int) -> Float64[np.ndarray, "*n"]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from microslip.core.errors import MicroslipError
-from microslip.fields.registry import FIELDS
+from microslip.fields.registry import with_means
 from microslip.statistics.clusters import cluster_centres
 from microslip.statistics.efficiency import global_efficiency
 from microslip.statistics.fractal import dimension_at, log_moments
@@ -101,13 +101,11 @@ _NOT_REPORTED = {
 
 def _means_of_fields() -> Iterator[Statistic]:
     """The mean of every field over all grains and over active ones; of a change that of its size, and their ratio."""
-    for name, field in sorted(FIELDS.items(), key=lambda item: item[1].mean == "size"):
-        if not field.symbol:
-            continue
+    for column, field in sorted(with_means().items(), key=lambda item: item[1].mean == "size"):
         size = field.mean == "size"
-        column, title = (f"abs_{name}", f"|{field.symbol}|") if size else (name, field.symbol)
+        title = f"|{field.symbol}|" if size else field.symbol
         for grains in ("all", "active"):
-            mean = _mean_field(name, size, grains == "active")
+            mean = _mean_field(field.name, size, grains == "active")
             reported = f"{column}_{grains}" not in _NOT_REPORTED
             yield Statistic(f"{column}_{grains}", field.unit, f"{title} of {grains} grains", mean, reported=reported)
         if size:

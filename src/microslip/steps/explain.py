@@ -13,10 +13,11 @@ import zarr
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
+from microslip.data.artifacts import artifact
 from microslip.data.batches import batched_store
 from microslip.data.files import replacing, write_table
 from microslip.data.run import Run
-from microslip.data.store import add_array, array, create_store
+from microslip.data.store import add_column, array, create_store
 from microslip.grids.splits import TRAIN
 from microslip.learn.attribution import choose_baseline
 from microslip.learn.checkpoint import Checkpoint, load_checkpoint
@@ -184,21 +185,17 @@ def _attribute_all(
 ) -> None:
     """attributions.zarr: the trained network's, batch by batch."""
     voxels = run.voxels
-    shape = voxels["d2min"].shape[1:]
 
     def create(path: Path) -> zarr.Group:
         about = {"baseline": explainer.settings.baseline, "rule": "random", "inputs": list(reader.names)}
         store = create_store(path, about)
-        dimensions = ["stage", "x", "y", "z"]
-        n, per_chunk = len(chosen), STAGES_PER_CHUNK
-        what = "share of the prediction, summed over the network's inputs"
-        add_array(store, "attribution", dimensions, (n, *shape), "float64", "p", what, per_chunk=per_chunk)
-        off = "|Σ attribution − ΔF|/|ΔF|"
-        add_array(store, "completeness_error", ["stage"], (n,), "float64", "", off, per_chunk=per_chunk)
-        add_array(store, "n_steps", ["stage"], (n,), "int32", "", "path points", per_chunk=per_chunk)
-        add_array(store, "stage", ["stage"], (n,), "int64", "", "stage number")[:] = chosen
+        lengths = {"stage": len(chosen), **{name: voxels.sizes[name] for name in "xyz"}}
+        for column in artifact("attributions.zarr").columns:
+            per_chunk = STAGES_PER_CHUNK if column.dimensions[0] == "stage" and column.name != "stage" else None
+            add_column(store, column, lengths, per_chunk=per_chunk)
+        array(store, "stage")[:] = chosen
         for name in "xyz":
-            add_array(store, name, [name], voxels[name].shape, "float64", "d", "node position")[:] = voxels[name]
+            array(store, name)[:] = voxels[name]
         return store
 
     def explain_batch(path: Path, batch: slice) -> None:

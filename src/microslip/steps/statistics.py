@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,17 +14,18 @@ import zarr
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
+from microslip.data.artifact import Column
+from microslip.data.artifacts import artifact
 from microslip.data.batches import batched_store
 from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
-from microslip.data.store import CHUNK_BYTES, add_array, array, check_store, create_store, open_dataset
+from microslip.data.store import CHUNK_BYTES, add_column, array, check_store, create_store, open_dataset
 from microslip.statistics.bins import bin_stages
 from microslip.statistics.claims import contrast_kinds, judge_claims
 from microslip.statistics.cluster_tables import cluster_tables
 from microslip.statistics.config import ActiveClusters
 from microslip.statistics.correlation import correlation_edges, spatial_correlation
 from microslip.statistics.distributions import (
-    GRAINS,
     distribution_tables,
     energy_scale,
     histogram_edges,
@@ -45,16 +46,6 @@ STAGES_PER_CHUNK = 64
 STAGES_AT_A_TIME = 512
 
 
-class OfStages(NamedTuple):
-    """An array with a number of every stage, or with a row of so many along `dimension`."""
-
-    dtype: str
-    unit: str
-    description: str
-    dimension: str = ""
-    width: int = 0
-
-
 def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
     """Correlations, clusters and distributions of every stage, and tables by size of the fluctuation."""
     check_grains(run)
@@ -71,16 +62,17 @@ def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: 
         with batched_store(run.folder / "statistics" / f"{name}.zarr", mark, create) as store:
             store.fill(len(run.stages), size, work, passed, config.batches)
 
-    create = functools.partial(_create, len(run.stages))
-    width = {"bin_width": config.correlation.bin_width}
-    of_r = functools.partial(create, STAGES_PER_CHUNK, width, correlation_arrays(edges), r=(edges[:-1] + edges[1:]) / 2)
+    settings, bins = config.clusters.model_dump(mode="json"), histogram_edges(config.distributions)
+    n_bins = {f"{name}_bin": len(of) - 1 for name, of in bins.items()}
+    lengths = {"stage": len(run.stages), "r": len(edges) - 1, "grain": n_grains, "cluster": n_active, **n_bins}
+    width, r = {"bin_width": config.correlation.bin_width}, (edges[:-1] + edges[1:]) / 2
+    of_r = functools.partial(_create, recorded("correlation"), lengths, STAGES_PER_CHUNK, width, r=r)
     fill(0, "correlation", of_r, STAGES_PER_CHUNK, functools.partial(fill_correlation, here, edges))
-    settings = config.clusters.model_dump(mode="json")
-    of_clusters = functools.partial(create, per_chunk, settings, cluster_arrays(n_grains, n_active))
+    of_clusters = functools.partial(_create, cluster_columns(), {**lengths, "moment": 6}, per_chunk, settings)
     fill(1, "clusters", of_clusters, per_chunk, functools.partial(fill_clusters, here, config.clusters))
-    bins = histogram_edges(config.distributions)
     attributes = {f"{name}_edges": of.tolist() for name, of in bins.items()}
-    of_histograms = functools.partial(create, per_chunk, attributes, distribution_arrays(bins))
+    columns = recorded("distributions")
+    of_histograms = functools.partial(_create, columns, {**lengths, "moment": 9}, per_chunk, attributes)
     sizes = open_dataset(run.folder / "statistics" / "clusters.zarr")["abs_delta_energy_all"].to_numpy()
     work = functools.partial(fill_distributions, here, energy_scale(groups, sizes), bins)
     fill(2, "distributions", of_histograms, per_chunk, work)
@@ -90,57 +82,34 @@ def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: 
 # --- the arrays of the three stores -----------------------------------------------------------------------------------
 
 
-def correlation_arrays(edges: np.ndarray) -> dict[str, OfStages]:
-    """Of correlation.zarr."""
-    return {"correlation": OfStages("float64", "", "C(r)", "r", len(edges) - 1)}
+def recorded(name: str) -> tuple[Column, ...]:
+    """The arrays of a store, as `data.artifacts` tells them."""
+    return artifact(f"statistics/{name}.zarr").columns
 
 
-def cluster_arrays(n_grains: int, n_active: int) -> dict[str, OfStages]:
+def cluster_columns() -> list[Column]:
     """Of clusters.zarr: the clusters of every stage, and every statistic that is measured of its grains."""
-    label = "the grain's cluster from 1, the largest; 0 where not active"
-    moments = "n, Σx, Σy, Σx², Σxy, Σy² of x = ln N, y = ln R_g"
-    wide = {
-        "label": OfStages("int32", "", label, "grain", n_grains),
-        "size": OfStages("int32", "", "grains in each cluster, falling; 0 beyond the last", "cluster", n_active),
-        "radius": OfStages("float32", "d", "radius of gyration; NaN of a cluster that wraps", "cluster", n_active),
-        "log_moments": OfStages("float64", "", moments, "moment", 6),
-    }
-    return wide | {
-        name: OfStages(statistic.dtype, statistic.unit, statistic.title)
-        for name, statistic in STATISTICS.items()
-        if statistic.measure is not None
-    }
-
-
-def distribution_arrays(edges: Mapping[str, np.ndarray]) -> dict[str, OfStages]:
-    """Of distributions.zarr."""
-    energy, packing = (len(edges[name]) - 1 for name in ("energy", "packing"))
-    scaled = "grains by ΔE over the mean size of ΔE in the stage's bin"
-    tails = "n; n and Σ|x| beyond the core and far out, positive and negative, of x = ΔE over its mean size"
-    arrays = {}
-    for grains in GRAINS:
-        arrays[f"energy_{grains}"] = OfStages("int32", "", f"{grains} {scaled}", "energy_bin", energy)
-        arrays[f"packing_{grains}"] = OfStages("int32", "", f"{grains} grains by φ_local", "packing_bin", packing)
-        arrays[f"tails_{grains}"] = OfStages("float64", "", tails, "moment", 9)
-    return arrays
+    measured = [of for of in STATISTICS.values() if of.measure is not None]
+    return [
+        *(column for column in recorded("clusters") if len(column.dimensions) > 1),
+        *(Column(of.name, of.unit, of.title, dimensions=("stage",), dtype=of.dtype) for of in measured),
+    ]
 
 
 def _create(
-    n_stages: int,
+    columns: Sequence[Column],
+    lengths: Mapping[str, int],
     per_chunk: int,
     attributes: Mapping[str, Any],
-    arrays: Mapping[str, OfStages],
     path: Path,
     r: np.ndarray | None = None,
 ) -> zarr.Group:
     """An empty store of these arrays; with the bin centres `r` where they have some."""
     store = create_store(path, attributes)
+    for column in columns:
+        add_column(store, column, lengths, per_chunk=per_chunk if column.dimensions[0] == "stage" else None)
     if r is not None:
-        add_array(store, "r", ["r"], r.shape, "float64", "d", "bin centre")[:] = r
-    for name, one in arrays.items():
-        dimensions = ["stage", one.dimension] if one.dimension else ["stage"]
-        shape = (n_stages, one.width)[: len(dimensions)]
-        add_array(store, name, dimensions, shape, one.dtype, one.unit, one.description, per_chunk=per_chunk)
+        array(store, "r")[:] = r
     return store
 
 

@@ -41,7 +41,7 @@ def cell_volumes(
     if box.planar:
         # prisms of the height 1, whose volume is their area
         low[1], high[1] = inside[0, 1] - 0.5, inside[0, 1] + 0.5
-    bounds = " ".join(f"{one:.17g} {other:.17g}" for one, other in zip(low, high, strict=True))
+    bounds = " ".join(f"{start:.17g} {end:.17g}" for start, end in zip(low, high, strict=True))
     tilt = box.nearest_tilt
     region = f"prism {bounds} 0 {tilt:.17g} 0" if tilt else f"block {bounds}"
     engine.command("clear")

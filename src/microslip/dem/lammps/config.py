@@ -46,11 +46,9 @@ class Lammps(EngineSettings):
         return self.model_dump(mode="json", exclude={"launcher", "hosts"})
 
     def describe(self, n_grains: int) -> str:
-        """Ranks that work, for a message."""
         return f"{self.ranks} MPI rank{'s' if self.ranks > 1 else ''} of LAMMPS"
 
     def problem(self, length: float, depth: float, largest: float, walls: bool) -> str | None:
-        """Why a cell of this length and depth [d̄] and largest diameter [d̄] cannot be run; None where it can."""
         if not walls:
             return (
                 "cell.walls = false is sheared by sliding images, which engine.kind = lammps does not do:"
@@ -69,7 +67,6 @@ class Lammps(EngineSettings):
         return None
 
     def warnings(self) -> list[str]:
-        """Warnings before the start."""
         machines = n_machines(os.environ)
         if machines > 1 and not (self.launcher or self.hosts):
             return [

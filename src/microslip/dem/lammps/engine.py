@@ -90,13 +90,11 @@ class LammpsEngine:
         return lmp
 
     def share(self, value: Any) -> Any:
-        """The first rank's value, on every rank."""
         return self.comm.bcast(value)
 
     # --- preparation ---------------------------------------------------------------------------------------------
 
     def fill(self, packing: LoosePacking) -> None:
-        """Take up grains at rest."""
         filling = self.folder / "filling.data"
         if self.first:
             deck.write_filling(packing, self.config, filling)
@@ -108,7 +106,6 @@ class LammpsEngine:
         self.n_top = int((kind == TOP).sum())
 
     def prepare(self, how: Preparing, n_steps: int) -> Rest:
-        """Move under the load for so many steps."""
         if how != self.preparing:
             if self.preparing is None:
                 self._commands(deck.contacts(self.config, how.friction), deck.servo(self.servo, self.n_top))
@@ -128,7 +125,6 @@ class LammpsEngine:
         )
 
     def glue(self, kind: Int64[np.ndarray, "grain"]) -> None:
-        """Grains of another kind than before belong to a wall from now on, and take the mass of a mean grain."""
         n = int(self.lmp.extract_global("nlocal"))
         tag, types = self._array("id")[:n], self._array("type")[:n]
         glued = types - 1 != kind[tag - 1]
@@ -139,13 +135,11 @@ class LammpsEngine:
         self._take_walls(kind)
 
     def level(self) -> float:
-        """Mean height of the top wall's centres [d̄]."""
         kinds = self._kinds()
         z = self._array("x")[: len(kinds), 2]
         return float(self.comm.allreduce(float(z[kinds == TOP].sum()), MPI.SUM)) / self.n_top / self.d
 
     def positions(self) -> Float64[np.ndarray, "grain 3"]:
-        """Centres in the packing's order [d̄], on every rank."""
         positions: Float64[np.ndarray, "grain 3"] = self.comm.bcast(self._gather(LocalGrains(*self._local_grains())))
         return positions
 
@@ -154,7 +148,6 @@ class LammpsEngine:
         return self._array("id")[:n].astype(np.int64), self._array("x")[:n].copy()
 
     def begin(self, height: float) -> None:
-        """End the preparation and count steps from the start of shear, H₀ [m]."""
         self._commands(deck.END_PREPARING, deck.END_SERVO, "reset_timestep 0")
         self.height = height
 
@@ -177,7 +170,6 @@ class LammpsEngine:
             self.lmp.command(f'write_restart "{self.saved}" noinit')
 
     def load(self, path: Path, height: float) -> None:
-        """Take up a state that was saved during shear, H₀ [m]."""
         self.saved, self.height = path.with_name(path.name + ENDING), height
         self.loaded = False
 
@@ -256,7 +248,6 @@ class LammpsEngine:
         return LocalGrains(*self.reader.grains(), self._contacts_here())
 
     def frame(self, held: LocalGrains) -> Frame | None:
-        """The grains that all ranks held, on the first."""
         position, values = self._gather(held), None
         if held.contacts is not None:
             own = contact_values(held.contacts, self.diameter / self.d, self.config)

@@ -12,9 +12,7 @@ class Ranks:
         self.first = MPI.COMM_WORLD.rank == 0
 
     def wait(self) -> None:
-        """Until all ranks are here."""
         MPI.COMM_WORLD.Barrier()
 
     def abort(self) -> None:
-        """End all ranks."""
         MPI.COMM_WORLD.Abort(1)

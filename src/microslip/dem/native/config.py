@@ -37,20 +37,15 @@ class Native(EngineSettings):
     )
 
     def n_threads(self, n_grains: int) -> int:
-        """Threads that are started for so many grains."""
         return self.threads or max(1, min(usable_cores(), n_grains // GRAINS_PER_THREAD))
 
     def describe(self, n_grains: int) -> str:
-        """Threads that work, for a message."""
         n = self.n_threads(n_grains)
         return f"{n} thread{'s' if n > 1 else ''} of this process's own engine"
 
     def problem(self, length: float, depth: float, largest: float, walls: bool) -> str | None:
-        """Why a cell of this length and depth [d̄] and largest diameter [d̄] cannot be run; None where it can.
-
-        Two grains must meet on one side of the cell only.
-        """
-        side, value = min(("cell.length", length), ("cell.depth", depth), key=lambda one: one[1])
+        # two grains must meet on one side of the cell only
+        side, value = min(("cell.length", length), ("cell.depth", depth), key=lambda side: side[1])
         cell = largest + 2 * MOST_MARGIN
         if value < 2 * cell:
             return (
@@ -60,7 +55,6 @@ class Native(EngineSettings):
         return None
 
     def warnings(self) -> list[str]:
-        """Warnings before the start."""
         if self.threads is not None and self.threads > usable_cores():
             return [
                 f"engine.threads = {self.threads} is more than the {usable_cores()} cores that this process may use:"
@@ -69,7 +63,6 @@ class Native(EngineSettings):
         return []
 
     def memory(self, n_grains: int, n_samples: int) -> float:
-        """Memory that it takes of this machine, from below [bytes]."""
         return memory_of(n_grains, n_samples)
 
 

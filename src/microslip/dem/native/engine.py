@@ -87,7 +87,6 @@ class NativeEngine:
     # --- taking up grains ----------------------------------------------------------------------------------------
 
     def fill(self, packing: LoosePacking) -> None:
-        """Take up grains at rest."""
         n = len(packing.diameter)
         radius = packing.diameter * self.d / 2
         mass = self.config.grains.density * 4 / 3 * np.pi * radius**3
@@ -221,7 +220,6 @@ class NativeEngine:
         self.n_steps += n_steps
 
     def prepare(self, how: Preparing, n_steps: int) -> Rest:
-        """Move under the load for so many steps."""
         if how != self.preparing:
             self.preparing = how
             self.law = contact_law(self.config.grains, self.stiffness_number, how.friction)
@@ -235,7 +233,6 @@ class NativeEngine:
         )
 
     def glue(self, kind: Int64[np.ndarray, "grain"]) -> None:
-        """Grains of another kind than before belong to a wall from now on, and take the mass of a mean grain."""
         glued = kind[self.rows] != self.kind
         self.mass = np.where(glued, self.servo.grain_mass, self.mass)
         self.kind = kind[self.rows].astype(np.int8)
@@ -243,19 +240,16 @@ class NativeEngine:
         self._sort(self.slot.place)
 
     def level(self) -> float:
-        """Mean height of the top wall's centres, or the height of the cell without walls [d̄]."""
         if self.frame_record["walls"]:
             return float(self.slot.place[2, self.n_bulk + self.n_bottom :].mean()) / self.d
         return float(self.frame_record["height"]) / self.d
 
     def positions(self) -> Float64[np.ndarray, "grain 3"]:
-        """Centres in the packing's order [d̄]."""
         position = np.empty((len(self.rows), 3))
         position[self.rows] = self.slot.place.T / self.d
         return position
 
     def begin(self, height: float) -> None:
-        """End the preparation: the grains' own law, no drag, time zero, H₀ [m]."""
         frame = self.frame_record
         self.n_steps, self.preparing = 0, None
         self.law = contact_law(self.config.grains, self.stiffness_number, self.config.grains.friction)
@@ -273,7 +267,6 @@ class NativeEngine:
         sampled: Callable[[Sample], None],
         from_start: bool,
     ) -> None:
-        """Shear interval by interval; `sampled` ends each."""
         if from_start:
             self._pair_forces()
             sampled(self._sample())
@@ -312,13 +305,11 @@ class NativeEngine:
         )
 
     def hold(self) -> Held:
-        """The grains as they are at this sample."""
         held = Held(self)
         self.holders.add(held)
         return held
 
     def frame(self, held: Held) -> Frame:
-        """The grains that were held."""
         position = np.empty((len(held.rows), 3))
         position[held.rows] = held.place.T / self.d
         images = held.images
@@ -353,7 +344,6 @@ class NativeEngine:
             )
 
     def load(self, path: Path, height: float) -> None:
-        """Take up a state that was saved during shear, to the last bit."""
         with np.load(path.with_name(path.name + ENDING)) as state:
             self.frames[:] = state["frame"]
             self.n_steps = int(state["n_steps"])

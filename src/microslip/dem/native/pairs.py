@@ -123,10 +123,9 @@ def _constants(
     mass: Float64[np.ndarray, "grain"],
     law: Law,
 ) -> Float64[np.ndarray, "3 pair"]:
-    one, other = radius[first], radius[second]
     reduced_mass = mass[first] * mass[second] / (mass[first] + mass[second])
     constants = np.empty((N_CONSTANTS, len(first)))
-    constants[0] = one + other
-    constants[1] = one * other / (one + other)
+    constants[0] = radius[first] + radius[second]
+    constants[1] = radius[first] * radius[second] / constants[0]
     constants[2] = law.damping * (np.sqrt(reduced_mass) if law.constant_restitution else reduced_mass)
     return constants
