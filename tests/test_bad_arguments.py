@@ -57,6 +57,10 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         microslip.d2min,
         {"reference": START, "current": END, "box": BOX, "cutoff": 2.0, "of": ACTIVE, "end_box": BOX},
     ),
+    "precision_floor": (
+        microslip.precision_floor,
+        {"positions": START, "box": BOX, "resolution": 1e-4, "cutoff": 2.0, "of": ACTIVE, "seed": 1},
+    ),
     "local_strain": (microslip.local_strain, {"gradient": RNG.normal(0, 0.1, (N, 3, 3))}),
     "displacement_without_shear": (
         microslip.displacement_without_shear,
@@ -165,8 +169,18 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
 }
 
 # Public names that are no functions of arrays: their own tests say what they refuse.
-OTHERS = {"artificial", "learning", "MicroslipError", "NonaffineMotion", "Run", "Source", "VoxelGrid", "Clusters"}
-OPENED = {"open_run", "read_trajectory", "simulate", "train"}
+OTHERS = {
+    "artificial",
+    "learning",
+    "MicroslipError",
+    "NonaffineMotion",
+    "Run",
+    "ShearCell",
+    "Source",
+    "VoxelGrid",
+    "Clusters",
+}
+OPENED = {"load_config", "open_run", "read_trajectory", "simulate", "train"}
 
 
 # Sentences on the data as a whole, whichever argument made them so.

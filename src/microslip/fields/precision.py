@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
+from microslip.core import arguments
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
+from microslip.core.neighbours import check_positions
 from microslip.fields import nonaffine
 
 # A stage is flagged when its median D²min is below this many floors: rounding is then a tenth of it or more.
@@ -70,7 +72,17 @@ def precision_floor(
         As in `d2min`.
     seed
         Of the rounding errors, drawn uniformly from half a step up and down.
+
+    Raises
+    ------
+    MicroslipError
+        As in `d2min`; a resolution that is negative or no number.
     """
+    positions = check_positions("positions", positions, box)
+    resolution = arguments.real("resolution", resolution, "0 or more: give the coordinates' step", low=0.0, unit=" d̄")
+    seed = arguments.whole("seed", seed, 0)
+    if of is not None:
+        of = arguments.marks("of", of, (("grain", len(positions), "positions"),))
     if resolution == 0:
         return 0.0
     rng = np.random.default_rng(seed)
