@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from importlib import import_module
 
@@ -97,6 +99,12 @@ def test_a_step_that_a_later_version_makes_otherwise_is_late(folder, steps, monk
     state = step_states(folder, Config())["fields"]
     assert state.cause == Cause("edition")
     assert state.state == "out of date"
+
+
+def test_no_step_waits_for_the_libraries_of_another():
+    loaded = "{'matplotlib', 'torch', 'sklearn', 'jinja2'} & {*sys.modules}"
+    code = f"import sys, microslip.cli.running, microslip.steps.stages; print({loaded})"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "set()\n"
 
 
 @pytest.mark.parametrize("verb", ["fields", "statistics", "figures"])
