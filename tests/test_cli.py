@@ -1,5 +1,6 @@
 """The command line on a small cell: the native engine, real LAMMPS under real MPI, and real kill signals."""
 
+import contextlib
 import json
 import os
 import random
@@ -558,7 +559,9 @@ def test_a_disk_that_fills_up_under_an_engine_costs_no_sample(sheared_by_lammps,
             until(lambda: (disk / "run" / "dem" / "checkpoint.json").exists())
             free = os.statvfs(disk)
             filling = b"0" * max(0, free.f_bavail * free.f_frsize - 30_000)
-            (disk / "filling").write_bytes(filling)
+            # the engine may take the room first
+            with contextlib.suppress(OSError):
+                (disk / "filling").write_bytes(filling)
             _, error = running.communicate(timeout=PATIENCE)
         assert running.returncode == 2
         assert "could not be written: the disk or a quota is full (No space left on device)" in error
