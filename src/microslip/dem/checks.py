@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from microslip.core.errors import MicroslipError
-from microslip.data.store import array, check_store
+from microslip.data.store import array, check_store, open_dataset
 from microslip.dem.checkpoints import POINTER, read_pointer
 from microslip.dem.config import ShearCell
 from microslip.dem.cost import installed_memory
@@ -26,8 +26,7 @@ def refuse_other_simulation(config: ShearCell, folder: Path, engine_version: int
         has lost its trajectory or its checkpoint.
     """
     trajectory, remedy = folder.parent / "trajectory.zarr", "choose another run folder with --into, or remove this one"
-    # this array alone: a disk that filled up may have left the others shorter, which the engine mends as it goes on
-    strain = np.asarray(array(check_store(trajectory), "series/strain")) if trajectory.is_dir() else np.empty(0)
+    strain = _strain_of(trajectory) if trajectory.is_dir() else np.empty(0)
     if not (folder / POINTER).exists():
         if len(strain):
             raise MicroslipError(
@@ -61,6 +60,15 @@ def refuse_other_simulation(config: ShearCell, folder: Path, engine_version: int
             f"{folder.parent} was sheared to a strain of {strain[-1]:g}, beyond loading.strain ="
             f" {config.loading.strain:g}: {remedy}"
         )
+
+
+def _strain_of(trajectory: Path) -> np.ndarray:
+    try:
+        # this array alone: a disk that filled up may have left the others shorter, which the engine mends as it goes on
+        return np.asarray(array(check_store(trajectory), "series/strain"))
+    except (KeyError, ValueError, OSError):
+        # says what is damaged
+        return open_dataset(trajectory, "series")["strain"].to_numpy()
 
 
 def check_disk(config: ShearCell, run: Path) -> None:
