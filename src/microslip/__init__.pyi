@@ -43,10 +43,10 @@ from microslip.views.figures.attributions import mid_depth as mid_depth
 from microslip.views.figures.attributions import node_map as node_map
 from microslip.views.figures.cell_and_stress import stress_strain as stress_strain
 from microslip.views.figures.cell_and_stress import stress_window as stress_window
+from microslip.views.figures.cluster_curves import evolution_curve as evolution_curve
+from microslip.views.figures.cluster_curves import radius_curves as radius_curves
+from microslip.views.figures.cluster_curves import size_distribution as size_distribution
 from microslip.views.figures.clusters import cluster_snapshot as cluster_snapshot
-from microslip.views.figures.clusters import evolution_curve as evolution_curve
-from microslip.views.figures.clusters import radius_curves as radius_curves
-from microslip.views.figures.clusters import size_distribution as size_distribution
 from microslip.views.figures.completeness import completeness_histogram as completeness_histogram
 from microslip.views.figures.correlation import correlation_curves as correlation_curves
 from microslip.views.figures.correlation import correlation_length as correlation_length

@@ -11,13 +11,8 @@ from microslip.core.box import Box
 from microslip.data.files import read_table
 from microslip.statistics.cluster_sizes import binned_sizes
 from microslip.views.choose import choose_cycle, largest_slip
-from microslip.views.figures.clusters import (
-    cluster_snapshot,
-    evolution_curve,
-    looked_at,
-    radius_curves,
-    size_distribution,
-)
+from microslip.views.figures.cluster_curves import evolution_curve, radius_curves, size_distribution
+from microslip.views.figures.clusters import cluster_snapshot, looked_at
 from microslip.views.figures.mechanisms import energy_tails, packing_densities
 from microslip.views.figures.registry import FIGURES
 from microslip.views.groups import binned, fluctuation_limits, size_colour

@@ -336,7 +336,7 @@ function drawLine(context, strain, stress, low, high, x, y) {
 }
 
 // Index of the first of n rising values that lies above a limit.
-export function firstAbove(values, n, limit) {
+function firstAbove(values, n, limit) {
   let [low, high] = [0, n];
   while (low < high) {
     const middle = (low + high) >> 1;
