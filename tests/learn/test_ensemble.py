@@ -5,6 +5,7 @@ import torch
 from microslip.learn.ensemble import Ensemble, interval_scores, train_ensemble
 from microslip.learn.evaluate import covered
 from microslip.learn.prediction import predict
+from microslip.learn.samples import Samples
 from microslip.learn.train import train
 
 
@@ -79,8 +80,10 @@ def test_a_single_network_has_no_spread_and_an_interval_as_wide_everywhere(task,
 
 def test_scores_of_a_known_interval():
     prediction, spread = np.array([0.0, 1.0, 2.0, 3.0]), np.array([1.0, 1.0, 2.0, 2.0])
-    known = Ensemble((), prediction, spread, prediction - 0.5, prediction + np.array([0.5, 0.5, 1.5, 1.5]))
     target = np.array([0.4, 2.6, 3.4, 99.0])
+    samples = Samples(np.zeros((4, 1, 2, 2, 2), dtype="float32"), ("d2min",), target)
+    high = prediction + np.array([0.5, 0.5, 1.5, 1.5])
+    known = Ensemble((), samples, {"test": np.arange(4)}, prediction, spread, prediction - 0.5, high)
     every = interval_scores(known, target, np.arange(4))
     assert every == {"coverage": 0.5, "interval_width": pytest.approx(1.5), "coverage_of_spread": 0.75}
     assert interval_scores(known, target, np.array([0]))["coverage"] == 1
