@@ -26,7 +26,7 @@ install: .venv/installed ## make .venv with the locked versions
 demo: install ## the whole chain on a small cell; about ten minutes
 	$(BIN)/microslip run configs/quick.toml
 
-test: install ## the test suite, two files at a time; under ten minutes
+test: install ## the test suite, two files at a time; a quarter of an hour
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: install ## the checks that take longer
