@@ -127,3 +127,8 @@ def test_an_imported_run_carries_no_made_up_cell():
         settings.simulation  # noqa: B018
     with pytest.raises(MicroslipError, match="unknown key shear_cell: give its sections, seed, grains"):
         parse_config({"shear_cell": {"seed": 1}})
+
+
+def test_a_mistyped_key_of_the_simulation_is_refused_beside_a_source_too():
+    with pytest.raises(MicroslipError, match=r"loading\.shear_rat"):
+        parse_config({"source": {"files": ["dump"]}, "loading": {"shear_rat": 3.0}})

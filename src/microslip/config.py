@@ -11,7 +11,14 @@ from typing import Any, Self
 import numpy as np
 import tomli_w
 from jaxtyping import Float
-from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
+from pydantic import (
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from microslip.config_files import apply_overrides, count_settings, explain, not_text, read_toml
 from microslip.core.errors import MicroslipError
@@ -35,11 +42,12 @@ class Config(Settings):
     """Sections of a run's TOML; what is left out has the default of the section's own model.
 
     A run is simulated, in a `shear_cell`, or imported, from a `source`: the other one is None. The sections of the
-    shear cell stand in the TOML beside the others; beside a [source] they have no effect.
+    shear cell stand in the TOML beside the others; beside a [source] they are checked, and have no effect.
     """
 
-    shear_cell: ShearCell | None = None
+    # before the cell, whose validator looks at it
     source: Source | None = None
+    shear_cell: ShearCell | None = None
     stages: Stages = Stages()
     nonaffine: Nonaffine = Nonaffine()
     voxels: Voxels = Voxels()
@@ -64,7 +72,13 @@ class Config(Settings):
             raise ValueError(f"unknown key shear_cell: give its sections, {', '.join(ShearCell.model_fields)}")
         own = {name: content[name] for name in (*ShearCell.model_fields, *OLDER_SECTIONS) if name in content}
         others = {name: section for name, section in content.items() if name not in own}
-        return others | ({"shear_cell": own} if content.get("source") is None else {})
+        return others | {"shear_cell": own}
+
+    @field_validator("shear_cell")
+    @classmethod
+    def _none_of_an_import(cls, cell: ShearCell | None, info: ValidationInfo) -> ShearCell | None:
+        # checked all the same: a mistyped key is refused wherever it stands
+        return cell if info.data.get("source") is None else None
 
     @model_serializer(mode="wrap")
     def _as_in_the_toml(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
