@@ -27,7 +27,7 @@ def continued_defaults(run: Path, before: ShearCell, overrides: Iterable[str]) -
     It begins at the rate that the other has reached, slows down at once, and looks for stages from then on.
     """
     given = {key.strip(): value for key, _, value in (override.partition("=") for override in overrides)}
-    rate = before.schedule.rate[max(_pointer(run)["last_sample"], 0)]
+    rate = _rate_reached(before, _pointer(run))
     defaults = [f"loading.warm_up_rate={rate:.17g}"]
     if "loading.warm_up" not in given:
         slow_down = given.get("loading.slow_down") or before.loading.slow_down
@@ -39,6 +39,14 @@ def _pointer(run: Path) -> dict[str, Any]:
     if not (run / "dem" / POINTER).exists():
         raise MicroslipError(f"{run} has no checkpoint to go on from: simulate it first")
     return read_pointer(run / "dem")
+
+
+def _rate_reached(before: ShearCell, pointer: dict[str, Any]) -> float:
+    """γ̇ at the last checkpoint [1/s]."""
+    last = max(pointer["last_sample"], 0)
+    if before.loading.drive == "adaptive" and last > before.schedule.first_steady:
+        return float(pointer["drive"]["rate"])
+    return float(before.schedule.rate[last])
 
 
 def continue_run(run: Path, into: Path, before: ShearCell, config: ShearCell) -> None:
@@ -82,6 +90,6 @@ def continue_run(run: Path, into: Path, before: ShearCell, config: ShearCell) ->
         "files": files,
         "run": str(run.resolve()),
         "strain": float(before.schedule.strain[last]),
-        "shear_rate": float(before.schedule.rate[last]),
+        "shear_rate": _rate_reached(before, pointer),
     }
     write_json(folder / ORIGIN, origin)

@@ -101,7 +101,9 @@ def _cells_command(engine: Lammps, purpose: str) -> list[str]:
     return [*ranks_command(engine), sys.executable, "-m", "microslip.dem.lammps.cells"]
 
 
-def time_spent(run: Path) -> dict[str, float]:
-    """Seconds of `prepare` and `shear` up to the last checkpoint, over all the times that the run was taken up."""
-    seconds: dict[str, float] = read_pointer(Path(run) / "dem")["seconds"]
-    return seconds
+def time_spent(run: Path, config: ShearCell) -> tuple[dict[str, float], int]:
+    """Seconds of `prepare` and `shear` up to the last checkpoint, over all the times that the run was taken up, and the
+    time steps of the shear."""
+    pointer = read_pointer(Path(run) / "dem")
+    # a run before there were other drives took those of its schedule
+    return pointer["seconds"], int(pointer.get("n_steps") or config.schedule.steps.sum())

@@ -17,6 +17,7 @@ from microslip.data.trajectory import KEPT, create_trajectory
 from microslip.dem.checkpoints import POINTER, check_files, read_pointer, write_pointer
 from microslip.dem.config import ShearCell
 from microslip.dem.continuing import ORIGIN, STATE
+from microslip.dem.drive import AdaptiveDrive
 from microslip.dem.packing import BULK, glued, loose_packing
 from microslip.dem.process import report, stop_asked
 from microslip.dem.recorder import Recorder
@@ -37,6 +38,8 @@ REST_ENERGY = 1e-9
 DRAG_STEPS = 400
 
 SECONDS_BETWEEN_LOOKS = 0.25
+# What an adaptive drive remembers.
+DRIVEN = ("rate", "stress", "slipping")
 
 
 class Protocol:
@@ -49,7 +52,8 @@ class Protocol:
         self.area = config.cell.length * config.cell.depth  # [d̄²]
         self.recorder = Recorder(config, engine, self.trajectory)
         self.height = self.offset = self.bulk_volume = 0.0  # H₀, of the top wall's centres above its face [d̄]; [d̄³]
-        self.last_sample = -1
+        self.last_sample, self.n_steps = -1, 0
+        self.drive = AdaptiveDrive(config, float(self.schedule.rate[self.schedule.first_steady]))
         self.seconds = {"prepare": 0.0, "shear": 0.0}
         self.clock = time.monotonic()
         self.last_look = self.last_report = 0.0
@@ -173,12 +177,25 @@ class Protocol:
         """Advance from checkpoint to checkpoint until the strain is reached or a stop is asked for."""
         per_checkpoint = self.config.samples_per_checkpoint
         schedule, last = self.schedule, self.config.n_samples - 1
+        planned = schedule.first_steady if self.config.loading.drive == "adaptive" else last
         while self.last_sample < last:
             begun = max(self.last_sample, 0)
-            following = min((begun // per_checkpoint + 1) * per_checkpoint, last)
-            steps, rate = schedule.steps[begun:following], schedule.rate[begun : following + 1]
-            self.engine.shear(steps, rate, self._sample, from_start=self.last_sample < 0)
+            if begun < planned or self.last_sample < 0:
+                following = min((begun // per_checkpoint + 1) * per_checkpoint, planned)
+                steps, rate = schedule.steps[begun:following], schedule.rate[begun : following + 1]
+                self.engine.shear(steps, rate, self._sample, from_start=self.last_sample < 0)
+                self.n_steps += int(steps.sum())
+            else:
+                self._shear_adaptively(last)
             self._checkpoint()
+
+    def _shear_adaptively(self, last: int) -> None:
+        """Advance to the next checkpoint, each interval as the one before it asks for."""
+        ends = (self.n_steps // self.config.recording.checkpoint_steps + 1) * self.config.recording.checkpoint_steps
+        while self.last_sample < last and self.n_steps < ends:
+            steps, first_rate, last_rate = self.drive.following()
+            self.engine.shear(np.array([steps]), np.array([first_rate, last_rate]), self._sample, from_start=False)
+            self.n_steps += steps
 
     def _sample(self, read: Sample) -> None:
         sample = self.last_sample + 1
@@ -197,16 +214,27 @@ class Protocol:
         normal = 0.5 * (read.top[1] - read.bottom[1]) if walls else read.moments[1] / height
         solid = self.bulk_volume / (self.area * height)
         self.last_sample, self.stress = sample, stress
-        self.recorder.add(sample, (strain, stress, -read.bottom[0], read.top[0], normal, height, solid, volume), stress)
+        row = (
+            *(strain, stress, -read.bottom[0], read.top[0], normal, height, solid, volume),
+            *(read.momentum_rate / height, read.kinetic_energy, self._rate(sample)),
+        )
+        self.recorder.add(sample, row, volume if self.config.recording.stress == "volume" else stress)
+        self.drive.feel(volume, read.kinetic_energy)
         if self._stop_asked():
             raise KeyboardInterrupt
         self._report("shear")
+
+    def _rate(self, sample: int) -> float:
+        """γ̇ at a sample [1/s]."""
+        if self.config.loading.drive == "adaptive" and sample > self.schedule.first_steady:
+            return self.drive.rate
+        return float(self.schedule.rate[sample])
 
     # --- checkpoints ---------------------------------------------------------------------------------------------
 
     def _checkpoint(self) -> None:
         """Save the whole state, and then the pointer to it: a crash in between leaves the older one."""
-        name = f"checkpoint-{int(self.schedule.steps[: max(self.last_sample, 0)].sum())}"
+        name = f"checkpoint-{self.n_steps}"
         self.recorder.save(self.folder / f"{name}.npz")
         self.engine.save(self.folder / name)
         if self.engine.first:
@@ -218,6 +246,8 @@ class Protocol:
                 "engine": self.config.engine.kind,
                 "engine_version": self.engine.version,
                 "last_sample": self.last_sample,
+                "n_steps": self.n_steps,
+                "drive": {name: getattr(self.drive, name) for name in DRIVEN},
                 "n_frames": self.recorder.n_frames,
                 # in metres
                 "height": self.height * self.config.grains.mean_diameter,
@@ -233,6 +263,10 @@ class Protocol:
         pointer = read_pointer(self.folder)
         check_files(self.folder, pointer)
         self.last_sample, self.seconds = pointer["last_sample"], pointer["seconds"]
+        # of a run before there were other drives, whose steps its schedule tells
+        self.n_steps = pointer.get("n_steps", int(self.schedule.steps[: max(self.last_sample, 0)].sum()))
+        for name, value in (pointer.get("drive") or {}).items():
+            setattr(self.drive, name, math.nan if value is None else value)
         self._take_geometry(pointer)
         self.engine.load(self.folder / pointer["name"], pointer["height"])
         self.recorder.load(self.folder / f"{pointer['name']}.npz", pointer["n_frames"])

@@ -70,13 +70,17 @@ class Sample:
 
     `bottom`, `top`: shear and normal force on each wall over Lx Ly p, as the grains exert them; NaN without walls.
     `moments`: Σ f_x r_z and Σ f_z r_z over the contacts of bulk grains, up to the contact, over Lx Ly p [d̄]: over the
-    height they are the Love–Weber stress of the volume; NaN where the engine does not know them. `level` as in
-    `Engine.level`. `n_lost`: grains that have left the cell.
+    height they are the Love–Weber stress of the volume. `momentum_rate`: d/dt Σ m v_x (z − z_mid) of the bulk grains
+    over Lx Ly p [d̄], the inertia that parts the walls' stress from the volume's; NaN where the engine does not know
+    it. `kinetic_energy`: mean of a bulk grain beside the mean shear [p d̄³]. `level` as in `Engine.level`. `n_lost`:
+    grains that have left the cell.
     """
 
     bottom: tuple[float, float]
     top: tuple[float, float]
     moments: tuple[float, float]
+    momentum_rate: float
+    kinetic_energy: float
     level: float
     n_lost: int
 

@@ -7,7 +7,7 @@ workstation can pay for.
 from __future__ import annotations
 
 import math
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,11 @@ from microslip.core.smoothing import Smoothing
 
 # Δt over the critical time beyond which a frictionless packing gains energy, see docs/physics.md.
 STABLE_FRACTION = 0.4
+# Settings of a recording that every resolved file held before frames could be kept by the volume's stress.
+BEFORE_THE_VOLUME = {
+    *("contacts", "cell_volumes", "strain_step", "threshold"),
+    *("smoothing", "smoothing_span", "checkpoint_steps"),
+}
 
 
 class Grains(Settings):
@@ -107,6 +112,26 @@ class Loading(Settings):
         le=1e5,
         description="strain at the end of the warm-up over which γ̇ goes from warm_up_rate to shear_rate",
     )
+    drive: Literal["constant", "adaptive"] = Field(
+        "constant",
+        json_schema_extra=LATER,
+        description="`adaptive`: the shear hurries through elastic loading and slows to shear_rate while grains slip",
+    )
+    hurry_rate: float = Field(
+        1.0,
+        json_schema_extra=LATER,
+        ge=1e-15,
+        le=1e9,
+        description="γ̇ of an adaptive drive between slips [1/s]",
+    )
+    calm: float = Field(
+        3.0,
+        json_schema_extra=LATER,
+        gt=0,
+        le=1e6,
+        description="an adaptive drive hurries while the grains' rms speed beside the mean shear is below this much of"
+        " hurry_rate d̄, and the volume's stress does not fall",
+    )
     hold: Literal["pressure", "volume"] = Field(
         "pressure", json_schema_extra=LATER, description="what is constant during shear; `volume` without walls only"
     )
@@ -134,10 +159,28 @@ class Loading(Settings):
 class Recording(Settings):
     """Samples and frames that are kept."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_older_run(cls, content: Any) -> Any:
+        # a resolved file names every setting; one without `stress` is of a run whose frames are the walls'
+        if isinstance(content, dict) and "stress" not in content and content.keys() >= BEFORE_THE_VOLUME:
+            return {**content, "stress": "walls"}
+        return content
+
+    def fingerprinted(self) -> dict[str, Any]:
+        """As of the base; results of runs before there was a choice, whose frames are the walls', stay current."""
+        content = super().fingerprinted()
+        return {name: value for name, value in content.items() if (name, value) != ("stress", "walls")}
+
     contacts: bool = Field(True, description="stress, energy and number of contacts of every grain in every frame")
     cell_volumes: bool = Field(False, description="radical Voronoi cell of every grain in every frame, after the shear")
 
     strain_step: float = Field(1e-5, ge=1e-12, le=1e-3, description="strain between two samples of the stress")
+    stress: Literal["volume", "walls"] = Field(
+        "volume",
+        description="whose turning points keep frames: the stress of the volume, or the mean of both walls, which carry"
+        " shear waves at fast rates",
+    )
     threshold: float = Field(
         1e-5,
         ge=1e-12,

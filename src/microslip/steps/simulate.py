@@ -37,8 +37,8 @@ def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Sa
 
     phases: set[str] = set()
     simulate(cell, run.folder, progress=follow)
-    seconds = time_spent(run.folder)
-    grain_steps = run.grains.sizes["grain"] * cell.schedule.steps.sum() / seconds["shear"]
+    seconds, n_steps = time_spent(run.folder, cell)
+    grain_steps = run.grains.sizes["grain"] * n_steps / seconds["shear"]
     prepared = run.attributes["preparation"]
     say(f"prepared at a solid fraction of {prepared['solid_fraction']:.4f} and a height of {prepared['height']:.2f} d̄")
     say(f"{grain_steps / 1e6:.2f} million grain-steps per second of shear, recording included")

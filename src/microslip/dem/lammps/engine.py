@@ -241,7 +241,7 @@ class LammpsEngine:
         bottom_x, _, bottom_z, top_x, _, top_z = (force / self.full_load for force in forces)
         n_lost = self.n_grains - int(n_grains) + int(n_outside)
         nan = math.nan
-        self.sampled(Sample((bottom_x, bottom_z), (top_x, top_z), (nan, nan), self.top / self.d, n_lost))
+        self.sampled(Sample((bottom_x, bottom_z), (top_x, top_z), (nan, nan), nan, nan, self.top / self.d, n_lost))
 
     def hold(self) -> LocalGrains:
         """A copy of this rank's grains and contacts."""

@@ -73,6 +73,8 @@ class NativeEngine:
         self.servo, self.units = servo(config), config.units
         self.stiffness_number = config.numbers()["stiffness_number"]
         self.timestep = config.timestep
+        self.carries = config.loading.drive == "adaptive"
+        self.momentum = np.full(3, np.nan)
         self.frames = np.zeros(1, dtype=FRAME)
         self.frame_record = self.frames[0]
         self.n_steps = 0
@@ -185,7 +187,7 @@ class NativeEngine:
         """Net forces at the places that the grains have, under a law that is new; motion stays."""
         drag = 0.0 if self.preparing is None else self.preparing.drag
         given = self.slot.with_room(len(self.pairs.first))
-        drive = (0.0, 0.0, 0.0, math.inf, True, drag)
+        drive = (0.0, 0.0, 0.0, math.inf, True, drag, False)
         forces(self.frames, *self._arrays(), self.slot.place, self.motion, self.net, given, self.pairs, self.law, drive)
 
     def _arrays(self) -> tuple[tuple[int, int, float, float], tuple[np.ndarray, np.ndarray]]:
@@ -203,14 +205,14 @@ class NativeEngine:
         how = self.preparing
         longest = math.inf if how is None or how.longest_step is None else how.longest_step
         drag = 0.0 if how is None else how.drag
-        drive = (first_speed, last_speed, self.timestep, longest, math.isinf(longest), drag)
+        drive = (first_speed, last_speed, self.timestep, longest, math.isinf(longest), drag, self.carries)
         here, begin, drifted = self.slot.place, 0, False
         while True:
             n_pairs = len(self.pairs.first)
             begin = advance(
                 self.frames, *self._arrays(), here, target.place, self.motion, self.net, self.origin, self.margin,
                 self.scratch.with_room(n_pairs), target.with_room(n_pairs), self.pairs, self.law,
-                begin, drifted, n_steps, drive,
+                begin, drifted, n_steps, drive, self.momentum,
             )  # fmt: skip
             self.slot = target
             if begin == n_steps:
@@ -281,9 +283,10 @@ class NativeEngine:
         frame, slot = self.frame_record, self.slot
         walls = bool(frame["walls"])
         read = read_sample(
-            self.frames, *self._arrays(), slot.place, self.net, slot.given, self.pairs, WALL_REACH * self.d
+            self.frames, *self._arrays(), slot.place, self.motion, self.net, slot.given, self.pairs, WALL_REACH * self.d
         )
-        bottom_x, bottom_z, top_x, top_z, shear, normal, level, n_outside = read
+        bottom_x, bottom_z, top_x, top_z, shear, normal, energy, level, n_outside = read
+        before, after, _ = self.momentum.tolist()
         if not math.isfinite(shear + normal + top_x + bottom_x):
             raise self._not_finite(self.net)
         full = self.servo.load
@@ -292,6 +295,8 @@ class NativeEngine:
             (bottom_x / full, bottom_z / full) if walls else (nan, nan),
             (top_x / full, top_z / full) if walls else (nan, nan),
             (shear / (full * self.d), normal / (full * self.d)),
+            (after - before) / self.timestep / (full * self.d),
+            energy / max(self.n_bulk, 1) / self.units.energy,
             level / self.d,
             int(n_outside),
         )

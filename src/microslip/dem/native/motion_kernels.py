@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from microslip.dem.native.contact_kernels import contact_forces
-from microslip.dem.native.stress_kernels import images_of, volume_moments, wall_force
+from microslip.dem.native.stress_kernels import carried_moment, images_of, momentum_moment, volume_moments, wall_force
 
 # Motion of the walls, or of the periodic cell in their place: one record, which every step changes. SI units.
 FRAME = np.dtype(
@@ -39,11 +39,12 @@ FRAME = np.dtype(
 @numba.njit(cache=True, parallel=True, error_model="numpy")
 def _kick_and_drift(  # type: ignore[no-untyped-def]
     n, here, there, motion, load, mass, start, step, longest, spins,
-    shear, stretch, middle, lowest, highest, growth, margin, slack,
+    shear, stretch, middle, lowest, highest, growth, margin, slack, faster,
 ):  # fmt: skip
     """Half a kick and a drift of the n bulk grains; returns how many have gone too far since `start`.
 
-    The motion that counts is the one beside the mean shear and the mean stretch of the cell.
+    The motion that counts is the one beside the mean shear and the mean stretch of the cell. `faster`: change of the
+    mean shear's rate that every grain takes part in at once.
     """
     x = here[0]
     y = here[1]
@@ -72,6 +73,7 @@ def _kick_and_drift(  # type: ignore[no-untyped-def]
     for i in numba.prange(n):
         kick = half / mass[i]
         ux, uy, uz = vx[i] + kick * fx[i], vy[i] + kick * fy[i], vz[i] + kick * fz[i]
+        ux += faster * min(max(middle - z[i], lowest), highest)
         speed2 = ux * ux + uy * uy + uz * uz
         slower = math.sqrt(limit2 / speed2) if speed2 > limit2 else 1.0
         ux, uy, uz = ux * slower, uy * slower, uz * slower
@@ -85,7 +87,8 @@ def _kick_and_drift(  # type: ignore[no-untyped-def]
         flow = shear * min(max(middle - z0[i], lowest), highest)
         bx, by, bz = ax - x0[i] - flow, ay - y0[i], az - z0[i] * (1.0 + stretch)
         room = max(margin[i] - slack, 0.0)
-        n_far += 1 if bx * bx + by * by + bz * bz >= room * room else 0
+        # a place that is no number counts too, and is said when the list is made
+        n_far += 0 if bx * bx + by * by + bz * bz < room * room else 1
     return n_far
 
 
@@ -165,7 +168,7 @@ def forces(frames, sizes, grains, place, motion, load, given, pairs, law, drive)
     frame = frames[0]
     n_bulk, _, lx, ly = sizes
     radius, mass = grains
-    _, _, step, longest, spins, drag = drive
+    _, _, step, longest, spins, drag, _ = drive
     first, second = pairs.first, pairs.second
     images = images_of(lx, ly, frame)
     contact_forces(first, second, place, motion, pairs.constants, pairs.history, given, images, law, step)
@@ -199,7 +202,7 @@ def _move_walls(frame, n_bulk, n_bottom, here, there, motion, step):  # type: ig
 @numba.njit(cache=True, error_model="numpy")
 def advance(  # type: ignore[no-untyped-def]
     frames, sizes, grains, here, there, motion, load, origin, margin, scratch, last, pairs, law,
-    begin, drifted, n_steps, drive,
+    begin, drifted, n_steps, drive, momentum,
 ):  # fmt: skip
     """Take steps `begin` to `n_steps` of an interval; returns the step that waits for new pairs, or `n_steps`.
 
@@ -208,17 +211,28 @@ def advance(  # type: ignore[no-untyped-def]
     that waits has moved its grains already: the next call, with the new list, must have `drifted` set.
 
     `sizes`: bulk and bottom grains, Lx, Ly. `grains`: radius, mass. `drive`: the two speeds, Δt, the longest way of a
-    grain in a step, whether grains spin, drag on them.
+    grain in a step, whether grains spin, drag on them, whether all grains take part in a change of the speed at once.
+    `momentum`: Σ m v_x (z − z_mid) before and after the last step are left there, a change of that kind taken out.
     """
     frame = frames[0]
     n_bulk, n_bottom, _, _ = sizes
     _, mass = grains
-    first_speed, last_speed, step, longest, spins, _ = drive
+    first_speed, last_speed, step, longest, spins, _, carries = drive
     from_place = there if begin > 0 or drifted else here
     lowest, highest = (0.0, 1.0 / frame.over_height) if frame.walls else (-np.inf, np.inf)
     for number in range(begin, n_steps):
         if not (drifted and number == begin):
+            before = frame.bottom_speed
             frame.bottom_speed = first_speed + (last_speed - first_speed) * (number + 0.5) / n_steps
+            faster = (frame.bottom_speed - before) * frame.over_height if carries else 0.0
+            if number == n_steps - 1:
+                middle = 0.5 * (frame.middle if frame.walls else frame.height)
+                momentum[0] = momentum_moment(n_bulk, mass, from_place, motion, middle)
+                momentum[2] = middle
+                if carries:
+                    momentum[0] += faster * carried_moment(
+                        n_bulk, mass, from_place, middle, frame.middle, lowest, highest
+                    )
             growth = 1.0
             if frame.servo:
                 kick = step / 2 * frame.top_force / frame.mass
@@ -235,7 +249,7 @@ def advance(  # type: ignore[no-untyped-def]
             _move_walls(frame, n_bulk, n_bottom, from_place, there, motion, step)
             n_far = _kick_and_drift(
                 n_bulk, from_place, there, motion, load, mass, origin, step, longest, spins, shear, frame.stretched,
-                frame.middle, lowest, highest, growth, margin, slack,
+                frame.middle, lowest, highest, growth, margin, slack, faster,
             )  # fmt: skip
             from_place = there
             if n_bulk + n_bottom < there.shape[1] and abs(there[2, -1] - origin[2, -1]) > margin[-1] - slack:
@@ -244,4 +258,6 @@ def advance(  # type: ignore[no-untyped-def]
                 return number
         given = last if number == n_steps - 1 else scratch
         forces(frames, sizes, grains, there, motion, load, given, pairs, law, drive)
+        if number == n_steps - 1:
+            momentum[1] = momentum_moment(n_bulk, mass, there, motion, momentum[2])
     return n_steps

@@ -82,15 +82,54 @@ def _moments_between_walls(n_bulk, net, radius, place, given, pairs):  # type: i
     return shear, normal
 
 
+@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+def momentum_moment(n_bulk, mass, place, motion, middle):  # type: ignore[no-untyped-def]
+    """Σ m v_x (z − middle) over bulk grains [kg m²/s]."""
+    z = place[2]
+    vx = motion[0]
+    total = 0.0
+    for i in range(n_bulk):
+        total += mass[i] * vx[i] * (z[i] - middle)
+    return total
+
+
+@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+def carried_moment(n_bulk, mass, place, middle, zero, lowest, highest):  # type: ignore[no-untyped-def]
+    """Σ m (zero − z) (z − middle) over bulk grains, the first within its limits [kg m²]: of a mean shear of 1/s."""
+    z = place[2]
+    total = 0.0
+    for i in range(n_bulk):
+        total += mass[i] * min(max(zero - z[i], lowest), highest) * (z[i] - middle)
+    return total
+
+
+@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+def kinetic_energy(n_bulk, mass, place, motion, shear, zero, lowest, highest):  # type: ignore[no-untyped-def]
+    """Σ m v²/2 over bulk grains beside the mean shear, the spin left out [J]."""
+    z = place[2]
+    vx = motion[0]
+    vy = motion[1]
+    vz = motion[2]
+    total = 0.0
+    for i in range(n_bulk):
+        ux = vx[i] - shear * min(max(zero - z[i], lowest), highest)
+        total += mass[i] * (ux * ux + vy[i] * vy[i] + vz[i] * vz[i])
+    return total / 2
+
+
 @numba.njit(cache=True, error_model="numpy")
-def read_sample(frames, sizes, grains, place, net, given, pairs, reach):  # type: ignore[no-untyped-def]
-    """Forces on the bottom and the top wall along x and z [N], moments of the volume [J], level [m], grains outside."""
+def read_sample(frames, sizes, grains, place, motion, net, given, pairs, reach):  # type: ignore[no-untyped-def]
+    """Forces on the bottom and the top wall along x and z [N], moments of the volume [J], kinetic energy of the bulk
+    beside the mean shear [J], level [m], grains outside."""
     frame = frames[0]
     n_bulk, n_bottom, lx, ly = sizes
-    radius = grains[0]
+    radius, mass = grains
+    rate = frame.bottom_speed * frame.over_height
+    lowest, highest = (0.0, 1.0 / frame.over_height) if frame.walls else (-np.inf, np.inf)
+    energy = kinetic_energy(n_bulk, mass, place, motion, rate, frame.middle, lowest, highest)
     if not frame.walls:
         shear, normal = volume_moments(pairs.first, pairs.second, place, given, images_of(lx, ly, frame))
-        return 0.0, 0.0, 0.0, 0.0, shear, normal, frame.height, 0
+        return 0.0, 0.0, 0.0, 0.0, shear, normal, energy, frame.height, 0
     shear, normal = _moments_between_walls(n_bulk, net, radius, place, given, pairs)
     level = place[2, n_bulk + n_bottom :].mean()
     n_outside = 0
@@ -99,7 +138,7 @@ def read_sample(frames, sizes, grains, place, net, given, pairs, reach):  # type
             n_outside += 1
     bottom_x, bottom_z = wall_force(pairs.on_bottom, given, 0), wall_force(pairs.on_bottom, given, 2)
     top_x, top_z = wall_force(pairs.on_top, given, 0), wall_force(pairs.on_top, given, 2)
-    return bottom_x, bottom_z, top_x, top_z, shear, normal, level, n_outside
+    return bottom_x, bottom_z, top_x, top_z, shear, normal, energy, level, n_outside
 
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")

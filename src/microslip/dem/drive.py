@@ -1,0 +1,54 @@
+"""The adaptive drive: shear hurries through elastic loading, and slows while grains slip."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from microslip.dem.config import ShearCell
+
+# Samples over which the rate falls from hurry_rate to shear_rate, and over which it rises again.
+SLOWING, HURRYING = 4, 20
+
+
+@dataclass
+class AdaptiveDrive:
+    """Chooses time steps and rate of the next interval between two samples.
+
+    Grains slip while the volume's stress falls, or while their rms speed beside the mean shear, v = √(2K/m) of the
+    mean kinetic energy K of a grain, exceeds `calm` hurry_rate d̄. The rate's logarithm then goes to that of
+    `shear_rate`, and back when both have ended. All grains take part in a change of the mean shear at once, as if it
+    were a body force, so that it sends no wave from the wall. `rate` [1/s] and `stress` [p] are those of the last
+    sample.
+    """
+
+    config: ShearCell
+    rate: float
+    stress: float = math.nan
+    slipping: bool = False
+
+    def __post_init__(self) -> None:
+        loading, grains = self.config.loading, self.config.grains
+        self.timestep, self.strain_step = self.config.timestep, self.config.recording.strain_step
+        steps = max(1, round(self.strain_step / (loading.hurry_rate * self.timestep)))
+        self.slow, self.fast = loading.shear_rate, self.strain_step / (steps * self.timestep)
+        # K of a mean grain at the limit [p d̄³]: (π/12) (v/d̄)² ρ d̄²/p
+        inertia = (loading.calm * self.fast * grains.mean_diameter) ** 2 * grains.density / loading.pressure
+        self.most_energy = math.pi / 12 * inertia
+        self.down, self.up = (math.log(self.fast / self.slow) / n for n in (SLOWING, HURRYING))
+
+    def feel(self, stress: float, kinetic_energy: float) -> None:
+        """Take notice of a sample: the volume's stress [p], and K [p d̄³]."""
+        self.slipping = stress < self.stress or kinetic_energy > self.most_energy
+        self.stress = stress
+
+    def following(self) -> tuple[int, float, float]:
+        """Time steps of the next interval, and the rates at its ends; they make up one strain_step exactly."""
+        begun = self.rate
+        aimed = (
+            max(self.slow, begun * math.exp(-self.down)) if self.slipping else min(self.fast, begun * math.exp(self.up))
+        )
+        steps = max(1, round(2 * self.strain_step / ((begun + aimed) * self.timestep)))
+        reached = 2 * self.strain_step / (steps * self.timestep) - begun
+        self.rate = reached if reached > 0 else aimed
+        return steps, begun, self.rate
