@@ -13,10 +13,12 @@ from microslip.data.artifacts import RUN_STEPS
 from microslip.data.overview import contents
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
+from microslip.dem.flow import drift_in_words, flow_in_words, flow_of, flow_warning
 from microslip.grids.splits import FEWEST_TO_SPLIT
 from microslip.states import report_state, step_states
 from microslip.steps.registry import STEPS, run_steps
 from microslip.steps.run_settings import run_config
+from microslip.views.settings import read_config
 
 # What a damaged record or table raises when it is read.
 DAMAGE = (LookupError, AttributeError, TypeError, ValueError, OSError)
@@ -40,7 +42,24 @@ def describe_run(run: Run, encoding: str | None = None) -> list[str]:
         lines += [f"{row.name}: {row.text}" if row.text else row.name, *(f"  {detail}" for detail in row.details)]
     if not (run.folder / "trajectory.zarr").exists():
         lines.insert(1, "nothing sheared or imported yet, or no longer there")
+    # right below the name: of a run that bands no other line carries a claim
+    lines[1:1] = _flow(run)
     return [_writable(line, encoding) for line in [*lines, *_steps(run)]]
+
+
+def _flow(run: Run) -> list[str]:
+    """Whether the flow is homogeneous and steady, in a sentence; nothing where that is not known yet, or damaged."""
+    try:
+        flow = flow_of(run, read_config(run))
+    except (MicroslipError, *DAMAGE):
+        return []
+    if flow is None:
+        return []
+    if warning := flow_warning(flow.numbers):
+        return [f"warning: {warning}"]
+    homogeneous, steady = flow.numbers["homogeneous"], flow.numbers["steady"]
+    words = flow_in_words(flow.numbers), drift_in_words(flow.numbers)
+    return [f"flow: homogeneous: {homogeneous}, {words[0]}", f"  steady: {steady}, {words[1]}"]
 
 
 def describe_steps(run: Run) -> list[str]:

@@ -137,6 +137,28 @@ statistics/pair_correlation.csv: g(r) of the bulk grains
 statistics/pair_correlation.json: peak and minima of g(r)
     frames | | number of frames
     bin_width peak first_minimum second_minimum | d | distances; empty where there is none
+statistics/profiles.csv: profiles over the height, one row per window of strain and layer
+    window | | from 0
+    start_strain end_strain | | of the window
+    low high | | z/H of the layer's planes
+    velocity | | u/U, mean velocity along x beside that of the top wall, over that of the bottom wall
+    departure | | u/U less 1 − z/H at the middle of the layer
+    solid_fraction | | volume of the bulk grains in the layer, spheres sliced by its planes, over its own
+    log_d2min | | mean over stages of the layer's median of log₁₀(D²min/d̄²)
+    active | | share of all active grains that lie in the layer
+statistics/profile_windows.csv: what the criterion of a homogeneous flow is held against, one row per window
+    window | | as in `statistics/profiles.csv`
+    start_strain end_strain | | of the window
+    departure | | largest size of it in a layer
+    quarter_1 quarter_2 quarter_3 quarter_4 | | share of the active grains in each quarter of the height, from below
+    n_frames n_stages | | frames and stages looked at
+statistics/profiles.json: whether the flow is homogeneous and steady
+    first_strain last_strain | | ends of the steady state
+    window | | strain of a window
+    n_windows n_beyond | | windows, and those beyond a limit
+    departure least_quarter most_quarter | | extremes over all windows
+    drift drift_error | | change of the solid fraction in 0.1 of strain, and its standard error
+    homogeneous steady | | `yes`, `no` or `not decided`
 """,
         SHOWING,
     ),

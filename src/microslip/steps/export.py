@@ -10,11 +10,12 @@ import tomli_w
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing, write_table
+from microslip.data.frames import read_frames
 from microslip.data.run import Run
 from microslip.formats.exported import frame_numbers, series_table, source_of
 from microslip.formats.registry import Exported, GrainsAtStep, Nodes, usual_suffix, writer_of
 from microslip.steps.common import Advance, Say
-from microslip.steps.frames import read_frames, read_starts
+from microslip.steps.frames import read_starts
 
 # The first line of a TOML file that an export wrote, and may write again.
 WRITTEN = "# Written by microslip export: `microslip import` this file.\n\n"

@@ -13,6 +13,7 @@ from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.messages import Caution
 from microslip.data.batches import batched_store
+from microslip.data.frames import read_frames, reader_of
 from microslip.data.run import Run
 from microslip.data.store import CHUNK_BYTES, add_array, array, create_store
 from microslip.fields.nonaffine import fewest_neighbours
@@ -20,7 +21,7 @@ from microslip.fields.precision import MARGIN, below_floor, position_resolution,
 from microslip.fields.registry import FIELDS
 from microslip.fields.stage import FrameValues, StageFrames
 from microslip.steps.common import Advance, Say
-from microslip.steps.frames import check_grains, elsewhere, read_frames, reader_of
+from microslip.steps.frames import check_grains, elsewhere
 
 # The setting under which a simulation records a quantity of the frames.
 RECORDED_BY = {"grain_stress": "contacts", "grain_energy": "contacts", "cell_volume": "cell_volumes"}

@@ -1,17 +1,15 @@
-"""How the measuring steps read a trajectory: its grains are checked, and each frame of a batch is read once."""
+"""How the measuring steps read a trajectory: its grains are checked, and each start is read once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import xarray as xr
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
+from microslip.data.frames import read_frames
 from microslip.data.run import Run
 
 
@@ -54,24 +52,6 @@ def elsewhere(run: Run) -> Run:
     return Run(run.folder.resolve())
 
 
-def read_frames(values: xr.DataArray, frames: np.ndarray) -> dict[int, np.ndarray]:
-    """A quantity in the named frames, each chunk read once, by frame number.
-
-    Raises
-    ------
-    MicroslipError
-        A frame cannot be read.
-    """
-    numbers = np.unique(frames)
-    try:
-        rows = values[numbers].to_numpy()
-    except (ValueError, RuntimeError, OSError) as problem:
-        raise MicroslipError(
-            f"frames {numbers[0]} to {numbers[-1]} of {values.name} cannot be read ({problem}): a chunk is damaged"
-        ) from None
-    return dict(zip(numbers.tolist(), rows, strict=True))
-
-
 class Start(NamedTuple):
     """The start of a stage: positions (grain, axis) [d̄], NaN of grains that are not there, and the cell."""
 
@@ -89,14 +69,3 @@ def read_starts(run: Run, batch: slice) -> list[Start]:
     start = run.stages["start_frame"].iloc[batch].to_numpy()
     frames, box = read_frames(run.frames["position"], start), run.boxes()
     return [Start(frames[frame], box(frame)) for frame in start.tolist()]
-
-
-def reader_of(values: xr.DataArray) -> Callable[[int], np.ndarray]:
-    """A function that reads a quantity in a frame by its number: whole chunks, of which it keeps the last two."""
-    per_chunk, n_frames = values.encoding["chunks"][0], len(values)
-
-    @lru_cache(maxsize=2)
-    def read_chunk(number: int) -> dict[int, np.ndarray]:
-        return read_frames(values, np.arange(number * per_chunk, min((number + 1) * per_chunk, n_frames)))
-
-    return lambda frame: read_chunk(frame // per_chunk)[frame]

@@ -81,9 +81,9 @@ STEPS = {
         ),
         Step(
             "statistics",
-            "correlations, clusters, distributions",
+            "correlations, clusters, distributions, profiles",
             ("correlation", "clusters", "distributions", "bootstrap"),
-            edition=3,
+            edition=4,
             measures=STATISTICS,
         ),
         Step(

@@ -14,12 +14,23 @@ import zarr
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
+from microslip.core.messages import Caution
 from microslip.data.artifact import Column
 from microslip.data.artifacts import artifact
 from microslip.data.batches import batched_store
 from microslip.data.files import write_json, write_table
+from microslip.data.frames import read_frames
 from microslip.data.run import Run
 from microslip.data.store import CHUNK_BYTES, add_column, array, check_store, create_store, open_dataset
+from microslip.dem.flow import (
+    LAYERS,
+    NUMBERS,
+    WINDOWS,
+    drift_in_words,
+    flow_in_words,
+    flow_warning,
+    measure_flow,
+)
 from microslip.statistics.bins import bin_stages
 from microslip.statistics.claims import contrast_kinds, judge_claims
 from microslip.statistics.cluster_tables import cluster_tables
@@ -37,7 +48,7 @@ from microslip.statistics.pair_correlation import find_minima, mean_pair_correla
 from microslip.statistics.registry import STATISTICS, measure_stage, quantities
 from microslip.statistics.statistic import Grouping, stage_grains
 from microslip.steps.common import Advance, Say
-from microslip.steps.frames import check_grains, elsewhere, read_frames, read_starts
+from microslip.steps.frames import check_grains, elsewhere, read_starts
 
 # Stages in a chunk of what is small per stage.
 STAGES_PER_CHUNK = 64
@@ -206,6 +217,7 @@ def write_tables(run: Run, config: Config, groups: pd.DataFrame, say: Say) -> No
     for line in describe_lengths(tables["correlation_length"]):
         say(line)
     write_pair_correlation(run, config, say)
+    write_profiles(run, config, say)
     for name, table in tables.items():
         write_table(target / f"{name}.csv", table)
     for line in describe_claims(tables["claims"], tables["contrasts"]):
@@ -242,6 +254,20 @@ def write_pair_correlation(run: Run, config: Config, say: Say) -> None:
     about = {"frames": len(frames), "bin_width": settings.pair_bin_width, "peak": float(mean.r[int(np.argmax(mean.g))])}
     write_json(target / "pair_correlation.json", {**about, "first_minimum": first, "second_minimum": second})
     say(f"g(r): first minimum at {first:.2f} d̄, second at {second:.2f} d̄")
+
+
+def write_profiles(run: Run, config: Config, say: Say) -> None:
+    """Profiles over the height, and whether the flow is homogeneous and steady."""
+    first = config.steady_sample(run.series["strain"].to_numpy())
+    flow = measure_flow(run, first, config.clusters.fraction, config.nonaffine.cutoff)
+    if flow is None:
+        say("no profiles: they take two frames in the steady state, and two walls or a cell that leans")
+        return
+    write_table(run.folder / LAYERS, flow.layers)
+    write_table(run.folder / WINDOWS, flow.windows)
+    write_json(run.folder / NUMBERS, flow.numbers)
+    warning = flow_warning(flow.numbers)
+    say(Caution(warning) if warning else f"{flow_in_words(flow.numbers)}; {drift_in_words(flow.numbers)}")
 
 
 # --- what is said of them ---------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from microslip.core.smoothing import Smoothing
 from microslip.core.visible import quoted
 from microslip.data.files import read_table
 from microslip.data.run import Run
+from microslip.dem.flow import read_flow
 from microslip.events.stages import detect_stages
 from microslip.statistics.resampling import block_edges, cut, error_of_interval, group_by_block, jackknife
 
@@ -162,12 +163,20 @@ def read_system(run: Run, config: Config) -> tuple[dict[str, Any], pd.DataFrame]
         "stiffness_number": attributes.get("stiffness_number", np.nan),
         "timestep": attributes.get("timestep", np.nan),
         **summarise_series(series, first, smoothing),
+        **_flow(run, first, config),
         **_lengths(run, config.bootstrap.confidence),
         **_scores(run),
         "simulation_seconds": simulated.get("seconds", np.nan),
         "grain_steps_per_second": simulated.get("grain_steps_per_second", np.nan),
     }
     return row, slip_sizes(series["strain"], series["stress"], first, smoothing)
+
+
+def _flow(run: Run, first_sample: int, config: Config) -> dict[str, float]:
+    """Extremes of the profiles over the height, and the drift of the solid fraction in 0.1 of strain with its error."""
+    flow = read_flow(run, first_sample, config.clusters.fraction, config.nonaffine.cutoff)
+    names = ("departure", "least_quarter", "most_quarter", "drift", "drift_error")
+    return {name: np.nan if flow is None else float(flow.numbers[name]) for name in names}
 
 
 def _lengths(run: Run, confidence: float) -> dict[str, float]:

@@ -8,6 +8,7 @@ from the names, because they load matplotlib.
 RUN_FIGURES = (
     "overview",
     "cell_and_stress",
+    "profiles",
     "d2min_snapshots",
     "correlation",
     "coarse_graining",

@@ -10,6 +10,7 @@ import pandas as pd
 from microslip.views.report.check import Check, Result
 from microslip.views.report.checks_attributions import ATTRIBUTIONS
 from microslip.views.report.checks_cell import CELL
+from microslip.views.report.checks_flow import FLOW
 from microslip.views.report.checks_network import NETWORK
 from microslip.views.report.checks_record import RECORD
 from microslip.views.report.checks_stages import MOTION
@@ -17,7 +18,7 @@ from microslip.views.report.checks_statistics import STATISTICS
 from microslip.views.report.parts import Parts
 
 # The record last: it names what the others could not read.
-CHECKS: tuple[Check, ...] = (*CELL, *MOTION, *STATISTICS, *NETWORK, *ATTRIBUTIONS, *RECORD)
+CHECKS: tuple[Check, ...] = (*CELL, *FLOW, *MOTION, *STATISTICS, *NETWORK, *ATTRIBUTIONS, *RECORD)
 
 GROUPS = tuple(dict.fromkeys(check.group for check in CHECKS))
 

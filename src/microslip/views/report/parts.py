@@ -19,6 +19,7 @@ from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
+from microslip.dem.flow import flow_of
 from microslip.grids.splits import FEWEST_TO_SPLIT
 from microslip.views.settings import setting
 
@@ -49,7 +50,8 @@ class Parts:
 
     `series` holds arrays by name, shape (sample,); `last_frame` the positions at the end, shape (grain, axis) [d̄];
     `states` what the pipeline knows of the steps, None where it was not asked; `explained` the split rule of the
-    network that was explained, empty where that is not known.
+    network that was explained, empty where that is not known; `flow` the numbers of statistics/profiles.json,
+    empty where no profile can be known.
     """
 
     run: Run
@@ -69,6 +71,7 @@ class Parts:
     tables: dict[str, pd.DataFrame]
     problems: dict[str, str] = field(default_factory=dict)
     explained: str = ""
+    flow: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -173,6 +176,7 @@ def read_parts(run: Run, states: Mapping[str, StepState] | None = None) -> Parts
         ),
         tables={name: table for name, table in tables.items() if table is not None},
         problems=problems,
+        flow=read("profiles", "trajectory.zarr", lambda: _flow(run, config), {}),
         explained=read("attributions", "attributions.zarr", lambda: _rule(folder / "attributions.zarr"), ""),
     )
 
@@ -194,6 +198,11 @@ def _last_frame(run: Run) -> np.ndarray | None:
 def _if_there(store: Path, name: str) -> np.ndarray | None:
     arrays = open_dataset(store)
     return arrays[name].to_numpy() if name in arrays else None
+
+
+def _flow(run: Run, config: dict[str, Any]) -> dict[str, Any]:
+    flow = flow_of(run, config)
+    return {} if flow is None else flow.numbers
 
 
 def _rule(store: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from microslip.data.files import write_table
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
+from microslip.dem.flow import flow_warning
 from microslip.views.report import repeat, results, summary
 from microslip.views.report.attachments import attach
 from microslip.views.report.attribution_claims import explained_network
@@ -75,6 +76,7 @@ def gather(parts: Parts, checks: list[Result]) -> dict[str, Any]:
         "imported": parts.imported,
         "stress_unit": parts.stress_unit,
         "lead": summary.lead(parts),
+        "warning": flow_warning(parts.flow) if parts.flow else "",
         "tiles": summary.tiles(parts, checks),
         "findings": summary.findings(parts),
         "remarks": remarks(parts),
