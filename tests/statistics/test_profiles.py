@@ -9,8 +9,10 @@ from microslip.artificial import packing
 from microslip.statistics.profiles import (
     DRIFT_STRAIN,
     LARGEST_DEPARTURE,
+    FlowProfile,
     Moment,
     Motion,
+    MotionProfile,
     flow_profile,
     judge,
     layer_fractions,
@@ -159,24 +161,27 @@ def test_layers_of_solid_sum_to_the_solid_fraction(walls):
 def test_even_activity_has_even_shares_and_a_band_has_all(rng):
     level = rng.uniform(0, 1, 4000)
     even = [Motion(level, np.exp(rng.normal(-12, 1, 4000))) for _ in range(20)]
-    log_d2min, active, quarters, n_stages = motion_profile(even)
+    log_d2min, active, quarters, error, n_stages = motion_profile(even)
     assert n_stages == 20
     np.testing.assert_allclose(log_d2min, -12 / np.log(10), atol=0.05)
     np.testing.assert_allclose(active, 0.1, atol=0.02)
     np.testing.assert_allclose(quarters, 0.25, atol=0.02)
+    # 400 active grains a stage, each in a quarter by chance
+    assert error == pytest.approx(np.sqrt(0.25 * 0.75 / 400 / 20), rel=0.6)
     banded = [Motion(level, motion.d2min * np.where(level < 0.2, 1e6, 1)) for motion in even]
-    log_d2min, active, quarters, _ = motion_profile(banded)
+    log_d2min, active, quarters, error, _ = motion_profile(banded)
+    assert error == 0
     assert quarters.tolist() == [1, 0, 0, 0]
     assert active[:2].sum() == pytest.approx(1)
     np.testing.assert_allclose(log_d2min[:2] - log_d2min[2:4], 6, atol=0.1)
     # a unit of length is no activity, and grains without a value are none
     scaled = [Motion(level, np.where(level > 0.9, np.nan, 1e-3 * motion.d2min)) for motion in banded]
-    np.testing.assert_allclose(motion_profile(scaled)[2], quarters)
+    np.testing.assert_allclose(motion_profile(scaled).quarters, quarters)
 
 
 def test_grains_that_all_move_alike_are_no_stage():
     still = Motion(np.linspace(0, 1, 50), np.zeros(50))
-    log_d2min, active, quarters, n_stages = motion_profile([still, still])
+    log_d2min, active, quarters, _, n_stages = motion_profile([still, still])
     assert n_stages == 0
     assert np.isnan(np.concatenate([log_d2min, active, quarters])).all()
 
@@ -212,7 +217,7 @@ def judged(departures, quarters=(0.25, 0.25, 0.25, 0.25), drift=(0.0, 1e-4), len
         velocity = 1 - MIDDLE
         velocity[4] += departure
         same = np.full(10, 0.1)
-        profile, motion = (velocity, same, 31), (same, same, np.array(quarters), 9)
+        profile, motion = FlowProfile(velocity, same, 31), MotionProfile(same, same, np.array(quarters), 0.01, 9)
         rows.append(window_rows(number, (0.3 * number, 0.3 * number + length), profile, motion)[1])
     return judge(pd.DataFrame(rows), drift)
 
@@ -227,6 +232,7 @@ def test_the_verdicts():
     assert judged([0.02], (0.4, 0.2, 0.2, 0.2))["homogeneous"] == "no"
     assert judged([0.02], (0.34, 0.34, 0.2, 0.12))["least_quarter"] == pytest.approx(0.12)
     assert judged([0.02], (0.34, 0.34, 0.2, 0.12))["homogeneous"] == "no"
+    assert judged([0.02], (0.3503, 0.2, 0.2, 0.2497))["homogeneous"] == "yes", "to the digits that are shown"
     assert judged([0.02], np.full(4, np.nan))["homogeneous"] == "not decided"
     assert judged([outside], length=0.05)["homogeneous"] == "not decided", "slips are few"
     assert judged([inside], length=0.05)["homogeneous"] == "yes"

@@ -151,12 +151,14 @@ statistics/profile_windows.csv: what the criterion of a homogeneous flow is held
     start_strain end_strain | | of the window
     departure | | largest size of it in a layer
     quarter_1 quarter_2 quarter_3 quarter_4 | | share of the active grains in each quarter of the height, from below
+    quarter_error | | largest standard error of these shares, by the scatter between stages
     n_frames n_stages | | frames and stages looked at
 statistics/profiles.json: whether the flow is homogeneous and steady
     first_strain last_strain | | ends of the steady state
     window | | strain of a window
     n_windows n_beyond | | windows, and those beyond a limit
     departure least_quarter most_quarter | | extremes over all windows
+    quarter_error | | largest over all windows
     drift drift_error | | change of the solid fraction in 0.1 of strain, and its standard error
     homogeneous steady | | `yes`, `no` or `not decided`
 """,

@@ -86,7 +86,7 @@ def measure_flow(
         if len(inside) < 2:
             continue
         profile = flow_profile(map(moment, _spread(inside, STEPS + 1)), diameter, kind)
-        if not np.isfinite(profile[0]).any():
+        if not np.isfinite(profile.velocity).any():
             return None
         motions = _of_stages(run, start, end, moment) if _has_fields(run) else None
         if motions is None:
@@ -180,11 +180,12 @@ def flow_of(run: Run, config: Mapping[str, Any]) -> Flow | None:
 def flow_in_words(numbers: Mapping[str, Any]) -> str:
     """The numbers of a homogeneous flow with their limits, in a sentence without an end."""
     departure = f"u/U departs from 1 − z/H by up to {numbers['departure']:.2f} (limit {LARGEST_DEPARTURE:g})"
-    least, most = (round(100 * numbers[f"{end}_quarter"], 1) for end in ("least", "most"))
+    least, most, error = (100 * numbers[name] for name in ("least_quarter", "most_quarter", "quarter_error"))
     shares = "no activity is known"
     if np.isfinite(least):
         limits = f"(limits {100 * LEAST_SHARE:.0f} to {100 * LARGEST_SHARE:.0f} %)"
         shares = f"the quarters of the height hold {least:.0f} to {most:.0f} % of the active grains {limits}"
+        shares += f", ± {error:.0f} by the scatter between stages" if error >= 0.5 else ""
     length = f"{numbers['window']:.2g} of strain"
     if numbers["window"] < WINDOW - 1e-6:
         length += f", the whole steady state, where {WINDOW:g} are asked for"

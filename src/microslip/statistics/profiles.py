@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,29 @@ class Motion:
 
     level: Float[np.ndarray, "grain"]
     d2min: Float[np.ndarray, "grain"]
+
+
+class FlowProfile(NamedTuple):
+    """u/U and solid fraction of each layer, shape (layer,), NaN where unknown, and the number of frames behind them."""
+
+    velocity: Float[np.ndarray, "layer"]
+    solid_fraction: Float[np.ndarray, "layer"]
+    n_frames: int
+
+
+class MotionProfile(NamedTuple):
+    """Non-affine motion by height; NaN where nothing moves.
+
+    `log_d2min` (layer): mean over the stages of the median of log₁₀ D²min. `active` (layer) and `quarters` (quarter):
+    share of all active grains there. `quarter_error`: largest standard error of a quarter's share, from the scatter
+    between the stages.
+    """
+
+    log_d2min: Float[np.ndarray, "layer"]
+    active: Float[np.ndarray, "layer"]
+    quarters: Float[np.ndarray, "quarter"]
+    quarter_error: float
+    n_stages: int
 
 
 @dataclass(frozen=True)
@@ -173,7 +196,7 @@ def flow_profile(
     diameter: Float[np.ndarray, "grain"],
     kind: Int64[np.ndarray, "grain"],
     n_layers: int = LAYERS,
-) -> tuple[Float[np.ndarray, "layer"], Float[np.ndarray, "layer"], int]:
+) -> FlowProfile:
     """Mean velocity and solid fraction of each layer of a cell, over successive frames.
 
     .. math:: u / U = \\sum_k \\langle \\Delta x_i \\rangle_{k} \\Big/ \\sum_k \\Delta X_k
@@ -190,11 +213,6 @@ def flow_profile(
         Of every grain [d̄]; 0 bulk, 1 bottom wall, 2 top wall.
     n_layers
         Equal layers of the height.
-
-    Returns
-    -------
-    tuple
-        u/U and solid fraction, shape (layer,), NaN where nothing is known of a layer, and the number of frames.
     """
     bulk = kind == 0
     travel, whole = np.zeros(n_layers), np.zeros(n_layers)
@@ -220,37 +238,28 @@ def flow_profile(
         # a layer without grains says nothing of this step
         whole += np.where(n > 0, speed, 0.0)
     velocity = np.divide(travel, whole, out=np.full(n_layers, np.nan), where=whole != 0)
-    return velocity, fractions / n_frames if n_frames else np.full(n_layers, np.nan), n_frames
+    return FlowProfile(velocity, fractions / (n_frames or np.nan), n_frames)
 
 
-def motion_profile(
-    motions: Iterable[Motion], fraction: float = 0.1, n_layers: int = LAYERS
-) -> tuple[Float[np.ndarray, "layer"], Float[np.ndarray, "layer"], Float[np.ndarray, "quarter"], int]:
+def motion_profile(motions: Iterable[Motion], fraction: float = 0.1, n_layers: int = LAYERS) -> MotionProfile:
     """Non-affine motion and share of the active grains by height, over stages that count the same.
 
     Parameters
     ----------
     motions
-        Stages, each looked at once.
+        Stages, each looked at once; those in which no grain moves more than another are left out.
     fraction
         Share of the grains with the largest D²min of a stage that are active.
     n_layers
         Equal layers of the height.
-
-    Returns
-    -------
-    tuple
-        Mean over the stages of the layer's median of log₁₀ D²min, and share of all active grains in the layer, shape
-        (layer,); the share in each quarter of the height, shape (4,); and the number of stages. NaN where none moves.
     """
-    medians, n_known = np.zeros(n_layers), np.zeros(n_layers)
-    active, quarters, n_stages = np.zeros(n_layers), np.zeros(QUARTERS), 0
+    medians, n_known, active = np.zeros(n_layers), np.zeros(n_layers), np.zeros(n_layers)
+    shares: list[np.ndarray] = []
     for motion in motions:
         measured = np.isfinite(motion.d2min) & np.isfinite(motion.level)
         level, values = motion.level[measured], motion.d2min[measured]
         if not len(values) or values.max() <= values.min():
             continue
-        n_stages += 1
         layer = layer_of(level, n_layers)
         with np.errstate(divide="ignore"):
             logarithm = np.log10(values)
@@ -260,11 +269,14 @@ def motion_profile(
                 medians[number] += np.median(of_layer)
                 n_known[number] += 1
         chosen = active_grains(values, fraction)
-        active += np.bincount(layer[chosen], minlength=n_layers)
-        quarters += np.bincount(layer_of(level[chosen], QUARTERS), minlength=QUARTERS)
+        active += np.bincount(layer[chosen], minlength=n_layers) / chosen.sum()
+        shares.append(np.bincount(layer_of(level[chosen], QUARTERS), minlength=QUARTERS) / chosen.sum())
     log_d2min = np.divide(medians, n_known, out=np.full(n_layers, np.nan), where=n_known > 0)
-    n_active = quarters.sum() or np.nan
-    return log_d2min, active / n_active, quarters / n_active, n_stages
+    n = len(shares)
+    if not n:
+        return MotionProfile(log_d2min, np.full(n_layers, np.nan), np.full(QUARTERS, np.nan), np.nan, 0)
+    error = float(np.std(shares, axis=0, ddof=1).max() / np.sqrt(n)) if n > 1 else np.nan
+    return MotionProfile(log_d2min, active / n, np.mean(shares, axis=0), error, n)
 
 
 def solid_fraction_drift(
@@ -295,45 +307,40 @@ def solid_fraction_drift(
 
 
 def window_rows(
-    window: int,
-    strains: tuple[float, float],
-    flow: tuple[np.ndarray, np.ndarray, int],
-    motion: tuple[np.ndarray, np.ndarray, np.ndarray, int],
+    window: int, strains: tuple[float, float], flow: FlowProfile, motion: MotionProfile
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The rows of a window in the table of layers, and its row in that of windows, from both profiles of it."""
-    velocity, solid_fraction, n_frames = flow
-    log_d2min, active, quarters, n_stages = motion
-    edges = np.linspace(0, 1, len(velocity) + 1)
-    middle = (edges[:-1] + edges[1:]) / 2
+    edges = np.linspace(0, 1, len(flow.velocity) + 1)
+    departure = flow.velocity - (1 - (edges[:-1] + edges[1:]) / 2)
     same = {"window": window, "start_strain": strains[0], "end_strain": strains[1]}
-    departure = velocity - (1 - middle)
-    columns = {"low": edges[:-1], "high": edges[1:], "velocity": velocity, "departure": departure}
-    layers = pd.DataFrame(
-        {**same, **columns, "solid_fraction": solid_fraction, "log_d2min": log_d2min, "active": active}
-    )
+    columns = {"low": edges[:-1], "high": edges[1:], "velocity": flow.velocity, "departure": departure}
+    columns |= {"solid_fraction": flow.solid_fraction, "log_d2min": motion.log_d2min, "active": motion.active}
     known = np.abs(departure[np.isfinite(departure)])
     row = {
         **same,
         "departure": float(known.max()) if len(known) else np.nan,
-        **{f"quarter_{number}": float(share) for number, share in enumerate(quarters, start=1)},
-        "n_frames": n_frames,
-        "n_stages": n_stages,
+        **{f"quarter_{number}": float(share) for number, share in enumerate(motion.quarters, start=1)},
+        "quarter_error": motion.quarter_error,
+        "n_frames": flow.n_frames,
+        "n_stages": motion.n_stages,
     }
-    return layers, row
+    return pd.DataFrame({**same, **columns}), row
 
 
 def judge(windows: pd.DataFrame, drift: tuple[float, float]) -> dict[str, Any]:
     """The numbers of the criterion and its two verdicts, from the rows of all windows and the drift with its error.
 
-    `homogeneous`: every window keeps to the limits; not decided where something is not known, or where a window that
-    does not keep to them is shorter than 0.1 of strain. `steady`: the drift with its error on top stays below its
-    limit; not decided where it may lie on either side.
+    `homogeneous`: every window keeps to the limits, to a hundredth; not decided where something is not known, or where
+    a window that does not keep to them is shorter than 0.1 of strain. `steady`: the drift with its error on top stays
+    below its limit; not decided where it may lie on either side.
     """
     quarters = windows[[f"quarter_{number}" for number in range(1, QUARTERS + 1)]].to_numpy(dtype=float)
     departure = windows["departure"].to_numpy(dtype=float)
     # without the rounding of the difference of two strains
     length = round(float((windows["end_strain"] - windows["start_strain"]).min()), 12) if len(windows) else np.nan
-    beyond = (departure > LARGEST_DEPARTURE) | ((quarters < LEAST_SHARE) | (quarters > LARGEST_SHARE)).any(axis=1)
+    # to the hundredth that is shown: more digits than the fluctuation of a window leaves
+    far, shares = np.round(departure, 2) > LARGEST_DEPARTURE, np.round(quarters, 2)
+    beyond = far | ((shares < LEAST_SHARE) | (shares > LARGEST_SHARE)).any(axis=1)
     known = np.isfinite(departure) & np.isfinite(quarters).all(axis=1)
     homogeneous: Decision = "yes" if len(windows) and known.all() else "not decided"
     if beyond.any():
@@ -356,6 +363,7 @@ def judge(windows: pd.DataFrame, drift: tuple[float, float]) -> dict[str, Any]:
         "departure": extreme(departure),
         "least_quarter": extreme(quarters, least=True),
         "most_quarter": extreme(quarters),
+        "quarter_error": extreme(windows["quarter_error"].to_numpy(dtype=float)),
         "drift": drift[0],
         "drift_error": error,
         "homogeneous": homogeneous,
