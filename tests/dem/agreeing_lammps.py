@@ -71,14 +71,15 @@ def sheared(engine, packing, case):
     engine.prepare(Preparing(case["friction"], case["drag"][0]), 1)
     engine.begin(case["height"])
     engine.save(engine.folder / "begun")
-    samples = []
+    samples, volume = [], []
 
     def read(one):
         samples.append([*one.bottom, *one.top, one.level, one.n_lost])
+        volume.append([*one.moments, one.momentum_rate, one.kinetic_energy])
 
     engine.shear(np.array(case["steps"]), np.array(case["rate"]), read, from_start=True)
     frame = engine.frame(engine.hold())
-    return {"position": frame.position, "samples": np.array(samples), **springs(engine)}
+    return {"position": frame.position, "samples": np.array(samples), "volume": np.array(volume), **springs(engine)}
 
 
 def main(folder):

@@ -237,3 +237,58 @@ def test_a_law_that_loses_its_histories_in_lammps_is_warned_of():
     assert not ShearCell.model_validate(content).warnings()
     (said,) = ShearCell.model_validate({**content, "engine": {"kind": "lammps"}}).warnings()
     assert "loses the contact histories" in said
+
+
+# --- the adaptive drive -----------------------------------------------------------------------------------------------
+
+ADAPTIVE = {"drive": "adaptive", "shear_rate": 0.1, "hurry_rate": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            {"engine": {"kind": "lammps"}},
+            r'which engine\.kind = lammps does not do: set engine\.kind = "native", or drive = "constant"',
+        ),
+        (
+            {"loading": ADAPTIVE | {"hurry_rate": 0.05}},
+            r"loading\.hurry_rate = 0\.05 /s is below shear_rate = 0\.1 /s, to which an adaptive drive slows",
+        ),
+        (
+            {"loading": ADAPTIVE | {"hurry_rate": 200}},
+            r"loading\.hurry_rate = 200 /s takes less than one time step from sample to sample: lower it to 87\.\d /s",
+        ),
+    ],
+)
+def test_an_adaptive_drive_that_cannot_be_followed_is_refused(content, message):
+    ShearCell.model_validate({"loading": ADAPTIVE})
+    with pytest.raises(ValidationError, match=message) as caught:
+        ShearCell.model_validate({"loading": ADAPTIVE, **content})
+    assert len(caught.value.errors()) == 1
+
+
+def test_settings_of_an_adaptive_drive_are_free_where_the_drive_is_constant():
+    ShearCell.model_validate({"loading": {"shear_rate": 10, "hurry_rate": 1}})
+
+
+def test_an_adaptive_drive_takes_no_more_steps_than_its_slow_rate_and_no_fewer_than_its_fast_one():
+    loading = ADAPTIVE | {"strain": 1.0, "warm_up": 0.2, "warm_up_rate": 5.0}
+    fewest, most = ShearCell.model_validate({"loading": loading}).step_bounds
+    slow, fast = (
+        ShearCell.model_validate({"loading": loading | {"drive": "constant", "shear_rate": rate, "timestep": step}})
+        for rate, step in ((0.1, None), (1.0, ShearCell.model_validate({"loading": loading}).timestep))
+    )
+    assert slow.step_bounds == (most, most)
+    assert fewest < fast.step_bounds[0] * 1.2
+    assert fewest > 0.8 * (loading["strain"] - loading["warm_up"]) / (1.0 * slow.timestep)
+
+
+def test_frames_by_the_walls_stress_are_for_any_drive_and_any_cell():
+    for walls in (True, False):
+        ShearCell.model_validate({"cell": {"walls": walls}, "loading": ADAPTIVE, "recording": {"stress": "walls"}})
+
+
+def test_a_hurry_that_is_not_quasi_static_is_warned_of():
+    (said,) = ShearCell.model_validate({"loading": ADAPTIVE | {"hurry_rate": 80}}).warnings()
+    assert "lower loading.hurry_rate" in said

@@ -51,12 +51,12 @@ trajectory.zarr: grains, stress series, and the frames at turning points
     series/height | sample | float64 | d | distance between the walls' inner faces, or height of the cell without walls
     series/solid_fraction | sample | float64 | | volume of the bulk grains over that of the cell between the walls
     series/stress_volume | sample | float64 | p | shear stress of the volume, −(1/V) Σ f_x r_z over all contacts of \
-        bulk grains; NaN with LAMMPS | not in older runs
+        bulk grains | not in older runs
     series/momentum_rate | sample | float64 | p | (1/V) d/dt Σ m v_x (z − H₀/2) of the bulk grains over the last time \
-        step: what parts the walls' stress from the volume's; NaN with LAMMPS | not in older runs
+        step: what parts the walls' stress from the volume's | not in older runs
     series/kinetic_energy | sample | float64 | p d**3 | mean kinetic energy of a bulk grain beside the mean shear, \
-        rotation left out; NaN with LAMMPS | not in older runs
-    series/shear_rate | sample | float64 | 1/s | shear rate γ̇; in between it goes evenly in time | not in older runs
+        rotation left out | not in older runs
+    series/shear_rate | sample | float64 | 1/s | shear rate γ̇; in between it goes evenly in time, with an adaptive drive at once | not in older runs
     frames/sample | frame | int64 | | index into the series, rising; of an imported run the nearest sample
     frames/position | frame grain axis | float64 | d | centres, unwrapped where the cell repeats; z = 0 is the bottom \
         wall's inner face, or the cell's lower face

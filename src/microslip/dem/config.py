@@ -75,6 +75,24 @@ class ShearCell(Settings):
         return self
 
     @model_validator(mode="after")
+    def _drive_can_be_followed(self) -> Self:
+        loading = self.loading
+        if loading.drive != "adaptive":
+            return self
+        if not self.engine.drives_adaptively:
+            raise ValueError(
+                f"loading.drive = adaptive changes the rate at every sample, which engine.kind = {self.engine.kind}"
+                ' does not do: set engine.kind = "native", or drive = "constant"'
+            )
+        fastest = self.recording.strain_step / self.timestep
+        if loading.hurry_rate > fastest * (1 + 1e-9):
+            raise ValueError(
+                f"loading.hurry_rate = {loading.hurry_rate:g} /s takes less than one time step from sample to sample:"
+                f" lower it to {fastest:.3g} /s at most, or raise recording.strain_step"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _timestep_is_stable(self) -> Self:
         limit = STABLE_FRACTION * self.critical_time
         if self.loading.timestep is not None and self.loading.timestep > limit:
@@ -171,6 +189,16 @@ class ShearCell(Settings):
         """Samples between two checkpoints."""
         return max(1, round(self.recording.checkpoint_steps / self.steps_per_sample))
 
+    @property
+    def step_bounds(self) -> tuple[int, int]:
+        """Time steps of the whole shear: the fewest, and those of the schedule, which an adaptive drive may save of."""
+        schedule, most = self.schedule, int(self.schedule.steps.sum())
+        if self.loading.drive == "constant":
+            return most, most
+        steady = schedule.steps[schedule.first_steady :]
+        fewest = max(1, round(self.recording.strain_step / (self.loading.hurry_rate * self.timestep)))
+        return most - int(steady.sum()) + fewest * len(steady), most
+
     def numbers(self) -> dict[str, float]:
         """How slow, how stiff and how finely resolved the run is."""
         return self.reduced_numbers() | {
@@ -222,8 +250,15 @@ class ShearCell(Settings):
                 f"{self.engine.title} loses the contact histories of grains.damping = viscous at every checkpoint:"
                 ' set engine.kind = "native", or recording.checkpoint_steps beyond the whole run'
             )
-        if (inertia := self.numbers()["inertial_number"]) > QUASI_STATIC:
+        inertia = self.numbers()["inertial_number"]
+        if inertia > QUASI_STATIC:
             messages.append(f"I = {inertia:.3g} is above {QUASI_STATIC:g}: not quasi-static; lower loading.shear_rate")
+        hurrying = inertia * self.loading.hurry_rate / self.loading.shear_rate
+        if self.loading.drive == "adaptive" and hurrying > QUASI_STATIC:
+            messages.append(
+                f"I = {hurrying:.3g} between slips is above {QUASI_STATIC:g}: not quasi-static;"
+                " lower loading.hurry_rate"
+            )
         sides = {"length": self.cell.length, "depth": self.cell.depth, "height": self.cell.height}
         messages += [
             f"cell.{name} = {side:g} d̄ is below {REPRESENTATIVE:g} d̄, the representative volume element of the paper"

@@ -31,11 +31,12 @@ def too_much(cell: ShearCell) -> str | None:
             f" {loading.pressure:g} Pa gives a stiffness number of {stiffness:.3g}, which must lie between"
             f" {LEAST_STIFFNESS:g} and {MOST_STIFFNESS:g}: {remedy}, or change the other one"
         )
-    fastest = max(loading.shear_rate, loading.warm_up_rate or 0.0)
+    hurrying = loading.hurry_rate if loading.drive == "adaptive" else 0.0
+    fastest = max(loading.shear_rate, loading.warm_up_rate or 0.0, hurrying)
     if (inertia := numbers["inertial_number"] * fastest / loading.shear_rate) > MOST_INERTIA:
         return (
             f"a shear rate of {fastest:g} /s gives an inertial number of {inertia:.3g}, and above {MOST_INERTIA:g} no"
-            " packing is left: lower loading.shear_rate or loading.warm_up_rate"
+            " packing is left: lower loading.shear_rate, warm_up_rate or hurry_rate"
         )
     if (n_grains := float(cell.n_grains)) > MOST_GRAINS:
         return (
@@ -72,7 +73,7 @@ def installed_memory() -> float:
 
 
 def _steps(cell: ShearCell) -> float:
-    """Time steps of the whole shear, at least one between two samples."""
+    """Time steps of the whole shear, at least one between two samples; an adaptive drive takes no more than these."""
     loading, bound = cell.loading, cell.timestep_bound
     slow, fast = loading.shear_rate, loading.warm_up_rate
     if fast is None:

@@ -18,8 +18,8 @@ class AdaptiveDrive:
     Grains slip while the volume's stress falls, or while their rms speed beside the mean shear, v = √(2K/m) of the
     mean kinetic energy K of a grain, exceeds `calm` hurry_rate d̄. The rate's logarithm then goes to that of
     `shear_rate`, and back when both have ended. All grains take part in a change of the mean shear at once, as if it
-    were a body force, so that it sends no wave from the wall. `rate` [1/s] and `stress` [p] are those of the last
-    sample.
+    were a body force, so that it sends no wave from the wall. Between two samples the rate is constant: the one nearest
+    to `rate` [1/s] with whole steps. `stress` [p] is that of the last sample.
     """
 
     config: ShearCell
@@ -42,13 +42,20 @@ class AdaptiveDrive:
         self.slipping = stress < self.stress or kinetic_energy > self.most_energy
         self.stress = stress
 
-    def following(self) -> tuple[int, float, float]:
-        """Time steps of the next interval, and the rates at its ends; they make up one strain_step exactly."""
-        begun = self.rate
-        aimed = (
-            max(self.slow, begun * math.exp(-self.down)) if self.slipping else min(self.fast, begun * math.exp(self.up))
-        )
-        steps = max(1, round(2 * self.strain_step / ((begun + aimed) * self.timestep)))
-        reached = 2 * self.strain_step / (steps * self.timestep) - begun
-        self.rate = reached if reached > 0 else aimed
-        return steps, begun, self.rate
+    @property
+    def steps(self) -> int:
+        """Time steps of an interval at the present rate."""
+        return max(1, round(self.strain_step / (self.rate * self.timestep)))
+
+    @property
+    def whole_rate(self) -> float:
+        """γ̇ of an interval at the present rate, with whole steps [1/s]."""
+        return self.strain_step / (self.steps * self.timestep)
+
+    def following(self) -> tuple[int, float]:
+        """Time steps of the next interval, and its rate [1/s]; they make up one strain_step exactly."""
+        if self.slipping:
+            self.rate = max(self.slow, self.rate * math.exp(-self.down))
+        else:
+            self.rate = min(self.fast, self.rate * math.exp(self.up))
+        return self.steps, self.whole_rate

@@ -193,8 +193,8 @@ class Protocol:
         """Advance to the next checkpoint, each interval as the one before it asks for."""
         ends = (self.n_steps // self.config.recording.checkpoint_steps + 1) * self.config.recording.checkpoint_steps
         while self.last_sample < last and self.n_steps < ends:
-            steps, first_rate, last_rate = self.drive.following()
-            self.engine.shear(np.array([steps]), np.array([first_rate, last_rate]), self._sample, from_start=False)
+            steps, rate = self.drive.following()
+            self.engine.shear(np.array([steps]), np.full(2, rate), self._sample, from_start=False)
             self.n_steps += steps
 
     def _sample(self, read: Sample) -> None:
@@ -227,7 +227,7 @@ class Protocol:
     def _rate(self, sample: int) -> float:
         """γ̇ at a sample [1/s]."""
         if self.config.loading.drive == "adaptive" and sample > self.schedule.first_steady:
-            return self.drive.rate
+            return self.drive.whole_rate
         return float(self.schedule.rate[sample])
 
     # --- checkpoints ---------------------------------------------------------------------------------------------

@@ -148,6 +148,8 @@ class EngineSettings(Settings):
     """Its name in messages and on pages."""
     keeps_viscous_histories: ClassVar[bool] = True
     """Whether contacts with grains.damping = viscous keep their histories at a checkpoint."""
+    drives_adaptively: ClassVar[bool] = False
+    """Whether it can shear at another rate from one sample to the next, with all grains taking part in the change."""
 
     def n_threads(self, n_grains: int) -> int:
         """Threads that work on so many grains."""

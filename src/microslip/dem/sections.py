@@ -153,6 +153,11 @@ class Loading(Settings):
             raise ValueError(
                 f"loading.slow_down = {self.slow_down:g} is more than the whole warm_up = {self.warm_up:g}: lower it"
             )
+        if self.drive == "adaptive" and self.hurry_rate < self.shear_rate:
+            raise ValueError(
+                f"loading.hurry_rate = {self.hurry_rate:g} /s is below shear_rate = {self.shear_rate:g} /s, to which an"
+                ' adaptive drive slows while grains slip: raise it, or set drive = "constant"'
+            )
         return self
 
 

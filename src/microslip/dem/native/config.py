@@ -27,6 +27,7 @@ class Native(EngineSettings):
     """The engine for one machine; any number of threads gives the same bytes."""
 
     title: ClassVar[str] = "the native engine"
+    drives_adaptively: ClassVar[bool] = True
 
     kind: Literal["native"] = "native"
     threads: int | None = Field(
