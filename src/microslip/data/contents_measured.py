@@ -56,7 +56,8 @@ trajectory.zarr: grains, stress series, and the frames at turning points
         step: what parts the walls' stress from the volume's | not in older runs
     series/kinetic_energy | sample | float64 | p d**3 | mean kinetic energy of a bulk grain beside the mean shear, \
         rotation left out | not in older runs
-    series/shear_rate | sample | float64 | 1/s | shear rate γ̇; in between it goes evenly in time, with an adaptive drive at once | not in older runs
+    series/shear_rate | sample | float64 | 1/s | shear rate γ̇; in between it goes evenly in time, or at \
+        once with an adaptive drive | not in older runs
     frames/sample | frame | int64 | | index into the series, rising; of an imported run the nearest sample
     frames/position | frame grain axis | float64 | d | centres, unwrapped where the cell repeats; z = 0 is the bottom \
         wall's inner face, or the cell's lower face
