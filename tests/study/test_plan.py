@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microslip import MicroslipError
+from microslip import MicroslipError, artificial
 from microslip.config import Config, load_config
+from microslip.study.folder import progress
 from microslip.study.plan import (
     STUDY_FILE,
     StudyFile,
@@ -141,6 +142,61 @@ def test_each_mistake_is_one_sentence(plan, text, message):
         plan(text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """A run that was made without the study."""
+    folder = tmp_path_factory.mktemp("elsewhere") / "slow"
+    artificial.run(folder, seed=1, n_stages=20, settings={"loading": {"shear_rate": 0.5}})
+    return folder
+
+
+def test_a_run_from_elsewhere_keeps_its_settings_and_its_place(plan, elsewhere, tmp_path):
+    text = f"""reference = "slow"
+[vary]
+"loading.shear_rate" = [2.0]
+[[system]]
+name = "slow"
+run = "{elsewhere}"
+set = {{ loading.shear_rate = 0.5 }}"""
+    study = plan(text, "cell.length=30")
+    fast, slow = study.systems
+    assert slow.config == load_config(elsewhere / "config.toml"), "an override holds for what the study makes"
+    assert fast.config.simulation.cell.length == 30
+    assert (slow.place(tmp_path), fast.place(tmp_path)) == (elsewhere, tmp_path / fast.name)
+    assert study.value(slow, "loading.shear_rate") == 0.5
+    assert str(elsewhere) in slow.describe()
+    before = {path: path.stat().st_mtime_ns for path in elsewhere.rglob("*")}
+    assert progress(slow, study.steps, tmp_path) == "done"
+    write_study(study, tmp_path / STUDY_FILE)
+    again = load_study(tmp_path)
+    assert again.systems == study.systems
+    assert again.content.reference == "slow"
+    assert before == {path: path.stat().st_mtime_ns for path in elsewhere.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ('name = "a"', "system a has neither set nor run"),
+        ('name = "a"\nrun = "nowhere"', "nowhere is no folder"),
+        ('name = "a"\nrun = "."', "is no run folder with a trajectory"),
+        ('name = "a"\nrun = "RUN"\nset = { loading.shear_rate = 2 }', "was made with 0.5: a finished run keeps"),
+        ('name = "a"\nrun = "RUN"\nset = { loading.sheer_rate = 2 }', "loading.sheer_rate, which the run"),
+        ('name = "a"\nrun = "RUN"\n[[system]]\nname = "b"\nrun = "RUN"', "a and b are the same run"),
+    ],
+)
+def test_a_run_that_does_not_serve_is_refused_in_one_sentence(plan, elsewhere, entries, message):
+    with pytest.raises(MicroslipError) as caught:
+        plan("[[system]]\n" + entries.replace("RUN", str(elsewhere)))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_reference_is_one_of_the_systems(plan):
+    with pytest.raises(MicroslipError, match=r"reference = seed-3: the study has no such system: did you mean seed-"):
+        plan('reference = "seed-3"\n[vary]\nseed = [2, 4]')
 
 
 def test_what_varies_is_not_overridden(plan):

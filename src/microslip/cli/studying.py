@@ -70,6 +70,9 @@ def study(
     failed = []
     for number, system in chosen:
         console.begin(f"system {number}/{len(planned.systems)}: {system.name}", f", {system.describe()}")
+        if system.run is not None:
+            console.print(f"  {progress(system, planned.steps, folder)}; read alone", markup=False)
+            continue
         try:
             run_folder(folder / system.name, system.config)
             with only_one(folder / system.name):

@@ -17,8 +17,9 @@ from microslip.dem.checkpoints import POINTER, read_pointer
 from microslip.dem.checks import refuse_other_simulation
 from microslip.states import is_current
 from microslip.steps.common import Say
+from microslip.study.agreement import agreement, measured
 from microslip.study.plan import STUDY_FILE, Study, System, write_study, written
-from microslip.study.summary import convergence, read_system
+from microslip.study.summary import COMPARED, convergence, read_system
 
 DONE = "done"
 
@@ -48,6 +49,8 @@ def check_study_folder(folder: Path) -> None:
 
 def progress(system: System, steps: Sequence[str], folder: Path) -> str:
     """How far a system is: not begun, simulate 43 %, the next step, done, or that its folder is of something else."""
+    if system.run is not None:
+        return _progress_elsewhere(system, system.run)
     run = folder / system.name
     if not run.is_dir() or not any(run.iterdir()):
         return "not begun"
@@ -70,11 +73,22 @@ def progress(system: System, steps: Sequence[str], folder: Path) -> str:
     return f"simulate {100 * sample // max(1, system.config.simulation.n_samples - 1)} %"
 
 
+def _progress_elsewhere(system: System, run: Path) -> str:
+    """How far a run from elsewhere is; what it holds beyond the simulation is its owner's affair."""
+    try:
+        n_samples = Run(run).series.sizes["sample"]
+    except MicroslipError:
+        return "damaged"
+    wanted = system.config.simulation.n_samples
+    return DONE if n_samples >= wanted else f"simulate {100 * n_samples // wanted} %"
+
+
 def write_results(study: Study, folder: Path, say: Say) -> None:
     """Sum up the finished systems: tables, figure and page in the study's folder; the others are named.
 
-    Writes `summary.csv`, `drops.csv`, `convergence.csv` where the study is one sequence of systems, `figures/study` and
-    `figures/families` as PNG and PDF, and `report/index.html`.
+    Writes `summary.csv`, `drops.csv`, `convergence.csv` where the study is one sequence of systems, `agreement.csv`
+    where it names a reference that is finished, `figures/study` and `figures/families` as PNG and PDF, and
+    `report/index.html`.
     """
     # jobs of one study that end together take turns: the last one sees all
     with only_one(folder, wait=True):
@@ -96,7 +110,7 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
             missing[system.name] = state
             continue
         try:
-            run = Run(folder / system.name)
+            run = Run(system.place(folder))
             row, sizes = read_system(run, system.config)
         except MicroslipError as problem:
             missing[system.name] = str(problem)
@@ -126,6 +140,11 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
         write_table(folder / "convergence.csv", compared)
     else:
         (folder / "convergence.csv").unlink(missing_ok=True)
+    reference = study.content.reference
+    if reference in set(summary["system"]):
+        write_table(folder / "agreement.csv", agreement(measured(summary, COMPARED), str(reference)))
+    else:
+        (folder / "agreement.csv").unlink(missing_ok=True)
     tables = StudyTables(summary, curves, pd.concat(curves_of, ignore_index=True), families)
     for figure in STUDY_FIGURES.values():
         save_drawing(figure.draw(tables), folder / "figures", figure.name)

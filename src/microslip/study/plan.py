@@ -16,10 +16,11 @@ from microslip.config import Config, parse_config
 from microslip.config_files import apply_overrides, explain, read_toml
 from microslip.core.errors import MicroslipError
 from microslip.core.settings import Settings
-from microslip.core.visible import nearest
+from microslip.core.visible import nearest, quoted
 from microslip.data.artifacts import RUN_STEPS
 from microslip.data.files import replacing
 from microslip.steps.registry import STEPS
+from microslip.steps.run_settings import run_config
 
 BASE = "base"
 
@@ -31,10 +32,11 @@ TAKEN = ("figures", "report")
 
 
 class NamedSystem(Settings):
-    """A system written out by name."""
+    """A system written out by name: with settings that differ from the base, or a run that was made elsewhere."""
 
     name: str = Field(description="folder of the system")
-    changes: dict[str, Any] = Field(alias="set", description="settings that differ from the base")
+    changes: dict[str, Any] = Field({}, alias="set", description="settings that differ from the base")
+    run: str | None = Field(None, description="run folder, relative to this file, that is read and never changed")
 
     @field_validator("name")
     @classmethod
@@ -52,6 +54,12 @@ class NamedSystem(Settings):
     def _flat(cls, changes: Any) -> Any:
         return flatten(changes)
 
+    @model_validator(mode="after")
+    def _says_what_it_is(self) -> Self:
+        if self.run is None and "changes" not in self.model_fields_set:
+            raise ValueError(f"system {self.name} has neither set nor run: give the settings that differ, or a run")
+        return self
+
 
 class StudyFile(Settings):
     """The study's TOML."""
@@ -61,6 +69,7 @@ class StudyFile(Settings):
     steps: tuple[str, ...] = Field(RUN_STEPS, description="verbs, run in the pipeline's order")
     vary: dict[str, Any] = Field({}, description="section.key = list of values, one at a time about the base")
     system: tuple[NamedSystem, ...] = Field((), description="systems that are named one by one")
+    reference: str | None = Field(None, description="system with which all others are compared in agreement.csv")
 
     @field_validator("steps")
     @classmethod
@@ -91,14 +100,25 @@ class StudyFile(Settings):
 
 @dataclass(frozen=True)
 class System:
-    """One run of the study: its name, the settings that set it apart from the base, and its whole configuration."""
+    """One run of the study: its name, the settings that set it apart from the base, and its whole configuration.
+
+    `run` is the folder of a run that was made elsewhere: it is read alone, and its configuration is its own.
+    """
 
     name: str
     changes: Mapping[str, Any]
     config: Config
+    run: Path | None = None
+
+    def place(self, folder: Path) -> Path:
+        """Its run folder, where the study has the folder given."""
+        return folder / self.name if self.run is None else self.run
 
     def describe(self) -> str:
-        """The settings that set it apart from the base."""
+        """The settings that set it apart from the base, and the folder of a run from elsewhere."""
+        if self.run is not None:
+            settings = "".join(f", {key} = {written(value)}" for key, value in self.changes.items())
+            return f"the run {self.run}{settings}"
         return ", ".join(f"{key} = {written(value)}" for key, value in self.changes.items()) or "as the base"
 
 
@@ -187,12 +207,20 @@ def plan_study(name: str, content: StudyFile, folder: Path, overrides: Iterable[
         families.append(Family(key, tuple(members), tuple(setting(systems[name].config, key) for name in members)))
     if BASE in systems:
         systems = {BASE: systems.pop(BASE), **systems}
-    named = [_system(entry.name, entry.changes, common) for entry in content.system]
+    named = [
+        _system(entry.name, entry.changes, common)
+        if entry.run is None
+        else _system_elsewhere(entry.name, entry.changes, folder / entry.run)
+        for entry in content.system
+    ]
     for system in named:
         for other in systems.values():
             if other.name == system.name:
                 raise MicroslipError(f"two systems have the name {system.name}: give each a name of its own")
-            if other.config == system.config:
+            if system.run is not None and other.run is not None and other.run.samefile(system.run):
+                raise MicroslipError(f"the systems {other.name} and {system.name} are the same run {system.run}")
+            # a run from elsewhere may repeat settings: with another engine, or from another packing
+            if system.run is None and other.run is None and other.config == system.config:
                 raise MicroslipError(f"the systems {other.name} and {system.name} have the same settings: remove one")
         systems[system.name] = system
     if named:
@@ -200,16 +228,29 @@ def plan_study(name: str, content: StudyFile, folder: Path, overrides: Iterable[
         only = keys[0] if len(keys) == 1 else ""
         values = tuple(setting(system.config, only) for system in named) if only else ()
         families.append(Family(only, tuple(system.name for system in named), values))
+    if content.reference is not None and content.reference not in systems:
+        raise MicroslipError(
+            f"reference = {content.reference}: the study has no such system: {nearest(content.reference, systems)}"
+        )
     return Study(name, content.steps, base, tuple(systems.values()), tuple(families), content)
 
 
 def write_study(study: Study, path: Path) -> None:
     """Write a study's file that stands alone: the base with every key, and what varies about it."""
+    runs = {system.name: system.run.resolve() for system in study.systems if system.run is not None}
     content: dict[str, Any] = {
         "steps": list(study.steps),
         "settings": study.base.model_dump(mode="json", exclude_none=True),
         "vary": study.content.vary,
-        "system": [entry.model_dump(by_alias=True) for entry in study.content.system],
+        "system": [
+            # a path relative to the study's first file leads nowhere from here
+            {
+                **entry.model_dump(by_alias=True, exclude={"run"}),
+                **({"run": str(runs[entry.name])} if entry.run else {}),
+            }
+            for entry in study.content.system
+        ],
+        "reference": study.content.reference,
     }
     with replacing(path) as beside:
         beside.write_text(tomli_w.dumps({key: part for key, part in content.items() if part}))
@@ -282,3 +323,33 @@ def _system(name: str, changes: Mapping[str, Any], common: Mapping[str, Any]) ->
     except MicroslipError as problem:
         raise MicroslipError(f"system {name}: {problem}") from None
     return System(name, {key: setting(config, key) for key in changes}, config)
+
+
+def _system_elsewhere(name: str, changes: Mapping[str, Any], run: Path) -> System:
+    """A run that was made elsewhere, with its own settings; `set` says which of them it is compared by."""
+    if not run.is_dir():
+        raise MicroslipError(
+            f"system {name}: run = {run} is no folder: give the run's folder, relative to the study's file"
+        )
+    if not (run / "config.toml").exists() or not (run / "trajectory.zarr").exists():
+        raise MicroslipError(
+            f"system {name}: run = {run} is no run folder with a trajectory: make it with"
+            f" `microslip simulate TOML --into {quoted(run)}`"
+        )
+    try:
+        config = run_config(run)
+        _ = config.simulation
+        own = {key: setting(config, key) for key in changes}
+    except MicroslipError as problem:
+        raise MicroslipError(f"system {name}: {problem}") from None
+    except AttributeError:
+        raise MicroslipError(
+            f"system {name}: set names {', '.join(changes)}, which the run {run} does not have"
+        ) from None
+    for key, value in changes.items():
+        if written(own[key]) != written(value):
+            raise MicroslipError(
+                f"system {name}: set says {key} = {written(value)}, and the run {run} was made with"
+                f" {written(own[key])}: a finished run keeps its settings"
+            )
+    return System(name, own, config, run)

@@ -68,6 +68,7 @@ def write_study_report(
             "system": row["system"],
             "difference": differences[row["system"]],
             "cells": [_cell(row, name) for name in shown.values()],
+            # a run from elsewhere has no folder here
             "report": (folder / row["system"] / "report" / "index.html").exists(),
         }
         for row in summary.to_dict("records")
