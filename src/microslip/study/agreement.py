@@ -59,8 +59,8 @@ def agreement(values: pd.DataFrame, reference: str) -> pd.DataFrame:
     -------
     DataFrame
         quantity, system, value, error, reference_value, reference_error, difference (value − reference),
-        combined_error, difference_over_error, and agrees: yes where it is at most 2, no where it is larger, and empty where a value or
-        an error is not known. Quantities that the reference lacks are left out.
+        combined_error, difference_over_error, and agrees: yes where it is at most 2, no where it is larger, and empty
+        where a value or an error is not known. Quantities that the reference lacks are left out.
     """
     of_reference = values.loc[values["system"] == reference, ["quantity", "value", "error"]]
     table = values[values["system"] != reference].merge(
