@@ -6,6 +6,7 @@ import os
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
@@ -19,8 +20,10 @@ from microslip.steps.common import Advance, Say
 from microslip.steps.registry import STEPS, Step
 
 
-def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say) -> bool:
+def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say, force: bool = False) -> bool:
     """Run one step on a run folder, unless it is done, current and whole; True when it ran.
+
+    `force`: stages also where their threshold lies within the noise.
 
     Raises
     ------
@@ -53,7 +56,9 @@ def perform(verb: str, folder: Path, config: Config, advance: Advance, say: Say)
     grown = seals_broken(folder, verb, step.outputs) if step.grows else nullcontext()
     # what an older try began lacks what is measured since
     begun_with = fingerprint([made_with, sorted(step.measures)]) if step.measures else made_with
-    more = {"states": step_states(folder, config)} if verb == "report" else {}
+    more: dict[str, Any] = {"states": step_states(folder, config)} if verb == "report" else {}
+    if verb == "stages":
+        more["force"] = force
     with in_the_making(folder, step.outputs), grown:
         extra = step.work(Run(folder), config, begun_with, advance, remember, **more)
     entry = {

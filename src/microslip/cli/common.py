@@ -78,20 +78,20 @@ def bar(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[str]
         yield advance, lambda text: console.print(f"  {text}")
 
 
-def perform_step(verb: str, folder: Path, config: Config, number: str = "") -> None:
+def perform_step(verb: str, folder: Path, config: Config, number: str = "", force: bool = False) -> None:
     step = STEPS[verb]
     console.begin(f"{number}{verb}", f": {step.title}")
     with bar(step.title) as (advance, say), naming(folder):
-        ran = perform(verb, folder, config, advance, say)
+        ran = perform(verb, folder, config, advance, say, force)
     console.print("  done" if ran else "  skipped: done before with these settings and inputs")
 
 
-def one_step(verb: str, run: Path, overrides: list[str] | None) -> None:
+def one_step(verb: str, run: Path, overrides: list[str] | None, force: bool = False) -> None:
     folder = open_run(run).folder
     check_overrides(verb, overrides or [])
     settings = run_config(folder, overrides or [])
     with only_one(folder):
-        perform_step(verb, folder, settings)
+        perform_step(verb, folder, settings, force=force)
 
 
 def batch_overrides(workers: int | None, scheduler: str | None) -> list[str]:

@@ -46,6 +46,7 @@ def run(
     hosts: Hosts = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
+    force: bool = False,
     set_: Set = None,
 ) -> None:
     """Run every step: shear the cell, find stages, measure, learn, explain, draw, report.
@@ -59,6 +60,8 @@ def run(
         TOML file with the settings that differ from the defaults, or a run folder to go on with.
     into
         Run folder; runs/NAME for NAME.toml where left out.
+    force
+        Take stages whose threshold lies within the waves between the walls, too.
     """
     overrides = [
         *(set_ or []),
@@ -91,7 +94,7 @@ def run(
                 console.begin(f"{number}/{len(steps)} {verb}", f": left out: {lacking[verb]}")
                 continue
             try:
-                perform_step(verb, folder, settings, f"{number}/{len(steps)} ")
+                perform_step(verb, folder, settings, f"{number}/{len(steps)} ", force)
             except MissingPackageError as problem:
                 # it is there and does not load: what follows from it is left out as well
                 console.print(f"  left out: {problem}")
@@ -139,9 +142,15 @@ def simulate(
         perform_step("simulate", folder, settings)
 
 
-def stages(run: Path, *, set_: Set = None) -> None:
-    """Find stick and slip stages in the stress of RUN → stages.csv."""
-    one_step("stages", run, set_)
+def stages(run: Path, *, force: bool = False, set_: Set = None) -> None:
+    """Find stick and slip stages in the stress of RUN → stages.csv.
+
+    Parameters
+    ----------
+    force
+        Take stages whose threshold lies within the waves between the walls, too.
+    """
+    one_step("stages", run, set_, force)
 
 
 def fields(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:

@@ -21,6 +21,7 @@ from microslip.data.artifacts import RUN_STEPS, inputs_of, outputs_of
 from microslip.data.attributes import cell_edges, stress_unit
 from microslip.data.files import read_json, read_table
 from microslip.data.seals import check_whole
+from microslip.data.stage_stress import measure_of_run
 from microslip.data.store import check_store, open_dataset
 
 # Letters of what is wrong with a part at a prompt.
@@ -180,19 +181,20 @@ def _series(folder: Path, marks: str) -> Iterator[str]:
     if not marks:
         yield text
         return
-    stress, unit = series["stress"].to_numpy(), stress_unit(_attributes(folder))
+    measure, unit = measure_of_run(folder, series), stress_unit(_attributes(folder))
+    stress = series[measure.column].to_numpy()
     if not np.isfinite(stress).any():
         yield f"{text}, no stress"
         return
     yield text
     half = n_samples // 2
     values = [f"mean {np.nanmean(stress[half:]):.4f} {unit}"] if np.isfinite(stress[half:]).any() else ["not known"]
-    for name, words in (("stress_volume", "of the volume"), ("normal_stress", "normal")):
+    for name, words in (("stress_volume", "of the volume"), ("stress", "of the walls"), ("normal_stress", "normal")):
         other = series[name].to_numpy() if name in series else np.empty(0)
         # without walls the stress is that of the volume itself
-        if np.isfinite(other[half:]).any() and not np.array_equal(other, stress):
+        if name != measure.column and np.isfinite(other[half:]).any() and not np.array_equal(other, stress):
             values.append(f"{words} {np.nanmean(other[half:]):.4f} {unit}")
-    yield f"stress in the second half: {', '.join(values)}"
+    yield f"{measure.title} in the second half: {', '.join(values)}"
     yield from _spark(stress, marks, "whole run", unit)
 
 
@@ -242,7 +244,7 @@ def _largest_slip(folder: Path, stages: pd.DataFrame, row: int, marks: str) -> I
     margin = max(end - start, (WIDTH - (end - start)) // 2)
     first, last = max(start - margin, 0), min(end + margin + 1, n_samples)
     series = series.isel(sample=slice(first, last))
-    strain, stress = series["strain"].to_numpy(), series["stress"].to_numpy()
+    strain, stress = series["strain"].to_numpy(), series[measure_of_run(folder).column].to_numpy()
     size = f"{slip['fluctuation']:.4f} {unit}"
     title = f"about the largest slip, {size}, strain {strain[0]:.6g} to {strain[-1]:.6g}"
     yield from _spark(stress, marks, title, unit)

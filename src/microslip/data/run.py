@@ -16,6 +16,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, read_table
 from microslip.data.overview import as_html, as_text
 from microslip.data.provenance import read_provenance
+from microslip.data.stage_stress import StressMeasure, measure_of_run
 from microslip.data.store import check_store, open_dataset
 
 STAGE_COLUMNS = [
@@ -81,6 +82,20 @@ class Run:
     def series(self) -> xr.Dataset:
         """Strain, stress and the other quantities of every sample."""
         return open_dataset(self.folder / "trajectory.zarr", "series")
+
+    @property
+    def stress_measure(self) -> StressMeasure:
+        """Whose stress is cut into stages."""
+        return measure_of_run(self.folder)
+
+    @property
+    def stress(self) -> xr.DataArray:
+        """The shear stress that is cut into stages, of every sample [p]."""
+        series = self.series
+        column = measure_of_run(self.folder, series).column
+        if column not in series:
+            raise MicroslipError(f"{self.folder} has no series/{column}, which stages.stress asks for")
+        return series[column]
 
     @property
     def frames(self) -> xr.Dataset:

@@ -13,14 +13,10 @@ from pydantic import Field, model_validator
 
 from microslip.core.settings import LATER, Settings
 from microslip.core.smoothing import Smoothing
+from microslip.data.stage_stress import kept_by
 
 # Δt over the critical time beyond which a frictionless packing gains energy, see docs/physics.md.
 STABLE_FRACTION = 0.4
-# Settings of a recording that every resolved file held before frames could be kept by the volume's stress.
-BEFORE_THE_VOLUME = {
-    *("contacts", "cell_volumes", "strain_step", "threshold"),
-    *("smoothing", "smoothing_span", "checkpoint_steps"),
-}
 
 
 class Grains(Settings):
@@ -167,10 +163,11 @@ class Recording(Settings):
     @model_validator(mode="before")
     @classmethod
     def _of_an_older_run(cls, content: Any) -> Any:
-        # a resolved file names every setting; one without `stress` is of a run whose frames are the walls'
-        if isinstance(content, dict) and "stress" not in content and content.keys() >= BEFORE_THE_VOLUME:
-            return {**content, "stress": "walls"}
-        return content
+        return (
+            {**content, "stress": kept_by(content)}
+            if isinstance(content, dict) and "stress" not in content
+            else content
+        )
 
     def fingerprinted(self) -> dict[str, Any]:
         """As of the base; results of runs before there was a choice, whose frames are the walls', stay current."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
-from microslip.core.settings import Settings
+from microslip.core.settings import LATER, Settings
 from microslip.core.smoothing import Smoothing
 
 
 class Stages(Settings):
     """Turning points of the stress cut it into stick (rising) and slip (falling) stages."""
 
+    stress: Literal["volume", "walls"] | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="whose stress is cut into stages; left out: that by which frames were kept, recording.stress; of an"
+        " imported run the volume's where it is known, else that of its series",
+    )
     threshold: float | None = Field(
         None,
         ge=1e-12,

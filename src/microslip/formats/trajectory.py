@@ -16,6 +16,7 @@ from microslip.core.messages import Caution
 from microslip.core.units import inertial_number, stiffness_number
 from microslip.data.files import replacing
 from microslip.data.provenance import versions
+from microslip.data.stage_stress import imported_measure
 from microslip.data.store import add_column, array, finish_store
 from microslip.data.trajectory import FRAMES, SERIES, TrajectoryWriter
 from microslip.formats.assembly.assemble import assemble
@@ -25,7 +26,7 @@ from microslip.formats.assembly.digits import Digits, resolution_of
 from microslip.formats.assembly.far_motion import check_told_motion
 from microslip.formats.assembly.layout import find_plane, lay_out
 from microslip.formats.assembly.strain import lean, strain_of_frames
-from microslip.formats.assembly.stress_curve import curve_of, pressure_of
+from microslip.formats.assembly.stress_curve import curve_of, pressure_of, resisting
 from microslip.formats.files import find_files, fits
 from microslip.formats.frame import Frame
 from microslip.formats.reading import in_order, read_frames_of
@@ -162,6 +163,13 @@ def _finish(
     writer = TrajectoryWriter(path)
     samples = dict.fromkeys(SERIES, np.full(len(curve.strain), np.nan))
     samples |= {"strain": curve.strain, "stress": sign * curve.stress, "normal_stress": curve.normal}
+    samples["stress_volume"] = resisting(curve.volume)
+    if stress_table is not None and np.isfinite(curve.volume).any():
+        whose = imported_measure(None, samples)
+        say(
+            f"the stress of the volume is known from the contacts in {np.isfinite(curve.volume).sum()} samples: stages"
+            f" are found in the {whose.title}, unless stages.stress says otherwise"
+        )
     writer.add_samples(samples)
     writer.frame_sample[:] = curve.frame_sample
     frames = store["frames"]

@@ -119,7 +119,7 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
         rows.append({"number": number, "system": system.name, **varied, **row})
         drops.append(sizes.assign(system=system.name))
         steady = slice(system.config.steady_sample(run.series["strain"].to_numpy()), None)
-        strain, stress = (run.series[name][steady].to_numpy() for name in ("strain", "stress"))
+        strain, stress = (values[steady].to_numpy() for values in (run.series["strain"], run.stress))
         thin = thin_series(strain, stress, N_POINTS)
         curves_of.append(pd.DataFrame({"system": system.name, "strain": thin[0], "stress": thin[1]}))
     for name, state in missing.items():

@@ -153,7 +153,8 @@ def read_system(run: Run, config: Config) -> tuple[dict[str, Any], pd.DataFrame]
             f" run `microslip simulate {quoted(run.folder)}`"
         )
     names = ("strain", "stress", "normal_stress", "solid_fraction")
-    series = {name: samples[name].to_numpy() for name in names}
+    # the stress of the stages, in whichever of the two they were looked for
+    series = {name: samples[name].to_numpy() for name in names} | {"stress": run.stress.to_numpy()}
     smoothing = config.stage_smoothing
     simulated = run.provenance["steps"].get("simulate", {})
     first = config.steady_sample(series["strain"])

@@ -24,10 +24,10 @@ def read(run: Run, path: str, columns: str) -> pd.DataFrame:
 def knows_stress(run: Run) -> bool:
     """Whether there is a stress, or may be one once there is a trajectory; False for an import without one."""
     try:
-        series = run.series
+        stress = run.stress.to_numpy()
     except MicroslipError:
         return True
-    return not run.attributes.get("imported") or bool(np.isfinite(series["stress"].to_numpy()).any())
+    return not run.attributes.get("imported") or bool(np.isfinite(stress).any())
 
 
 def read_per_stage(run: Run) -> pd.DataFrame:

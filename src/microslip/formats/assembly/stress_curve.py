@@ -46,11 +46,12 @@ def pressure_of(source: Source, table: StressTable | None, say: Callable[[str], 
 
 @dataclass(frozen=True)
 class StressCurve:
-    """The series in our units, and the sample of each frame."""
+    """The series in our units, and the sample of each frame; `volume` is the stress of the contacts in the frames."""
 
     strain: np.ndarray
     stress: np.ndarray
     normal: np.ndarray
+    volume: np.ndarray
     frame_sample: np.ndarray
 
 
@@ -69,9 +70,9 @@ def curve_of(
     MicroslipError
         Table and frames have no steps in common.
     """
+    shear, normal = _stress_from_contacts(store, made)
     if table is None:
-        shear, normal = _stress_from_contacts(store, made)
-        return StressCurve(frame_strain, shear, normal, np.arange(len(frame_strain)))
+        return StressCurve(frame_strain, shear, normal, shear, np.arange(len(frame_strain)))
     strain = strain_of_samples(table, np.array(made.step, dtype=float), frame_strain)
     within = np.isfinite(strain)
     if within.sum() < 2:
@@ -85,7 +86,17 @@ def curve_of(
     strain = strain[within]
     middles = (strain[:-1] + strain[1:]) / 2
     nearest = np.searchsorted(middles, frame_strain)
-    return StressCurve(strain, table.shear[within] / pressure, table.normal[within] / pressure, nearest)
+    # at the nearest sample of each frame, with its own sign: tables name the direction of the shear as they like
+    volume = np.full(len(strain), np.nan)
+    volume[nearest] = resisting(shear)
+    return StressCurve(strain, table.shear[within] / pressure, table.normal[within] / pressure, volume, nearest)
+
+
+def resisting(stress: np.ndarray) -> np.ndarray:
+    """The stress with the sign that resists the shear: positive in the mean of its second half."""
+    late = stress[len(stress) // 2 :]
+    turned = bool(np.isfinite(late).any()) and bool(np.nanmean(late) < 0)
+    return -stress if turned else stress
 
 
 def _stress_from_contacts(store: zarr.Group, made: Assembled) -> tuple[np.ndarray, np.ndarray]:

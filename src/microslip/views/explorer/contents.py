@@ -153,7 +153,7 @@ def _grains(run: Run) -> dict[str, int]:
 
 def _curve(run: Run) -> dict[str, Any]:
     series = run.series
-    stress, strain = series["stress"].to_numpy(), series["strain"].to_numpy()
+    stress, strain = run.stress.to_numpy(), series["strain"].to_numpy()
     stress_known = bool(np.isfinite(stress).any())
     return {
         "n": len(stress),

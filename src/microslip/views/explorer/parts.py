@@ -121,7 +121,7 @@ def _stages(run: Run) -> bytes:
 
 def _curve(run: Run) -> bytes:
     series = run.series
-    return _points(*thin_series(series["strain"].to_numpy(), series["stress"].to_numpy(), CURVE_POINTS))
+    return _points(*thin_series(series["strain"].to_numpy(), run.stress.to_numpy(), CURVE_POINTS))
 
 
 def _piece_of_curve(run: Run, number: int) -> bytes:
@@ -129,7 +129,7 @@ def _piece_of_curve(run: Run, number: int) -> bytes:
     series = run.series
     if piece.start >= series.sizes["sample"]:
         raise NoSuchPart(f"the curve has no piece {number}")
-    return _points(series["strain"][piece].to_numpy(), series["stress"][piece].to_numpy())
+    return _points(series["strain"][piece].to_numpy(), run.stress[piece].to_numpy())
 
 
 def _points(strain: np.ndarray, stress: np.ndarray) -> bytes:

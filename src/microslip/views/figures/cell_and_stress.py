@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
+from microslip.data.stage_stress import VOLUME
 from microslip.dem.steady import steady_sample_of
 from microslip.views.choose import TYPICAL, choose_cycle
 from microslip.views.figures.record import STAGE_ENDS, About, RunFigure, Sentence
@@ -56,6 +57,7 @@ def stress_strain(
     warm_up: float = 0.0,
     window: tuple[float, float] | None = None,
     title: str = "",
+    label: str = STRESS_LABEL,
     axes: Axes = NEW_AXES,
 ) -> None:
     """Shear stress s [p] against strain γ, shape (sample,), with the warm-up shaded and a window of strain marked."""
@@ -77,7 +79,7 @@ def stress_strain(
             transform=axes.get_xaxis_transform(),
         )  # fmt: skip
     axes.set_xlabel(STRAIN_LABEL)
-    axes.set_ylabel(STRESS_LABEL)
+    axes.set_ylabel(label)
 
 
 def cycle_window(stages: pd.DataFrame, stick: int, slip: int, margin: float = 0.8) -> tuple[float, float]:
@@ -95,6 +97,7 @@ def stress_window(
     *,
     cycle: tuple[int, int] | None = None,
     title: str = "",
+    label: str = STRESS_LABEL,
     axes: Axes = NEW_AXES,
 ) -> None:
     """Shear stress in a window of strain, stick and slip stages shaded, the turning points of a `cycle` marked.
@@ -131,7 +134,7 @@ def stress_window(
     axes.ticklabel_format(axis="y", useOffset=False)
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel(STRAIN_LABEL)
-    axes.set_ylabel(STRESS_LABEL)
+    axes.set_ylabel(label)
 
 
 def _strain_of_end(strain: np.ndarray, stress: np.ndarray, stage: pd.Series, end: str) -> float:
@@ -150,8 +153,7 @@ def _limits(stress: np.ndarray) -> tuple[float, float]:
 
 
 def _series(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    series = run.series
-    strain, stress = series["strain"].to_numpy(), series["stress"].to_numpy()
+    strain, stress = run.series["strain"].to_numpy(), run.stress.to_numpy()
     if len(stress) and not np.isfinite(stress).any():
         raise NoStress
     return strain, stress
@@ -163,7 +165,7 @@ def draw_cycle(
     """The stress about a cycle, as in `stress_window`; its table, and the first and last strain where there are any."""
     stages, (strain, stress) = run.stages, _series(run)
     window = cycle_window(stages, *cycle, margin)
-    stress_window(strain, stress, stages, window, cycle=cycle, title=title, axes=axes)
+    stress_window(strain, stress, stages, window, cycle=cycle, title=title, label=run.stress_measure.label, axes=axes)
     inside = (strain >= window[0]) & (strain <= window[1])
     ends = (float(strain[inside][0]), float(strain[inside][-1])) if inside.any() else None
     return pd.DataFrame({"strain": strain[inside], "stress": stress[inside]}), ends
@@ -202,7 +204,10 @@ def draw(run: Run) -> Drawing:
     with panel(axes["curve"], run, "trajectory.zarr", "Stress and strain"):
         strain, stress = _series(run)
         title = "Stress-strain curve" + (", the cycle of panel b marked" if marked else "")
-        stress_strain(strain, stress, warm_up=_warm_up(run, strain), window=marked, title=title, axes=axes["curve"])
+        stress_strain(
+            strain, stress, warm_up=_warm_up(run, strain), window=marked, title=title, label=run.stress_measure.label,
+            axes=axes["curve"],
+        )  # fmt: skip
         drawing.tables["curve"] = pd.DataFrame(
             dict(zip(("strain", "stress"), thin_series(strain, stress), strict=True))
         )
@@ -220,17 +225,17 @@ def _caption(about: About) -> str:
     if not about.stress:
         shown = "First frame. The imported files hold no stress."
     elif about.imported:
-        shown = "(a) First frame. (b) One stick-slip cycle, turning points as circles. (c) The imported shear stress."
+        shown = f"(a) First frame. (b) One stick-slip cycle, turning points as circles. (c) {about.measure.sentence}"
     elif not about.walls:
         shown = (
             "(a) First kept frame; the cell repeats on all sides, and its copies above and below slide along x. (b) One"
-            " stick-slip cycle, turning points as circles. (c) Shear stress of the volume over the pressure, −(1/Vp) Σ "
-            "f_x r_z over all contacts; grey, the warm-up, in which no stage starts."
+            f" stick-slip cycle, turning points as circles. (c) {VOLUME.sentence} Grey: the warm-up, in which no stage"
+            " starts."
         )
     else:
         shown = (
-            "(a) First kept frame, wall grains dark. (b) One stick-slip cycle, turning points as circles. (c) Mean of "
-            "the shear forces on the two walls over area and pressure; grey, the warm-up, in which no stage starts."
+            "(a) First kept frame, wall grains dark. (b) One stick-slip cycle, turning points as circles. (c) "
+            f"{about.measure.sentence} Grey: the warm-up, in which no stage starts."
         )
     return shown + " Wall grains are dark." * (about.walls and about.imported)
 

@@ -9,6 +9,7 @@ from microslip.core.errors import MicroslipError
 from microslip.data.artifacts import artifact
 from microslip.data.attributes import pressure_known
 from microslip.data.run import Run
+from microslip.data.stage_stress import VOLUME, StressMeasure
 from microslip.views.panels import Drawing
 from microslip.views.settings import Config, setting, threshold
 from microslip.views.tables import grid_sweeps, knows_stress, read
@@ -22,7 +23,7 @@ class About:
     """The facts of a run that the captions of its figures depend on.
 
     `sweeps`: whether R² is known for other grids. `rule`: the split rule of the network that is explained. `n_deleted`:
-    stages in the deletion curves.
+    stages in the deletion curves. `measure`: whose stress is cut into stages.
     """
 
     walls: bool = True
@@ -33,6 +34,7 @@ class About:
     sweeps: bool = False
     rule: str | None = None
     n_deleted: int | None = None
+    measure: StressMeasure = VOLUME
 
     @classmethod
     def of(cls, run: Run) -> About:
@@ -43,12 +45,19 @@ class About:
             return cls()
         return cls(
             bool((kind != 0).any()), knows_stress(run), pressure_known(attributes), sweeps=grid_sweeps(run) is not None,
-            rule=_explained_rule(run), n_deleted=_deleted_stages(run),
+            rule=_explained_rule(run), n_deleted=_deleted_stages(run), measure=_measure(run),
         )  # fmt: skip
 
     def with_data(self, data: bool) -> About:
         """The same facts for a figure that has data, or has none yet."""
         return replace(self, data=data)
+
+
+def _measure(run: Run) -> StressMeasure:
+    try:
+        return run.stress_measure
+    except MicroslipError:
+        return VOLUME
 
 
 def _explained_rule(run: Run) -> str | None:

@@ -15,10 +15,11 @@ from microslip.views.report.checks_network import NETWORK
 from microslip.views.report.checks_record import RECORD
 from microslip.views.report.checks_stages import MOTION
 from microslip.views.report.checks_statistics import STATISTICS
+from microslip.views.report.checks_stress import STRESS
 from microslip.views.report.parts import Parts
 
 # The record last: it names what the others could not read.
-CHECKS: tuple[Check, ...] = (*CELL, *FLOW, *MOTION, *STATISTICS, *NETWORK, *ATTRIBUTIONS, *RECORD)
+CHECKS: tuple[Check, ...] = (*CELL, *FLOW, *STRESS, *MOTION, *STATISTICS, *NETWORK, *ATTRIBUTIONS, *RECORD)
 
 GROUPS = tuple(dict.fromkeys(check.group for check in CHECKS))
 

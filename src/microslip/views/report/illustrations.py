@@ -37,7 +37,7 @@ def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str
     words_drawn = _words(folder / "figures" / "captions.json")
     walls = parts.kind is None or bool((parts.kind != 0).any())
     stress = parts.series is None or "stress" not in parts.series or bool(np.isfinite(parts.series["stress"]).any())
-    about = About(walls=walls, stress=stress, pressure_known=parts.stress_unit == "p")
+    about = About(walls=walls, stress=stress, pressure_known=parts.stress_unit == "p", measure=parts.measure)
     shown: list[Illustration] = []
     lacking: list[tuple[str, str]] = []
     for name, figure in FIGURES.items():

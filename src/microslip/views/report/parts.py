@@ -17,6 +17,7 @@ from microslip.core.visible import quoted
 from microslip.data.attributes import stress_unit
 from microslip.data.files import read_table
 from microslip.data.run import Run
+from microslip.data.stage_stress import VOLUME, StressMeasure
 from microslip.data.step_state import StepState
 from microslip.data.store import open_dataset
 from microslip.dem.flow import flow_of
@@ -41,14 +42,18 @@ TABLES = {
 }
 
 # Of the samples of the stress.
-SERIES = ("strain", "stress", "stress_bottom", "stress_top", "normal_stress", "solid_fraction")
+SERIES = (
+    *("strain", "stress", "stress_bottom", "stress_top", "stress_volume", "momentum_rate"),
+    *("normal_stress", "solid_fraction"),
+)
 
 
 @dataclass(frozen=True)
 class Parts:
     """Parts of a run, None or empty where the run has not made them; `problems` says which are damaged, and how.
 
-    `series` holds arrays by name, shape (sample,); `last_frame` the positions at the end, shape (grain, axis) [d̄];
+    `series` holds arrays by name, shape (sample,): `stress` the one that is cut into stages, as `measure` says, `walls`
+    the mean of both walls; `last_frame` the positions at the end, shape (grain, axis) [d̄];
     `states` what the pipeline knows of the steps, None where it was not asked; `explained` the split rule of the
     network that was explained, empty where that is not known; `flow` the numbers of statistics/profiles.json,
     empty where no profile can be known.
@@ -72,6 +77,7 @@ class Parts:
     problems: dict[str, str] = field(default_factory=dict)
     explained: str = ""
     flow: dict[str, Any] = field(default_factory=dict)
+    measure: StressMeasure = VOLUME
 
     @property
     def name(self) -> str:
@@ -176,6 +182,7 @@ def read_parts(run: Run, states: Mapping[str, StepState] | None = None) -> Parts
         ),
         tables={name: table for name, table in tables.items() if table is not None},
         problems=problems,
+        measure=read("series", "trajectory.zarr", lambda: run.stress_measure, VOLUME),
         flow=read("profiles", "trajectory.zarr", lambda: _flow(run, config), {}),
         explained=read("attributions", "attributions.zarr", lambda: _rule(folder / "attributions.zarr"), ""),
     )
@@ -184,6 +191,9 @@ def read_parts(run: Run, states: Mapping[str, StepState] | None = None) -> Parts
 def _series(run: Run) -> dict[str, np.ndarray] | None:
     stored = run.series
     series = {name: stored[name].to_numpy() for name in SERIES if name in stored}
+    if "stress" in series:
+        series["walls"] = series["stress"]
+        series["stress"] = run.stress.to_numpy()
     return series if len(series.get("strain", ())) else None
 
 
