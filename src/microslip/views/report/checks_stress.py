@@ -71,7 +71,7 @@ def _momentum(parts: Parts) -> Answer | None:
         return None
     value = (
         f"s of the walls = {balance.ratio:.4f} s of the volume + rate; they differ by {show(balance.difference, 2)} p,"
-        f" {show(balance.residual, 2)} p of it without the rate (standard deviations of {balance.n}"
+        f" {show(balance.residual, 2)} p remain less the rate (standard deviations of {balance.n}"
         f" {'samples' if balance.block == 1 else f'means over {balance.block} samples'})"
     )
     small = SMALL_RESIDUAL * abs(float(np.nanmean(volume)))
