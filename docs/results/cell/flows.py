@@ -1,0 +1,41 @@
+"""Homogeneity of the flow of runs with different walls: `python flows.py NAME=RUN … > flows.csv`.
+
+For every window of 0.3 of strain after the first 0.05: the largest |u/U − (1 − z/H)|, the least and the most of the
+active tenth of grains in a quarter of the height, and of the whole run the drift of the solid fraction in 0.1 of strain.
+Runs of one NAME follow each other.
+"""
+
+import sys
+
+import numpy as np
+import pandas as pd
+
+from microslip import open_run
+from microslip.dem.flow import measure_flow
+
+FROM = 0.05
+
+
+def main():
+    rows = []
+    for argument in sys.argv[1:]:
+        name, path = argument.split("=")
+        run = open_run(path)
+        strain = run.series["strain"].to_numpy()
+        flow = measure_flow(run, int(np.searchsorted(strain, FROM)))
+        preparation = run.attributes["preparation"]
+        whole = {
+            "walls": name,
+            "seed": run.attributes["seed"],
+            "grains": run.grains.sizes["grain"],
+            "prepared solid fraction": preparation["solid_fraction"],
+            "s of the volume": float(run.series["stress_volume"].to_numpy()[strain > FROM].mean()),
+            "drift": flow.numbers["drift"],
+            "drift error": flow.numbers["drift_error"],
+        }
+        rows += [{**whole, **window} for window in flow.windows.to_dict("records")]
+    pd.DataFrame(rows).to_csv(sys.stdout, index=False, float_format="%.4g")
+
+
+if __name__ == "__main__":
+    main()
