@@ -26,7 +26,7 @@ VERBS = ("simulate", "stages", "fields", "voxels", "train", "explain", "statisti
 
 
 def leave(text):
-    def work(step, run, config, mark, advance, say, states=None):
+    def work(step, run, config, mark, advance, say, states=None, force=False):
         for name in (
             *step.outputs,
             *(("model/checkpoint.pt", "model/predictions.csv") if step.verb == "train" else ()),

@@ -9,16 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microslip import open_run
+from microslip.config import parse_config
 from microslip.dem.config import ShearCell
+from microslip.dem.continuing import continue_run, continued_defaults
 from microslip.dem.drive import HURRYING, SLOWING, AdaptiveDrive
 from microslip.dem.launch import simulate
 from microslip.dem.native.engine import NativeEngine
 from microslip.dem.packing import loose_packing
 from microslip.dem.protocol import DRAG_STEPS, RELEASE_DISTANCE, RELEASE_STEPS
 from microslip.dem.seam import Preparing
+from microslip.steps.simulate import simulate_step
 
 SLOW, HURRY = 2.0, 20.0
 CALM = 3.0
+# A state that is taken up has its forces worked out anew [p, d̄].
+SAME_STATE = 1e-4
 
 
 def adaptive(walls=True, **sections):
@@ -84,8 +89,18 @@ def test_grains_slip_while_the_stress_falls_or_while_they_move():
     d, density = config.grains.mean_diameter, config.grains.density
     speed = CALM * drive.fast * d
     energy = 0.5 * density * math.pi / 6 * d**3 * speed**2 / config.units.energy
-    for stress, share, slips in ((0.30, 0.9, False), (0.31, 0.9, False), (0.309, 0.9, True), (0.32, 1.1, True)):
-        drive.feel(stress, share * energy)
+    swing = config.recording.threshold
+    for stress, share, slips in (
+        (0.0, 0.9, False),
+        (2 * swing, 0.9, False),
+        (1.1 * swing, 0.9, False),  # not by as much as a stage
+        (0.9 * swing, 0.9, True),
+        (1.8 * swing, 0.9, True),
+        (0.0, 0.9, True),
+        (1.1 * swing, 0.9, False),
+        (2 * swing, 1.1, True),
+    ):
+        drive.feel(0.3 + stress, share * energy)
         assert drive.slipping == slips
 
 
@@ -113,7 +128,6 @@ def test_a_change_of_rate_that_all_grains_take_part_in_radiates_less(tmp_path):
         again.shear(np.full(60, 2), np.full(61, 10 * HURRY), samples.append, from_start=False)
         imbalance[carries] = np.array([one.top[0] + one.bottom[0] for one in samples])
     strongest = {carries: np.abs(values - values[0]).max() for carries, values in imbalance.items()}
-    print(strongest)
     assert strongest[True] < 0.5 * strongest[False]
 
 
@@ -130,7 +144,7 @@ def driven(request, tmp_path_factory):
 
 def test_a_run_slows_while_grains_slip_and_saves_steps(driven):
     run = open_run(driven)
-    config = adaptive(run.series.attrs.get("walls", True))
+    config = ShearCell.model_validate(run.attributes["config"])
     series = run.series
     strain, rate, stress, energy = (
         series[name].to_numpy() for name in ("strain", "shear_rate", "stress_volume", "kinetic_energy")
@@ -174,3 +188,36 @@ def test_interrupted_and_resumed_or_by_two_threads_it_is_the_same_run(driven, tm
     assert interruptions == 2
     assert one.series.equals(open_run(folder).series)
     assert one.frames.equals(open_run(folder).frames)
+
+
+def test_the_number_of_steps_is_said_before_and_after(driven):
+    run, lines = open_run(driven), []
+    config = parse_config(run.attributes["config"])
+    simulate_step(run, config, "", lambda *_: None, lambda message: lines.append(str(message)))
+    fewest, most = config.simulation.step_bounds
+    taken = json.loads((driven / "dem" / "checkpoint.json").read_text())["n_steps"]
+    assert f"{fewest:,} to {most:,} time steps: the last are those of a constant 2 /s" in lines
+    saving = f"a constant 2 /s takes {most / taken:.2g} times as many, {most:,}"
+    assert f"{taken:,} time steps of an adaptive drive; {saving}" in lines
+
+
+@pytest.mark.parametrize("drive", ["constant", "adaptive"])
+def test_another_run_goes_on_from_an_adaptive_one(driven, tmp_path, drive):
+    one = open_run(driven)
+    before = ShearCell.model_validate(one.attributes["config"])
+    further = {"drive": drive, "slow_down": 0.001, "warm_up": 0.001, "strain": 0.002}
+    for setting in continued_defaults(driven, before, ["loading.warm_up=0.001"]):
+        key, _, value = setting.partition("=")
+        further[key.removeprefix("loading.")] = float(value)
+    content = before.model_dump(mode="json")
+    config = ShearCell.model_validate({**content, "loading": content["loading"] | further})
+    continue_run(driven, tmp_path / "run", before, config)
+    simulate(config, tmp_path / "run")
+    last, series = one.series.isel(sample=-1), open_run(tmp_path / "run").series
+    # the rate that was reached, but for whole steps
+    assert series["shear_rate"][0] == pytest.approx(float(last["shear_rate"]), rel=0.3)
+    for name in ("stress_volume", "height"):
+        assert series[name][0] == pytest.approx(float(last[name]), abs=SAME_STATE)
+    assert series["strain"][-1] == pytest.approx(0.002, abs=1.1e-5)
+    steady = series["shear_rate"][config.schedule.first_steady :]
+    np.testing.assert_allclose(steady if drive == "constant" else steady.min(), SLOW)

@@ -1,8 +1,8 @@
 """Homogeneity of the flow of runs with different walls: `python flows.py NAME=RUN … > flows.csv`.
 
-For every window of 0.3 of strain after the first 0.05: the largest |u/U − (1 − z/H)|, the least and the most of the
-active tenth of grains in a quarter of the height, and of the whole run the drift of the solid fraction in 0.1 of strain.
-Runs of one NAME follow each other.
+For every window of 0.3 of strain after the first 0.05: the largest |u/U − (1 − z/H)| and the shares of the active tenth
+of grains in the quarters of the height; of the whole run the drift of the solid fraction in 0.1 of strain. Runs of one
+NAME follow each other.
 """
 
 import sys

@@ -8,23 +8,25 @@ from dataclasses import dataclass
 from microslip.dem.config import ShearCell
 
 # Samples over which the rate falls from hurry_rate to shear_rate, and over which it rises again.
-SLOWING, HURRYING = 4, 20
+SLOWING, HURRYING = 4, 8
 
 
 @dataclass
 class AdaptiveDrive:
     """Chooses time steps and rate of the next interval between two samples.
 
-    Grains slip while the volume's stress falls, or while their rms speed beside the mean shear, v = √(2K/m) of the
-    mean kinetic energy K of a grain, exceeds `calm` hurry_rate d̄. The rate's logarithm then goes to that of
-    `shear_rate`, and back when both have ended. All grains take part in a change of the mean shear at once, as if it
-    were a body force, so that it sends no wave from the wall. Between two samples the rate is constant: the one nearest
-    to `rate` [1/s] with whole steps. `stress` [p] is that of the last sample.
+    Grains slip from when the volume's stress has fallen by `recording.threshold` until it has risen by as much, and
+    while their rms speed beside the mean shear, v = √(2K/m) of the mean kinetic energy K of a grain, exceeds `calm`
+    hurry_rate d̄. The rate's logarithm then goes to that of `shear_rate`, and back when both have ended. All grains take
+    part in a change of the mean shear at once, as if it were a body force, so that it sends no wave from the wall.
+    Between two samples the rate is constant: the one nearest to `rate` [1/s] with whole steps. `extreme` [p] is the
+    highest stress since the last rise, or, where it is `falling`, the lowest since the last fall.
     """
 
     config: ShearCell
     rate: float
-    stress: float = math.nan
+    extreme: float = math.nan
+    falling: bool = False
     slipping: bool = False
 
     def __post_init__(self) -> None:
@@ -39,8 +41,12 @@ class AdaptiveDrive:
 
     def feel(self, stress: float, kinetic_energy: float) -> None:
         """Take notice of a sample: the volume's stress [p], and K [p d̄³]."""
-        self.slipping = stress < self.stress or kinetic_energy > self.most_energy
-        self.stress = stress
+        beyond = stress < self.extreme if self.falling else stress > self.extreme
+        if beyond or math.isnan(self.extreme):
+            self.extreme = stress
+        elif abs(stress - self.extreme) > self.config.recording.threshold:
+            self.falling, self.extreme = not self.falling, stress
+        self.slipping = self.falling or kinetic_energy > self.most_energy
 
     @property
     def steps(self) -> int:

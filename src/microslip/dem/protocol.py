@@ -39,7 +39,7 @@ DRAG_STEPS = 400
 
 SECONDS_BETWEEN_LOOKS = 0.25
 # What an adaptive drive remembers.
-DRIVEN = ("rate", "stress", "slipping")
+DRIVEN = ("rate", "extreme", "falling", "slipping")
 
 
 class Protocol:

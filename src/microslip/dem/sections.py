@@ -126,7 +126,7 @@ class Loading(Settings):
         gt=0,
         le=1e6,
         description="an adaptive drive hurries while the grains' rms speed beside the mean shear is below this much of"
-        " hurry_rate d̄, and the volume's stress does not fall",
+        " hurry_rate d̄, and the volume's stress does not fall by recording.threshold",
     )
     hold: Literal["pressure", "volume"] = Field(
         "pressure", json_schema_extra=LATER, description="what is constant during shear; `volume` without walls only"
