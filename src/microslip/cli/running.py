@@ -13,6 +13,7 @@ from microslip.cli.common import (
     Set,
     Threads,
     Workers,
+    bar,
     batch_overrides,
     console,
     engine_overrides,
@@ -28,8 +29,9 @@ from microslip.data.run import open_run
 from microslip.dem.continuing import continue_run, continued_defaults
 from microslip.grids.splits import FEWEST_TO_SPLIT
 from microslip.states import is_current
-from microslip.steps.registry import STEPS, left_out, run_steps
+from microslip.steps.registry import STEPS, check_overrides, left_out, run_steps
 from microslip.steps.run_settings import run_config, run_folder
+from microslip.steps.stage_sampling import stage_sampling
 
 # A run with too few stages for these is still measured, drawn and reported.
 LEARNING = ("train", "explain")
@@ -142,15 +144,32 @@ def simulate(
         perform_step("simulate", folder, settings)
 
 
-def stages(run: Path, *, force: bool = False, set_: Set = None) -> None:
+def stages(
+    run: Path, *, sampling: bool = False, table: Path | None = None, force: bool = False, set_: Set = None
+) -> None:
     """Find stick and slip stages in the stress of RUN → stages.csv.
 
     Parameters
     ----------
+    sampling
+        Only count stages, at thresholds of 1e-5 to 1e-2 p and with every 1st to 50th sample of the stress, and print a
+        table; nothing in RUN changes. With smoothing = "median" it takes a minute or two for every million samples.
+    table
+        Write the rows of that table to this CSV file as well.
     force
         Take stages whose threshold lies within the waves between the walls, too.
     """
-    one_step("stages", run, set_, force)
+    if not sampling:
+        if table is not None:
+            raise MicroslipError("--table takes the rows of --sampling: give both")
+        one_step("stages", run, set_, force)
+        return
+    check_overrides("stages", set_ or [])
+    opened = open_run(run)
+    with bar("counting stages") as (advance, _):
+        lines = stage_sampling(opened, run_config(opened.folder, set_ or []), advance, table)
+    for line in lines:
+        console.print(line, markup=False)
 
 
 def fields(run: Path, *, workers: Workers = None, scheduler: Scheduler = None, set_: Set = None) -> None:

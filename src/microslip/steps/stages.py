@@ -24,7 +24,7 @@ def stages_step(
 
     `force`: also where the threshold lies within the waves between the walls.
     """
-    measure = _measure(run, config)
+    measure = stress_of_stages(run, config)
     numbers: dict[str, float] = {"threshold": config.stage_threshold}
     if config.source is None:
         table = _simulated_stages(run, config, measure)
@@ -39,7 +39,7 @@ def stages_step(
     return {**numbers, "stress": measure.whose, **{name: value for name, value in noise.items() if np.isfinite(value)}}
 
 
-def _measure(run: Run, config: Config) -> StressMeasure:
+def stress_of_stages(run: Run, config: Config) -> StressMeasure:
     """Whose stress is cut into stages.
 
     Raises
@@ -56,11 +56,16 @@ def _measure(run: Run, config: Config) -> StressMeasure:
             raise MicroslipError(
                 f"stages.stress = {asked}, and {run.folder} knows no {MEASURES[asked].title}: {remedy}"
             )
-        if asked == "walls" and not imported and not (run.grains["kind"].to_numpy() != 0).any():
+        if asked == "walls" and not imported and not has_walls(run):
             raise MicroslipError(
                 f"stages.stress = walls, and the cell of {run.folder} has no walls: leave stages.stress out"
             )
     return stage_measure(config.model_dump(mode="json", exclude_none=True), series, imported)
+
+
+def has_walls(run: Run) -> bool:
+    """Whether some grains are those of walls."""
+    return bool((run.grains["kind"].to_numpy() != 0).any())
 
 
 def _noise(run: Run, config: Config) -> dict[str, float]:
