@@ -24,7 +24,10 @@ def test_counts_the_stages_of_a_known_series():
     np.testing.assert_allclose(table["stages_per_strain"], 60 / known.strain[-1], rtol=0.01)
 
 
-@given(hnp.arrays(np.float64, st.integers(9, 300), elements=st.floats(-0.0625, 0.0625, width=32)), st.integers(0, 6))
+@given(
+    hnp.arrays(np.float64, st.integers(9, 300), elements=st.floats(-0.0625, 0.0625, width=32)),
+    st.integers(0, 6),
+)
 def test_agrees_with_the_table_of_stages_and_falls_with_the_threshold(stress, first):
     strain = 1e-5 * np.arange(len(stress))
     smoothing = ("ewma", 3)
