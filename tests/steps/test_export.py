@@ -34,7 +34,7 @@ N_READ = 5
 SETTINGS = {
     "cell": dict(zip(("length", "depth", "height"), (20.0, 8.0, 12.0), strict=True)),
     "loading": {"warm_up": WARM_UP},
-    "recording": {"threshold": THRESHOLD, "strain_step": STRAIN_STEP, "smoothing": "none"},
+    "recording": {"threshold": THRESHOLD, "strain_step": STRAIN_STEP, "smoothing": "none", "stress": "walls"},
     "voxels": {"fields": ["d2min", "displacement_z"]},
 }
 
@@ -74,7 +74,8 @@ def own(tmp_path_factory):
     # some have gone around the cell more than once
     moved += rng.integers(-2, 3, (n, 3)) * np.array([BOX[0], BOX[1], 0]) * (kind == 0)[:, None]
     series = {name: rng.random(N_SAMPLES) for name in SERIES}
-    series |= {"strain": strain, "stress": stress, "normal_stress": 1 + 0.01 * rng.random(len(strain))}
+    series |= dict.fromkeys(("stress", "stress_bottom", "stress_top"), stress)
+    series |= {"strain": strain, "normal_stress": 1 + 0.01 * rng.random(len(strain))}
     write_trajectory(folder, grains, series, sample, position + moved, ids=ids)
     config = parse_config(SETTINGS)
     write_config(config, folder / "config.toml")

@@ -139,7 +139,7 @@ def chain(tmp_path_factory):
     arguments = [part for one in settings for part in ("--set", one)]
     files = (folder / "glass.dump", "--series", folder / "series.csv", "--contacts", folder / "contacts.dump")
     said = {"import": microslip("import", *files, "--shear-stress", "s", *arguments, "--into", run).stdout}
-    microslip("stages", run, "--set", "stages.threshold=1e-3")
+    microslip("stages", run, "--set", "stages.threshold=1e-3", "--set", "stages.stress=walls")
     for verb in ("fields", "voxels", "statistics", "info"):
         said[verb] = microslip(verb, run).stdout
     return glass, run, said

@@ -112,11 +112,11 @@ def verdicts(parts: Parts) -> dict[str, str]:
 def test_a_good_run_passes_every_check(good):
     checks = check_run(good)
     assert {check.verdict for check in checks} == {"passed"}, [check for check in checks if check.verdict != "passed"]
-    assert len(checks) == 36
+    assert len(checks) == 37
     assert {check.group for check in checks} == set(GROUPS)
     assert len({check.name for check in checks}) == len(checks)
     assert all(check.value and check.limit and check.why.endswith(".") for check in checks)
-    assert checks_table(checks).shape == (36, 7)
+    assert checks_table(checks).shape == (37, 7)
 
 
 def with_attribute(name, value):

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from microslip.core.box import Box
+from microslip.data.stage_stress import WALLS
 from microslip.learn.config import Network
 from microslip.learn.networks.predictor import build_network
 from microslip.views.figures.coarse_graining import choose_patch, pair_correlation_curve, slab_of_grains
@@ -201,7 +202,7 @@ def test_captions_know_what_a_run_lacks():
     assert own == FIGURES["cell_and_stress"].words({}, About(walls=False))
     assert "of the volume" in own
     assert "wall" not in own
-    assert "two walls" in FIGURES["cell_and_stress"].words({"cell": {"walls": True}})
+    assert "two walls" in FIGURES["cell_and_stress"].words({"cell": {"walls": True}}, About(measure=WALLS))
     rates = {"loading": {"warm_up_rate": 50.0, "shear_rate": 5.0}}
     assert "Warm-up at 50 /s, the rest at 5 /s." in FIGURES["cell_and_stress"].words(rates)
 

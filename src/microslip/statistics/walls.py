@@ -59,44 +59,38 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class MomentumBalance:
-    """How well s_walls = ratio · s_volume + momentum rate holds; standard deviations [p].
+    """How well Δs_walls = ratio · Δs_volume − share · Δ(momentum rate) holds from sample to sample; deviations [p].
 
-    `ratio` is fitted: the walls' forces act beside the planes that bound the volume. `difference` of s_walls − ratio ·
-    s_volume, `residual` of the same less the momentum rate. `n` means over `block` samples were looked at.
+    `ratio` is near one: the walls' forces act beside the planes that bound the volume. `share` is one by Newton's law.
+    `difference`: standard deviation of Δs_walls − Δs_volume; `residual`: of what the fit leaves; `n`: samples.
     """
 
     ratio: float
+    share: float
     difference: float
     residual: float
     n: int
-    block: int
 
 
 def momentum_balance(
     walls: Float[np.ndarray, "sample"],
     volume: Float[np.ndarray, "sample"],
     momentum_rate: Float[np.ndarray, "sample"],
-    block: int = 1,
 ) -> MomentumBalance | None:
-    """Momentum of the cell: s_walls = ratio · s_volume + (1/V) d/dt Σ m v_x (z − H₀/2); None of fewer than three means.
+    """Momentum of the cell: s_walls = s_volume − (1/V) d/dt Σ m v_x (z − H₀/2); None of fewer than four samples.
+
+    All three are of one moment, so that samples need not resolve the waves. Changes from sample to sample are fitted by
+    least squares: where on a wall its forces act wanders slowly, and would hide the rate.
 
     Parameters
     ----------
     walls, volume, momentum_rate
         Mean stress of both walls, stress of the volume, and the rate in the same units [p].
-    block
-        Samples in a mean: more than one where samples do not resolve the waves.
     """
     known = np.isfinite(walls) & np.isfinite(volume) & np.isfinite(momentum_rate)
-    n = int(known.sum()) // block
-    if n < FEWEST_STAGES:
+    s, v, rate = (np.diff(values[known]) for values in (walls, volume, momentum_rate))
+    if len(s) < FEWEST_STAGES or not v.any() or not rate.any():
         return None
-    s, v, rate = (
-        values[known][: n * block].reshape(n, block).mean(axis=1) for values in (walls, volume, momentum_rate)
-    )
-    squares = float(v @ v)
-    if squares == 0:
-        return None
-    ratio = float(v @ (s - rate)) / squares
-    difference = s - ratio * v
-    return MomentumBalance(ratio, float(difference.std()), float((difference - rate).std()), n, block)
+    (ratio, share), *_ = np.linalg.lstsq(np.column_stack([v, -rate]), s, rcond=None)
+    residual = s - ratio * v + share * rate
+    return MomentumBalance(float(ratio), float(share), float((s - v).std()), float(residual.std()), len(s))

@@ -36,7 +36,7 @@ SOLID_FRACTION_DRIFTS = SOLID_FRACTION_CHANGES = 0.01
 # Grains of other programs may come and go: a scanner finds 98 of a hundred.
 MISSING_FROM_IMPORTED = 0.05
 
-_NO_WALLS = "there are no walls: the cell repeats on all sides"
+NO_WALLS = "there are no walls: the cell repeats on all sides"
 
 
 def _size(parts: Parts) -> Answer | None:
@@ -140,7 +140,7 @@ def _normal_stress(parts: Parts) -> Answer | None:
 
 def _walls_agree(parts: Parts) -> Answer | None:
     if parts.without_walls:
-        return Answer("passed", _NO_WALLS, why="Momentum that leaves the cell at one face enters it at the other.")
+        return Answer("passed", NO_WALLS, why="Momentum that leaves the cell at one face enters it at the other.")
     halves = half_means(_steady(parts, "stress_bottom")), half_means(_steady(parts, "stress_top"))
     if halves[0] is None or halves[1] is None:
         return None
@@ -194,7 +194,7 @@ def _missing(parts: Parts) -> Answer | None:
 
 def _leaks(parts: Parts) -> Answer | None:
     if parts.without_walls:
-        return Answer("passed", _NO_WALLS, why="A grain that leaves the cell enters it on the other side.")
+        return Answer("passed", NO_WALLS, why="A grain that leaves the cell enters it on the other side.")
     if parts.last_frame is None or parts.kind is None:
         return None
     n_outside = n_beyond_walls(parts.last_frame, parts.kind)
