@@ -123,6 +123,30 @@ MEANS = {
 }
 
 
+def draw(counts, slips, label, path):
+    with journal_style():
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8, 4.2), layout="constrained")
+        names = list(dict.fromkeys(counts["system"]))
+        for number, threshold in enumerate(THRESHOLDS):
+            for measure, line in (("volume", "o-"), ("walls", "s:")):
+                part = counts[(counts["threshold"] == threshold) & (counts["stress"] == measure)]
+                if len(part):
+                    at = [names.index(name) for name in part["system"]]
+                    above = f"{threshold:g} p" if measure == "volume" else None
+                    left.errorbar(
+                        at, part["per_strain"], part["error"], fmt=line, color=f"C{number}", label=above, ms=3
+                    )
+        left.set(yscale="log", xlabel=label, ylabel="stages per unit strain")
+        left.set_xticks(range(len(names)), names)
+        title = "above, in the stress of the volume (full) and of the walls (dotted)"
+        left.legend(title=title, fontsize=7, title_fontsize=7, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.2))
+        for name, part in slips.groupby("system", sort=False):
+            right.loglog(part["size"], part["fraction"], label=name)
+        right.set(xlabel="size of a slip [p]", ylabel="share of slips above 1e-3 p that are larger")
+        right.legend(fontsize=7)
+        figure.savefig(path, dpi=150)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="+", metavar="NAME=RUN")
@@ -146,26 +170,7 @@ def main():
     counts, means, slips = pd.DataFrame(counts), pd.DataFrame(means), pd.concat(slips)
     for name, table in {"counts": counts, "means": means, "slips": slips}.items():
         table.to_csv(arguments.into / f"{name}.csv", index=False, float_format="%.5g")
-    with journal_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
-        names = list(systems)
-        for number, threshold in enumerate(THRESHOLDS):
-            for measure, line in (("volume", "o-"), ("walls", "s:")):
-                part = counts[(counts["threshold"] == threshold) & (counts["stress"] == measure)]
-                if len(part):
-                    at = [names.index(name) for name in part["system"]]
-                    label = f"{threshold:g} p" if measure == "volume" else None
-                    left.errorbar(
-                        at, part["per_strain"], part["error"], fmt=line, color=f"C{number}", label=label, ms=3
-                    )
-        left.set(yscale="log", xlabel=arguments.label, ylabel="stages per unit strain")
-        left.set_xticks(range(len(names)), names)
-        left.legend(title="volume (full), walls (dotted); above", fontsize=7, title_fontsize=7)
-        for name, part in slips.groupby("system", sort=False):
-            right.loglog(part["size"], part["fraction"], label=name)
-        right.set(xlabel="size of a slip [p]", ylabel="share of slips above 1e-3 p that are larger")
-        right.legend(fontsize=7)
-        figure.savefig(arguments.into / "rates.png", dpi=150)
+    draw(counts, slips, arguments.label, arguments.into / "rates.png")
 
 
 if __name__ == "__main__":
