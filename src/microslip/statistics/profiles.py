@@ -199,7 +199,7 @@ def flow_profile(
 ) -> FlowProfile:
     """Mean velocity and solid fraction of each layer of a cell, over successive frames.
 
-    .. math:: u / U = \\sum_k \\langle \\Delta x_i \\rangle_{k} \\Big/ \\sum_k \\Delta X_k
+    .. math:: u / U = \\sum_k \\langle \\Delta x_i \\rangle_{k} / \\sum_k \\Delta X_k
 
     over the steps k from frame to frame: Δx is the motion of a grain along x beside that of the top wall, averaged over
     the bulk grains whose centres lie in the layer at the start of the step, and ΔX that of the bottom wall. Steps must
