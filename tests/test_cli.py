@@ -295,7 +295,7 @@ def damage_version(folder):
 
 
 def damage_stress(folder):
-    array = zarr.open_group(folder / "trajectory.zarr", mode="r+")["series/stress"]
+    array = zarr.open_group(folder / "trajectory.zarr", mode="r+")["series/stress_volume"]
     array[3000] = np.nan
     array.attrs["mended"] = "no"  # chunks are told by size: the metadata shows the change
     break_seals(folder, "simulate")
