@@ -18,10 +18,14 @@ from microslip.dem.checks import refuse_other_simulation
 from microslip.states import is_current
 from microslip.steps.common import Say
 from microslip.study.agreement import agreement, measured
+from microslip.study.counts import count_values, read_counts
 from microslip.study.plan import STUDY_FILE, Study, System, write_study, written
-from microslip.study.summary import COMPARED, convergence, read_system
+from microslip.study.summary import COMPARED, convergence, exceedance, read_system
 
 DONE = "done"
+
+COUNT_COLUMNS = ["system", "stress", "threshold", "n_stages", "stages_per_strain", "stages_per_strain_error"]
+DURATION_COLUMNS = ["system", "stress", "unit", "duration", "fraction", "n_slips"]
 
 
 def study_folder(folder: Path, study: Study) -> Path:
@@ -86,9 +90,9 @@ def _progress_elsewhere(system: System, run: Path) -> str:
 def write_results(study: Study, folder: Path, say: Say) -> None:
     """Sum up the finished systems: tables, figure and page in the study's folder; the others are named.
 
-    Writes `summary.csv`, `drops.csv`, `convergence.csv` where the study is one sequence of systems, `agreement.csv`
-    where it names a reference that is finished, `figures/study` and `figures/families` as PNG and PDF, and
-    `report/index.html`.
+    Writes `summary.csv`, `drops.csv`, `counts.csv`, `durations.csv`, the figures of a study as PNG and PDF, and
+    `report/index.html`; `convergence.csv` where the study is one sequence of systems, and `agreement.csv` where it
+    names a reference that is finished.
     """
     # jobs of one study that end together take turns: the last one sees all
     with only_one(folder, wait=True):
@@ -103,7 +107,7 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
     from microslip.views.panels import thin_series
     from microslip.views.report.study_report import write_study_report
 
-    rows, drops, curves_of, missing = [], [], [], {}
+    rows, drops, curves_of, counts_of, lasts, missing = [], [], [], [], [], {}
     for number, system in enumerate(study.systems, start=1):
         state = progress(system, study.steps, folder)
         if state != DONE:
@@ -112,11 +116,14 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
         try:
             run = Run(system.place(folder))
             row, sizes = read_system(run, system.config)
+            counts, slips, slip_row = read_counts(run, system.config)
         except MicroslipError as problem:
             missing[system.name] = str(problem)
             continue
         varied = {key: plain(study.value(system, key)) for key in study.varied}
-        rows.append({"number": number, "system": system.name, **varied, **row})
+        rows.append({"number": number, "system": system.name, **varied, **row, **slip_row})
+        counts_of.append(counts.assign(system=system.name))
+        lasts.append(durations(slips).assign(system=system.name))
         drops.append(sizes.assign(system=system.name))
         steady = slice(system.config.steady_sample(run.series["strain"].to_numpy()), None)
         strain, stress = (values[steady].to_numpy() for values in (run.series["strain"], run.stress))
@@ -132,6 +139,9 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
     families = family_table(study, summary)
     write_table(folder / "summary.csv", summary)
     write_table(folder / "drops.csv", curves)
+    counts = pd.concat(counts_of, ignore_index=True)[COUNT_COLUMNS]
+    write_table(folder / "counts.csv", counts)
+    write_table(folder / "durations.csv", pd.concat(lasts, ignore_index=True)[DURATION_COLUMNS])
     compared = None
     order = [name for name in study.families[0].systems if name in set(summary["system"])]
     # nothing is compared before the system is there that all are compared with
@@ -142,10 +152,13 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
         (folder / "convergence.csv").unlink(missing_ok=True)
     reference = study.content.reference
     if reference in set(summary["system"]):
-        write_table(folder / "agreement.csv", agreement(measured(summary, COMPARED), str(reference)))
+        slip_names = [name for name in summary if name.startswith(("slip_duration", "imbalance"))]
+        slip_names = [name for name in slip_names if not name.endswith("_error")]
+        values = pd.concat([measured(summary, [*COMPARED, *slip_names]), count_values(counts)], ignore_index=True)
+        write_table(folder / "agreement.csv", agreement(values, str(reference)))
     else:
         (folder / "agreement.csv").unlink(missing_ok=True)
-    tables = StudyTables(summary, curves, pd.concat(curves_of, ignore_index=True), families)
+    tables = StudyTables(summary, curves, counts, pd.concat(curves_of, ignore_index=True), families)
     for figure in STUDY_FIGURES.values():
         save_drawing(figure.draw(tables), folder / "figures", figure.name)
     target = folder / "report" / "index.html"
@@ -159,6 +172,15 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
         missing=missing,
     )
     say(f"{len(rows)} of {len(study.systems)} systems in {folder / 'summary.csv'}; open {target} in a browser")
+
+
+def durations(slips: pd.DataFrame) -> pd.DataFrame:
+    """Complementary cumulative distribution of the slips' durations in each stress: columns of durations.csv."""
+    parts = [
+        exceedance(part["duration"].to_numpy()).rename(columns={"size": "duration"}).assign(stress=stress, unit=unit)
+        for (stress, unit), part in slips.groupby(["stress", "unit"])
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=DURATION_COLUMNS)
 
 
 def family_table(study: Study, summary: pd.DataFrame) -> pd.DataFrame:

@@ -26,4 +26,4 @@ RUN_FIGURES = (
     "mechanisms",
 )
 
-OF_A_STUDY = ("study", "families")
+OF_A_STUDY = ("study", "counts", "families")

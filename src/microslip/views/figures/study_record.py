@@ -20,6 +20,8 @@ class StudyTables:
         Table of summary.csv: one row per system.
     drops
         Table of drops.csv: the distribution of slip sizes of every system.
+    counts
+        Table of counts.csv: stages per strain of every system, by stress and threshold.
     curves
         system, strain, stress [p]: the steady state of every system, thinned.
     families
@@ -28,6 +30,7 @@ class StudyTables:
 
     summary: pd.DataFrame
     drops: pd.DataFrame
+    counts: pd.DataFrame
     curves: pd.DataFrame
     families: pd.DataFrame
 
