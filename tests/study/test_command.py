@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from microslip.views.figures.registry import STUDY_FIGURES
+
 from ..command_line import COMMAND, PATIENCE, microslip
 
 TINY = Path(__file__).parent.parent / "tiny.toml"
@@ -106,7 +108,7 @@ def test_a_study_is_listed_interrupted_resumed_skipped_and_summed_up(file, tmp_p
     assert (folder / "figures" / "study.pdf").exists()
     page = (folder / "report" / "index.html").read_text()
     assert "friction-0.3" in page
-    assert page.count("data:image/png") == 2
+    assert page.count("data:image/png") == len(STUDY_FIGURES)
     # figures alone, from the study's folder
     (folder / "figures" / "families.pdf").unlink()
     microslip("figures", folder)

@@ -11,6 +11,7 @@ from jaxtyping import Float, Float64
 from microslip.config import Config
 from microslip.core.smoothing import Smoothing
 from microslip.data.run import Run
+from microslip.data.stage_stress import MEASURES, WALLS
 from microslip.events.stages import detect_stages
 from microslip.statistics.resampling import block_edges, cut, group_by_block, jackknife
 
@@ -20,18 +21,19 @@ SIZES = {"1e-5": 1e-5, "3e-5": 3e-5, "1e-4": 1e-4, "3e-4": 3e-4, "1e-3": 1e-3, "
 # The threshold at which slips are measured: as that of drops.csv.
 SLIP_SIZE = "1e-4"
 
-# Name of a stress, and its array in the series.
-STRESSES = {"volume": "stress_volume", "walls": "stress"}
-
 
 def known_stresses(series: Mapping[str, Float[np.ndarray, "sample"]]) -> dict[str, Float[np.ndarray, "sample"]]:
     """The stresses that are known in every sample, by `volume` and `walls`; a cell without walls has the former."""
     without_walls = "stress_bottom" in series and not np.isfinite(series["stress_bottom"]).any()
     return {
-        name: series[array]
-        for name, array in STRESSES.items()
-        if array in series and np.isfinite(series[array]).all() and not (name == "walls" and without_walls)
+        name: series[measure.column]
+        for name, measure in MEASURES.items()
+        if _is_known(series, measure.column) and not (measure is WALLS and without_walls)
     }
+
+
+def _is_known(series: Mapping[str, Float[np.ndarray, "sample"]], column: str) -> bool:
+    return column in series and bool(np.isfinite(series[column]).all())
 
 
 def times(
