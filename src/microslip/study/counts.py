@@ -151,7 +151,8 @@ def measure_counts(
         clock[first_sample:] = times(strain[first_sample:], rate[first_sample:])
     unit = "s" if in_time else "strain"
     edges = block_edges(strain, first_sample)
-    counts, lasts, row = [], [], {}
+    counts, lasts = [], []
+    row: dict[str, float] = {}
     for name, stress in known_stresses(series).items():
         counts.append(count_stages(strain, stress, first_sample, smoothing).assign(stress=name))
         slips = slip_lasts(strain, stress, clock, first_sample, smoothing)
