@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from microslip import artificial
-from microslip.study.counts import SIZES, count_stages, known_stresses, measure_counts, slip_lasts, times
+from microslip.study.counts import SIZES, count_stages, known_stresses, measure_counts, slip_durations, times
 from microslip.study.folder import write_results
 from microslip.study.plan import load_study
 
@@ -49,7 +49,7 @@ def test_slips_last_as_long_as_they_do_at_the_rate_of_the_moment(sawtooth):
     strain = sawtooth["strain"]
     # ten times slower while s falls
     slow = np.where(np.arange(len(strain)) % PERIOD < RISE, 2.0, 0.2)
-    slips = slip_lasts(strain, sawtooth["stress"], times(strain, np.full(len(strain), 0.2)))
+    slips = slip_durations(strain, sawtooth["stress"], times(strain, np.full(len(strain), 0.2)))
     assert slips["size"].to_numpy() == pytest.approx(SIZE)
     assert slips["duration"].to_numpy() == pytest.approx(10 * STEP / 0.2)
     _, of_rate, row = measure_counts({**sawtooth, "shear_rate": slow}, 0)

@@ -61,8 +61,8 @@ def count_stages(
         blocks of strain; NaN where the strain does not suffice for blocks.
     """
     edges = block_edges(strain, first_sample)
-    last = len(strain) - 1
-    spans = np.diff(strain[np.minimum(edges, last)])
+    last_sample = len(strain) - 1
+    spans = np.diff(strain[np.minimum(edges, last_sample)])
     rows = []
     for threshold in SIZES.values():
         starts = detect_stages(strain, stress, threshold, smoothing, first_sample)["start_sample"].to_numpy()
@@ -79,7 +79,7 @@ def count_stages(
     return pd.DataFrame(rows)
 
 
-def slip_lasts(
+def slip_durations(
     strain: Float[np.ndarray, "sample"],
     stress: Float[np.ndarray, "sample"],
     clock: Float[np.ndarray, "sample"],
@@ -138,7 +138,7 @@ def measure_counts(
     Returns
     -------
     tuple
-        Table of `count_stages` with the column `stress` (volume or walls); table of the slips of `slip_lasts` with
+        Table of `count_stages` with the column `stress` (volume or walls); table of the slips of `slip_durations` with
         `stress` and `unit` of the duration, s where the rate is known and strain elsewhere; mean size and duration of
         slips and rms of the walls' imbalance (half the difference of their stresses), each with its error.
     """
@@ -151,12 +151,12 @@ def measure_counts(
         clock[first_sample:] = times(strain[first_sample:], rate[first_sample:])
     unit = "s" if in_time else "strain"
     edges = block_edges(strain, first_sample)
-    counts, lasts = [], []
+    counts, slips_of = [], []
     row: dict[str, float] = {}
     for name, stress in known_stresses(series).items():
         counts.append(count_stages(strain, stress, first_sample, smoothing).assign(stress=name))
-        slips = slip_lasts(strain, stress, clock, first_sample, smoothing)
-        lasts.append(slips.assign(stress=name, unit=unit))
+        slips = slip_durations(strain, stress, clock, first_sample, smoothing)
+        slips_of.append(slips.assign(stress=name, unit=unit))
         for what, column in ((f"mean_slip_{SLIP_SIZE}", "size"), (f"slip_duration_{unit}", "duration")):
             blocks = group_by_block(slips[column].to_numpy(), slips["start_sample"].to_numpy(), edges)
             value, error = jackknife(blocks, np.mean)
@@ -172,7 +172,7 @@ def measure_counts(
     no_slips = pd.DataFrame(columns=["start_sample", "size", "duration", "stress", "unit"])
     return (
         pd.concat(counts, ignore_index=True) if counts else no_counts,
-        pd.concat(lasts, ignore_index=True) if lasts else no_slips,
+        pd.concat(slips_of, ignore_index=True) if slips_of else no_slips,
         row,
     )
 

@@ -107,7 +107,7 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
     from microslip.views.panels import thin_series
     from microslip.views.report.study_report import write_study_report
 
-    rows, drops, curves_of, counts_of, lasts, missing = [], [], [], [], [], {}
+    rows, drops, curves_of, counts_of, durations_of, missing = [], [], [], [], [], {}
     for number, system in enumerate(study.systems, start=1):
         state = progress(system, study.steps, folder)
         if state != DONE:
@@ -123,7 +123,7 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
         varied = {key: plain(study.value(system, key)) for key in study.varied}
         rows.append({"number": number, "system": system.name, **varied, **row, **slip_row})
         counts_of.append(counts.assign(system=system.name))
-        lasts.append(durations(slips).assign(system=system.name))
+        durations_of.append(durations(slips).assign(system=system.name))
         drops.append(sizes.assign(system=system.name))
         steady = slice(system.config.steady_sample(run.series["strain"].to_numpy()), None)
         strain, stress = (values[steady].to_numpy() for values in (run.series["strain"], run.stress))
@@ -141,7 +141,7 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
     write_table(folder / "drops.csv", curves)
     counts = pd.concat(counts_of, ignore_index=True)[COUNT_COLUMNS]
     write_table(folder / "counts.csv", counts)
-    write_table(folder / "durations.csv", pd.concat(lasts, ignore_index=True)[DURATION_COLUMNS])
+    write_table(folder / "durations.csv", pd.concat(durations_of, ignore_index=True)[DURATION_COLUMNS])
     compared = None
     order = [name for name in study.families[0].systems if name in set(summary["system"])]
     # nothing is compared before the system is there that all are compared with
