@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from microslip.core.errors import MicroslipError
-from microslip.data.files import read_json, write_json
+from microslip.data.files import read_json, without_nan, write_json
 from microslip.data.provenance import digest_output, fingerprint
 
 POINTER = "checkpoint.json"
@@ -16,7 +16,8 @@ def write_pointer(folder: Path, pointer: dict[str, Any]) -> None:
     """Point to the checkpoint `pointer["name"]`, whose files carry their digests, and drop the files of older ones."""
     name = pointer["name"]
     files = {file.name: digest_output(file) for file in sorted(folder.glob(f"{name}.*"))}
-    content = {**pointer, "files": files}
+    # as it will be read, such as an adaptive drive's extreme before there is a sample
+    content = without_nan({**pointer, "files": files})
     write_json(folder / POINTER, {**content, "checksum": fingerprint(content)})
     for old in folder.glob("checkpoint-*"):
         if old.name.split(".")[0] != name:
