@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from microslip import MicroslipError
-from microslip.dem.checks import check_disk
+from microslip.dem.checks import check_disk, check_memory
 from microslip.dem.config import ShearCell
 from microslip.dem.engines import ENGINES
 from microslip.dem.lammps.config import Lammps
@@ -116,4 +116,19 @@ def test_a_disk_without_room_is_refused_before_the_start(tmp_path, monkeypatch):
         check_disk(cell, tmp_path / "new" / "run")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2 * cell.bytes_on_disk()))
     check_disk(cell, tmp_path / "new" / "run")
+    # the same disk is too small for frames inside the stages
+    inside = ShearCell.model_validate({"recording": {"frames_per_stage": 5}})
+    with pytest.raises(MicroslipError, match=r"free some, lower recording\.frames_per_stage = 5, raise"):
+        check_disk(inside, tmp_path / "new" / "run")
     assert not (tmp_path / "new").exists()
+
+
+def test_frames_that_wait_inside_stages_count_as_memory(monkeypatch):
+    content = {"cell": {"length": 200, "depth": 200}, "loading": {"strain": 0.3}}
+    plain, inside = (ShearCell.model_validate({**content, "recording": {"frames_per_stage": n}}) for n in (0, 1000))
+    needed = plain.engine.memory(plain.n_grains, plain.n_samples)
+    monkeypatch.setattr("microslip.dem.checks.installed_memory", lambda: 2 * needed)
+    check_memory(plain)
+    with pytest.raises(MicroslipError, match=r"until a stage ends.*lower recording\.frames_per_stage = 1000"):
+        check_memory(inside)
+    assert inside.bytes_on_disk() > plain.bytes_on_disk()

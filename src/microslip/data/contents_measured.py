@@ -38,7 +38,7 @@ def _voxels() -> str:
 (TRAJECTORY,) = files(
     "simulate",
     """
-trajectory.zarr: grains, stress series, and the frames at turning points
+trajectory.zarr: grains, stress series, and the frames at turning points and inside stages
     grains/diameter | grain | float64 | d | grain diameter; 1 for grains of a wall's lattice
     grains/kind | grain | int8 | | 0 bulk, 1 bottom wall, 2 top wall
     grains/id | grain | int64 | | the engine's own number, from 1; of an imported run the files' own
@@ -70,6 +70,8 @@ trajectory.zarr: grains, stress series, and the frames at turning points
         set | not in every import
     frames/cell | frame edge | float64 | d | Lx, Ly, Lz and tilt of the periodic cell | runs without walls, imports \
         whose cell changes
+    frames/kind | frame | int8 | | 0 at a turning point, 1 inside a stage; without it all are at turning \
+        points | runs with `recording.frames_per_stage`
     frames/strain | frame | float64 | | shear strain γ | imported runs
     frames/step | frame | int64 | | the files' own time step | imported runs
 """,
@@ -99,6 +101,8 @@ stages.csv: one row per stick or slip stage
     f"""
 fields.zarr: one value per stage and grain
 {_fields()}
+    n_frames | stage | int32 | | frames from the start to the end of the stage, both counted: those of \
+        packing_fraction | not in older runs
     below_floor | stage | int8 | | 1 where the median D²min is within precision_margin of precision_floor
 """,
     ("voxels", "train", "statistics", "ablate", *SHOWING),

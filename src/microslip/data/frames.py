@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from microslip.core.errors import MicroslipError
+from microslip.data.trajectory import TURNING_POINT
 
 
 def read_frames(values: xr.DataArray, frames: np.ndarray) -> dict[int, np.ndarray]:
@@ -27,6 +28,13 @@ def read_frames(values: xr.DataArray, frames: np.ndarray) -> dict[int, np.ndarra
             f"frames {numbers[0]} to {numbers[-1]} of {values.name} cannot be read ({problem}): a chunk is damaged"
         ) from None
     return dict(zip(numbers.tolist(), rows, strict=True))
+
+
+def turning_frames(frames: xr.Dataset) -> np.ndarray:
+    """Numbers of the frames at turning points: all but those inside stages, which some runs keep."""
+    if "kind" not in frames:
+        return np.arange(frames.sizes["frame"])
+    return np.flatnonzero(frames["kind"].to_numpy() == TURNING_POINT)
 
 
 def reader_of(values: xr.DataArray) -> Callable[[int], np.ndarray]:

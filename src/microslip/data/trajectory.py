@@ -1,4 +1,4 @@
-"""`trajectory.zarr`: grains, the stress series, and the frames at turning points."""
+"""`trajectory.zarr`: grains, the stress series, and the frames at turning points and inside stages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import zarr
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int8, Int64
 
 from microslip.core.grain_values import GrainValues
 from microslip.data.contents_measured import TRAJECTORY
@@ -23,6 +23,9 @@ GRAINS, SERIES, FRAMES = (
 CONTACT_VALUES = ("grain_stress", "grain_energy", "n_contacts")
 KEPT = (*CONTACT_VALUES, "cell_volume")
 COMPONENT_NAMES = ["xx", "yy", "zz", "xy", "xz", "yz"]
+
+# Of a frame, by `frames/kind`.
+TURNING_POINT, INSIDE = 0, 1
 
 SAMPLES_PER_CHUNK = 16_384
 FRAME_CHUNK_BYTES = 2**20
@@ -39,10 +42,12 @@ def create_trajectory(
     ids: Int64[np.ndarray, "grain"] | None = None,
     kept: Collection[str] = KEPT,
     cell: bool = False,
+    inside: bool = False,
 ) -> None:
     """An empty trajectory of these grains: diameters [d̄], kind 0 bulk, 1 bottom wall, 2 top wall, ids from 1.
 
-    `kept` names what frames hold besides positions, out of `KEPT`; `cell`: whether each has a cell of its own.
+    `kept` names what frames hold besides positions, out of `KEPT`; `cell`: whether each has a cell of its own;
+    `inside`: whether some lie inside stages.
     """
     store = create_store(path, attributes)
     lengths = {"grain": len(diameter), "sample": 0, "frame": 0, "axis": 3, "edge": 4, "component": len(COMPONENT_NAMES)}
@@ -54,7 +59,7 @@ def create_trajectory(
     for column in SERIES.values():
         add_column(series, column, lengths, per_chunk=SAMPLES_PER_CHUNK)
     frames = store.create_group("frames")
-    optional = [*(name for name in KEPT if name in kept), *(["cell"] if cell else [])]
+    optional = [*(name for name in KEPT if name in kept), *(["cell"] if cell else []), *(["kind"] if inside else [])]
     for name in ("sample", "position", *optional):
         column, per_chunk = FRAMES[name], SAMPLES_PER_CHUNK
         if "grain" in column.dimensions:
@@ -78,6 +83,7 @@ class TrajectoryWriter:
         self.position = self._array("frames/position")
         self.kept = {name: self._array(f"frames/{name}") for name in KEPT if f"frames/{name}" in self.store}
         self.cell = self._array("frames/cell") if "frames/cell" in self.store else None
+        self.kind = self._array("frames/kind") if "frames/kind" in self.store else None
 
     def _array(self, name: str) -> zarr.Array:
         array = self.store[name]
@@ -95,8 +101,12 @@ class TrajectoryWriter:
         position: Float64[np.ndarray, "frame grain 3"],
         values: GrainValues | None = None,
         cell: Float64[np.ndarray, "frame 4"] | None = None,
+        kind: Int8[np.ndarray, "frame"] | None = None,
     ) -> None:
-        """Append frames; without `values` the stress and the energy are NaN and the contacts 0."""
+        """Append frames; without `values` the stress and the energy are NaN and the contacts 0.
+
+        `kind`: `TURNING_POINT` or `INSIDE`.
+        """
         append(self.position, position)
         if values is not None:
             parts = {"grain_stress": values.stress, "grain_energy": values.energy, "n_contacts": values.n_contacts}
@@ -104,6 +114,8 @@ class TrajectoryWriter:
                 append(self.kept[name], parts[name])
         if cell is not None and self.cell is not None:
             append(self.cell, cell)
+        if kind is not None and self.kind is not None:
+            append(self.kind, kind)
         self._resize_frames(self.position.shape[0])
         append(self.frame_sample, sample)
 
@@ -124,6 +136,8 @@ class TrajectoryWriter:
         self.frame_sample.resize((n_frames,))
         if self.cell is not None:
             self.cell.resize((n_frames, self.cell.shape[1]))
+        if self.kind is not None:
+            self.kind.resize((n_frames,))
         self._resize_frames(n_frames)
 
     def _resize_frames(self, n_frames: int) -> None:

@@ -83,9 +83,12 @@ def check_disk(config: ShearCell, run: Path) -> None:
     written = sum(file.stat().st_size for file in (run / "trajectory.zarr").rglob("*") if file.is_file())
     free = shutil.disk_usage(place).free
     if config.bytes_on_disk() - written > free:
+        remedies = "raise recording.threshold, lower loading.strain or set recording.contacts = false"
+        if config.recording.frames_per_stage:
+            remedies = f"lower recording.frames_per_stage = {config.recording.frames_per_stage}, {remedies}"
         raise MicroslipError(
-            f"the frames may take {config.bytes_on_disk() / 1e9:.1f} GB and {place} has {free / 1e9:.1f} GB free: free"
-            " some, raise recording.threshold, lower loading.strain or set recording.contacts = false"
+            f"the frames may take {config.bytes_on_disk() / 1e9:.3g} GB and {place} has {free / 1e9:.3g} GB free: free"
+            f" some, {remedies}"
         )
 
 
@@ -98,6 +101,13 @@ def check_memory(config: ShearCell) -> None:
         The engine would take more than is installed.
     """
     needed, installed = config.engine.memory(config.n_grains, config.n_samples), installed_memory()
+    held = config.bytes_held() if needed else 0
+    if needed <= installed < needed + held:
+        raise MicroslipError(
+            f"frames inside the stages take some {held / 1e9:.3g} GB of memory until a stage ends, {config.n_grains}"
+            f" grains {needed / 1e9:.3g} GB, and this machine has {installed / 1e9:.3g} GB: lower"
+            f" recording.frames_per_stage = {config.recording.frames_per_stage}, or use a smaller cell"
+        )
     if needed > installed:
         raise MicroslipError(
             f"{config.n_grains} grains and {config.n_samples} samples take some {needed / 1e9:.3g} GB of memory, and"

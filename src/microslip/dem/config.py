@@ -14,6 +14,7 @@ from microslip.core.units import Units, contact_time, inertial_number, rayleigh_
 from microslip.core.visible import shortened
 from microslip.dem.cost import too_much
 from microslip.dem.engines import ENGINES
+from microslip.dem.inside import MOST_HELD
 from microslip.dem.native.config import Native
 from microslip.dem.schedule import Schedule, shear_schedule
 from microslip.dem.seam import EngineSettings
@@ -238,9 +239,17 @@ class ShearCell(Settings):
         recording, loading = self.recording, self.loading
         threshold = max(recording.threshold, 1e-5)
         per_strain = 15_000 * math.pow(1e-5 / threshold, 0.3) * math.pow(2800 / self.n_grains, 1 / 3)
-        n_frames = min(per_strain * (loading.strain - loading.warm_up), self.n_samples)
+        n_stages = per_strain * (loading.strain - loading.warm_up)
+        # short stages have fewer samples than frames are asked for
+        n_frames = min(n_stages * (1 + recording.frames_per_stage), self.n_samples)
         per_grain = 24 + 30 * recording.contacts + 4 * recording.cell_volumes
-        return round(n_frames * self.n_grains * per_grain + self.n_samples * 64)
+        # while a checkpoint is written, the one before it is there still
+        return round(n_frames * self.n_grains * per_grain + self.n_samples * 64 + 2 * self.bytes_held())
+
+    def bytes_held(self) -> int:
+        """What waits inside stages whose ends are not known yet, in memory and in a checkpoint, from below [bytes]."""
+        per_grain = 24 + 64 * self.recording.contacts
+        return MOST_HELD * self.recording.frames_per_stage * self.n_grains * per_grain
 
     def warnings(self) -> list[str]:
         """Warnings about the cell and its engine."""

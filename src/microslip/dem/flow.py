@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, read_table
-from microslip.data.frames import reader_of
+from microslip.data.frames import reader_of, turning_frames
 from microslip.data.run import Run
 from microslip.dem.steady import steady_sample_of
 from microslip.fields.nonaffine import d2min
@@ -73,7 +73,7 @@ def measure_flow(
     sample = np.minimum(frames["sample"].to_numpy(), len(strain) - 1)
     at = frames["strain"].to_numpy() if "strain" in frames else strain[sample]
     kind, diameter = grains["kind"].to_numpy().astype(np.int64), grains["diameter"].to_numpy()
-    box, read = run.boxes(), reader_of(frames["position"])
+    box, read, turning = run.boxes(), reader_of(frames["position"]), turning_frames(frames)
 
     def moment(frame: int) -> Moment:
         cell, own = box(frame), float(height[sample[frame]])
@@ -91,7 +91,10 @@ def measure_flow(
         motions = _of_stages(run, start, end, moment) if _has_fields(run) else None
         if motions is None:
             n = max(FEWEST_STAGES, min(STAGES, GRAINS_MEASURED // len(kind)))
-            motions = _of_frames(_spread(inside[:-1], n), moment, kind, cutoff)
+            # frames inside a stage would make pieces of its motion
+            kept = np.intersect1d(turning, inside)
+            pairs = np.column_stack([kept[:-1], kept[1:]])
+            motions = _of_frames(pairs[_spread(np.arange(len(pairs)), n)], moment, kind, cutoff)
         table, row = window_rows(number, (start, end), profile, motion_profile(motions, fraction))
         tables.append(table)
         rows.append(row)
@@ -133,10 +136,12 @@ def _of_stages(run: Run, start: float, end: float, moment: Any) -> Iterator[Moti
     return motions()
 
 
-def _of_frames(starts: list[int], moment: Any, kind: Int64[np.ndarray, "grain"], cutoff: float) -> Iterator[Motion]:
-    """The motion between each of these frames and the next, measured here; what cannot be measured is left out."""
-    for frame in starts:
-        before, after = moment(frame), moment(frame + 1)
+def _of_frames(
+    pairs: Int64[np.ndarray, "pair 2"], moment: Any, kind: Int64[np.ndarray, "grain"], cutoff: float
+) -> Iterator[Motion]:
+    """The motion from one frame of each pair to the other, measured here; what cannot be measured is left out."""
+    for first, second in pairs.tolist():
+        before, after = moment(first), moment(second)
         there = np.isfinite(before.position + after.position).all(axis=1)
         values = np.full(len(kind), np.nan)
         try:

@@ -169,7 +169,8 @@ class Protocol:
         if not walls:
             attributes["periodic"] = [True, True, True]
         with replacing(self.trajectory) as beside:
-            create_trajectory(beside, diameter, kind.astype(np.int64), attributes, kept=KEPT, cell=not walls)
+            inside = config.recording.frames_per_stage > 0
+            create_trajectory(beside, diameter, kind.astype(np.int64), attributes, None, KEPT, not walls, inside)
 
     # --- shear ---------------------------------------------------------------------------------------------------
 

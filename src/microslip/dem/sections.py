@@ -17,6 +17,9 @@ from microslip.data.stage_stress import kept_by
 
 # Δt over the critical time beyond which a frictionless packing gains energy, see docs/physics.md.
 STABLE_FRACTION = 0.4
+# Inside a stage: with fewer, stick and slip share most of the frames by which they are compared, and what is held in
+# memory grows with their number.
+LEAST_FRAMES_PER_STAGE, MOST_FRAMES_PER_STAGE = 5, 1000
 
 
 class Grains(Settings):
@@ -169,6 +172,15 @@ class Recording(Settings):
             else content
         )
 
+    @model_validator(mode="after")
+    def _frames_make_a_mean(self) -> Self:
+        if 0 < self.frames_per_stage < LEAST_FRAMES_PER_STAGE:
+            raise ValueError(
+                f"recording.frames_per_stage = {self.frames_per_stage} is too few to tell a stage from its ends: give"
+                f" {LEAST_FRAMES_PER_STAGE} or more, or 0"
+            )
+        return self
+
     def fingerprinted(self) -> dict[str, Any]:
         """As of the base; results of runs before there was a choice, whose frames are the walls', stay current."""
         content = super().fingerprinted()
@@ -188,6 +200,14 @@ class Recording(Settings):
         ge=1e-12,
         lt=1,
         description="a frame is kept at every turning point whose following swing of s exceeds this",
+    )
+    frames_per_stage: int = Field(
+        0,
+        json_schema_extra=LATER,
+        ge=0,
+        le=MOST_FRAMES_PER_STAGE,
+        description="frames inside each stage between two such turning points, at about even strain: 0, or 5 and more; "
+        "fewer where a stage has fewer samples",
     )
     smoothing: Smoothing = Field("none", description="causal filter before detection: none, ewma or median")
     smoothing_span: int = Field(11, ge=1, le=1001, description="samples in that filter")

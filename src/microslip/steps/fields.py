@@ -16,6 +16,7 @@ from microslip.data.batches import batched_store
 from microslip.data.frames import read_frames, reader_of
 from microslip.data.run import Run
 from microslip.data.store import CHUNK_BYTES, add_array, array, create_store
+from microslip.data.trajectory import INSIDE
 from microslip.fields.nonaffine import fewest_neighbours
 from microslip.fields.precision import MARGIN, below_floor, position_resolution, precision_floor
 from microslip.fields.registry import FIELDS
@@ -47,12 +48,18 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
             add_array(store, name, dimensions, shape, *about_it, per_chunk=per_chunk)
         flag = "1 where the median D²min is within precision_margin of precision_floor"
         add_array(store, "below_floor", ["stage"], (n_stages,), "int8", "", flag, per_chunk=per_chunk)
+        counted = "frames from the start to the end of the stage, both counted"
+        add_array(store, "n_frames", ["stage"], (n_stages,), "int32", "", counted, per_chunk=per_chunk)
         return store
 
     with batched_store(run.folder / "fields.zarr", mark, create) as store:
         work = functools.partial(measure_fields, elsewhere(run), cutoff, floor)
         store.fill(n_stages, per_chunk, work, advance, config.batches)
     fields = run.fields
+    per_stage = fields["n_frames"].to_numpy()
+    if (run.frames.get("kind", np.zeros(1)) == INSIDE).any():
+        spread = f"{per_stage.min()} to {per_stage.max()}"
+        say(f"{np.median(per_stage):g} frames in the median stage, {spread}, its ends counted")
     say(f"positions are known to {resolution:.2g} d̄, so that D²min has a floor of {floor:.2g} d̄²")
     if n_below := int(fields["below_floor"].to_numpy().sum()):
         say(
@@ -98,8 +105,12 @@ def _precision(run: Run, cutoff: float) -> tuple[float, float]:
 def measure_fields(run: Run, cutoff: float, floor: float, path: Path, batch: slice) -> None:
     """One batch of stages of `fields.zarr`; stages whose median D²min is near the floor [d̄²] are flagged."""
     n_stages, bulk = batch.stop - batch.start, run.grains["kind"].to_numpy() == 0
-    rows = {name: np.full((n_stages, len(bulk)), np.nan) for name in FIELDS}
+    rows, n_frames = (
+        {name: np.full((n_stages, len(bulk)), np.nan) for name in FIELDS},
+        np.zeros(n_stages, dtype="int32"),
+    )
     for row, (frames, stage) in enumerate(_read_stages(run, batch, cutoff)):
+        n_frames[row] = len(frames)
         try:
             for name, field in FIELDS.items():
                 if not field.needs or field.needs in stage.values:
@@ -116,6 +127,7 @@ def measure_fields(run: Run, cutoff: float, floor: float, path: Path, batch: sli
             array(group, name)[batch] = values
         else:
             array(group, field.array)[batch, :, field.axis] = values
+    array(group, "n_frames")[batch] = n_frames
     array(group, "below_floor")[batch] = below_floor(rows["d2min"], floor).astype("int8")
 
 

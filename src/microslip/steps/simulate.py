@@ -21,7 +21,9 @@ def simulate_step(run: Run, config: Config, mark: str, advance: Advance, say: Sa
     fewest, most = cell.step_bounds
     if cell.loading.drive == "adaptive":
         say(f"{fewest:,} to {most:,} time steps: the last are those of a constant {cell.loading.shear_rate:g} /s")
-    say(f"the frames may take {cell.bytes_on_disk() / 1e9:.2g} GB")
+    n_inside = cell.recording.frames_per_stage
+    inside = f", with up to {n_inside} inside each stage" if n_inside else ""
+    say(f"the frames may take {cell.bytes_on_disk() / 1e9:.2g} GB{inside}")
     total = cell.n_samples
 
     def follow(message: dict[str, Any]) -> None:

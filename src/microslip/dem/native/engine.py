@@ -254,6 +254,8 @@ class NativeEngine:
     def begin(self, height: float) -> None:
         frame = self.frame_record
         self.n_steps, self.preparing = 0, None
+        # no step lies before time zero, whether the run goes on or is taken up here
+        self.momentum[:] = np.nan
         self.law = contact_law(self.config.grains, self.stiffness_number, self.config.grains.friction)
         frame["over_height"] = 1 / height
         frame["middle"] = height * (1 if frame["walls"] else 0.5)
