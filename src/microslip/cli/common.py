@@ -78,11 +78,25 @@ def bar(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[str]
         yield advance, lambda text: console.print(f"  {text}")
 
 
-def perform_step(verb: str, folder: Path, config: Config, number: str = "", force: bool = False) -> None:
+def perform_step(
+    verb: str,
+    folder: Path,
+    config: Config,
+    number: str = "",
+    force: bool = False,
+    report: Callable[[str, int, int], None] | None = None,
+) -> None:
+    """Perform a step before the user's eyes; `report` is called with the verb, the parts done and the parts in all."""
     step = STEPS[verb]
     console.begin(f"{number}{verb}", f": {step.title}")
     with bar(step.title) as (advance, say), naming(folder):
-        ran = perform(verb, folder, config, advance, say, force)
+
+        def advance_and_report(done: int, total: int) -> None:
+            advance(done, total)
+            if report is not None:
+                report(verb, done, total)
+
+        ran = perform(verb, folder, config, advance_and_report, say, force)
     console.print("  done" if ran else "  skipped: done before with these settings and inputs")
 
 

@@ -23,6 +23,25 @@ _PART_NAMES = {
 # What the job holds: Slurm, PBS, LSF, LoadLeveler, Cobalt, Flux, Grid Engine.
 _JOB = ("SLURM_", "PBS_", "LSB_", "LS_", "LOADL_", "COBALT_", "FLUX_", "PE_HOSTFILE")
 
+# How many cores the process that started this one leaves to it, as `microslip study` does.
+CORES = "MICROSLIP_CORES"
+# How many threads the compiled code of numba, OpenMP and linear algebra takes where nothing else is said.
+_THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, fewer than the machine has where its starter or a scheduler says so."""
+    return _at_most(len(os.sched_getaffinity(0)), os.environ.get(CORES))
+
+
+def with_cores(environment: Mapping[str, str], n_cores: int) -> dict[str, str]:
+    """The environment of a process that is to use so many cores; a smaller number that stands there stays."""
+    return {**environment, **{name: str(_at_most(n_cores, environment.get(name))) for name in (CORES, *_THREADS)}}
+
+
+def _at_most(number: int, limit: str | None) -> int:
+    return max(1, min(number, int(limit))) if limit is not None and limit.isdecimal() else number
+
 
 def without_part(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process that is no part of what started this one; a launcher still finds the job."""

@@ -10,25 +10,30 @@ from pathlib import Path
 
 from microslip.core.errors import MicroslipError
 
+# The file that is held in a run folder.
+LOCK = ".lock"
+
 
 @contextmanager
-def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
+def only_one(folder: Path, wait: bool = False, name: str = LOCK, shared: bool = False) -> Iterator[None]:
     """Hold the folder against a second command, which is refused, or waits for its turn where asked to.
+
+    `name` of the file in it that is held; those that hold it `shared` keep out no one but who would have it alone.
 
     Raises
     ------
     MicroslipError
         Another command holds it; or it was removed, or another put in its place, while this one held it.
     """
-    with (folder / ".lock").open("a+") as lock:
+    with (folder / name).open("a+") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise MicroslipError(f"another microslip is working on {folder}: wait for it or stop it first") from None
         yield
         # figures and report show what there is, and would show a folder that is gone as an empty one
         try:
-            still = os.path.samestat(os.stat(folder / ".lock"), os.fstat(lock.fileno()))
+            still = os.path.samestat(os.stat(folder / name), os.fstat(lock.fileno()))
         except FileNotFoundError:
             still = False
         if not still:

@@ -62,6 +62,17 @@ def too_much(cell: ShearCell) -> str | None:
     return None
 
 
+def shear_cost(cell: ShearCell) -> float:
+    """Grains times time steps of the whole shear; an adaptive drive takes no more than these."""
+    return float(cell.n_grains) * float(cell.schedule.steps.sum())
+
+
+def share_of_steps(cell: ShearCell, sample: int) -> float:
+    """Share of the time steps that lies before a sample, from 0 to 1; of an adaptive drive as if it were constant."""
+    steps = cell.schedule.steps
+    return float(steps[: max(sample, 0)].sum() / steps.sum())
+
+
 def memory_of(n_grains: int, n_samples: int) -> float:
     """Memory that the native engine takes, from below [bytes]."""
     return float(n_grains) * BYTES_PER_GRAIN + float(n_samples) * BYTES_PER_SAMPLE

@@ -155,6 +155,10 @@ class EngineSettings(Settings):
         """Threads that work on so many grains."""
         return 1
 
+    def cores_asked(self) -> int | None:
+        """Cores that its settings name; None where it takes what there is."""
+        return None
+
     def identity(self) -> dict[str, Any]:
         """The settings that make another simulation."""
         return {"kind": self.kind}
@@ -212,7 +216,8 @@ class EngineKind:
     `settings`: its section `[engine]`. `start`: the engine of a run folder, without grains, in its own process.
     `version`: under another one the same run would go on differently; a cell that it cannot run, or something that is
     not installed, is refused here, before anything is written. `command`: what starts its processes, up to the run
-    folder. `environment`: theirs. `company`: the processes of which this is one.
+    folder. `environment`: theirs. `company`: the processes of which this is one. `is_compiled`: whether code that is
+    made once on a machine is there; one process makes it before others begin.
     """
 
     settings: type[EngineSettings]
@@ -221,3 +226,4 @@ class EngineKind:
     command: Callable[[ShearCell], list[str]] = worker_command
     environment: Callable[[ShearCell], dict[str, str]] = lambda config: dict(os.environ)
     company: Callable[[], Company] = Alone
+    is_compiled: Callable[[], bool] = lambda: True

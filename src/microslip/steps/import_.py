@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
+from microslip.core.jobs import usable_cores
 from microslip.data.run import Run
 from microslip.dem.launch import voronoi_cells
-from microslip.dem.native.config import usable_cores
 from microslip.formats.files import find_files
 from microslip.formats.trajectory import read_trajectory
 from microslip.steps.common import Advance, Say

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from microslip.core.errors import MicroslipError
 from microslip.data.files import write_table
-from microslip.data.holding import only_one
+from microslip.data.holding import LOCK, only_one
 from microslip.data.run import Run
 from microslip.dem.checkpoints import POINTER, read_pointer
 from microslip.dem.checks import refuse_other_simulation
@@ -24,30 +25,38 @@ from microslip.study.summary import COMPARED, convergence, exceedance, read_syst
 
 DONE = "done"
 
+# The file in a study's folder that a command holds while it runs systems; `LOCK` beside it is held to write.
+HELD = ".study.lock"
+
 COUNT_COLUMNS = ["system", "stress", "threshold", "n_stages", "stages_per_strain", "stages_per_strain_error"]
 DURATION_COLUMNS = ["system", "stress", "unit", "duration", "fraction", "n_slips"]
 
 
-def study_folder(folder: Path, study: Study) -> Path:
-    """Make a study's folder, or accept an existing one, and keep the study's file there.
+@contextmanager
+def study_folder(folder: Path, study: Study, whole: bool = True) -> Iterator[Path]:
+    """Make a study's folder, or accept an existing one, keep the study's file there, and hold the folder.
+
+    `whole`: for all systems of the study; commands for single ones may work beside each other.
 
     Raises
     ------
     MicroslipError
-        The path is a file, or a folder with other content.
+        The path is a file, or a folder with other content; or another command works there.
     """
     check_study_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with only_one(folder, wait=True):
-        write_study(study, folder / STUDY_FILE)
-    return folder
+    with only_one(folder, name=HELD, shared=not whole):
+        with only_one(folder, wait=True):
+            write_study(study, folder / STUDY_FILE)
+        yield folder
 
 
 def check_study_folder(folder: Path) -> None:
     """Refuse what is no study's folder; errors as in `study_folder`."""
     if folder.exists() and not folder.is_dir():
         raise MicroslipError(f"{folder} is a file: choose a folder with --into")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / STUDY_FILE).exists():
+    others = [path for path in folder.iterdir() if path.name not in (LOCK, HELD)] if folder.is_dir() else []
+    if others and not (folder / STUDY_FILE).exists():
         raise MicroslipError(f"{folder} is not a study's folder and is not empty: choose another one with --into")
 
 

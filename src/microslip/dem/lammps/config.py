@@ -45,6 +45,9 @@ class Lammps(EngineSettings):
         """The settings that make another simulation; how the ranks are started does not."""
         return self.model_dump(mode="json", exclude={"launcher", "hosts"})
 
+    def cores_asked(self) -> int | None:
+        return self.ranks * self.threads
+
     def describe(self, n_grains: int) -> str:
         return f"{self.ranks} MPI rank{'s' if self.ranks > 1 else ''} of LAMMPS"
 

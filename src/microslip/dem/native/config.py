@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from microslip.core.jobs import usable_cores
 from microslip.core.settings import MOST_THREADS
 from microslip.dem.cost import memory_of
 from microslip.dem.seam import EngineSettings
@@ -40,6 +40,9 @@ class Native(EngineSettings):
     def n_threads(self, n_grains: int) -> int:
         return self.threads or max(1, min(usable_cores(), n_grains // GRAINS_PER_THREAD))
 
+    def cores_asked(self) -> int | None:
+        return self.threads
+
     def describe(self, n_grains: int) -> str:
         n = self.n_threads(n_grains)
         return f"{n} thread{'s' if n > 1 else ''} of this process's own engine"
@@ -65,8 +68,3 @@ class Native(EngineSettings):
 
     def memory(self, n_grains: int, n_samples: int) -> float:
         return memory_of(n_grains, n_samples)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use, fewer than the machine has where a scheduler or a container says so."""
-    return len(os.sched_getaffinity(0))

@@ -41,6 +41,13 @@ def forget_stale_code(folder: Path) -> None:
             file.unlink(missing_ok=True)
 
 
+def is_compiled() -> bool:
+    """Whether an engine of this version has left its machine code; yes where it may not be left beside the source."""
+    folder = Path(__file__).parent
+    forget_stale_code(folder)
+    return any((folder / "__pycache__").glob("*.nbi")) or not os.access(folder, os.W_OK)
+
+
 def environment(config: ShearCell) -> dict[str, str]:
     """Of its process: as many threads as are asked for, also beyond the machine's cores.
 
@@ -54,4 +61,4 @@ def environment(config: ShearCell) -> dict[str, str]:
     return {**waiting, **os.environ, **counts}
 
 
-NATIVE = EngineKind(Native, start, version, environment=environment)
+NATIVE = EngineKind(Native, start, version, environment=environment, is_compiled=is_compiled)
