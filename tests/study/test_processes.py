@@ -108,7 +108,7 @@ def wait_until_gone(mark):
 def test_one_line_for_each_system_one_for_the_whole_and_the_rest_in_logs(finished):
     folder, output = finished
     assert "2 systems to run on" in output
-    assert "one after another" in output
+    assert "one after another, as --jobs says" in output
     for number, name in enumerate(SYSTEMS, start=1):
         assert output.count(f"system {number}/2: {name}, done in ") == 1
         log = (folder / name / LOG).read_text()

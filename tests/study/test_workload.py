@@ -11,24 +11,24 @@ from microslip.study.workload import Course, choose_jobs, seconds_left, share_of
 
 
 @pytest.mark.parametrize(
-    ("asked", "cores", "n_jobs"),
+    ("asked", "cores", "n_jobs", "why"),
     [
-        ([None] * 13, 2, 2),
-        ([None] * 13, 16, 13),
-        ([None] * 3, 16, 3),
-        ([8, 8, 8], 16, 2),
-        ([None, 4], 16, 2),
-        ([None] * 12 + [4], 16, 4),
-        ([32, 32], 16, 1),
+        ([None] * 13, 2, 2, "one on each core"),
+        ([None] * 13, 16, 13, "all that there are"),
+        ([None] * 3, 16, 3, "all that there are"),
+        ([8, 8, 8], 16, 2, "8 cores asked for by one of them"),
+        ([None, 4], 16, 2, "all that there are"),
+        ([*[None] * 12, 4], 16, 4, "4 cores asked for by one of them"),
+        ([32, 32], 16, 1, "32 cores asked for by one of them"),
     ],
 )
-def test_as_many_at_once_as_cores_allow(asked, cores, n_jobs):
-    assert choose_jobs(asked, cores) == n_jobs
+def test_as_many_at_once_as_cores_allow(asked, cores, n_jobs, why):
+    assert choose_jobs(asked, cores) == (n_jobs, why)
 
 
 def test_no_more_at_once_than_the_memory_holds():
-    assert choose_jobs([None] * 8, 8, memory=3e9, installed=10e9) == 3
-    assert choose_jobs([None] * 8, 8, memory=30e9, installed=10e9) == 1
+    assert choose_jobs([None] * 8, 8, memory=3e9, installed=10e9) == (3, "some 3 GB of memory each")
+    assert choose_jobs([None] * 8, 8, memory=30e9, installed=10e9) == (1, "some 30 GB of memory each")
 
 
 def shares(n_jobs, cores, asked=None):

@@ -148,10 +148,10 @@ def _run_all(
     if not to_do:
         return {}
     jobs, cores = plan_jobs(to_do, planned.steps, folder), usable_cores()
-    n_jobs = min(n_jobs, len(jobs)) if n_jobs is not None else _choose(jobs, cores)
+    n_jobs, why = (min(n_jobs, len(jobs)), "as --jobs says") if n_jobs is not None else _choose(jobs, cores)
     at_once = "one after another" if n_jobs == 1 else f"{n_jobs} at once"
     what = f"{len(jobs)} system{'s' if len(jobs) > 1 else ''} to run on {cores} core{'s' if cores > 1 else ''}"
-    console.print(f"{what}: {at_once}, the costliest first (--jobs sets how many)")
+    console.print(f"{what}: {at_once}, {why}; the costliest first")
     n_before = len(chosen) - len(jobs)
     watch(PATIENCE_WITH_ALL)
     with Live(console=console, transient=True, auto_refresh=False) as live:
@@ -175,8 +175,8 @@ def _run_all(
     return {job.system.name: MicroslipError(job.failure) for job in jobs if job.state == "failed"}
 
 
-def _choose(jobs: list[Job], cores: int) -> int:
-    """How many systems run at once, by the cores and the memory that they take."""
+def _choose(jobs: list[Job], cores: int) -> tuple[int, str]:
+    """How many systems run at once, by the cores and the memory that they take, and why."""
     cells = [job.system.config.simulation for job in jobs]
     memory = max(cell.engine.memory(cell.n_grains, cell.n_samples) for cell in cells)
     return choose_jobs([cell.engine.cores_asked() for cell in cells], cores, memory, installed_memory())
@@ -197,6 +197,8 @@ def _whole(jobs: list[Job], n_before: int, n_jobs: int) -> str:
 
 
 def _how_far(job: Job) -> str:
+    if not job.verb and not job.share:
+        return "preparing"
     if job.verb in ("", "simulate"):
         return f"{100 * job.share:.0f} %"
     return job.verb

@@ -23,6 +23,7 @@ RECORDS = (
 provenance.json: which step ran with what, when and for how long
 .checked.json: until when the chunks of each array are known to be whole
 .lock: held while a command works on the folder
+study.log: what the system of a study printed here, each time that `microslip study` took it up
 """,
     ),
 )

@@ -23,7 +23,9 @@ class Course:
     state: str = "waiting"
 
 
-def choose_jobs(asked: Sequence[int | None], cores: int, memory: float = 0.0, installed: float = math.inf) -> int:
+def choose_jobs(
+    asked: Sequence[int | None], cores: int, memory: float = 0.0, installed: float = math.inf
+) -> tuple[int, str]:
     """How many systems run at once: each takes the cores that its settings ask for, or a single one.
 
     A second thread makes a system 1.5 times as fast, a second process does twice the work. So threads are for cores
@@ -37,11 +39,19 @@ def choose_jobs(asked: Sequence[int | None], cores: int, memory: float = 0.0, in
         Cores there are.
     memory, installed
         Of the largest system, and of the machine [bytes].
+
+    Returns
+    -------
+    tuple
+        The number, and what it follows from, in a few words.
     """
-    places = cores // max((n or 1 for n in asked), default=1)
-    if memory > 0:
-        places = min(places, int(installed // memory))
-    return max(1, min(len(asked), places))
+    most = max((n or 1 for n in asked), default=1)
+    by_cores, why = cores // most, "one on each core" if most == 1 else f"{most} cores asked for by one of them"
+    if len(asked) <= by_cores:
+        by_cores, why = len(asked), "all that there are"
+    if memory > 0 and (by_memory := int(installed // memory)) < by_cores:
+        by_cores, why = by_memory, f"some {memory / 1e9:.3g} GB of memory each"
+    return max(1, by_cores), why
 
 
 def share_of_cores(asked: int | None, free: int, places: int) -> int:
