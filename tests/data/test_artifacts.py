@@ -18,6 +18,9 @@ from microslip.steps.run_settings import run_config
 LATER = ("fields", "voxels", "train", "explain", "statistics", "ablate", "report")
 ABLATION = {"variants": ["shuffled"], "training_shares": [], "cell_shares": [], "rules": ["random"], "seeds": 1}
 
+# What a run has only on request; other tests look at it.
+OF_FEW_RUNS = ("statistics/within_stages.csv",)
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -52,6 +55,8 @@ def test_a_run_holds_what_the_record_says(folder):
     records = [record for record in ARTIFACTS if record.step in ("simulate", "stages", *LATER) and record.columns]
     assert len(records) > 30
     for record in records:
+        if record.path in OF_FEW_RUNS:
+            continue
         (path,) = folder.glob(record.pattern)
         if path.suffix == ".csv":
             check_columns(record, pd.read_csv(path, nrows=1).columns)

@@ -3,19 +3,22 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from microslip import local_packing_fraction, open_run
+from microslip import d2min, local_packing_fraction, open_run
 from microslip.config import parse_config
 from microslip.data.frames import turning_frames
 from microslip.data.trajectory import INSIDE, TrajectoryWriter
 from microslip.dem.config import ShearCell
 from microslip.dem.flow import measure_flow
+from microslip.dem.inside import evenly_inside
 from microslip.dem.launch import simulate
 from microslip.dem.native.engine import NativeEngine
 from microslip.dem.protocol import Protocol
 from microslip.steps.fields import fields_step
 from microslip.steps.stages import stages_step
+from microslip.steps.within_stages import cycles_of_large_slips, write_within_stages
 
 N = 5
 # φ_local is stored in single precision.
@@ -141,6 +144,41 @@ def test_the_packing_fraction_is_the_mean_over_all_frames_of_the_stage(measured)
     of_frames = [local_packing_fraction(diameter, volume) for volume in measured.frames["cell_volume"][rows].to_numpy()]
     bulk = measured.grains["kind"].to_numpy() == 0
     np.testing.assert_allclose(fields["packing_fraction"][stage][bulk], np.mean(of_frames, axis=0)[bulk], rtol=SINGLE)
+
+
+def test_the_way_through_a_large_slip_is_that_from_frame_to_frame(measured, tmp_path):
+    run = open_run(shutil.copytree(measured.folder, tmp_path / "run"))
+    config = parse_config({**config_of().model_dump(mode="json"), "stages": {"threshold": 1e-5}})
+    lines = []
+    write_within_stages(run, config, lines.append)
+    cycles = cycles_of_large_slips(run, N)
+    table = pd.read_csv(run.folder / "statistics" / "within_stages.csv")
+    assert lines[0].startswith(f"before {len(cycles)} slips of ")
+    assert table["n_stages"].max() <= len(cycles)
+    for number, kind in enumerate(("stick", "slip")):
+        stages = run.stages.iloc[cycles[:, number]]
+        assert (stages["kind"] == kind).all()
+        logs = []
+        for stage in stages.itertuples():
+            # the last part of each: from the last frame inside to the end
+            sample, frames = run.frames["sample"].to_numpy(), np.arange(stage.start_frame + 1, stage.end_frame)
+            chosen = evenly_inside(sample[frames].tolist(), stage.start_sample, stage.end_sample, N)
+            last = int(np.searchsorted(sample, chosen[-1]))
+            strain = run.series["strain"].to_numpy()[sample[[last, stage.end_frame]]]
+            if (strain.mean() - stage.start_strain) / stage.strain_increment < 1 - 1 / (N + 1):
+                continue
+            position = run.frames["position"]
+            bulk = run.grains["kind"].to_numpy() == 0
+            motion = d2min(position[last].to_numpy(), position[stage.end_frame].to_numpy(), run.box, 2.0, bulk).d2min
+            logs.append(0.5 * np.log(np.nanmean(motion)) - np.log(strain[1] - strain[0]))
+        row = table[(table["kind"] == kind) & (table["high"] == 1)].iloc[0]
+        assert row["n_stages"] == len(logs) > 0
+        assert np.log(row["speed"]) == pytest.approx(np.mean(logs), rel=1e-9)
+
+
+def test_a_run_without_frames_inside_has_no_such_table(plain):
+    write_within_stages(plain, parse_config(config_of(n_inside=0).model_dump(mode="json")), quiet)
+    assert not (plain.folder / "statistics").exists()
 
 
 def test_motion_that_a_profile_measures_itself_is_that_between_turning_points(recorded, plain):

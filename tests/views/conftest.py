@@ -136,6 +136,19 @@ def write_clusters(folder: Path) -> None:
     write_json(target / "pair_correlation.json", about)
 
 
+def write_within_stages(folder: Path) -> None:
+    """A stick that hurries before its slip, with errors of a tenth, and a slip that begins fast."""
+    part = np.arange(6)
+    rows = []
+    for kind, relative in (("stick", 0.5 + part / 5), ("slip", 1.5 - part / 5)):
+        both = {"speed": 0.02 * relative, "relative": relative}
+        errors = {f"{name}_error": 0.1 * values for name, values in both.items()}
+        rows.append(
+            pd.DataFrame({"kind": kind, "low": part / 6, "high": (part + 1) / 6, **both, **errors, "n_stages": 9})
+        )
+    write_table(folder / "statistics" / "within_stages.csv", pd.concat(rows))
+
+
 def write_model(folder: Path, rng: np.random.Generator) -> None:
     """Predictions with noise, metrics that are stated and not measured."""
     stages = pd.read_csv(folder / "stages.csv")
@@ -260,6 +273,7 @@ def complete(simulated: Run) -> Run:
     rng = np.random.default_rng(2)
     write_fields(simulated.folder, rng)
     write_statistics(simulated.folder)
+    write_within_stages(simulated.folder)
     write_clusters(simulated.folder)
     write_model(simulated.folder, rng)
     write_attributions(simulated.folder, rng)

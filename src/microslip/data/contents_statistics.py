@@ -137,6 +137,14 @@ statistics/pair_correlation.csv: g(r) of the bulk grains
 statistics/pair_correlation.json: peak and minima of g(r)
     frames | | number of frames
     bin_width peak first_minimum second_minimum | d | distances; empty where there is none
+statistics/within_stages.csv: non-affine motion on the way through large slips and the sticks before them, one row per \
+    kind and part; of runs with frames inside stages
+    kind | | `stick` or `slip`
+    low high | | ends of the part, as shares of the strain of the stage
+    speed speed_error | d | √⟨D²min⟩ from frame to frame over the strain between them, geometric mean over stages; its \
+        standard error, empty with fewer than 5 blocks
+    relative relative_error | | that speed over its mean over the stage, mean over stages; its standard error
+    n_stages | | stages with a piece there
 statistics/profiles.csv: profiles over the height, one row per window of strain and layer
     window | | from 0
     start_strain end_strain | | of the window

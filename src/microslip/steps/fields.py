@@ -56,8 +56,8 @@ def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         work = functools.partial(measure_fields, elsewhere(run), cutoff, floor)
         store.fill(n_stages, per_chunk, work, advance, config.batches)
     fields = run.fields
-    per_stage = fields["n_frames"].to_numpy()
-    if (run.frames.get("kind", np.zeros(1)) == INSIDE).any():
+    if "n_frames" in fields and (run.frames.get("kind", np.zeros(1)) == INSIDE).any():
+        per_stage = fields["n_frames"].to_numpy()
         spread = f"{per_stage.min()} to {per_stage.max()}"
         say(f"{np.median(per_stage):g} frames in the median stage, {spread}, its ends counted")
     say(f"positions are known to {resolution:.2g} d̄, so that D²min has a floor of {floor:.2g} d̄²")
@@ -127,7 +127,8 @@ def measure_fields(run: Run, cutoff: float, floor: float, path: Path, batch: sli
             array(group, name)[batch] = values
         else:
             array(group, field.array)[batch, :, field.axis] = values
-    array(group, "n_frames")[batch] = n_frames
+    if "n_frames" in group:  # a store that was begun before they were counted goes on without them
+        array(group, "n_frames")[batch] = n_frames
     array(group, "below_floor")[batch] = below_floor(rows["d2min"], floor).astype("int8")
 
 

@@ -49,6 +49,7 @@ from microslip.statistics.registry import STATISTICS, measure_stage, quantities
 from microslip.statistics.statistic import Grouping, stage_grains
 from microslip.steps.common import Advance, Say
 from microslip.steps.frames import check_grains, elsewhere, read_starts
+from microslip.steps.within_stages import write_within_stages
 
 # Stages in a chunk of what is small per stage.
 STAGES_PER_CHUNK = 64
@@ -218,6 +219,7 @@ def write_tables(run: Run, config: Config, groups: pd.DataFrame, say: Say) -> No
         say(line)
     write_pair_correlation(run, config, say)
     write_profiles(run, config, say)
+    write_within_stages(run, config, say)
     for name, table in tables.items():
         write_table(target / f"{name}.csv", table)
     for line in describe_claims(tables["claims"], tables["contrasts"]):

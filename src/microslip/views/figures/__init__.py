@@ -24,6 +24,7 @@ RUN_FIGURES = (
     "nulls",
     "clusters",
     "mechanisms",
+    "within_stages",
 )
 
 OF_A_STUDY = ("study", "counts", "families")

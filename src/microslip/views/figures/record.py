@@ -144,6 +144,8 @@ class RunFigure:
         It has one panel, half as wide as a page.
     of_stress
         Its settings are those of the stress: they are left out for a run without one.
+    of_few_runs
+        What it shows is kept on request: where that is missing, nobody is told of it.
     """
 
     name: str
@@ -159,6 +161,7 @@ class RunFigure:
     narrow: bool = False
     of_stress: bool = False
     of_network: bool = False
+    of_few_runs: bool = False
 
     @property
     def step(self) -> str:

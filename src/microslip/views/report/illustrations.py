@@ -46,6 +46,8 @@ def illustrations(parts: Parts) -> tuple[list[Illustration], list[tuple[str, str
         text = words.get("caption") or figure.words(parts.config, about)
         path = folder / "figures" / f"{name}.png"
         if not (folder / figure.needs).exists():
+            if figure.of_few_runs:
+                continue
             untrained = parts.too_few_to_train if figure.step in UNTRAINED else ""
             lacking.append((title, untrained or f"microslip {figure.step} {parts.folder}"))
         elif text == NOT_MADE:
