@@ -325,6 +325,16 @@ def test_stages_below_the_noise_and_too_few_for_a_network(illustrated, tmp_path)
         assert f"microslip {verb}" not in page.text
 
 
+def test_the_agreement_of_the_walls_is_a_table_by_size(illustrated, tmp_path):
+    rows = [(0.0, 1e-4, 12, 0.5, np.nan), (1e-4, 1e-3, 1200, 0.975, 0.912), (1e-2, np.inf, 3, 1.0, 1.0)]
+    table = pd.DataFrame(rows, columns=["low", "high", "n_stages", "same_sign", "correlation"])
+    write_table(illustrated.folder / "statistics" / "walls.csv", table)
+    text = " ".join(read_page(illustrated, tmp_path / "report").text.split())
+    assert "below 1 × 10⁻⁴ p1250 %–" in text
+    assert "1 × 10⁻⁴ to 0.001 p1,20098 %0.91" in text
+    assert "above 0.01 p3100 %1.00" in text
+
+
 def test_a_claim_says_what_decides_and_is_counted_once(illustrated, tmp_path):
     claims = pd.read_csv(illustrated.folder / "statistics" / "claims.csv").iloc[:1]
     write_table(

@@ -145,6 +145,11 @@ statistics/within_stages.csv: non-affine motion on the way through large slips a
         standard error, empty with fewer than 5 blocks
     relative relative_error | | that speed over its mean over the stage, mean over stages; its standard error
     n_stages | | stages with a piece there
+statistics/walls.csv: changes of the walls' stress over a stage, one row per size of the stage; only with walls
+    low high | p | of |Δs|
+    n_stages | | in the stress that is cut into stages
+    same_sign | | share of the stages in which both walls change in one direction
+    correlation | | of the volume's change with that of the mean of both walls; empty of fewer than three stages
 statistics/profiles.csv: profiles over the height, one row per window of strain and layer
     window | | from 0
     start_strain end_strain | | of the window

@@ -20,6 +20,7 @@ from microslip.core.visible import quoted
 from microslip.data.artifacts import RUN_STEPS, inputs_of, outputs_of
 from microslip.data.attributes import cell_edges, stress_unit
 from microslip.data.files import read_json, read_table
+from microslip.data.provenance import read_provenance
 from microslip.data.seals import check_whole
 from microslip.data.stage_stress import measure_of_run
 from microslip.data.store import check_store, open_dataset
@@ -229,10 +230,21 @@ def _stages(folder: Path, marks: str) -> Iterator[str]:
         yield f"{kinds.sum():,} windows of strain without a stress"
         return
     yield f"{kinds.sum():,}" + (f" ({', '.join(f'{n:,} {kind}' for kind, n in kinds.items())})" if len(kinds) else "")
+    if marks:
+        yield from _noise(folder)
     if marks and "slip" in kinds:
         stages = read_table(folder / "stages.csv", ["kind", "fluctuation", "start_sample", "end_sample"])
         row = int(stages.loc[stages["kind"] == "slip", "fluctuation"].idxmax())
         yield from _largest_slip(folder, stages, row, marks)
+
+
+def _noise(folder: Path) -> Iterator[str]:
+    """What in the stress is no stage, as the step that found them has recorded it."""
+    entry, unit = read_provenance(folder)["steps"].get("stages", {}), stress_unit(_attributes(folder))
+    names = {"imbalance": "the walls' imbalance", "volume_noise": "the volume's noise"}
+    noise = [f"{words} {entry[name]:.2g} {unit}" for name, words in names.items() if name in entry]
+    if "threshold" in entry and noise:
+        yield f"threshold {entry['threshold']:.3g} {unit}, {', '.join(noise)}"
 
 
 def _largest_slip(folder: Path, stages: pd.DataFrame, row: int, marks: str) -> Iterator[str]:

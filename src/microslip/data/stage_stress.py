@@ -59,6 +59,14 @@ SERIES_STRESS = StressMeasure(
 MEASURES: dict[Whose, StressMeasure] = {"volume": VOLUME, "walls": WALLS}
 
 
+def walls_and_volume(series: Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shear stress of the bottom wall, the top wall and the volume [p], shape (sample,); NaN where not recorded."""
+    unknown = np.full(len(series["strain"]), np.nan)
+    columns = ("stress_bottom", "stress_top", "stress_volume")
+    bottom, top, volume = (np.asarray(series[name]) if name in series else unknown for name in columns)
+    return bottom, top, volume
+
+
 def kept_by(recording: Mapping[str, Any]) -> Whose:
     """By whose turning points frames were kept, from a recording's section.
 

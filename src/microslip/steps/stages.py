@@ -10,7 +10,7 @@ from microslip.core.errors import MicroslipError
 from microslip.core.messages import Caution
 from microslip.data.files import write_table
 from microslip.data.run import Run
-from microslip.data.stage_stress import MEASURES, VOLUME, WALLS, StressMeasure, stage_measure
+from microslip.data.stage_stress import MEASURES, VOLUME, WALLS, StressMeasure, stage_measure, walls_and_volume
 from microslip.events.noise import LEAST_OVER_NOISE, series_noise, walls_imbalance
 from microslip.events.stages import attach_frames, detect_stages
 from microslip.events.uniform import attach_nearest_frames, strain_windows, supported_threshold
@@ -72,11 +72,7 @@ def _noise(run: Run, config: Config) -> dict[str, float]:
     """`imbalance` of the walls and `volume_noise` [p], NaN where their series are not known."""
     series, smoothing = run.series, config.stage_smoothing
     first = min(config.steady_sample(series["strain"].to_numpy()), series.sizes["sample"])
-    unknown = np.full(series.sizes["sample"], np.nan)
-    bottom, top, volume = (
-        series[name].to_numpy() if name in series else unknown
-        for name in ("stress_bottom", "stress_top", "stress_volume")
-    )
+    bottom, top, volume = walls_and_volume(series)
     return {
         "imbalance": walls_imbalance(bottom, top, smoothing, first),
         "volume_noise": series_noise(volume, smoothing, first),

@@ -21,6 +21,7 @@ from microslip.data.batches import batched_store
 from microslip.data.files import write_json, write_table
 from microslip.data.frames import read_frames
 from microslip.data.run import Run
+from microslip.data.stage_stress import walls_and_volume
 from microslip.data.store import CHUNK_BYTES, add_column, array, check_store, create_store, open_dataset
 from microslip.dem.flow import (
     LAYERS,
@@ -47,6 +48,7 @@ from microslip.statistics.lengths import correlation_tables
 from microslip.statistics.pair_correlation import find_minima, mean_pair_correlation
 from microslip.statistics.registry import STATISTICS, measure_stage, quantities
 from microslip.statistics.statistic import Grouping, stage_grains
+from microslip.statistics.walls import wall_agreement
 from microslip.steps.common import Advance, Say
 from microslip.steps.frames import check_grains, elsewhere, read_starts
 from microslip.steps.within_stages import write_within_stages
@@ -220,6 +222,9 @@ def write_tables(run: Run, config: Config, groups: pd.DataFrame, say: Say) -> No
     write_pair_correlation(run, config, say)
     write_profiles(run, config, say)
     write_within_stages(run, config, say)
+    agreement = wall_agreement(stages, *walls_and_volume(run.series)) if "start_sample" in stages else pd.DataFrame()
+    if len(agreement):
+        tables["walls"] = agreement
     for name, table in tables.items():
         write_table(target / f"{name}.csv", table)
     for line in describe_claims(tables["claims"], tables["contrasts"]):

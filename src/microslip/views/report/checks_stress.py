@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from microslip.data.stage_stress import VOLUME, WALLS
+from microslip.data.stage_stress import VOLUME, WALLS, walls_and_volume
 from microslip.dem.steady import steady_sample_of
 from microslip.events.noise import LEAST_OVER_NOISE
 from microslip.statistics.walls import momentum_balance, wall_agreement
@@ -41,8 +41,7 @@ def _signs(parts: Parts) -> Answer | None:
     series, stages = parts.series, parts.stages
     if series is None or stages is None or not {"start_sample", "fluctuation"} <= {*stages.columns}:
         return None
-    unknown = np.full(len(series["strain"]), np.nan)
-    bottom, top, volume = (series.get(name, unknown) for name in ("stress_bottom", "stress_top", "stress_volume"))
+    bottom, top, volume = walls_and_volume(series)
     if "stress_bottom" in series and not np.isfinite(bottom + top).any() and not parts.imported:
         return Answer("passed", NO_WALLS)
     if not np.isfinite(bottom + top).any() or (stages["end_sample"] >= len(bottom)).any():

@@ -34,6 +34,7 @@ TABLES = {
     "statistics/contrasts": ["section", "quantity", "claim", "verdict"],
     "statistics/power_law": ["kind", "by", "x_min_rule"],
     "statistics/stages": ["stage", "d2min_all"],
+    "statistics/walls": ["low", "high", "n_stages", "same_sign", "correlation"],
     "interpretation/claim": ["network", "field", "n", "n_stages", "ratio", "low", "high"],
     "interpretation/layers": ["n_layers", "spearman"],
     "interpretation/deletion": ["mode", "order", "fraction", "median"],

@@ -12,6 +12,7 @@ from microslip.core.units import printed_unit
 from microslip.statistics.registry import STATISTICS
 from microslip.views.names import RULES
 from microslip.views.report.attribution_claims import ATTRIBUTION_PARTS
+from microslip.views.report.check import share
 from microslip.views.report.parts import Parts
 from microslip.views.settings import setting
 from microslip.views.tables import score
@@ -125,6 +126,27 @@ def by_kind(parts: Parts) -> tuple[list[str], list[dict[str, Any]]]:
         if any(cell != "–" for cell in cells):
             rows.append({"name": name, "unit": unit, "cells": cells})
     return kinds, rows
+
+
+def walls(parts: Parts) -> list[dict[str, str]]:
+    """By size of the stages: how many there are, and how far both walls and the volume tell the same of them."""
+    rows = []
+    for row in _records(parts, "statistics/walls"):
+        low, high = _number(row, "low"), _number(row, "high")
+        if low == 0:
+            size = f"below {show(high)} p"
+        else:
+            size = f"{show(low)} to {show(high)} p" if np.isfinite(high) else f"above {show(low)} p"
+        correlation = _number(row, "correlation")
+        rows.append(
+            {
+                "size": size,
+                "n_stages": f"{int(row['n_stages']):,}",
+                "same_sign": share(_number(row, "same_sign")),
+                "correlation": f"{correlation:.2f}" if np.isfinite(correlation) else "–",
+            }
+        )
+    return rows
 
 
 def claims(parts: Parts) -> list[dict[str, str]]:

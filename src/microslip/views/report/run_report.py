@@ -65,6 +65,7 @@ def gather(parts: Parts, checks: list[Result]) -> dict[str, Any]:
         "scores": rows("model/metrics.json", lambda: results.scores(parts.metrics)),
         "every_score": rows("model/metrics.json", lambda: results.every_score(parts.metrics)),
         "power_laws": rows("statistics/power_law.csv", lambda: results.power_laws(parts)),
+        "walls": rows("statistics/walls.csv", lambda: results.walls(parts)),
         "claims": rows("statistics/claims.csv", lambda: results.claims(parts)),
         "ablations": rows("ablations/summary.csv", lambda: results.ablations(parts)),
         "nulls": rows("interpretation/claim.csv", lambda: results.nulls(parts)),
