@@ -52,7 +52,7 @@ def blocks_of(path):
         for name in ("stress_top", "stress_bottom")
     }
     small = small.assign(agree=np.sign(change["stress_top"]) == np.sign(change["stress_bottom"]))
-    blocks = []
+    blocks, mean = [], series["stress_volume"][first:].mean()
     samples = [strain, time, series["stress_volume"], half, series["solid_fraction"]]
     pieces = zip(*(cut(values, edges) for values in samples), strict=True)
     starts = {key: table["start_sample"].to_numpy() for key, table in tables.items()}
@@ -65,6 +65,7 @@ def blocks_of(path):
                 "strain": gamma[-1] - gamma[0],
                 "time": seconds[-1] - seconds[0],
                 "s": stress.mean(),
+                "variance": np.mean((stress - mean) ** 2),
                 "half": imbalance.std() if walls else np.nan,
                 "solid": solid.mean(),
                 "counts": {key: len(rows[number]) for key, rows in grouped.items()},
@@ -111,6 +112,7 @@ MEANS = {
     "strain looked at": lambda blocks: sum(b["strain"] for b in blocks),
     "mean rate [1/s]": lambda blocks: sum(b["strain"] for b in blocks) / sum(b["time"] for b in blocks),
     "s of the volume [p]": mean_of("s"),
+    "standard deviation of s [p]": lambda blocks: float(np.sqrt(np.mean([b["variance"] for b in blocks]))),
     "solid fraction": mean_of("solid"),
     "rms of half the walls' difference [p]": mean_of("half"),
     "walls agree in sign, stages of 3e-4 to 1e-3 p": lambda blocks: float(

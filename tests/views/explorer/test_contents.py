@@ -30,6 +30,7 @@ def test_a_whole_run_is_told_whole(explored, unpack):
     assert contents["periodic"] == [True, True, False]
     assert contents["grains"] == {"n": 208, "n_walls": 48, "n_frames": 49}
     assert (contents["seed"], contents["inertial_number"], contents["stress_unit"]) == (7, 1.7e-4, "p")
+    assert contents["curve"]["title"] == "Stress of the volume"
     assert contents["r2"] == {"random": 0.873, "blocked": 0.642}
     assert missing(contents) == {}
     assert contents["displacements"] is True

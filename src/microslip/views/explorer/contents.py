@@ -159,6 +159,7 @@ def _curve(run: Run) -> dict[str, Any]:
         "n": len(stress),
         "piece": CURVE_PIECE,
         "stress_known": stress_known,
+        "title": run.stress_measure.title.capitalize(),
         "low": float(np.nanmin(stress)) if stress_known else 0.0,
         "high": float(np.nanmax(stress)) if stress_known else 1.0,
         "strain": [float(strain[0]), float(strain[-1])] if len(strain) else [0.0, 1.0],

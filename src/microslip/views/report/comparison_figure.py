@@ -69,15 +69,19 @@ def _scale(run: Compared, relative: bool) -> float:
 
 def _stress(axes: Axes, runs: Sequence[Compared], names: Sequence[str]) -> bool:
     relative = not in_one_unit(runs)
+    measures = [run.parts.measure for run in runs]
+    differ = len({measure.title for measure in measures}) > 1
     for number, (run, name) in enumerate(zip(runs, names, strict=True)):
         series = run.parts.series or {}
         strain, stress = series.get("strain", np.empty(0)), series.get("stress", np.empty(0))
         finite = np.isfinite(strain) & np.isfinite(stress) if len(strain) == len(stress) else np.zeros(0, dtype=bool)
         # a run without a stress stays in the legend
         x, y = thin_series(strain[finite], stress[finite], 1600) if finite.any() else (np.empty(0), np.empty(0))
-        axes.plot(x, y / _scale(run, relative), color=COLOURS[number], linewidth=0.6, alpha=0.85, label=name)
+        label = f"{name}, {measures[number].title}" if differ else name
+        axes.plot(x, y / _scale(run, relative), color=COLOURS[number], linewidth=0.6, alpha=0.85, label=label)
     axes.set_xlabel(STRAIN_LABEL)
-    axes.set_ylabel(r"$s/\langle s\rangle$ [1]; units differ" if relative else STRESS_LABEL)
+    label = STRESS_LABEL if differ or not measures else measures[0].label
+    axes.set_ylabel(r"$s/\langle s\rangle$ [1]; units differ" if relative else label)
     return True
 
 

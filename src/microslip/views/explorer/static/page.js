@@ -43,6 +43,7 @@ async function start() {
   $("slow").remove();
   document.title = `${run.name} · microslip`;
   $("name").textContent = run.name;
+  if (run.curve.title) $("curve-title").textContent = run.curve.title;
   $("sentence").textContent = runInWords(run, stages);
   for (const text of run.notes) note(text);
   $("provenance").textContent = `${run.folder}${run.seed === null ? "" : `, seed ${run.seed}`}`;
@@ -307,7 +308,7 @@ function showFacts() {
     const kind = run.kinds[stages.kind[stage]];
     $("stage-title").textContent = `Stage ${stage}, ${kind}`;
     $("scene").setAttribute("aria-label", `The grains at the ${state.end ? "end" : "start"} of stage ${stage}, a ${kind}, coloured by ${state.colour}`);
-    $("curve").setAttribute("aria-label", `Shear stress against shear strain, stage ${stage} of ${stages.n} marked: a ${kind}`);
+    $("curve").setAttribute("aria-label", `${$("curve-title").textContent} against shear strain, stage ${stage} of ${stages.n} marked: a ${kind}`);
   } else $("stage-title").textContent = "First frame";
   const rows = stages.n ? stageFacts(run, stages, stage) : [];
   $("facts").replaceChildren(...rows.flatMap(([name, text]) => [element("dt", name), element("dd", text)]));
