@@ -212,12 +212,12 @@ def test_windows_leave_no_gap_and_have_one_length():
 
 
 def judged(departures, quarters=(0.25, 0.25, 0.25, 0.25), drift=(0.0, 1e-4), length=0.3):
-    rows = []
+    rows, quarters = [], np.broadcast_to(quarters, (len(departures), 4))
     for number, departure in enumerate(departures):
         velocity = 1 - MIDDLE
         velocity[4] += departure
         same = np.full(10, 0.1)
-        profile, motion = FlowProfile(velocity, same, 31), MotionProfile(same, same, np.array(quarters), 0.01, 9)
+        profile, motion = FlowProfile(velocity, same, 31), MotionProfile(same, same, quarters[number], 0.01, 9)
         rows.append(window_rows(number, (0.3 * number, 0.3 * number + length), profile, motion)[1])
     return judge(pd.DataFrame(rows), drift)
 
@@ -232,6 +232,12 @@ def test_the_verdicts():
     assert judged([0.02], (0.4, 0.2, 0.2, 0.2))["homogeneous"] == "no"
     assert judged([0.02], (0.34, 0.34, 0.2, 0.12))["least_quarter"] == pytest.approx(0.12)
     assert judged([0.02], (0.34, 0.34, 0.2, 0.12))["homogeneous"] == "no"
+    wandering = [(0.40, 0.2, 0.2, 0.2), (0.16, 0.2, 0.24, 0.4), (0.25, 0.25, 0.25, 0.25)]
+    numbers = judged([0.02, 0.02, 0.02], wandering)
+    assert (numbers["homogeneous"], numbers["n_beyond"]) == ("yes", 2), "shares count over all windows"
+    assert numbers["least_mean_quarter"] == pytest.approx((0.2 + 0.2 + 0.25) / 3)
+    assert numbers["most_mean_quarter"] == pytest.approx((0.2 + 0.4 + 0.25) / 3)
+    assert judged([0.02, 0.02], [(0.40, 0.2, 0.2, 0.2), (0.36, 0.2, 0.24, 0.2)])["homogeneous"] == "no"
     assert judged([0.02], (0.3503, 0.2, 0.2, 0.2497))["homogeneous"] == "yes", "to the digits that are shown"
     assert judged([0.02], np.full(4, np.nan))["homogeneous"] == "not decided"
     assert judged([outside], length=0.05)["homogeneous"] == "not decided", "slips are few"

@@ -171,6 +171,7 @@ statistics/profiles.json: whether the flow is homogeneous and steady
     window | | strain of a window
     n_windows n_beyond | | windows, and those beyond a limit
     departure least_quarter most_quarter | | extremes over all windows
+    least_mean_quarter most_mean_quarter | | extremes of the quarters' means over all windows
     quarter_error | | largest over all windows
     drift drift_error | | change of the solid fraction in 0.1 of strain, and its standard error
     homogeneous steady | | `yes`, `no` or `not decided`

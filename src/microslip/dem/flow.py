@@ -160,7 +160,9 @@ def read_flow(run: Run, first_sample: int, fraction: float = 0.1, cutoff: float 
     if (run.folder / NUMBERS).exists() and first_sample < len(strain):
         numbers = read_json(run.folder / NUMBERS, numbers=True)
         ends = (float(strain[first_sample]), float(strain[-1]))
-        if np.allclose((numbers.get("first_strain", np.nan), numbers.get("last_strain", np.nan)), ends, rtol=1e-9):
+        measured = (numbers.get("first_strain", np.nan), numbers.get("last_strain", np.nan))
+        # a record from before the mean over all windows was judged lacks it
+        if "least_mean_quarter" in numbers and np.allclose(measured, ends, rtol=1e-9):
             layers = read_table(run.folder / LAYERS, ["window", "low", "high", "velocity"])
             return Flow(layers, read_table(run.folder / WINDOWS, ["window", "departure"]), numbers)
     return measure_flow(run, first_sample, fraction, cutoff)
@@ -185,18 +187,21 @@ def flow_of(run: Run, config: Mapping[str, Any]) -> Flow | None:
 def flow_in_words(numbers: Mapping[str, Any]) -> str:
     """The numbers of a homogeneous flow with their limits, in a sentence without an end."""
     departure = f"u/U departs from 1 − z/H by up to {numbers['departure']:.2f} (limit {LARGEST_DEPARTURE:g})"
-    least, most, error = (100 * numbers[name] for name in ("least_quarter", "most_quarter", "quarter_error"))
+    least, most = (100 * numbers[f"{name}_mean_quarter"] for name in ("least", "most"))
     shares = "no activity is known"
     if np.isfinite(least):
         limits = f"(limits {100 * LEAST_SHARE:.0f} to {100 * LARGEST_SHARE:.0f} %)"
         shares = f"the quarters of the height hold {least:.0f} to {most:.0f} % of the active grains {limits}"
-        shares += f", ± {error:.0f} by the scatter between stages" if error >= 0.5 else ""
     length = f"{numbers['window']:.2g} of strain"
     if numbers["window"] < WINDOW - 1e-6:
         length += f", the whole steady state, where {WINDOW:g} are asked for"
     n = numbers["n_windows"]
-    windows = f"; {numbers['n_beyond']} of {n} such windows are beyond a limit" if n > 1 else ""
-    return f"{departure} and {shares} over {length}{windows}"
+    if n <= 1:
+        return f"{departure} and {shares} over {length}"
+    single = ""
+    if np.isfinite(least):
+        single = f", {100 * numbers['least_quarter']:.0f} to {100 * numbers['most_quarter']:.0f} % in a single window"
+    return f"{departure} in windows of {length} and {shares}{single}"
 
 
 def drift_in_words(numbers: Mapping[str, Any]) -> str:

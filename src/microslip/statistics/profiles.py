@@ -327,23 +327,32 @@ def window_rows(
     return pd.DataFrame({**same, **columns}), row
 
 
+def _uneven(quarters: Float[np.ndarray, "*window quarter"]) -> Any:
+    """Whether a share of the active grains lies beyond its limits, to the hundredth that is shown."""
+    shares = np.round(quarters, 2)
+    return ((shares < LEAST_SHARE) | (shares > LARGEST_SHARE)).any(axis=-1)
+
+
 def judge(windows: pd.DataFrame, drift: tuple[float, float]) -> dict[str, Any]:
     """The numbers of the criterion and its two verdicts, from the rows of all windows and the drift with its error.
 
-    `homogeneous`: every window keeps to the limits, to a hundredth; not decided where something is not known, or where
-    a window that does not keep to them is shorter than 0.1 of strain. `steady`: the drift with its error on top stays
-    below its limit; not decided where it may lie on either side.
+    `homogeneous`: the velocity of every window keeps to its limit, and so do the shares of the quarters over all
+    windows, to a hundredth. Shares of one window decide nothing: without walls, where no height is preferred, some
+    leave the limits while the velocity stays linear, for the activity of a few large slips wanders. Not decided where
+    something is not known, or where what does not keep to a limit is shorter than 0.1 of strain. `steady`: the drift
+    with its error on top stays below its limit; not decided where it may lie on either side.
     """
     quarters = windows[[f"quarter_{number}" for number in range(1, QUARTERS + 1)]].to_numpy(dtype=float)
     departure = windows["departure"].to_numpy(dtype=float)
     # without the rounding of the difference of two strains
     length = round(float((windows["end_strain"] - windows["start_strain"]).min()), 12) if len(windows) else np.nan
     # to the hundredth that is shown: more digits than the fluctuation of a window leaves
-    far, shares = np.round(departure, 2) > LARGEST_DEPARTURE, np.round(quarters, 2)
-    beyond = far | ((shares < LEAST_SHARE) | (shares > LARGEST_SHARE)).any(axis=1)
+    far = np.round(departure, 2) > LARGEST_DEPARTURE
+    beyond = far | _uneven(quarters)
+    mean = quarters.mean(axis=0) if len(quarters) else np.full(QUARTERS, np.nan)
     known = np.isfinite(departure) & np.isfinite(quarters).all(axis=1)
     homogeneous: Decision = "yes" if len(windows) and known.all() else "not decided"
-    if beyond.any():
+    if far.any() or _uneven(mean):
         homogeneous = "no" if length >= SHORTEST_WINDOW else "not decided"
     change, error = abs(drift[0]), drift[1]
     steady: Decision = "not decided"
@@ -363,6 +372,8 @@ def judge(windows: pd.DataFrame, drift: tuple[float, float]) -> dict[str, Any]:
         "departure": extreme(departure),
         "least_quarter": extreme(quarters, least=True),
         "most_quarter": extreme(quarters),
+        "least_mean_quarter": extreme(mean, least=True),
+        "most_mean_quarter": extreme(mean),
         "quarter_error": extreme(windows["quarter_error"].to_numpy(dtype=float)),
         "drift": drift[0],
         "drift_error": error,
