@@ -108,6 +108,11 @@ def mean_of(name):
     return lambda blocks: float(np.mean([b[name] for b in blocks]))
 
 
+def share_of_agreement(blocks):
+    agree = np.concatenate([b["agree"] for b in blocks])
+    return float(agree.mean()) if len(agree) else np.nan
+
+
 MEANS = {
     "strain looked at": lambda blocks: sum(b["strain"] for b in blocks),
     "mean rate [1/s]": lambda blocks: sum(b["strain"] for b in blocks) / sum(b["time"] for b in blocks),
@@ -115,9 +120,7 @@ MEANS = {
     "standard deviation of s [p]": lambda blocks: float(np.sqrt(np.mean([b["variance"] for b in blocks]))),
     "solid fraction": mean_of("solid"),
     "rms of half the walls' difference [p]": mean_of("half"),
-    "walls agree in sign, stages of 3e-4 to 1e-3 p": lambda blocks: float(
-        np.mean(np.concatenate([b["agree"] for b in blocks]) if len(blocks) else np.nan)
-    ),
+    "walls agree in sign, stages of 3e-4 to 1e-3 p": lambda blocks: share_of_agreement(blocks),
     "mean slip above 1e-3 p [p]": of_slips("fluctuation", np.mean),
     "90th percentile of slips above 1e-3 p [p]": of_slips("fluctuation", lambda v: np.quantile(v, 0.9)),
     "median duration of slips above 1e-3 p [s]": of_slips("time", np.median),
@@ -155,6 +158,7 @@ def main():
     parser.add_argument("--into", type=Path, default=Path())
     parser.add_argument("--label", default="shear rate [1/s]")
     arguments = parser.parse_args()
+    arguments.into.mkdir(parents=True, exist_ok=True)
     systems: dict[str, list] = {}
     for argument in arguments.runs:
         name, path = argument.split("=")

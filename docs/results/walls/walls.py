@@ -91,6 +91,7 @@ def main():
                     points, look = (one["mean_size"], one["mean"], one["error"]), {"color": f"C{number}", "ms": 3}
                     axis.errorbar(*points, fmt=mark, label=f"{name}, {kind}s", **look)
             axis.set(xscale="log", xlabel="size of the stage [p]", ylabel=label)
+            axis.xaxis.set_minor_formatter("")
         axes[0].legend(fontsize=6)
         figure.savefig(arguments.into / "walls.png", dpi=150)
 
