@@ -3,9 +3,10 @@
 Claims: at least 5 times the grain-steps per second of LAMMPS and 4 times those of LIGGGHTS on two cores, at least 25
 million at 20,000 grains; a grain-step costs at most 1.4 times as much at 200,000 grains (`--large`) as at 20,000.
 
-All start from the same flowing grains, the demo's and eight times those side by side, with the same walls, load, drag
-and time step, velocities and contact histories from zero. None records. The engines take turns; each measures its own
-steps, after untimed ones in which the grains flow again. LIGGGHTS is left out where it is not installed.
+All start from the same flowing grains, those of cell/walled.toml and eight times those side by side, with the same
+walls, load, drag and time step, velocities and contact histories from zero. None records. The engines take turns; each
+measures its own steps, after untimed ones in which the grains flow again. LIGGGHTS is left out where it is not
+installed.
 """
 
 import argparse
@@ -30,7 +31,7 @@ STRAIN, STEPS_PER_INTERVAL, REPEATS = 0.1, 5, 3
 
 @dataclass(frozen=True)
 class Size:
-    """The demo's packing so many times side by side along x and y, and the steps of a measurement."""
+    """The packing of walled.toml so many times side by side along x and y, and the steps of a measurement."""
 
     copies: tuple[int, int]
     untimed: int
@@ -161,12 +162,12 @@ def main():
     repeats = 1 if options.quick else REPEATS
     cost, memory = {}, {}
     with tempfile.TemporaryDirectory() as temporary:
-        demo = packings.demo_cell()
-        flowing = packings.flowing(demo, Path(temporary) / "run", QUICK_STRAIN if options.quick else STRAIN)
+        cell = packings.walled_cell()
+        flowing = packings.flowing(cell, Path(temporary) / "run", QUICK_STRAIN if options.quick else STRAIN)
         for size in (*SIZES, LARGE) if options.large else SIZES:
             if options.quick:
                 size = Size(size.copies, QUICK_STEPS, QUICK_STEPS, size.peers)
-            config, packing = packings.side_by_side(demo, flowing, *size.copies)
+            config, packing = packings.side_by_side(cell, flowing, *size.copies)
             n_grains = len(packing.diameter)
             folder = Path(temporary) / str(n_grains)
             folder.mkdir()

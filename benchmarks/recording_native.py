@@ -3,8 +3,9 @@
 Claims: at most 5 % over the bare loop at 5 steps a sample, contact values included. The peer is the engine itself: its
 steps in intervals of a sample, with nobody who looks. The product reads every sample, watches it for turning points,
 holds the grains at the running extremes, works out the values of the frames, writes all to zarr and saves checkpoints.
-Both start from the same state of the demo's grains, and of eight times those side by side; they take turns. A third
-run, with a clock around each part of the product, says what each part costs; time in a part inside another counts once.
+Both start from the same state of the grains of walled.toml, and of eight times those side by side; they take turns.
+A third run, with a clock around each part of the product, says what each part costs; time in a part inside another
+counts once.
 """
 
 import argparse
@@ -33,7 +34,7 @@ RAYLEIGH_FRACTION, STEPS_PER_SAMPLE = 0.25, 5
 STRAIN, UNTIMED_STEPS, REPEATS = 0.1, 5_000, 5
 # Samples of a repeat: as many as there are steps between two checkpoints, so that a repeat holds one of them.
 SAMPLES, QUICK_SAMPLES = 4_000, 200
-# copies of the demo's packing along x and y, threshold of the frames: the demo's own, and the default
+# copies of the packing along x and y, threshold of the frames: that of walled.toml, and the default
 CASES = (((1, 1), 1e-4), ((1, 1), 1e-5), ((2, 4), 1e-4), ((2, 4), 1e-5))
 STEPS, OTHER = "steps, beside the bare loop's", "what runs between these"
 
@@ -142,17 +143,17 @@ def main():
     if not options.measure:
         # threads as the product's process has them, which reads its environment at the start
         here = [sys.executable, __file__, "--measure", *sys.argv[1:]]
-        sys.exit(subprocess.run(here, env=environment(packings.demo_cell()), check=False).returncode)
+        sys.exit(subprocess.run(here, env=environment(packings.walled_cell()), check=False).returncode)
     n_samples, repeats, untimed, strain = SAMPLES, REPEATS, UNTIMED_STEPS, STRAIN
     if options.quick:
         n_samples, repeats, untimed, strain = QUICK_SAMPLES, 1, 200, 0.002
-    demo = packings.demo_cell(loading={"rayleigh_fraction": RAYLEIGH_FRACTION})
-    assert demo.steps_per_sample == STEPS_PER_SAMPLE
-    shear = {"strain": n_samples * demo.recording.strain_step, "warm_up": 0.0}
+    cell = packings.walled_cell(loading={"rayleigh_fraction": RAYLEIGH_FRACTION})
+    assert cell.steps_per_sample == STEPS_PER_SAMPLE
+    shear = {"strain": n_samples * cell.recording.strain_step, "warm_up": 0.0}
     with tempfile.TemporaryDirectory() as temporary:
-        flowing = packings.flowing(demo, Path(temporary) / "run", strain)
+        flowing = packings.flowing(cell, Path(temporary) / "run", strain)
         for copies, threshold in CASES:
-            config, packing = packings.side_by_side(demo, flowing, *copies)
+            config, packing = packings.side_by_side(cell, flowing, *copies)
             recording = {"threshold": threshold, "contacts": True, "cell_volumes": False}
             config = packings.changed(config, loading=shear, recording=recording)
             folder = Path(temporary) / f"{copies} {threshold}"

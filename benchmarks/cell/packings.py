@@ -11,7 +11,7 @@ from microslip.dem.config import ShearCell
 from microslip.dem.native.engine import NativeEngine
 from microslip.dem.packing import BOTTOM, TOP, LoosePacking
 
-DEMO = Path(__file__).parents[2] / "configs" / "quick.toml"
+WALLED = Path(__file__).parent / "walled.toml"
 
 
 def changed(config, **sections):
@@ -23,9 +23,9 @@ def changed(config, **sections):
     return ShearCell.model_validate(content)
 
 
-def demo_cell(**sections):
-    """The cell of the demo, with other settings in some sections."""
-    content = tomllib.loads(DEMO.read_text())
+def walled_cell(**sections):
+    """The cell between walls that every engine can shear, with other settings in some sections."""
+    content = tomllib.loads(WALLED.read_text())
     cell = ShearCell.model_validate({name: content[name] for name in ShearCell.model_fields if name in content})
     return changed(cell, **sections)
 

@@ -34,13 +34,14 @@ print(run)
 # %% [markdown]
 # ## Shear
 #
-# Two rough walls made of grains hold the packing under the pressure p; the lower one moves. The
-# shear stress s, in units of p, rises to a plateau and then climbs and falls. The first part,
-# where the packing still remembers how it was prepared, is left out.
+# The packing is held under the pressure p. The paper shears it between two rough walls; this cell
+# has none: it repeats along the height, too, and leans with the shear, so that no grain is
+# special. The shear stress s, summed over the contacts in units of p, rises to a plateau and then
+# climbs and falls. The first part, where the packing remembers its preparation, is left out.
 
 # %%
 series, stages = run.series, run.stages
-strain, stress = series["strain"].to_numpy(), series["stress"].to_numpy()
+strain, stress = series["strain"].to_numpy(), run.stress.to_numpy()
 steady = stress[strain > stages["start_strain"].iloc[0]]
 attributes = run.attributes
 inertial_number = attributes["inertial_number"]
