@@ -14,6 +14,7 @@ import pandas as pd
 
 from microslip import d2min, detect_stages, open_run
 from microslip.statistics.resampling import block_edges, cut, group_by_block, jackknife
+from microslip.study.counts import times
 from microslip.study.summary import exceedance
 from microslip.views.style import journal_style
 
@@ -34,7 +35,7 @@ def blocks_of(path):
     edges = block_edges(strain, first)
     if len(edges) == 2:
         edges = np.linspace(first, len(strain), max(2, round((strain[-1] - strain[first]) / 0.05)) + 1).astype(int)
-    time = np.concatenate([[0], np.cumsum(2 * np.diff(strain) / (rate[1:] + rate[:-1]))])
+    time = times(strain, rate)
     walls = bool(np.isfinite(series["stress_top"]).all())
     half = (series["stress_top"] - series["stress_bottom"]) / 2
     names = {"volume": "stress_volume", "walls": "stress"} if walls else {"volume": "stress_volume"}
