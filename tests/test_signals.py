@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from .command_line import alive
+
 HANG = 120
 SAID = {
     signal.SIGINT: "microslip: stopped; the same command goes on from here\n",
@@ -122,18 +124,6 @@ def cell(tmp_path):
         "[recording]\nthreshold = 1e-2\ncontacts = false\ncheckpoint_steps = 1000\n"
     )
     return config
-
-
-def alive(mark):
-    """Processes that carry the mark in their environment."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if mark.encode() in Path("/proc", name, "environ").read_bytes():
-                found.append(Path("/proc", name, "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return [command for command in found if command]
 
 
 @pytest.mark.parametrize(

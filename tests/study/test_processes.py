@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,7 @@ from microslip import open_run
 from microslip.dem.checkpoints import POINTER
 from microslip.study.processes import LOG
 
-from ..command_line import COMMAND, PATIENCE, microslip
+from ..command_line import COMMAND, PATIENCE, alive, microslip
 
 STUDY = """
 steps = ["simulate", "stages"]
@@ -68,18 +67,6 @@ def assert_same_results(folder, other):
         runs = [open_run(path / system) for path in (folder, other)]
         np.testing.assert_array_equal(*(run.series["stress"].to_numpy() for run in runs))
         pd.testing.assert_frame_equal(*(run.stages for run in runs), check_exact=True)
-
-
-def alive(mark):
-    """Processes that carry the mark in their environment."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if mark.encode() in Path("/proc", name, "environ").read_bytes():
-                found.append(Path("/proc", name, "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return [command for command in found if command]
 
 
 def started(mark, *arguments):
