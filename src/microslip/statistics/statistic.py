@@ -16,6 +16,18 @@ PerStage = Mapping[str, np.ndarray]
 """Measured numbers of all stages by name, shape (stage,) or (stage, ...)."""
 
 
+NULLS = {
+    "random": "as many grains, drawn at random",
+    "layered": "grains permuted within layers of height",
+}
+"""What a statistic is measured of besides, so that no pattern can be told from one: by suffix, in words."""
+
+
+def null_name(name: str, null: str) -> str:
+    """The name of a statistic's null, such as moran_i_random: a statistic of its own in the registry."""
+    return f"{name}_{null}"
+
+
 @dataclass(frozen=True)
 class StageGrains:
     """The grains of one stage, as a statistic sees them.
