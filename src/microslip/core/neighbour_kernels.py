@@ -74,12 +74,13 @@ def runs_about(cells, s, half, bounds, shifts):  # type: ignore[no-untyped-def]
         gap_x = _gap(ox, inside_x, cells.size[0]) / steepness
         cx = ix + ox
         shift_x = 0.0
-        if cells.periods[0] > 0:
+        # a division takes longer than all the rest of a column: only where the column lies beyond a face
+        if cx < 0 or cx >= cells.n[0]:
+            if cells.periods[0] == 0:
+                continue
             turns = cx // cells.n[0]
             cx -= turns * cells.n[0]
             shift_x = turns * cells.periods[0]
-        elif cx < 0 or cx >= cells.n[0]:
-            continue
         for oy in range(0 if half and ox == 0 else -reach_y, reach_y + 1):
             gap_y = _gap(oy, inside_y, cells.size[1])
             rest = cutoff2 - gap_x * gap_x - gap_y * gap_y
@@ -87,12 +88,12 @@ def runs_about(cells, s, half, bounds, shifts):  # type: ignore[no-untyped-def]
                 continue
             cy = iy + oy
             shift_y = 0.0
-            if cells.periods[1] > 0:
+            if cy < 0 or cy >= cells.n[1]:
+                if cells.periods[1] == 0:
+                    continue
                 turns = cy // cells.n[1]
                 cy -= turns * cells.n[1]
                 shift_y = turns * cells.periods[1]
-            elif cy < 0 or cy >= cells.n[1]:
-                continue
             # in a tilted cell the grains of a column nearest in x are not those nearest in z
             chord = np.sqrt(rest if cells.tilt == 0 else cutoff2 - gap_y * gap_y)
             low = int(np.floor((z - chord - cells.lower[2]) / cells.size[2]))
@@ -103,7 +104,7 @@ def runs_about(cells, s, half, bounds, shifts):  # type: ignore[no-untyped-def]
             column = (cx * cells.n[1] + cy) * cells.n[2]
             after = s + 1 if half and ox == 0 and oy == 0 else 0
             while low <= high:
-                turns = low // cells.n[2]
+                turns = low // cells.n[2] if low < 0 or low >= cells.n[2] else 0
                 first = low - turns * cells.n[2]
                 last = min(first + high - low, cells.n[2] - 1)
                 bounds[count, 0] = max(cells.start[column + first], after)
@@ -113,6 +114,67 @@ def runs_about(cells, s, half, bounds, shifts):  # type: ignore[no-untyped-def]
                 shifts[count, 2] = turns * cells.periods[2]
                 count += 1
                 low += last - first + 1
+    return count
+
+
+@numba.njit(cache=True)
+def reach_of(cells):  # type: ignore[no-untyped-def]
+    """How many columns away, along x and y, and how many layers away a neighbour may lie."""
+    return (
+        int(np.ceil(_steepness(cells) * cells.cutoff / cells.size[0])),
+        int(np.ceil(cells.cutoff / cells.size[1])),
+        # one more, lest rounding put a grain into the layer beside its own
+        int(np.ceil(cells.cutoff / cells.size[2])) + 1,
+    )
+
+
+@numba.njit(cache=True)
+def layers_about(cells, z):  # type: ignore[no-untyped-def]
+    """First and last layer that neighbours of a grain at height z lie in, as `copies_about` counts them."""
+    # a little more than the cutoff, so that rounding loses no neighbour
+    cutoff = cells.cutoff * (1 + 1e-12)
+    low = int(np.floor((z - cutoff - cells.lower[2]) / cells.size[2]))
+    high = int(np.floor((z + cutoff - cells.lower[2]) / cells.size[2]))
+    if cells.periods[2] == 0:
+        return min(max(low, 0), cells.n[2] - 1), min(max(high, 0), cells.n[2] - 1)
+    below = reach_of(cells)[2]
+    return low + below, high + below
+
+
+@numba.njit(cache=True, error_model="numpy")
+def copies_about(cells, column, carried, rows, start):  # type: ignore[no-untyped-def]
+    """Write the copies of all grains near a column of cells side by side, layer by layer from below.
+
+    Rows 0 to 2 get their positions, as seen from that column, and the rows after them what is `carried` (row, grain
+    as sorted). start[m] is where layer m begins, and start[m + 1] where it ends. Returns the number of copies, also
+    where it exceeds the length of the rows, which then lack the last ones.
+    """
+    n_x, n_y, n_z = cells.n
+    reach_x, reach_y, reach_z = reach_of(cells)
+    beyond = reach_z if cells.periods[2] > 0 else 0
+    ix, iy = column // n_y, column % n_y
+    most, count = rows.shape[1], 0
+    for layer in range(-beyond, n_z + beyond):
+        start[layer + beyond] = count
+        turns_z = layer // n_z
+        for cx in range(ix - reach_x, ix + reach_x + 1):
+            turns_x = cx // n_x
+            if turns_x != 0 and cells.periods[0] == 0:
+                continue
+            for cy in range(iy - reach_y, iy + reach_y + 1):
+                turns_y = cy // n_y
+                if turns_y != 0 and cells.periods[1] == 0:
+                    continue
+                x = turns_x * cells.periods[0] + turns_z * cells.tilt
+                y, z = turns_y * cells.periods[1], turns_z * cells.periods[2]
+                cell = ((cx - turns_x * n_x) * n_y + cy - turns_y * n_y) * n_z + layer - turns_z * n_z
+                for k in range(cells.start[cell], cells.start[cell + 1]):
+                    if count < most:
+                        rows[0, count], rows[1, count], rows[2, count] = cells.x[k] + x, cells.y[k] + y, cells.z[k] + z
+                        for row in range(len(carried)):
+                            rows[3 + row, count] = carried[row, k]
+                    count += 1
+    start[n_z + 2 * beyond] = count
     return count
 
 

@@ -53,8 +53,10 @@ class Cells(NamedTuple):
     tilt: float
 
 
-def sort_into_cells(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: float) -> Cells:
+def sort_into_cells(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: float, width: float = 0.0) -> Cells:
     """Sort grains for a search of pairs within `cutoff` [d̄]; a wall-bounded axis spans the grains found.
+
+    A cell holds about one grain, more where its columns are to be at least `width` [d̄] wide.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def sort_into_cells(positions: Float[np.ndarray, "grain 3"], box: Box, cutoff: f
         lower = np.where(box.periodic, 0.0, wrapped.min(axis=0))
         extent = np.where(box.periodic, box.lengths, np.maximum(wrapped.max(axis=0) - lower, FINEST * cutoff))
     edge = max(FINEST * cutoff, float(np.cbrt(np.prod(extent) / max(1, len(wrapped)))))
-    n = np.maximum(np.floor(extent / edge), 1).astype(np.int64)
+    n = np.maximum(np.floor(extent / np.maximum(edge, [width, width, 0.0])), 1).astype(np.int64)
     size = extent / n
     order, start = counting_sort(upright, lower, size, n)
     x, y, z = np.ascontiguousarray(wrapped[order].T)

@@ -86,7 +86,7 @@ def d2min(
     wanted = np.ones(n, dtype=bool) if of is None else arguments.marks("of", of, (("grain", n, "reference"),))
     if end_box is not None:
         arguments.record("end_box", end_box, Box, OF_A_BOX)
-    cells = sort_into_cells(reference, box, cutoff)
+    cells = sort_into_cells(reference, box, cutoff, width=cutoff)
     # what the cell does, its copies do too: relative to it, a motion is the same for all copies of a grain; being
     # affine, it is no part of D²min, and is given back to the gradient below
     of_cell = box.gradient_to(end_box) if end_box is not None else np.zeros((3, 3))

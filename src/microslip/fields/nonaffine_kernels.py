@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from microslip.core.neighbour_kernels import most_runs, runs_about
+from microslip.core.neighbour_kernels import copies_about, layers_about, reach_of
 
 # An affine map in three dimensions takes three neighbours that span space; with exactly three nothing is left over. In
 # the plane it takes one less.
@@ -16,59 +16,48 @@ FEWEST_IN_THE_PLANE = 3
 # Y is singular when its determinant is this small against the cube of its mean eigenvalue: neighbours in a plane.
 SINGULAR = 1e-9
 
-# The neighbours of a grain are gathered into rows of this many numbers; a denser neighbourhood makes them longer.
-ROW = 256
-
-
-@numba.njit(cache=True, error_model="numpy")
-def _gather(cells, s, displacement, bounds, shifts, rows):  # type: ignore[no-untyped-def]
-    """Vectors to the neighbours of sorted grain s and their changes, into rows rx, ry, rz, ux, uy, uz.
-
-    Returns the number of neighbours, also where it exceeds the length of the rows, whose content is then of no use.
-    """
-    most = rows.shape[1] - 1
-    cutoff2 = cells.cutoff * cells.cutoff
-    half_x, half_y, half_z = cells.half_periods
-    count = 0
-    for m in range(runs_about(cells, s, False, bounds, shifts)):
-        x0, y0, z0 = cells.x[s] - shifts[m, 0], cells.y[s] - shifts[m, 1], cells.z[s] - shifts[m, 2]
-        for k in range(bounds[m, 0], bounds[m, 1]):
-            dx, dy, dz = cells.x[k] - x0, cells.y[k] - y0, cells.z[k] - z0
-            # written in any case and kept by counting on: no branch to guess
-            at = min(count, most)
-            rows[0, at], rows[1, at], rows[2, at] = dx, dy, dz
-            rows[3, at] = displacement[0, k] - displacement[0, s]
-            rows[4, at] = displacement[1, k] - displacement[1, s]
-            rows[5, at] = displacement[2, k] - displacement[2, s]
-            near = (dx * dx + dy * dy + dz * dz <= cutoff2) & (k != s)
-            # of a grain half a period away both copies are as near: one of them counts
-            count += near & (dx != -half_x) & (dy != -half_y) & (dz != -half_z)
-    return count
+# Copies of the grains about a column are laid side by side in rows of this many numbers; more make them longer.
+ROW = 4096
 
 
 @numba.njit(cache=True, fastmath={"reassoc", "contract"}, error_model="numpy")
-def _moments(rows, count, y, x):  # type: ignore[no-untyped-def]
-    """y = Σ r⊗r and x = Σ u⊗r, into the arrays; returns Σ|u|²."""
-    rx, ry, rz, ux, uy, uz = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
-    yxx = yyy = yzz = yxy = yxz = yyz = u2 = 0.0
+def _moments(rows, first, last, own, cutoff2, halves, y, x):  # type: ignore[no-untyped-def]
+    """y = Σ r⊗r and x = Σ u⊗r over the copies from `first` to `last` within the cutoff of grain `own`, into the arrays.
+
+    Rows and `own` hold positions and displacements. Returns Σ|u|² and the number of neighbours. Every copy is worked
+    on, those too far away with the weight 0: without a branch the loop runs in vector registers.
+    """
+    # each row by itself: of a part of all of them the compiler would not know that its numbers lie side by side
+    px, py, pz = rows[0, first:last], rows[1, first:last], rows[2, first:last]
+    qx, qy, qz = rows[3, first:last], rows[4, first:last], rows[5, first:last]
+    x0, y0, z0, u0, v0, w0 = own
+    half_x, half_y, half_z = halves
+    n = yxx = yyy = yzz = yxy = yxz = yyz = u2 = 0.0
     xxx = xxy = xxz = xyx = xyy = xyz = xzx = xzy = xzz = 0.0
-    for k in range(count):
-        yxx += rx[k] * rx[k]
-        yyy += ry[k] * ry[k]
-        yzz += rz[k] * rz[k]
-        yxy += rx[k] * ry[k]
-        yxz += rx[k] * rz[k]
-        yyz += ry[k] * rz[k]
-        xxx += ux[k] * rx[k]
-        xxy += ux[k] * ry[k]
-        xxz += ux[k] * rz[k]
-        xyx += uy[k] * rx[k]
-        xyy += uy[k] * ry[k]
-        xyz += uy[k] * rz[k]
-        xzx += uz[k] * rx[k]
-        xzy += uz[k] * ry[k]
-        xzz += uz[k] * rz[k]
-        u2 += ux[k] * ux[k] + uy[k] * uy[k] + uz[k] * uz[k]
+    for k in range(len(px)):
+        dx, dy, dz = px[k] - x0, py[k] - y0, pz[k] - z0
+        near = dx * dx + dy * dy + dz * dz <= cutoff2
+        # of a grain half a period away both copies are as near: one of them counts
+        weight = 1.0 if near & (dx != -half_x) & (dy != -half_y) & (dz != -half_z) else 0.0
+        ux, uy, uz = qx[k] - u0, qy[k] - v0, qz[k] - w0
+        rx, ry, rz = weight * dx, weight * dy, weight * dz
+        n += weight
+        yxx += rx * dx
+        yyy += ry * dy
+        yzz += rz * dz
+        yxy += rx * dy
+        yxz += rx * dz
+        yyz += ry * dz
+        xxx += rx * ux
+        xxy += ry * ux
+        xxz += rz * ux
+        xyx += rx * uy
+        xyy += ry * uy
+        xyz += rz * uy
+        xzx += rx * uz
+        xzy += ry * uz
+        xzz += rz * uz
+        u2 += weight * (ux * ux + uy * uy + uz * uz)
     y[0, 0], y[1, 1], y[2, 2] = yxx, yyy, yzz
     y[0, 1] = y[1, 0] = yxy
     y[0, 2] = y[2, 0] = yxz
@@ -76,7 +65,8 @@ def _moments(rows, count, y, x):  # type: ignore[no-untyped-def]
     x[0, 0], x[0, 1], x[0, 2] = xxx, xxy, xxz
     x[1, 0], x[1, 1], x[1, 2] = xyx, xyy, xyz
     x[2, 0], x[2, 1], x[2, 2] = xzx, xzy, xzz
-    return u2
+    # the grain itself is among them, and adds nothing else
+    return u2, int(n) - 1
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -97,10 +87,6 @@ def _invert(y, inverse):  # type: ignore[no-untyped-def]
     return True
 
 
-# Sorted grains are shared out in blocks of this many: each is worked on by one thread with scratch of its own.
-BLOCK = 256
-
-
 @numba.njit(cache=True, parallel=True, error_model="numpy")
 def d2min_of_cells(cells, displacement, wanted, planar):  # type: ignore[no-untyped-def]
     n = len(cells.x)
@@ -108,25 +94,31 @@ def d2min_of_cells(cells, displacement, wanted, planar):  # type: ignore[no-unty
     gradient = np.full((n, 3, 3), np.nan)
     n_neighbours = np.zeros(n, dtype=np.int32)
     fewest = FEWEST_IN_THE_PLANE if planar else FEWEST_NEIGHBOURS
-    for block in numba.prange((n + BLOCK - 1) // BLOCK):
-        rows = np.empty((6, ROW))
-        bounds = np.empty((most_runs(cells), 2), dtype=np.int64)
-        shifts = np.empty((len(bounds), 3))
+    cutoff2 = cells.cutoff * cells.cutoff
+    n_layers = cells.n[2] + 2 * reach_of(cells)[2]
+    # each column is worked on by one thread with scratch of its own
+    for column in numba.prange(cells.n[0] * cells.n[1]):
+        first, last = cells.start[column * cells.n[2]], cells.start[(column + 1) * cells.n[2]]
+        if first == last:
+            continue
+        rows, start = np.empty((6, ROW)), np.empty(n_layers + 1, dtype=np.int64)
+        count = copies_about(cells, column, displacement, rows, start)
+        if count > ROW:
+            rows = np.empty((6, count))
+            copies_about(cells, column, displacement, rows, start)
         y, x, inverse = np.empty((3, 3)), np.empty((3, 3)), np.empty((3, 3))
-        for s in range(block * BLOCK, min((block + 1) * BLOCK, n)):
+        for s in range(first, last):
             i = cells.order[s]
             if not wanted[i]:
                 continue
-            count = _gather(cells, s, displacement, bounds, shifts, rows)
-            if count >= rows.shape[1]:
-                rows = np.empty((6, 2 * count))
-                count = _gather(cells, s, displacement, bounds, shifts, rows)
-            n_neighbours[i] = count
-            u2 = _moments(rows, count, y, x)
+            low, high = layers_about(cells, cells.z[s])
+            own = (cells.x[s], cells.y[s], cells.z[s], displacement[0, s], displacement[1, s], displacement[2, s])
+            u2, n_near = _moments(rows, start[low], start[high + 1], own, cutoff2, cells.half_periods, y, x)
+            n_neighbours[i] = n_near
             if planar:
                 # no vector has a part along y: with any spread there the inverse is that of the plane, beside it
                 y[1, 1] = (y[0, 0] + y[2, 2]) / 2
-            if count < fewest or not _invert(y, inverse):
+            if n_near < fewest or not _invert(y, inverse):
                 continue
             # Γ − 1 = x y⁻¹ is exact for small u; the residual Σ|u − (Γ − 1) r|² = Σ|u|² − (Γ − 1) : x at the minimum
             explained = 0.0
@@ -135,5 +127,5 @@ def d2min_of_cells(cells, displacement, wanted, planar):  # type: ignore[no-unty
                     g = x[a, 0] * inverse[0, b] + x[a, 1] * inverse[1, b] + x[a, 2] * inverse[2, b]
                     explained += g * x[a, b]
                     gradient[i, a, b] = g
-            d2min[i] = max(u2 - explained, 0.0) / count
+            d2min[i] = max(u2 - explained, 0.0) / n_near
     return d2min, gradient, n_neighbours
