@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from microslip import Box, MicroslipError
+from microslip.core.contacts import COMPONENTS
 from microslip.data.artifacts import artifact
 from microslip.fields.record import GrainField
 from microslip.fields.registry import FIELDS, by_name, grain_field, node_field_name, on_nodes, with_means
@@ -37,6 +38,7 @@ def frames_of(before, after):
         "cell_volume": 1 + rng.random((2, len(before))),
     }
     values = {name: FrameValues(list(two).__getitem__, range(2)) for name, two in recorded.items()}
+    values["diameter"] = FrameValues(lambda _frame: np.ones(len(before)), range(2))
     return StageFrames(before, after, kind, np.ones(len(before)), box, box, 2.0, there, values)
 
 
@@ -53,11 +55,14 @@ def test_the_symmetries_of_simple_shear_turn_what_the_registry_says(motion, symm
     stage = frames_of(*motion)
     # a box begins at 0: what is turned is put back by a whole cell
     back = np.where(np.array(symmetry) < 0, 8.0, 0.0)
+    signs = [symmetry[a] * symmetry[b] for a, b in COMPONENTS]
+    turned = FrameValues(lambda frame: stage.values["grain_stress"][frame] * signs, range(2))
     other = replace(
         stage,
         reference=stage.reference * symmetry + back,
         current=stage.current * symmetry + back,
         kind=np.choose(stage.kind, [0, 2, 1]) if symmetry[2] < 0 else stage.kind,
+        values={**stage.values, "grain_stress": turned},
     )
     for name, field in FIELDS.items():
         sign = -1 if getattr(field, odd) else 1

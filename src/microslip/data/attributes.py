@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 SOURCE_UNITS = "source units"
 
 
@@ -20,6 +23,14 @@ def pressure_known(attributes: Mapping[str, Any]) -> bool:
         return True
     # older stores say it by a pressure of 1, which a true one may have too
     return bool(attributes.get("pressure_known", attributes.get("pressure") != 1.0))
+
+
+def diameters_known(attributes: Mapping[str, Any], diameter: Float[np.ndarray, "grain"]) -> bool:
+    """Whether grains have diameters of their own, so that they may touch; a glass has none, and all are d̄."""
+    if not attributes.get("imported"):
+        return True
+    # older stores do not say it
+    return bool(attributes.get("diameters_known", np.ptp(diameter) > 0))
 
 
 def stress_unit(attributes: Mapping[str, Any]) -> str:

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int, Int64
 
 from microslip.core.box import Box
+from microslip.core.touching import touching_pairs
 from microslip.fields.nonaffine import NonaffineMotion, d2min
 from microslip.fields.strain import displacement_without_shear, local_strain
+
+Contacts = tuple[Int64[np.ndarray, "contact 2"], Float64[np.ndarray, "contact 3"]]
+"""Two grains each, and the vectors from the first to the second [d̄]."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class StageFrames:
     `reference`, `current` (grain, 3): centres in the first and in the last frame [d̄], NaN of a grain that is not there.
     `kind` (grain): 0 bulk, 1 bottom wall, 2 top wall. `diameter` (grain) [d̄]. `box`, `end_box`: the cell in those two
     frames. `cutoff`: how near neighbours are [d̄]. `there` (grain): the grains that have a motion. `values`: quantities
-    of the frames by their names in `trajectory.zarr`, such as `grain_stress`.
+    of the frames by their names in `trajectory.zarr`, such as `grain_stress`; `diameter` where it is the grains' own.
     """
 
     reference: Float64[np.ndarray, "grain 3"]
@@ -67,6 +71,20 @@ class StageFrames:
         """Displacement less the mean shear, of wall grains too [d̄]."""
         of_cell = self.box.gradient_to(self.end_box) if self.box.periodic[2] else None
         return self._of_all(displacement_without_shear(*self._ends, self.kind[self.there], of_cell))
+
+    @cached_property
+    def start_contacts(self) -> Contacts:
+        """The contacts at the start, by overlap, of the grains that both frames hold."""
+        return self._contacts(self._ends[0], self.box)
+
+    @cached_property
+    def end_contacts(self) -> Contacts:
+        """The contacts at the end."""
+        return self._contacts(self._ends[1], self.end_box)
+
+    def _contacts(self, position: Float64[np.ndarray, "there 3"], box: Box) -> Contacts:
+        pairs, separation = touching_pairs(position, self.diameter[self.there].astype(float), box)
+        return np.flatnonzero(self.there)[pairs], separation
 
     @property
     def _ends(self) -> tuple[Float64[np.ndarray, "there 3"], Float64[np.ndarray, "there 3"]]:

@@ -204,6 +204,7 @@ def _finish(
             "pressure": pressure or 1.0,
             "pressure_known": pressure is not None,
             "position_resolution": resolution,
+            "diameters_known": layout.diameters_known,
             "strain_from": origin,
             **_numbers(source, layout.length, pressure),
             "versions": versions(),

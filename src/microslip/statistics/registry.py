@@ -96,6 +96,7 @@ def _mean_field(name: str, size: bool, active: bool) -> Callable[[StageGrains], 
 _NOT_REPORTED = {
     "shear_strain_all", "volumetric_strain_all", "volumetric_strain_active", "packing_fraction_all",
     "abs_delta_sigma1_all", "abs_delta_sigma1_active", "abs_delta_energy_all", "abs_delta_energy_active",
+    "contacts_lost_all", "contacts_gained_all", "force_chain_all",
 }  # fmt: skip
 
 
@@ -140,11 +141,14 @@ _EVERY = (
         followed=False,
     ),
     *_means_of_fields(),
-    Statistic(
-        "packing_fraction_excess",
-        "",
-        "φ_local of active less that of all grains",
-        of_group=_excess("packing_fraction"),
+    *(
+        Statistic(f"{name}_excess", "", f"{title} of active less that of all grains", of_group=_excess(name))
+        for name, title in (
+            ("packing_fraction", "φ_local"),
+            ("contacts_lost", "share of contacts lost"),
+            ("contacts_gained", "share of contacts gained"),
+            ("force_chain", "share in force chains"),
+        )
     ),
 )
 

@@ -12,6 +12,7 @@ import zarr
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.messages import Caution
+from microslip.data.attributes import diameters_known
 from microslip.data.batches import batched_store
 from microslip.data.frames import read_frames, reader_of
 from microslip.data.run import Run
@@ -137,10 +138,13 @@ def _read_stages(run: Run, batch: slice, cutoff: float) -> Iterator[tuple[range,
     grains, box = run.grains, run.boxes()
     kind, diameter = grains["kind"].to_numpy(), grains["diameter"].to_numpy()
     imported = bool(run.attributes.get("imported"))
+    touch = diameters_known(run.attributes, diameter)
     readers = {str(name): reader_of(values) for name, values in run.frames.items() if "grain" in values.dims}
     for start, end in run.stages[["start_frame", "end_frame"]].iloc[batch].itertuples(index=False):
         frames = range(start, end + 1)
         values = {name: FrameValues(read, frames) for name, read in readers.items()}
+        if touch:
+            values["diameter"] = FrameValues(lambda _frame: diameter, frames)
         before, after = values["position"][0], values["position"][-1]
         # tracked grains come and go: those that both frames hold have a motion; of a simulation, all have one
         there = np.isfinite(before + after).all(axis=1) | (not imported)

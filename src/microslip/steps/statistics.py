@@ -161,7 +161,8 @@ def fill_clusters(run: Run, settings: ActiveClusters, path: Path, batch: slice) 
 
     @functools.cache
     def read(name: str) -> np.ndarray:
-        return fields[name][batch].to_numpy()
+        # fields of an older version lack what came later
+        return fields[name][batch].to_numpy() if name in fields else np.full(fields["d2min"][batch].shape, np.nan)
 
     for number, start in enumerate(read_starts(run, batch)):
         try:

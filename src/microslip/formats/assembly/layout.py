@@ -117,6 +117,11 @@ class Layout:
         centres[:, 1] = 0.5
         return np.asarray(centres)
 
+    @property
+    def diameters_known(self) -> bool:
+        """Whether the files or the settings tell diameters."""
+        return diameters_of(self.first, self.source) is not None
+
     def diameters(self, frame: Frame) -> Float64[np.ndarray, "grain"]:
         """Of a frame's grains, in the file's lengths; all d̄ where nothing is known."""
         diameter = diameters_of(frame, self.source)
