@@ -5,6 +5,7 @@ from scipy.special import zeta
 from scipy.stats import mannwhitneyu
 
 from microslip import fit_power_law, fractal_dimension
+from microslip.fields.registry import with_means
 from microslip.statistics.bins import bin_stages, membership
 from microslip.statistics.claims import CLAIMS, contrast_kinds, judge_claims
 from microslip.statistics.config import Bootstrap, Correlation
@@ -69,7 +70,7 @@ def artificial_stages(rng, stages, strength=1.0):
     }
     for name in ("n_clusters", "largest_cluster", "n_wrapping"):
         found[name] = rng.integers(1, 50, n).astype(float)
-    for name in ("d2min", "shear_strain", "volumetric_strain", "packing_fraction", "abs_delta_sigma1"):
+    for name in with_means():
         found[f"{name}_all"], found[f"{name}_active"] = rng.uniform(1, 2, n), rng.uniform(2, 3, n)
     # what was not kept, like the energies of a run without contacts
     found["abs_delta_energy_all"] = found["abs_delta_energy_active"] = np.full(n, np.nan)
