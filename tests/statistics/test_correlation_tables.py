@@ -44,7 +44,7 @@ def tables_of(folder, stages, curves):
     groups = bin_stages(stages, CONFIG.correlation.n_bins)
     xi = STATISTICS["xi"].quantity({"correlation": curves}, Grouping(r, CONFIG.correlation, 3))
     evolving, _ = evolution(groups, N, {"xi": xi}, CONFIG.bootstrap)
-    for name, table in correlation_tables(groups, r, curves, evolving, CONFIG.correlation).items():
+    for name, table in correlation_tables(groups, r, {"raw": curves}, evolving, CONFIG.correlation).items():
         write_table(folder / "statistics" / f"{name}.csv", table)
     tables = {path.stem: pd.read_csv(path) for path in (folder / "statistics").iterdir()}
     lines = [*describe_lengths(tables["correlation_length"])]

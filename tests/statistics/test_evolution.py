@@ -62,6 +62,9 @@ def artificial_stages(rng, stages, strength=1.0):
     radii = 0.5 * sizes ** (1 / level["fractal_dimension"][:, None]) * np.exp(rng.normal(0, 0.1, sizes.shape))
     found = {
         "correlation": curves,
+        # of these nothing is planted, and no time goes into their fits
+        "correlation_profile": np.full_like(curves, np.nan),
+        "correlation_in_plane": np.full_like(curves, np.nan),
         "n_large": np.full(n, N_CLUSTERS),
         "sum_log_size": N_CLUSTERS * noisy(mean_log, 0.1),
         "log_moments": np.array([log_moments(*one, SMALLEST) for one in zip(sizes, radii, strict=True)]),

@@ -16,6 +16,9 @@ _GROUP = """
     mean_fluctuation | p | mean over its stages
 """
 
+_OF = """    of | | `raw`; `profile`, with the profile in z subtracted; `in_plane`, the latter along planes of flow
+"""
+
 _DENSITY = """
     grains | | `all` or `active`
     x | | middle of the bin
@@ -43,6 +46,8 @@ STATISTICS = (
 statistics/correlation.zarr: C(r) of every stage
     r | r | float64 | d | bin centre
     correlation | stage r | float64 | | C(r)
+    correlation_profile | stage r | float64 | | C(r) with the profile in z subtracted
+    correlation_in_plane | stage r | float64 | | the same of pairs near one plane of flow, r within it
 statistics/clusters.zarr: clusters of active grains of every stage, and means over grains
     label | stage grain | int32 | | the grain's cluster from 1, the largest; 0 where not active
     size | stage cluster | int32 | | grains in each cluster, falling; 0 beyond the last
@@ -70,17 +75,17 @@ statistics/stages.csv: every quantity of `evolution.csv` of each stage alone
     *files(
         "statistics",
         f"""
-statistics/correlation.csv: C(r) of groups of stages, one row per group and r
-{_GROUP}    r | d | bin centre
+statistics/correlation.csv: C(r) of groups of stages, one row per group, `of` and r
+{_GROUP}{_OF}    r | d | bin centre
     correlation standard_error | | mean over stages, and its standard error
-statistics/correlation_length.csv: ξ of groups of stages, one row per group
-{_GROUP}    xi xi_low xi_high | d | ξ and its bootstrap interval, as in `evolution.csv`
+statistics/correlation_length.csv: ξ of groups of stages, one row per group and `of`
+{_GROUP}{_OF}    xi xi_low xi_high | d | ξ and its bootstrap interval, as in `evolution.csv`
     fit_low fit_high | d | interval of the fit alone
     amplitude exponent | | A and m
     r_min r_max | d | first and last bin of the fit
     reason | | why there is no ξ | where a group has none
-statistics/correlation_sensitivity.csv: ξ under other prefactors and fit ranges, one row per group and choice
-{_GROUP}    exponent | | of the prefactor
+statistics/correlation_sensitivity.csv: ξ under other prefactors and fit ranges, one row per group, `of` and choice
+{_GROUP}{_OF}    exponent | | of the prefactor
     r_min r_max | d | first and last bin of the fit
     xi fit_low fit_high | d | ξ and the interval of the fit
     reason | | why there is no ξ

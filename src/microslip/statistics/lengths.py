@@ -8,6 +8,7 @@ would be another quantity than that of a small one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -65,10 +66,27 @@ def length_or_nan(
         return float("nan")
 
 
+def array_name(of: str) -> str:
+    """The array of correlation.zarr that holds C(r) of `raw`, `profile` or `in_plane`."""
+    return "correlation" if of == "raw" else f"correlation_{of}"
+
+
+def length_name(of: str) -> str:
+    """The statistic that is ξ of `raw`, `profile` or `in_plane`."""
+    return "xi" if of == "raw" else f"xi_{of}"
+
+
+def rows_of(table: pd.DataFrame, of: str = "raw") -> pd.DataFrame:
+    """The rows of `raw`, `profile` or `in_plane` of a table of `correlation_tables`; older tables hold raw alone."""
+    if "of" in table:
+        return table[table["of"] == of]
+    return table if of == "raw" else table.iloc[:0]
+
+
 def correlation_tables(
     groups: pd.DataFrame,
     r: Float[np.ndarray, "bin"],
-    curves: Float[np.ndarray, "stage bin"],
+    curves: Mapping[str, Float[np.ndarray, "stage bin"]],
     evolving: pd.DataFrame,
     settings: Correlation,
 ) -> dict[str, pd.DataFrame]:
@@ -79,26 +97,39 @@ def correlation_tables(
     groups
         From `bin_stages`.
     r, curves
-        Bin centres [d̄], and C(r) of every stage.
+        Bin centres [d̄], and C(r) of every stage, by `raw`, `profile` and `in_plane`.
     evolving
-        From `evolution`: the intervals of ξ are those of its `xi`.
+        From `evolution`: the intervals of ξ are those of its `xi`, `xi_profile` and `xi_in_plane`.
     settings
         Of the fit.
 
     Returns
     -------
-    `correlation`: the group, r, correlation, standard_error over its stages. `correlation_length`: the group, xi with
-    xi_low and xi_high, the fit's own interval fit_low to fit_high, which knows nothing of the sampling of stages,
-    amplitude, exponent, r_min, r_max; or the reason for no ξ. `correlation_sensitivity`: the group, and the columns of
-    `correlation_length_sensitivity`.
+    `correlation`: the group, of (raw, profile or in_plane), r, correlation, standard_error over its stages.
+    `correlation_length`: the group, of, xi with xi_low and xi_high, the fit's own interval fit_low to fit_high, which
+    knows nothing of the sampling of stages, amplitude, exponent, r_min, r_max; or the reason for no ξ.
+    `correlation_sensitivity`: the group, of, and the columns of `correlation_length_sensitivity`.
     """
+    parts = [_tables_of(of, groups, r, each, evolving, settings) for of, each in curves.items()]
+    return {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
+
+
+def _tables_of(
+    of: str,
+    groups: pd.DataFrame,
+    r: Float[np.ndarray, "bin"],
+    curves: Float[np.ndarray, "stage bin"],
+    evolving: pd.DataFrame,
+    settings: Correlation,
+) -> dict[str, pd.DataFrame]:
     means = mean_curve(group_sums(curve_sums(curves), membership(groups, len(curves))))
-    drawn = evolving[evolving["quantity"] == "xi"].set_index("group")
+    drawn = evolving[evolving["quantity"] == length_name(of)].set_index("group")
     exponents, starts = sorted({*EXPONENTS, settings.exponent}), sorted({*FIT_STARTS, settings.fit_from})
     far = (float(r[-1]), float(r[-1]) / 2)
     tables, lengths, sensitivity = [], [], []
     for group, mean in zip(groups.to_dict("records"), means, strict=True):
         error = _standard_error(curves[group.pop("members")], np.isfinite(mean))
+        group["of"] = of
         tables.append(pd.DataFrame({**group, "r": r, "correlation": mean, "standard_error": error}))
         ends = {f"xi_{end}": drawn.at[group["group"], f"value_{end}"] for end in ("low", "high")}
         try:

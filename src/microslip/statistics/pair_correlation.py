@@ -92,7 +92,8 @@ def pair_correlation(
         beyond = 4 / (3 * height) if box.planar else np.pi / (2 * height)
     refuse_plane(positions, box)
     cells = sort_into_cells(positions, box, farthest)
-    _, counts = sum_pairs(cells, np.zeros(n), len(edges) - 1, float(edges[0]), float(edges[1] - edges[0]))
+    low, width = float(edges[0]), float(edges[1] - edges[0])
+    counts = sum_pairs(cells, np.zeros(n), np.empty(0), len(edges) - 1, low, width, 0.0)[1][0]
     whole, power = (np.pi, 2) if box.planar else (4 * np.pi / 3, 3)
     shell = np.diff(whole * edges**power - beyond * edges ** (power + 1))
     density = n / (box.lengths[0] * box.lengths[1] * height)

@@ -13,10 +13,11 @@ import numpy as np
 from microslip.core.errors import MicroslipError
 from microslip.fields.registry import with_means
 from microslip.statistics.clusters import cluster_centres
+from microslip.statistics.correlation import CORRELATIONS
 from microslip.statistics.efficiency import global_efficiency
 from microslip.statistics.fractal import dimension_at, log_moments
 from microslip.statistics.heavy_tails import FEWEST_CLUSTERS
-from microslip.statistics.lengths import curve_sums, length_or_nan, mean_curve
+from microslip.statistics.lengths import array_name, curve_sums, length_name, length_or_nan, mean_curve
 from microslip.statistics.moran import moran_i
 from microslip.statistics.power_law import exponent_at
 from microslip.statistics.statistic import (
@@ -32,9 +33,12 @@ from microslip.statistics.statistic import (
 # --- of groups of stages ----------------------------------------------------------------------------------------------
 
 
-def _length(per_stage: PerStage, grouping: Grouping) -> Quantity:
+def _length(of: str) -> Callable[[PerStage, Grouping], Quantity]:
     """ξ of the mean C(r)."""
+    return lambda per_stage, grouping: _length_of(per_stage[array_name(of)], grouping)
 
+
+def _length_of(curves: np.ndarray, grouping: Grouping) -> Quantity:
     def value(sums: np.ndarray) -> np.ndarray:
         curves = mean_curve(sums)
         lengths = np.empty(curves.shape[:-1])
@@ -42,7 +46,7 @@ def _length(per_stage: PerStage, grouping: Grouping) -> Quantity:
             lengths[place] = length_or_nan(grouping.r, curves[place], grouping.correlation)
         return lengths
 
-    return Quantity(curve_sums(per_stage["correlation"]), value)
+    return Quantity(curve_sums(curves), value)
 
 
 def _exponent(per_stage: PerStage, grouping: Grouping) -> Quantity:
@@ -119,7 +123,12 @@ def _count(name: str, title: str, measure: Callable[[StageGrains], int], reporte
 
 
 _EVERY = (
-    Statistic("xi", "d", "ξ of D²min, fit to the mean C(r)", of_group=_length),
+    *(
+        Statistic(
+            length_name(of), "d", f"ξ of D²min, fit to the mean C(r){words and f' {words}'}", of_group=_length(of)
+        )
+        for of, words in CORRELATIONS.items()
+    ),
     Statistic("eta", "", "η, exponent of the sizes of active clusters", of_group=_exponent),
     Statistic("fractal_dimension", "", "D, fractal dimension of active clusters", of_group=_dimension),
     Statistic("moran_i", "", "Moran's I of being active", _moran),

@@ -83,7 +83,7 @@ STEPS = {
             "statistics",
             "correlations, clusters, distributions, profiles",
             ("correlation", "clusters", "distributions", "bootstrap"),
-            edition=4,
+            edition=5,
             measures=STATISTICS,
         ),
         Step(

@@ -36,7 +36,7 @@ from microslip.statistics.bins import bin_stages
 from microslip.statistics.claims import contrast_kinds, judge_claims
 from microslip.statistics.cluster_tables import cluster_tables
 from microslip.statistics.config import ActiveClusters
-from microslip.statistics.correlation import correlation_edges, spatial_correlation
+from microslip.statistics.correlation import CORRELATIONS, correlation_edges, layered_correlation
 from microslip.statistics.distributions import (
     distribution_tables,
     energy_scale,
@@ -44,7 +44,7 @@ from microslip.statistics.distributions import (
     measure_distributions,
 )
 from microslip.statistics.evolution import evolution, of_single_stages
-from microslip.statistics.lengths import correlation_tables
+from microslip.statistics.lengths import array_name, correlation_tables
 from microslip.statistics.pair_correlation import find_minima, mean_pair_correlation
 from microslip.statistics.registry import STATISTICS, measure_stage, quantities
 from microslip.statistics.statistic import Grouping, stage_grains
@@ -147,10 +147,11 @@ def fill_correlation(run: Run, edges: np.ndarray, path: Path, batch: slice) -> N
     rows = []
     for start, values in zip(read_starts(run, batch), run.fields["d2min"][batch].to_numpy(), strict=True):
         measured = values[np.isfinite(values)]
-        curve = np.full(len(edges) - 1, np.nan)
+        curves = {array_name(of): np.full(len(edges) - 1, np.nan) for of in CORRELATIONS}
         if len(measured) > 1 and measured.max() > measured.min():
-            curve = spatial_correlation(start.position, values, start.box, edges).correlation
-        rows.append({"correlation": curve})
+            correlations = layered_correlation(start.position, values, start.box, edges)
+            curves = {array_name(of): each.correlation for of, each in correlations.items()}
+        rows.append(curves)
     _write(path, batch, rows)
 
 
@@ -203,8 +204,11 @@ def write_tables(run: Run, config: Config, groups: pd.DataFrame, say: Say) -> No
         open_dataset(target / f"{name}.zarr") for name in ("correlation", "clusters", "distributions")
     )
     narrow = [str(name) for name in clusters.data_vars if clusters[name].dims[1:] in ((), ("moment",))]
-    r, curves = correlation["r"].to_numpy(), correlation["correlation"].to_numpy()
-    per_stage = {"correlation": curves} | {name: clusters[name].to_numpy() for name in narrow}
+    r = correlation["r"].to_numpy()
+    curves = {of: correlation[array_name(of)].to_numpy() for of in CORRELATIONS}
+    per_stage = {array_name(of): each for of, each in curves.items()} | {
+        name: clusters[name].to_numpy() for name in narrow
+    }
     followed = quantities(per_stage, Grouping(r, config.correlation, config.clusters.smallest))
     evolving, samples = evolution(groups, len(stages), followed, config.bootstrap)
     tables = correlation_tables(groups, r, curves, evolving, config.correlation)
@@ -283,7 +287,7 @@ def write_profiles(run: Run, config: Config, say: Say) -> None:
 
 def describe_lengths(lengths: pd.DataFrame) -> Iterator[str]:
     """ξ of all stages of each kind, in a sentence."""
-    for row in lengths[lengths["by"] == "kind"].to_dict("records"):
+    for row in lengths[(lengths["by"] == "kind") & (lengths["of"] == "raw")].to_dict("records"):
         if not np.isfinite(row.get("xi", np.nan)):
             yield f"{row['kind']}: no ξ, {row['reason']}"
         elif np.isfinite(row["xi_low"]):

@@ -17,6 +17,7 @@ from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.dem.flow import read_flow
 from microslip.events.stages import detect_stages
+from microslip.statistics.lengths import rows_of
 from microslip.statistics.resampling import block_edges, cut, error_of_interval, group_by_block, jackknife
 
 # Swings of s that end a stage [p], and those at which slips are measured.
@@ -186,7 +187,7 @@ def _lengths(run: Run, confidence: float) -> dict[str, float]:
     table = read_table(path, ["kind", "by"]) if path.exists() else pd.DataFrame(columns=["kind", "by"])
     lengths: dict[str, float] = {}
     for kind in ("stick", "slip"):
-        rows = table[(table["by"] == "kind") & (table["kind"] == kind)]
+        rows = rows_of(table[(table["by"] == "kind") & (table["kind"] == kind)])
         # a table without any ξ has no such columns
         xi, low, high = (
             float(rows[name].iloc[0]) if len(rows) and name in rows else np.nan for name in ("xi", "xi_low", "xi_high")

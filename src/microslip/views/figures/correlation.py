@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
+from microslip.statistics.lengths import rows_of
 from microslip.statistics.ornstein_zernike import OrnsteinZernike
 from microslip.views.figures.record import NEIGHBOURS, STAGE_ENDS, About, RunFigure, Sentence
 from microslip.views.groups import binned, bins_by_size, each_group, fluctuation_limits, kinds_in, size_bar
@@ -33,6 +34,7 @@ def correlation_curves(
     lengths: pd.DataFrame,
     kind: str,
     *,
+    of: str = "raw",
     shift: float = 1.0,
     limits: tuple[float, float] | None = None,
     colour_bar: bool = True,
@@ -47,6 +49,8 @@ def correlation_curves(
         Tables of statistics/correlation.csv and statistics/correlation_length.csv.
     kind
         stick or slip.
+    of
+        raw, profile or in_plane.
     shift
         Factor between one curve and the next, so that curves on top of each other can be told apart.
     limits
@@ -54,7 +58,8 @@ def correlation_curves(
     colour_bar
         Whether the scale is drawn.
     """
-    bins = binned(correlation[correlation["kind"] == kind])
+    bins = rows_of(binned(correlation[correlation["kind"] == kind]), of)
+    lengths = rows_of(lengths, of)
     limits = limits or fluctuation_limits(bins)
     for number, (group, _, colour, curve) in enumerate(each_group(bins, limits)):
         factor = shift**number
@@ -87,11 +92,12 @@ def correlation_curves(
 
 
 @draws_panel()
-def correlation_length(lengths: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
+def correlation_length(lengths: pd.DataFrame, *, of: str = "raw", title: str = "", axes: Axes = NEW_AXES) -> None:
     """ξ [d̄] with its confidence interval against mean |Δs| [p] of the bins; dashed, ξ of all sticks and of all slips.
 
-    `lengths` is the table of statistics/correlation_length.csv.
+    `lengths` is the table of statistics/correlation_length.csv; `of` raw, profile or in_plane.
     """
+    lengths = rows_of(lengths, of)
     for kind, colour in KIND_COLOUR.items():
         of_kind = lengths[(lengths["kind"] == kind) & np.isfinite(lengths["xi"])]
         bins = bins_by_size(of_kind)

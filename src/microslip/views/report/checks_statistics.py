@@ -6,6 +6,7 @@ from functools import partial
 
 import pandas as pd
 
+from microslip.statistics.lengths import rows_of
 from microslip.views.report.check import Answer, Check, judge
 from microslip.views.report.parts import Parts
 from microslip.views.wording import show
@@ -24,7 +25,7 @@ def _of_kinds(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _reach(parts: Parts) -> Answer:
-    table = parts.tables["statistics/correlation_length"]
+    table = rows_of(parts.tables["statistics/correlation_length"])
     fitted = table[table["xi"].notna()] if {"xi", "r_max"} <= set(table.columns) else table.iloc[:0]
     if fitted.empty:
         return Answer("open", "no ξ could be fitted")
@@ -40,7 +41,7 @@ def _reach(parts: Parts) -> Answer:
 
 
 def _sensitivity(parts: Parts) -> Answer | None:
-    rows = _of_kinds(parts.tables["statistics/correlation_sensitivity"]).dropna(subset=["xi"])
+    rows = _of_kinds(rows_of(parts.tables["statistics/correlation_sensitivity"])).dropna(subset=["xi"])
     if rows.empty:
         return None
     ends = rows.groupby("kind")["xi"].agg(["min", "max"])

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from microslip.statistics.lengths import rows_of
 from microslip.views.names import RULES, STRAIN_LABEL, STRESS_LABEL
 from microslip.views.panels import thin_series
 from microslip.views.report.comparison_numbers import Compared
@@ -107,6 +108,7 @@ def _correlation(axes: Axes, runs: Sequence[Compared], names: Sequence[str]) -> 
         table = run.parts.tables.get("statistics/correlation")
         if table is None:
             continue
+        table = rows_of(table)
         for kind, dashes in (("slip", "-"), ("stick", (0, (4, 2))), ("window", (0, (1, 1)))):
             rows = table[(table["by"] == "kind") & (table["kind"] == kind) & table["correlation"].notna()]
             if len(rows):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from microslip.core.units import printed_unit
+from microslip.statistics.lengths import rows_of
 from microslip.statistics.registry import STATISTICS
 from microslip.views.names import RULES
 from microslip.views.report.attribution_claims import ATTRIBUTION_PARTS
@@ -104,7 +105,7 @@ def length_of(parts: Parts, kind: str) -> tuple[float, float, float] | None:
     table = parts.tables.get("statistics/correlation_length")
     if table is None or "xi" not in table:
         return None
-    rows = table[(table["kind"] == kind) & (table["by"] == "kind")]
+    rows = rows_of(table[(table["kind"] == kind) & (table["by"] == "kind")])
     if rows.empty or not np.isfinite(rows["xi"].iloc[0]):
         return None
     return tuple(float(rows[name].iloc[0]) for name in ("xi", "xi_low", "xi_high"))  # type: ignore[return-value]
