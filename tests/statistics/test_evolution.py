@@ -75,6 +75,8 @@ def artificial_stages(rng, stages, strength=1.0):
         found[name] = rng.integers(1, 50, n).astype(float)
     for name in with_means():
         found[f"{name}_all"], found[f"{name}_active"] = rng.uniform(1, 2, n), rng.uniform(2, 3, n)
+    for name in ("cell_growth", "cell_growth_matched"):
+        found[name] = rng.normal(size=n)
     # what was not kept, like the energies of a run without contacts
     found["abs_delta_energy_all"] = found["abs_delta_energy_active"] = np.full(n, np.nan)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from microslip.data.artifact import files, line
 from microslip.data.contents_measured import SHOWING
+from microslip.statistics.free_volume import COMPARISONS
 from microslip.statistics.registry import STATISTICS as OF_STAGES
 
 # What tells a group of stages.
@@ -39,6 +40,11 @@ def _followed() -> str:
     return "".join(line(name, of.unit, of.title) for name, of in OF_STAGES.items() if of.followed)
 
 
+def _compared() -> str:
+    """The lines of the growth of free volume by what active grains are compared with."""
+    return "".join(line(name, "stage lag", "float64", "d**3", meaning) for name, meaning in COMPARISONS.items())
+
+
 STATISTICS = (
     *files(
         "statistics",
@@ -58,6 +64,24 @@ statistics/clusters.zarr: clusters of active grains of every stage, and means ov
     packing_all packing_active | stage packing_bin | int32 | | grains by φ_local
     tails_all tails_active | stage moment | float64 | | n; n and Σ|x| beyond the core and far out, positive and \
         negative, of x = ΔE over its mean size
+""",
+        SHOWING,
+    ),
+    *files(
+        "statistics",
+        f"""
+statistics/free_volume.zarr: growth of the free volume of active grains beside that of others, of every stage; of runs \
+    with Voronoi cells
+    lag | lag | float64 | | stages from the start of the stage to the frame: below 0 before it, above 0 after it; ½ is \
+        the middle of a stage with frames inside
+{_compared()}    strain | stage lag | float64 | | γ of that frame less that at the start of the stage
+statistics/free_volume.csv: means of it, one row per group, lag and comparison
+{_GROUP}    lag | | as in `statistics/free_volume.zarr`
+    strain | | mean γ of that frame less that at the start of the stage
+    comparison | | an array of `statistics/free_volume.zarr`
+    value value_low value_high | d**3 | growth of the free volume from the earlier frame to the later one, of active \
+        grains less that of others, with its bootstrap interval; at lag 0 the free volume itself
+    n_known | | stages that the value rests on
 """,
         SHOWING,
     ),

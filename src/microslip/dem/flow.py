@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -67,19 +67,13 @@ def measure_flow(
         Strain of a window; the whole steady state where that is shorter.
     """
     series, frames, grains = run.series, run.frames, run.grains
-    strain, height = (series[name].to_numpy() for name in ("strain", "height"))
+    strain = series["strain"].to_numpy()
     if "position" not in frames or first_sample >= len(strain) - 1:
         return None
     sample = np.minimum(frames["sample"].to_numpy(), len(strain) - 1)
     at = frames["strain"].to_numpy() if "strain" in frames else strain[sample]
     kind, diameter = grains["kind"].to_numpy().astype(np.int64), grains["diameter"].to_numpy()
-    box, read, turning = run.boxes(), reader_of(frames["position"]), turning_frames(frames)
-
-    def moment(frame: int) -> Moment:
-        cell, own = box(frame), float(height[sample[frame]])
-        whole = cell.periodic[2] or not np.isfinite(own) or own <= 0
-        return Moment(read(frame), cell, cell.lengths[2] if whole else own)
-
+    moment, turning = moments_of(run), turning_frames(frames)
     tables, rows = [], []
     for number, (start, end) in enumerate(strain_windows(float(strain[first_sample]), float(strain[-1]), window)):
         inside = np.flatnonzero((at >= start - 1e-9) & (at <= end + 1e-9))
@@ -105,6 +99,20 @@ def measure_flow(
     numbers = judge(windows, solid_fraction_drift(strain[first_sample:], fractions))
     ends = {"first_strain": float(strain[first_sample]), "last_strain": float(strain[-1])}
     return Flow(pd.concat(tables, ignore_index=True), windows, ends | numbers)
+
+
+def moments_of(run: Run) -> Callable[[int], Moment]:
+    """The grains of any frame, with the height of the cell at that moment; neighbouring frames are read together."""
+    frames, height = run.frames, run.series["height"].to_numpy()
+    sample = np.minimum(frames["sample"].to_numpy(), len(height) - 1)
+    box, read = run.boxes(), reader_of(frames["position"])
+
+    def moment(frame: int) -> Moment:
+        cell, own = box(frame), float(height[sample[frame]])
+        whole = cell.periodic[2] or not np.isfinite(own) or own <= 0
+        return Moment(read(frame), cell, cell.lengths[2] if whole else own)
+
+    return moment
 
 
 def _spread(numbers: Int64[np.ndarray, "*n"], n: int) -> list[int]:

@@ -159,6 +159,17 @@ _EVERY = (
             ("force_chain", "share in force chains"),
         )
     ),
+    Statistic(
+        "cell_growth",
+        "d**3",
+        "growth of the free volume of active grains in the stage before, less that of others at the same height",
+    ),
+    Statistic(
+        "cell_growth_matched",
+        "d**3",
+        "growth of the free volume of active grains in the stage before, matched by height, diameter and free volume",
+        reported=False,
+    ),
 )
 
 STATISTICS: dict[str, Statistic] = {statistic.name: statistic for statistic in _EVERY}

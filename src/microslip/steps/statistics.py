@@ -1,8 +1,9 @@
-"""From fields to statistics: three passes over the stages, batch by batch, then tables by size of the fluctuation."""
+"""From fields to statistics: passes over the stages, batch by batch, then tables by size of the fluctuation."""
 
 from __future__ import annotations
 
 import functools
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,15 @@ from microslip.statistics.statistic import Grouping, stage_grains
 from microslip.statistics.walls import wall_agreement
 from microslip.steps.common import Advance, Say
 from microslip.steps.frames import check_grains, elsewhere, read_starts
+from microslip.steps.free_volume import STORE as FREE_VOLUME
+from microslip.steps.free_volume import (
+    create_free_volume,
+    describe_growth,
+    fill_free_volume,
+    free_volume_table,
+    growth_of_stages,
+    knows_cells,
+)
 from microslip.steps.within_stages import write_within_stages
 
 # Stages in a chunk of what is small per stage.
@@ -67,11 +77,12 @@ def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: 
     edges = correlation_edges(config.correlation, run.half_period)
     here, n_grains = elsewhere(run), run.grains.sizes["grain"]
     per_chunk = max(1, CHUNK_BYTES // (4 * n_grains))
+    n_passes = 4 if knows_cells(run) else 3
     n_active = max(1, round(config.clusters.fraction * int((run.grains["kind"] == 0).sum())))
 
     def fill(number: int, name: str, create: Any, size: int, work: Any) -> None:
         def passed(done: int, total: int) -> None:
-            advance(number * total + done, 3 * total)
+            advance(number * total + done, n_passes * total)
 
         with batched_store(run.folder / "statistics" / f"{name}.zarr", mark, create) as store:
             store.fill(len(run.stages), size, work, passed, config.batches)
@@ -90,6 +101,13 @@ def statistics_step(run: Run, config: Config, mark: str, advance: Advance, say: 
     sizes = open_dataset(run.folder / "statistics" / "clusters.zarr")["abs_delta_energy_all"].to_numpy()
     work = functools.partial(fill_distributions, here, energy_scale(groups, sizes), bins)
     fill(2, "distributions", of_histograms, per_chunk, work)
+    if n_passes == 4:
+        of_volumes = functools.partial(create_free_volume, len(run.stages), per_chunk)
+        fill(3, FREE_VOLUME, of_volumes, per_chunk, functools.partial(fill_free_volume, here))
+    else:
+        shutil.rmtree(run.folder / "statistics" / f"{FREE_VOLUME}.zarr", ignore_errors=True)
+        (run.folder / "statistics" / f"{FREE_VOLUME}.csv").unlink(missing_ok=True)
+        say("no growth of the free volume before stages: the frames hold no Voronoi cells")
     write_tables(run, config, groups, say)
 
 
@@ -209,6 +227,7 @@ def write_tables(run: Run, config: Config, groups: pd.DataFrame, say: Say) -> No
     per_stage = {array_name(of): each for of, each in curves.items()} | {
         name: clusters[name].to_numpy() for name in narrow
     }
+    per_stage |= growth_of_stages(run)
     followed = quantities(per_stage, Grouping(r, config.correlation, config.clusters.smallest))
     evolving, samples = evolution(groups, len(stages), followed, config.bootstrap)
     tables = correlation_tables(groups, r, curves, evolving, config.correlation)
@@ -230,6 +249,10 @@ def write_tables(run: Run, config: Config, groups: pd.DataFrame, say: Say) -> No
     agreement = wall_agreement(stages, *walls_and_volume(run.series)) if "start_sample" in stages else pd.DataFrame()
     if len(agreement):
         tables["walls"] = agreement
+    if (target / f"{FREE_VOLUME}.zarr").exists():
+        tables[FREE_VOLUME] = free_volume_table(run, groups, config.bootstrap)
+        for line in describe_growth(tables[FREE_VOLUME]):
+            say(line)
     for name, table in tables.items():
         write_table(target / f"{name}.csv", table)
     for line in describe_claims(tables["claims"], tables["contrasts"]):
