@@ -149,6 +149,20 @@ def write_within_stages(folder: Path) -> None:
     write_table(folder / "statistics" / "within_stages.csv", pd.concat(rows))
 
 
+def write_free_volume(folder: Path) -> None:
+    """Free volume that grows by 1e-4 d̄³ in each of two stages before a slip, and not before a stick."""
+    rows = [
+        {"kind": kind, "by": "kind", "lag": lag, "comparison": comparison, "value": value}
+        for kind, growth in (("stick", 0.0), ("slip", 1e-4))
+        for comparison in ("plain", "layered", "matched", "shuffled")
+        for lag in (-2, -1, 0, 1, 2)
+        for value in [growth * max(-lag, 0) * (comparison != "shuffled")]
+    ]
+    table = pd.DataFrame(rows)
+    table = table.assign(value_low=table["value"] - 1e-5, value_high=table["value"] + 1e-5)
+    write_table(folder / "statistics" / "free_volume.csv", table)
+
+
 def write_model(folder: Path, rng: np.random.Generator) -> None:
     """Predictions with noise, metrics that are stated and not measured."""
     stages = pd.read_csv(folder / "stages.csv")
@@ -274,6 +288,7 @@ def complete(simulated: Run) -> Run:
     write_fields(simulated.folder, rng)
     write_statistics(simulated.folder)
     write_within_stages(simulated.folder)
+    write_free_volume(simulated.folder)
     write_clusters(simulated.folder)
     write_model(simulated.folder, rng)
     write_attributions(simulated.folder, rng)

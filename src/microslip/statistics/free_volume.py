@@ -1,9 +1,12 @@
 """Free volume before and after a stage, of the grains that are active in it beside the others: does it grow first?
 
 The free volume of a grain is that of its radical Voronoi cell less its own. The same grains are followed over frames at
-fixed lags, counted in stages from the start of the one that they are active in. Grains whose cells are large at the
-start had smaller ones before and will have smaller ones after, whatever the reason: so growth is compared at equal
-height, and once more at equal free volume at the start.
+fixed lags, counted in stages from the start of the one that they are active in.
+
+Grains whose cells are large at the start had smaller ones before and will have smaller ones after, whatever the reason:
+regression to the mean. So growth is compared at equal height, and once more at equal free volume at the start. The
+second is strict. Where active grains have larger cells at the start, and whatever was before tells no more of who is
+active, it is 0: that they grew there and that they happened to be large cannot be told apart then, but by what follows.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ RUN_FIGURES = (
     "nulls",
     "clusters",
     "mechanisms",
+    "free_volume",
     "within_stages",
 )
 
