@@ -68,7 +68,7 @@ def main():
     bulk = position[known]
     active = active_grains(values)
     clusters = find_clusters(position, active, box, diameter)
-    large = cluster_centres(clusters, diameter)[(clusters.size >= 3) & ~clusters.wraps]
+    large = cluster_centres(clusters, diameter)[clusters.size >= 3]
     edges = np.linspace(0, 7, 351)
     padded = freud.box.Box(*box.lengths[:2], 2 * float(np.ptp(position[:, 2])) + 20)
     low = position - [0, 0, position[:, 2].mean()]
@@ -83,7 +83,7 @@ def main():
         radius_of_gyration(found, diameter)
         moran_i(position, np.where(known, active, np.nan), box)
         if len(large) > 1:
-            global_efficiency(cluster_centres(found, diameter)[(found.size >= 3) & ~found.wraps], box)
+            global_efficiency(cluster_centres(found, diameter)[found.size >= 3], box)
 
     def freud_clusters():
         oracle = freud.cluster.Cluster()

@@ -62,12 +62,13 @@ def test_every_cluster_is_laid_out_in_one_piece(grains, box, rng):
     np.testing.assert_allclose(apart[linked], nearest[linked], atol=1e-9)
 
 
-def test_a_chain_around_the_cell_has_no_shape():
+def test_a_chain_around_the_cell_has_the_radius_of_one_period():
+    """Six grains on a line, wherever the circle is cut: (6² − 1)/12."""
     box = Box((6.0, 6.0, 6.0))
     chain = np.column_stack([np.arange(6.0), np.full(6, 3.0), np.full(6, 3.0)])
     found = find_clusters(chain, np.ones(6, dtype=bool), box, link_distance=1.01)
-    assert found.wraps.tolist() == [True]
-    assert np.isnan(radius_of_gyration(found, np.ones(6))).all()
+    assert found.wraps_along.tolist() == [[True, False, False]]
+    assert radius_of_gyration(found, np.ones(6))[0] == pytest.approx(np.sqrt(35 / 12), rel=1e-9)
     open_chain = find_clusters(chain[:5], np.ones(5, dtype=bool), box, link_distance=1.01)
     assert radius_of_gyration(open_chain, np.ones(5))[0] == pytest.approx(np.sqrt(2))
 
@@ -156,7 +157,8 @@ def test_only_chains_along_periodic_axes_reach_around(axis, start):
 def test_a_staircase_around_the_cell_wraps_and_a_small_ring_does_not():
     box = Box((8.0, 8.0, 8.0))
     steps = np.column_stack([np.arange(8.0), np.arange(8.0), np.full(8, 4.0)])
-    assert find_clusters(steps, np.ones(8, dtype=bool), box, link_distance=1.5).wraps.tolist() == [True]
+    stairs = find_clusters(steps, np.ones(8, dtype=bool), box, link_distance=1.5)
+    assert stairs.wraps_along.tolist() == [[True, True, False]]
     angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     ring = box.wrap(np.column_stack([2 * np.cos(angle), 2 * np.sin(angle), np.full(12, 4.0)]))
     found = find_clusters(ring, np.ones(12, dtype=bool), box, link_distance=1.1)
@@ -205,8 +207,27 @@ def test_the_centre_of_a_cluster_does_not_hang_on_the_order_of_its_grains(grains
     there = find_clusters(grains[order], active[order], box, diameter)
     assert here.wraps[0]
     one, other = cluster_centres(here, diameter)[0], cluster_centres(there, diameter)[0]
-    nowhere = np.isnan(one).all() and np.isnan(other).all()
-    assert nowhere or np.abs(box.minimum_image(one - other)).max() < 1e-9
+    assert np.abs(box.minimum_image(one - other)).max() < 1e-9
+    moved = find_clusters(grains + np.array([3.3, -17.1, 0.4]), active, box, diameter)
+    there = cluster_centres(moved, diameter)[0] - np.array([3.3, -17.1, 0.4])
+    assert np.abs(box.minimum_image(one - there)).max() < 1e-9
+
+
+def test_a_cluster_that_wraps_one_axis_is_laid_out_along_the_others(rng):
+    """A staircase up a leaning cell: around x and z at once; a sheet: around x, with its true extent along z."""
+    box = Box((10.0, 8.0, 9.0), (True, True, True), tilt=2.5)
+    height = np.arange(9.0)
+    rise = np.column_stack([height * 2.5 / 9, np.full(9, 4.0), height])
+    found = find_clusters(rise, np.ones(9, dtype=bool), box, link_distance=1.1)
+    assert found.wraps_along.tolist() == [[False, False, True]]
+    # along the leaning edge of the cell: 9 steps of 1/9 of it
+    edge = np.hypot(2.5, 9)
+    assert radius_of_gyration(found, np.ones(9))[0] == pytest.approx(edge * np.sqrt(80 / 12) / 9)
+    sheet = np.column_stack([np.tile(np.arange(10.0), 4), np.full(40, 4.0), np.repeat(np.arange(7.0, 11.0), 10)])
+    order = rng.permutation(40)
+    found = find_clusters(box.wrap(sheet)[order], np.ones(40, dtype=bool), box, link_distance=1.2)
+    assert found.wraps_along.tolist() == [[True, False, False]]
+    assert radius_of_gyration(found, np.ones(40))[0] == pytest.approx(np.sqrt(99 / 12 + 15 / 12), rel=0.01)
 
 
 def test_nan_is_no_mark(grains, box):

@@ -14,8 +14,8 @@ from microslip.statistics.evolution import evolution, of_single_stages
 from microslip.statistics.fractal import log_moments
 from microslip.statistics.ornstein_zernike import fit_ornstein_zernike
 from microslip.statistics.power_law import exponent_at
-from microslip.statistics.registry import quantities
-from microslip.statistics.statistic import Grouping, Quantity
+from microslip.statistics.registry import STATISTICS, quantities
+from microslip.statistics.statistic import ACTIVE, Grouping, Quantity, null_name
 
 r = np.arange(0.125, 5, 0.25)
 FIT = Correlation()
@@ -77,6 +77,12 @@ def artificial_stages(rng, stages, strength=1.0):
         found[f"{name}_all"], found[f"{name}_active"] = rng.uniform(1, 2, n), rng.uniform(2, 3, n)
     for name in ("cell_growth", "cell_growth_matched"):
         found[name] = rng.normal(size=n)
+    # nothing is planted in other active grains
+    for name, statistic in STATISTICS.items():
+        if statistic.measure is not None:
+            found.setdefault(name, np.full(n, np.nan))
+    for active in ACTIVE:
+        found.setdefault(null_name("log_moments", active), np.zeros((n, 6)))
     # what was not kept, like the energies of a run without contacts
     found["abs_delta_energy_all"] = found["abs_delta_energy_active"] = np.full(n, np.nan)
     return found
@@ -88,9 +94,10 @@ def nothing(n_stages):
 
 
 def follow(stages, per_stage, settings, n_bins=4, with_length=False):
-    followed = quantities(per_stage, GROUPING)
-    if not with_length:
-        followed["xi"] = nothing(len(stages))
+    # what nothing is planted in takes time alone
+    followed = {name: of for name, of in quantities(per_stage, GROUPING).items() if not STATISTICS[name].active}
+    for name in ("xi_profile", "xi_in_plane", *(() if with_length else ("xi",))):
+        followed[name] = nothing(len(stages))
     return evolution(bin_stages(stages, n_bins), len(stages), followed, settings)
 
 

@@ -57,8 +57,9 @@ statistics/correlation.zarr: C(r) of every stage
 statistics/clusters.zarr: clusters of active grains of every stage, and means over grains
     label | stage grain | int32 | | the grain's cluster from 1, the largest; 0 where not active
     size | stage cluster | int32 | | grains in each cluster, falling; 0 beyond the last
-    radius | stage cluster | float32 | d | radius of gyration; NaN of a cluster that wraps
-    log_moments | stage moment | float64 | | n, Σx, Σy, Σx², Σxy, Σy² of x = ln N, y = ln R_g
+    radius | stage cluster | float32 | d | radius of gyration, along axes that it wraps around of the nearest copies
+    log_moments log_moments_height log_moments_random log_moments_layered | stage moment | float64 | | n, Σx, Σy, Σx², \
+        Σxy, Σy² of x = ln N, y = ln R_g
 {_measured()}statistics/distributions.zarr: histograms of every stage; bin edges in the attributes
     energy_all energy_active | stage energy_bin | int32 | | grains by ΔE over the mean size of ΔE in the stage's bin
     packing_all packing_active | stage packing_bin | int32 | | grains by φ_local
@@ -150,6 +151,16 @@ statistics/cluster_sizes.csv: sizes of clusters, one row per group and size
     n_shaped | | clusters with a radius of gyration
     radius | d | geometric mean of R_g
     log_radius_deviation | | standard deviation of ln R_g
+statistics/percolation.csv: how many grains must be active before a cluster wraps around the cell, one row per kind, \
+    choice of active grains, axis and fraction
+    kind | | of the stages
+    active | | `d2min`, the largest D²min; `height`, over its mean at their height; `random`; `layered`, permuted \
+        within layers of height
+    axis | | that a cluster wraps around
+    fraction share | | active fraction, and the share of the stages in which a cluster wraps at it
+    n_stages | | stages with a threshold
+    threshold deviation | | mean over stages of the smallest fraction at which a cluster wraps, and its standard \
+        deviation
 statistics/energy_density.csv: pdf of ΔE over its mean size, one row per group, grains and bin
 {_GROUP}{_DENSITY}statistics/packing_density.csv: pdf of φ_local, one row per group, grains and bin
 {_GROUP}{_DENSITY}statistics/energy_tails.csv: tails of the pdf of ΔE, one row per group, grains and side

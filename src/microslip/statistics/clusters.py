@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int32, Int64
@@ -21,15 +22,21 @@ class Clusters:
 
     `label` (grain): number of the grain's cluster from 1, 0 where it is not active. `size` (cluster): grains.
     `positions` (grain, 3) [d̄]: every cluster in one piece, its grains moved by whole periods; NaN where not active.
-    `wraps` (cluster): whether it reaches around the cell to itself, so that it has no shape of its own. `planar`:
-    whether the cell is, so that grains weigh as discs.
+    `wraps_along` (cluster, axis): whether it reaches around the cell to itself along x, y and z; two ways along its
+    links then lead to different copies of one grain, and where it is laid out along that axis is one choice of many. A
+    staircase that closes only after a period along two axes wraps both. `box`: the cell.
     """
 
     label: Int32[np.ndarray, "grain"]
     size: Int64[np.ndarray, "cluster"]
     positions: Float64[np.ndarray, "grain 3"]
-    wraps: Bool[np.ndarray, "cluster"]
-    planar: bool = False
+    wraps_along: Bool[np.ndarray, "cluster 3"]
+    box: Box
+
+    @property
+    def wraps(self) -> Bool[np.ndarray, "cluster"]:
+        """Whether it reaches around the cell along any axis."""
+        return np.asarray(self.wraps_along.any(axis=1))
 
 
 def active_grains(values: Float[np.ndarray, "grain"], fraction: float = 0.1) -> Bool[np.ndarray, "grain"]:
@@ -105,44 +112,92 @@ def find_clusters(
         reach = check_cutoff("diameter", float(diameter[chosen].max()), box) if len(chosen) else 0.0
     else:
         reach = check_cutoff("link_distance", link_distance, box)  # type: ignore[arg-type]
+    if not len(chosen):
+        return clusters_of(positions, active, box, np.empty((0, 2), dtype=np.int64), np.empty((0, 3)))
+    pairs, vectors = find_pairs(positions[chosen], box, reach)
+    linked = links_among(chosen[pairs], vectors, diameter, link_distance)
+    return clusters_of(positions, active, box, chosen[pairs][linked], vectors[linked])
+
+
+def links_among(
+    pairs: Int64[np.ndarray, "pair 2"],
+    vectors: Float64[np.ndarray, "pair 3"],
+    diameter: Float[np.ndarray, "grain"] | None,
+    link_distance: float | None,
+) -> Bool[np.ndarray, "pair"]:
+    """Which pairs of grains are linked: they touch, or lie within `link_distance` [d̄] where that is given."""
+    reach = diameter[pairs].sum(axis=1) / 2 if link_distance is None else link_distance  # type: ignore[index]
+    return np.asarray((vectors**2).sum(axis=1) <= reach**2)
+
+
+def clusters_of(
+    positions: Float64[np.ndarray, "grain 3"],
+    active: Bool[np.ndarray, "grain"],
+    box: Box,
+    pairs: Int64[np.ndarray, "pair 2"],
+    vectors: Float64[np.ndarray, "pair 3"],
+) -> Clusters:
+    """The clusters of active grains along given links; links of other grains are left out."""
+    chosen = np.flatnonzero(active)
     label = np.zeros(len(positions), dtype=np.int32)
     laid = np.full((len(positions), 3), np.nan)
-    if not len(chosen):
-        return Clusters(label, np.empty(0, dtype=np.int64), laid, np.empty(0, dtype=bool), box.planar)
-    own = positions[chosen]
-    pairs, vectors = find_pairs(own, box, reach)
-    if diameter is not None:
-        touching = (vectors**2).sum(axis=1) <= (diameter[chosen][pairs].sum(axis=1) / 2) ** 2
-        pairs, vectors = pairs[touching], vectors[touching]
-    part, laid[chosen], wraps = walk(len(chosen), pairs, vectors, own)
+    number = np.full(len(positions), -1)
+    number[chosen] = np.arange(len(chosen))
+    both = active[pairs].all(axis=1)
+    own, slope = np.ascontiguousarray(positions[chosen]), box.nearest_tilt / box.lengths[2]
+    part, laid[chosen], wraps = walk(len(chosen), number[pairs[both]], vectors[both], own, slope)
     size = np.bincount(part)
     order = np.argsort(-size, kind="stable")
     rank = np.empty(len(order), dtype=np.int32)
     rank[order] = np.arange(1, len(order) + 1)
     label[chosen] = rank[part]
-    return Clusters(label, size[order], laid, wraps[order], box.planar)
+    return Clusters(label, size[order], laid, wraps[order], box)
 
 
-def _weighted_means(clusters: Clusters, weight: np.ndarray, values: np.ndarray) -> np.ndarray:
-    number = clusters.label[clusters.label > 0] - 1
-    total = np.bincount(number, weight, len(clusters.size))
-    return np.bincount(number, weight * values, len(clusters.size)) / total
+class _Spread(NamedTuple):
+    """Of clusters: centres (cluster, 3) [d̄], and of their grains the cluster, the weight and the way from there."""
+
+    centre: np.ndarray
+    number: np.ndarray
+    weight: np.ndarray
+    away: np.ndarray
 
 
-def _diameter(clusters: Clusters, diameter: np.ndarray) -> np.ndarray:
+def _spread(clusters: Clusters, diameter: np.ndarray) -> _Spread:
     arguments.record("clusters", clusters, Clusters, "give what find_clusters returns")
-    return arguments.reals("diameter", diameter, (("grain", len(clusters.label), "clusters"),), positive=True)
+    diameter = arguments.reals("diameter", diameter, (("grain", len(clusters.label), "clusters"),), positive=True)
+    active, box = clusters.label > 0, clusters.box
+    number, weight = clusters.label[active] - 1, grain_volume(diameter, box.planar)[active]
+    total = np.bincount(number, weight, len(clusters.size))
+
+    def means(values: np.ndarray) -> np.ndarray:
+        of_axes = [np.bincount(number, weight * axis, len(clusters.size)) / total for axis in values.T]
+        return np.stack(of_axes, axis=1)
+
+    # in the axes of the cell, along which it repeats
+    lengths, slope = np.asarray(box.lengths), box.nearest_tilt / box.lengths[2]
+    own = clusters.positions[active].copy()
+    own[:, 0] -= slope * own[:, 2]
+    angle = own * (2 * np.pi / lengths)
+    round_mean = np.arctan2(means(np.sin(angle)), means(np.cos(angle))) * lengths / (2 * np.pi)
+    centre = np.where(clusters.wraps_along, round_mean, means(own))
+    away = own - centre[number]
+    away -= np.where(clusters.wraps_along[number], lengths * np.round(away / lengths), 0.0)
+    rest = means(away)
+    centre, away = centre + rest, away - rest[number]
+    for vectors in (centre, away):
+        vectors[:, 0] += slope * vectors[:, 2]
+    return _Spread(centre, number, weight / total[number], away)
 
 
 def cluster_centres(clusters: Clusters, diameter: Float[np.ndarray, "grain"]) -> Float64[np.ndarray, "cluster 3"]:
     """Centre of every cluster, its grains weighted by volume or, in the plane, by area, shape (cluster, 3) [d̄].
 
-    Not wrapped into the cell. NaN of a cluster that wraps: where it is depends on where one begins.
+    Not wrapped into the cell. Along an axis that a cluster wraps around, its grains are taken at their copies nearest
+    to the mean of their places on the circle: that hangs neither on the order of grains nor on where the cell begins,
+    but a cluster that is spread evenly around the circle has its centre anywhere on it.
     """
-    active = clusters.label > 0
-    volume = grain_volume(_diameter(clusters, diameter), clusters.planar)[active]
-    means = np.stack([_weighted_means(clusters, volume, axis) for axis in clusters.positions[active].T], axis=1)
-    return np.where(clusters.wraps[:, None], np.nan, means)
+    return _spread(clusters, diameter).centre
 
 
 def radius_of_gyration(clusters: Clusters, diameter: Float[np.ndarray, "grain"]) -> Float64[np.ndarray, "cluster"]:
@@ -153,7 +208,9 @@ def radius_of_gyration(clusters: Clusters, diameter: Float[np.ndarray, "grain"])
     Parameters
     ----------
     clusters
-        From `find_clusters`; a cluster that wraps around the cell has no R_g: NaN.
+        From `find_clusters`. Along an axis that a cluster wraps around, which has no end there, its grains are taken at
+        the copies nearest to its centre, see `cluster_centres`: that part of R_g is at most about L/√12, that of a
+        cluster spread evenly over the period L, and a lower bound to what a larger cell would show.
     diameter
         Of every grain, shape (grain,) [d̄].
 
@@ -168,9 +225,6 @@ def radius_of_gyration(clusters: Clusters, diameter: Float[np.ndarray, "grain"])
 
     Source: Mei et al. 2023, eq. 7, with the centre weighted like the sum.
     """
-    diameter = _diameter(clusters, diameter)
-    active = clusters.label > 0
-    volume = grain_volume(diameter, clusters.planar)[active]
-    from_centre = clusters.positions[active] - cluster_centres(clusters, diameter)[clusters.label[active] - 1]
-    squared = _weighted_means(clusters, volume, (from_centre**2).sum(axis=1))
-    return np.where(clusters.wraps, np.nan, np.sqrt(squared))
+    spread = _spread(clusters, diameter)
+    squared = spread.weight * (spread.away**2).sum(axis=1)
+    return np.sqrt(np.bincount(spread.number, squared, len(clusters.size)))

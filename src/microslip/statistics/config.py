@@ -61,6 +61,7 @@ class ActiveClusters(Settings):
         description="neighbours of Moran's I lie this near [d̄]: about the first minimum of g(r)",
     )
     n_neighbours: int = Field(3, ge=1, le=50, description="links of each cluster in the graph of the efficiency")
+    seed: int = Field(1, ge=0, lt=2**63, description="of the draws of grains that the clusters are held against")
 
 
 class Bootstrap(Settings):

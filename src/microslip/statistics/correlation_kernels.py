@@ -24,16 +24,6 @@ def _bins_of(x, y, z, x0, y0, z0, offset, per_width, n_bins, bins):  # type: ign
         bins[k] = np.int32(min(max(place, -1.0), np.float64(n_bins)) + 1.0)
 
 
-@numba.njit(cache=True, error_model="numpy")
-def _planar_bins_of(x, y, z, x0, y0, z0, offset, per_width, n_bins, half, bins):  # type: ignore[no-untyped-def]
-    """The bin of the distance within the x–y plane, n_bins for points farther than `half` from the plane."""
-    for k in range(len(x)):
-        dx, dy = x[k] - x0, y[k] - y0
-        place = np.sqrt(dx * dx + dy * dy) * per_width - offset
-        place = place if abs(z[k] - z0) <= half else np.float64(n_bins)
-        bins[k] = np.int32(min(max(place, -1.0), np.float64(n_bins)) + 1.0)
-
-
 @numba.njit(cache=True, parallel=True, error_model="numpy")
 def sum_pairs(cells, values, others, n_bins, low, width, half):  # type: ignore[no-untyped-def]
     """Σ v_i v_j, Σ w_i w_j and Σ w_i w_j near one plane in each bin, (3, bin), and both numbers of pairs, (2, bin).
@@ -48,14 +38,13 @@ def sum_pairs(cells, values, others, n_bins, low, width, half):  # type: ignore[
         bounds = np.empty((most_runs(cells), 2), dtype=np.int64)
         shifts = np.empty((len(bounds), 3))
         bins = np.empty(ROW, dtype=np.int32)
-        near = np.empty(ROW, dtype=np.int32)
         # two sets of bins, used in turn: an addition need not wait for the one before it; the first and the last bin of
         # each take what is nearer or farther than asked
         sums_i = np.zeros((2, n_bins + 2))
         counts_i = np.zeros((2, n_bins + 2), dtype=np.int64)
         others_i = np.zeros((2, n_bins + 2))
-        near_i = np.zeros(n_bins + 2)
-        near_counts = np.zeros(n_bins + 2, dtype=np.int64)
+        near_i = np.zeros(n_bins)
+        near_counts = np.zeros(n_bins, dtype=np.int64)
         for s in range(block * n // N_BLOCKS, (block + 1) * n // N_BLOCKS):
             sums_i[:] = 0.0
             others_i[:] = 0.0
@@ -78,19 +67,25 @@ def sum_pairs(cells, values, others, n_bins, low, width, half):  # type: ignore[
                         counts_i[0, bins[k]] += 1
                     if more:
                         w = others[first:last]
-                        _planar_bins_of(x, y, z, x0, y0, z0, low / width, 1 / width, n_bins, half, near)
+                        for k in range(0, len(w) - 1, 2):
+                            others_i[0, bins[k]] += w[k]
+                            others_i[1, bins[k + 1]] += w[k + 1]
+                        if len(w) % 2:
+                            others_i[0, bins[len(w) - 1]] += w[len(w) - 1]
                         for k in range(len(w)):
-                            others_i[k % 2, bins[k]] += w[k]
-                            # most pairs are not near one plane
-                            if near[k] <= n_bins and bins[k] <= n_bins:
-                                near_i[near[k]] += w[k]
-                                near_counts[near[k]] += 1
+                            # those near one plane follow each other, a run goes up along z
+                            if abs(z[k] - z0) <= half and bins[k] <= n_bins:
+                                dx, dy = x[k] - x0, y[k] - y0
+                                place = np.sqrt(dx * dx + dy * dy) / width - low / width
+                                if 0 <= place < n_bins:
+                                    near_i[int(place)] += w[k]
+                                    near_counts[int(place)] += 1
             for b in range(n_bins):
                 sums[block, 0, b] += values[s] * (sums_i[0, b + 1] + sums_i[1, b + 1])
                 if more:
                     sums[block, 1, b] += others[s] * (others_i[0, b + 1] + others_i[1, b + 1])
-                    sums[block, 2, b] += others[s] * near_i[b + 1]
+                    sums[block, 2, b] += others[s] * near_i[b]
         for b in range(n_bins):
             counts[block, 0, b] = counts_i[0, b + 1] + counts_i[1, b + 1]
-            counts[block, 1, b] = near_counts[b + 1]
+            counts[block, 1, b] = near_counts[b]
     return sums.sum(axis=0), counts.sum(axis=0)

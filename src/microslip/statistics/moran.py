@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64, Num
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
@@ -49,3 +49,17 @@ def moran_i(
     if not np.isfinite(moran):
         raise MicroslipError(f"cutoff: no grain has a neighbour within {cutoff:g} d̄: Moran's I needs some")
     return moran
+
+
+def moran_of_pairs(values: Num[np.ndarray, "grain"], pairs: Int64[np.ndarray, "pair 2"]) -> float:
+    """Moran's I of numbers or marks, none of them missing, over given pairs of neighbours, each once; see `moran_i`.
+
+    Raises
+    ------
+    MicroslipError
+        No pairs, or values that are all alike.
+    """
+    if not len(pairs) or values.max() == values.min():
+        raise MicroslipError("values, pairs: Moran's I takes neighbours, and values that differ")
+    fluctuation = values - np.mean(values)
+    return float(np.mean(fluctuation[pairs[:, 0]] * fluctuation[pairs[:, 1]]) / np.mean(fluctuation**2))

@@ -7,6 +7,7 @@ statistics/stages.csv, in evolution.csv with its interval, and on the page.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -18,16 +19,21 @@ from microslip.statistics.efficiency import global_efficiency
 from microslip.statistics.fractal import dimension_at, log_moments
 from microslip.statistics.heavy_tails import FEWEST_CLUSTERS
 from microslip.statistics.lengths import array_name, curve_sums, length_name, length_or_nan, mean_curve
-from microslip.statistics.moran import moran_i
+from microslip.statistics.moran import moran_of_pairs
+from microslip.statistics.percolation import AXES
 from microslip.statistics.power_law import exponent_at
 from microslip.statistics.statistic import (
+    ACTIVE,
+    NULLS,
     Grouping,
     PerStage,
     Quantity,
     StageGrains,
     Statistic,
     mean_of,
+    null_name,
     ratio_of_means,
+    with_active,
 )
 
 # --- of groups of stages ----------------------------------------------------------------------------------------------
@@ -49,20 +55,24 @@ def _length_of(curves: np.ndarray, grouping: Grouping) -> Quantity:
     return Quantity(curve_sums(curves), value)
 
 
-def _exponent(per_stage: PerStage, grouping: Grouping) -> Quantity:
+def _exponent(active: str) -> Callable[[PerStage, Grouping], Quantity]:
     """η of all large clusters."""
+    n_large, sum_log_size = (null_name(name, active) for name in ("n_large", "sum_log_size"))
 
-    def value(sums: np.ndarray) -> np.ndarray:
-        enough = sums[..., 0] >= FEWEST_CLUSTERS
-        mean_log = sums[..., 1] / np.where(enough, sums[..., 0], 1.0)
-        return np.where(enough, exponent_at(mean_log, grouping.smallest), np.nan)
+    def quantity(per_stage: PerStage, grouping: Grouping) -> Quantity:
+        def value(sums: np.ndarray) -> np.ndarray:
+            enough = sums[..., 0] >= FEWEST_CLUSTERS
+            mean_log = sums[..., 1] / np.where(enough, sums[..., 0], 1.0)
+            return np.where(enough, exponent_at(mean_log, grouping.smallest), np.nan)
 
-    return Quantity(np.stack([per_stage["n_large"], per_stage["sum_log_size"]], axis=1).astype(float), value)
+        return Quantity(np.stack([per_stage[n_large], per_stage[sum_log_size]], axis=1).astype(float), value)
+
+    return quantity
 
 
-def _dimension(per_stage: PerStage, grouping: Grouping) -> Quantity:
+def _dimension(active: str) -> Callable[[PerStage, Grouping], Quantity]:
     """D of all large clusters."""
-    return Quantity(per_stage["log_moments"], dimension_at)
+    return lambda per_stage, grouping: Quantity(per_stage[null_name("log_moments", active)], dimension_at)
 
 
 def _ratio(name: str) -> Callable[[PerStage, Grouping], Quantity]:
@@ -77,14 +87,22 @@ def _excess(name: str) -> Callable[[PerStage, Grouping], Quantity]:
 
 
 def _moran(grains: StageGrains) -> float:
-    marked = np.where(grains.measured, grains.active.astype(float), np.nan)
-    return moran_i(grains.position, marked, grains.box, grains.settings.moran_distance)
+    return moran_of_pairs(grains.active[grains.measured], grains.near)
 
 
 def _efficiency(grains: StageGrains) -> float:
-    # a cluster that reaches around the cell has no centre, and is no node
-    nodes = cluster_centres(grains.clusters, grains.diameter)[grains.large & ~grains.clusters.wraps]
+    nodes = cluster_centres(grains.clusters, grains.diameter)[grains.large]
     return global_efficiency(nodes, grains.box, grains.settings.n_neighbours)
+
+
+def _efficiency_of_points(grains: StageGrains) -> float:
+    bulk = np.flatnonzero(grains.measured)
+    chosen = grains.rng("points").choice(bulk, int(grains.large.sum()), replace=False)
+    return global_efficiency(grains.position[chosen], grains.box, grains.settings.n_neighbours)
+
+
+def _wrapping(axis: int) -> Callable[[StageGrains], float]:
+    return lambda grains: float(grains.wrapping_fractions[axis])
 
 
 def _mean_field(name: str, size: bool, active: bool) -> Callable[[StageGrains], float]:
@@ -118,8 +136,44 @@ def _means_of_fields() -> Iterator[Statistic]:
             yield Statistic(f"{column}_ratio", "", ratio, of_group=_ratio(column))
 
 
-def _count(name: str, title: str, measure: Callable[[StageGrains], int], reported: bool = True) -> Statistic:
-    return Statistic(name, "", title, measure, dtype="int32", reported=reported)
+def _of_clusters(active: str) -> Iterator[Statistic]:
+    """What is measured of the clusters of active grains, whichever these are."""
+
+    def statistic(name: str, unit: str, title: str, measure: Any = None, **more: Any) -> Statistic:
+        reported = more.pop("reported", True) and active not in NULLS
+        words = f"{title}: {ACTIVE[active]}" if active else title
+        return Statistic(null_name(name, active), unit, words, measure, active=active, reported=reported, **more)
+
+    def count(name: str, title: str, measure: Callable[[StageGrains], int], reported: bool = True) -> Statistic:
+        return statistic(name, "", title, measure, dtype="int32", reported=reported and not active)
+
+    yield statistic("eta", "", "η, exponent of the sizes of active clusters", of_group=_exponent(active))
+    yield statistic("fractal_dimension", "", "D, fractal dimension of active clusters", of_group=_dimension(active))
+    yield statistic("moran_i", "", "Moran's I of being active", _moran)
+    yield statistic("efficiency", "1/d", "global efficiency of the graph of clusters", _efficiency)
+    for axis, letter in enumerate(AXES):
+        title = f"share of grains that are active when a cluster first wraps around {letter}"
+        yield statistic(f"percolation_{letter}", "", title, _wrapping(axis), reported=not active)
+    yield count("n_clusters", "clusters, single grains among them", lambda grains: len(grains.clusters.size))
+    yield count(
+        "n_large",
+        "clusters of at least `smallest` grains",
+        lambda grains: int(grains.large.sum()),
+        reported=False,
+    )
+    yield count("largest_cluster", "grains in the largest cluster", lambda grains: int(grains.clusters.size[0]))
+    yield count(
+        "n_wrapping",
+        "clusters that reach around the cell to themselves",
+        lambda grains: int(grains.clusters.wraps.sum()),
+    )
+    yield statistic(
+        "sum_log_size",
+        "",
+        "Σ ln N over clusters of at least `smallest` grains",
+        lambda grains: float(np.log(grains.clusters.size[grains.large]).sum()),
+        followed=False,
+    )
 
 
 _EVERY = (
@@ -129,25 +183,13 @@ _EVERY = (
         )
         for of, words in CORRELATIONS.items()
     ),
-    Statistic("eta", "", "η, exponent of the sizes of active clusters", of_group=_exponent),
-    Statistic("fractal_dimension", "", "D, fractal dimension of active clusters", of_group=_dimension),
-    Statistic("moran_i", "", "Moran's I of being active", _moran),
-    Statistic("efficiency", "1/d", "global efficiency of the graph of clusters", _efficiency),
-    _count("n_clusters", "clusters, single grains among them", lambda grains: len(grains.clusters.size)),
-    _count("n_large", "clusters of at least `smallest` grains", lambda grains: int(grains.large.sum()), reported=False),
-    _count("largest_cluster", "grains in the largest cluster", lambda grains: int(grains.clusters.size[0])),
-    _count(
-        "n_wrapping",
-        "clusters that reach around the cell to themselves",
-        lambda grains: int(grains.clusters.wraps.sum()),
-        reported=False,
-    ),
+    *(statistic for active in ACTIVE for statistic in _of_clusters(active)),
     Statistic(
-        "sum_log_size",
-        "",
-        "Σ ln N over clusters of at least `smallest` grains",
-        lambda grains: float(np.log(grains.clusters.size[grains.large]).sum()),
-        followed=False,
+        "efficiency_points",
+        "1/d",
+        "global efficiency of as many grains at random as there are clusters",
+        _efficiency_of_points,
+        reported=False,
     ),
     *_means_of_fields(),
     *(
@@ -184,17 +226,16 @@ def quantities(per_stage: PerStage, grouping: Grouping) -> dict[str, Quantity]:
 
 def measure_stage(grains: StageGrains) -> dict[str, float | np.ndarray]:
     """All that is kept of one stage, by name of its array in clusters.zarr; NaN where there is no such number."""
-    clusters, smallest = grains.clusters, grains.settings.smallest
-    values: dict[str, float | np.ndarray] = {
-        "label": clusters.label,
-        "size": clusters.size,
-        "radius": grains.radius,
-        "log_moments": log_moments(clusters.size, grains.radius, smallest),
-    }
+    clusters = grains.clusters
+    values: dict[str, float | np.ndarray] = {"label": clusters.label, "size": clusters.size, "radius": grains.radius}
+    of_active = {active: with_active(grains, active) for active in ACTIVE}
+    for active, each in of_active.items():
+        moments = log_moments(each.clusters.size, each.radius, each.settings.smallest)
+        values[null_name("log_moments", active)] = moments
     for name, statistic in STATISTICS.items():
         if statistic.measure is not None:
             try:
-                values[name] = statistic.measure(grains)
+                values[name] = statistic.measure(of_active[statistic.active])
             except MicroslipError:
                 # such as a Moran's I of grains that are all alike
                 values[name] = float("nan")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from zlib import crc32
 
 import numpy as np
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float, Int64, Num
 
 from microslip.core.box import Box
-from microslip.statistics.clusters import Clusters, active_grains, find_clusters, radius_of_gyration
+from microslip.core.neighbours import check_cutoff, find_pairs, refuse_lost
+from microslip.statistics.clusters import Clusters, active_grains, clusters_of, links_among, radius_of_gyration
 from microslip.statistics.config import ActiveClusters, Correlation
+from microslip.statistics.layers import layer_means, layer_numbers, permuted_within
+from microslip.statistics.percolation import wrapping_fractions
 
 PerStage = Mapping[str, np.ndarray]
 """Measured numbers of all stages by name, shape (stage,) or (stage, ...)."""
@@ -25,7 +30,15 @@ NULLS = {
 
 def null_name(name: str, null: str) -> str:
     """The name of a statistic's null, such as moran_i_random: a statistic of its own in the registry."""
-    return f"{name}_{null}"
+    return f"{name}_{null}" if null else name
+
+
+ACTIVE = {
+    "": "grains with the largest D²min",
+    "height": "grains with the largest D²min over its mean at their height",
+    **NULLS,
+}
+"""Which grains count as active: by suffix, in words. A statistic is first measured of those without one."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +47,11 @@ class StageGrains:
 
     `position` (grain, 3) [d̄] at its start, NaN of grains that are not there; `box` at that moment; `diameter` (grain)
     [d̄]. `field(name)`: a field of `fields.registry` over the stage, (grain,), NaN where it was not measured.
-    `measured`, `active` (grain): those with a D²min, and those with the largest. `clusters` of active grains with their
-    `radius` of gyration (cluster) [d̄]. `settings` of the clusters.
+    `measured` (grain): those with a D²min. `near` (neighbour, 2): pairs of them, numbered among them alone, that are
+    neighbours to Moran's I. `pairs` (pair, 2), `vectors` (pair, 3): their links, which join them in a cluster where
+    both are active. `settings` of the clusters. `stage`: its number, from which draws are seeded.
+    `score` (grain): what makes grains active, the highest first. `active` (grain). `clusters` of active grains with
+    their `radius` of gyration (cluster) [d̄].
     """
 
     position: Float[np.ndarray, "grain 3"]
@@ -43,15 +59,29 @@ class StageGrains:
     diameter: Float[np.ndarray, "grain"]
     field: Callable[[str], np.ndarray]
     measured: Bool[np.ndarray, "grain"]
+    near: Int64[np.ndarray, "neighbour 2"]
+    pairs: Int64[np.ndarray, "pair 2"]
+    vectors: Float[np.ndarray, "pair 3"]
+    settings: ActiveClusters
+    stage: int
+    score: Float[np.ndarray, "grain"]
     active: Bool[np.ndarray, "grain"]
     clusters: Clusters
     radius: Float[np.ndarray, "cluster"]
-    settings: ActiveClusters
 
     @property
     def large(self) -> Bool[np.ndarray, "cluster"]:
         """Clusters that are large enough to count."""
         return np.asarray(self.clusters.size >= self.settings.smallest)
+
+    @functools.cached_property
+    def wrapping_fractions(self) -> Float[np.ndarray, "3"]:
+        """The share of grains that are active when a cluster of the highest scores first wraps around x, y and z."""
+        return wrapping_fractions(self.score, self.pairs, self.vectors, self.box)
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """Random numbers of this stage alone, whatever the order or the batch that stages are measured in."""
+        return np.random.default_rng([self.settings.seed, self.stage, crc32(purpose.encode())])
 
 
 def stage_grains(
@@ -60,16 +90,47 @@ def stage_grains(
     diameter: Float[np.ndarray, "grain"],
     field: Callable[[str], np.ndarray],
     settings: ActiveClusters,
+    stage: int = 0,
 ) -> StageGrains:
-    """The grains of one stage with their clusters; errors as in `active_grains` and `find_clusters`."""
+    """The grains of one stage with the clusters of the most active; errors as in `active_grains`, `find_clusters`."""
     d2min = field("d2min")
+    measured = np.isfinite(d2min)
     active = active_grains(d2min, settings.fraction)
-    by_contact = settings.link == "contact"
-    clusters = find_clusters(
-        position, active, box, diameter if by_contact else None, None if by_contact else settings.link_distance
-    )
+    own = np.flatnonzero(measured)
+    distance = settings.link_distance if settings.link == "distance" else None
+    link = distance or check_cutoff("diameter", float(diameter[own].max()), box)
+    # one search serves the links and Moran's I, which has no value where its neighbours reach around the cell
+    moran = settings.moran_distance if settings.moran_distance <= box.half_period else 0.0
+    refuse_lost(position, measured)
+    pairs, vectors = find_pairs(position[own], box, max(link, moran))
+    near = pairs[(vectors**2).sum(axis=1) <= moran**2]
+    linked = links_among(own[pairs], vectors, diameter, distance)
+    pairs, vectors = own[pairs][linked], vectors[linked]
+    clusters = clusters_of(position, active, box, pairs, vectors)
     radius = radius_of_gyration(clusters, diameter)
-    return StageGrains(position, box, diameter, field, np.isfinite(d2min), active, clusters, radius, settings)
+    return StageGrains(
+        position, box, diameter, field, measured, near, pairs, vectors, settings, stage, d2min, active, clusters, radius
+    )
+
+
+def with_active(grains: StageGrains, which: str) -> StageGrains:
+    """The same stage with as many other grains active, as `ACTIVE` says."""
+    if not which:
+        return grains
+    d2min, rng = grains.field("d2min"), grains.rng(which)
+    if which == "random":
+        score = np.where(grains.measured, rng.random(len(d2min)), np.nan)
+    else:
+        layer = layer_numbers(grains.position, grains.measured, grains.box)
+        if which == "layered":
+            score = permuted_within(d2min, layer, rng)
+        else:
+            mean = layer_means(d2min, layer)
+            score = d2min / np.where(mean > 0, mean, 1.0)
+    active = active_grains(score, grains.settings.fraction)
+    clusters = clusters_of(grains.position, active, grains.box, grains.pairs, grains.vectors)
+    radius = radius_of_gyration(clusters, grains.diameter)
+    return replace(grains, score=score, active=active, clusters=clusters, radius=radius)
 
 
 @dataclass(frozen=True)
@@ -99,7 +160,8 @@ class Statistic:
     `name` of its column in statistics/stages.csv and of its rows in evolution.csv; `unit` as in the stores; `title` in
     tables and figures. `measure`: the number of one stage, kept in clusters.zarr as `dtype`; a MicroslipError says that
     this stage has none, NaN. Without `measure` it follows from what others measure. `of_group`: the number of a group;
-    the mean over its stages where left out. Not `followed`, it is kept for others alone. `reported`: on the page.
+    the mean over its stages where left out. `active`: of which active grains, by the suffix in `ACTIVE`. Not
+    `followed`, it is kept for others alone. `reported`: on the page.
     """
 
     name: str
@@ -107,6 +169,7 @@ class Statistic:
     title: str
     measure: Callable[[StageGrains], float] | None = None
     of_group: Callable[[PerStage, Grouping], Quantity] | None = None
+    active: str = ""
     dtype: str = "float64"
     followed: bool = True
     reported: bool = True

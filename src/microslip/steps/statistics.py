@@ -47,8 +47,9 @@ from microslip.statistics.distributions import (
 from microslip.statistics.evolution import evolution, of_single_stages
 from microslip.statistics.lengths import array_name, correlation_tables
 from microslip.statistics.pair_correlation import find_minima, mean_pair_correlation
+from microslip.statistics.percolation import AXES, percolation_curve
 from microslip.statistics.registry import STATISTICS, measure_stage, quantities
-from microslip.statistics.statistic import Grouping, stage_grains
+from microslip.statistics.statistic import ACTIVE, Grouping, null_name, stage_grains
 from microslip.statistics.walls import wall_agreement
 from microslip.steps.common import Advance, Say
 from microslip.steps.frames import check_grains, elsewhere, read_starts
@@ -185,7 +186,9 @@ def fill_clusters(run: Run, settings: ActiveClusters, path: Path, batch: slice) 
 
     for number, start in enumerate(read_starts(run, batch)):
         try:
-            grains = stage_grains(start.position, start.box, diameter, _row_of(read, number), settings)
+            grains = stage_grains(
+                start.position, start.box, diameter, _row_of(read, number), settings, batch.start + number
+            )
         except MicroslipError as problem:
             raise MicroslipError(f"stage {batch.start + number}: {problem}") from None
         rows.append(measure_stage(grains))
@@ -241,6 +244,12 @@ def write_tables(run: Run, config: Config, groups: pd.DataFrame, say: Say) -> No
     tables["evolution"] = evolving
     tables["claims"] = judge_claims(evolving, samples, config.bootstrap.confidence)
     tables["contrasts"] = contrast_kinds(stages, single, evolving, samples, config.bootstrap.confidence)
+    thresholds = {
+        (active or "d2min", axis): per_stage[null_name(f"percolation_{axis}", active)]
+        for active in ACTIVE
+        for axis in AXES
+    }
+    tables["percolation"] = percolation_curve(stages["kind"].tolist(), thresholds)
     for line in describe_lengths(tables["correlation_length"]):
         say(line)
     write_pair_correlation(run, config, say)
