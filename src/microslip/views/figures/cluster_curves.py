@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,9 +12,60 @@ from matplotlib.lines import Line2D
 
 from microslip.statistics.cluster_sizes import binned_radii, binned_sizes
 from microslip.statistics.power_law import log_power_law
+from microslip.statistics.statistic import null_name
 from microslip.views.groups import bins_by_size, each_group, fluctuation_limits, kinds_in, shifted_suffix
 from microslip.views.names import FLUCTUATION_LABEL
-from microslip.views.style import INK, KIND_COLOUR, KIND_MARKER, NEW_AXES, draws_panel, few_log_labels
+from microslip.views.style import GREY, INK, KIND_COLOUR, KIND_MARKER, NEW_AXES, draws_panel, few_log_labels
+
+BESIDE_LINE: dict[str, Any] = {
+    "height": (0, (4, 1.5)), "random": "-", "layered": (0, (1, 1)), "points": (0, (5, 1.5, 1, 1.5))
+}  # fmt: skip
+BESIDE_NAME = {
+    "height": "relative to the height",
+    "random": "as many grains at random",
+    "layered": "permuted within layers",
+    "points": "as many nodes at random",
+}
+"""What curves are held against, by suffix of the statistic: how its line is drawn, and its name."""
+
+
+def beside_line(suffix: str, kind: str) -> dict[str, Any]:
+    """How the line of a null is drawn, grey, and that of another choice of active grains, in the kind's colour."""
+    colour = KIND_COLOUR[kind] if suffix == "height" else GREY
+    return {"color": colour, "linestyle": BESIDE_LINE[suffix], "linewidth": 0.9}
+
+
+def beside_handles() -> list[Line2D]:
+    """Keys to these lines for a legend."""
+    return [
+        Line2D([], [], label=name, **{**beside_line(suffix, "slip"), "color": INK if suffix == "height" else GREY})
+        for suffix, name in BESIDE_NAME.items()
+    ]
+
+
+@draws_panel()
+def percolation_curves(
+    percolation: pd.DataFrame, axis: str, *, fraction: float | None = None, title: str = "", axes: Axes = NEW_AXES
+) -> None:
+    """The share of stages in which a cluster wraps around an axis against the active fraction, beside its nulls.
+
+    Parameters
+    ----------
+    percolation
+        Table of statistics/percolation.csv.
+    axis
+        x, y or z.
+    fraction
+        That of the settings, marked.
+    """
+    of_axis = percolation[percolation["axis"] == axis]
+    for (kind, active), rows in of_axis.groupby(["kind", "active"], sort=False):
+        look = {"color": KIND_COLOUR[kind], "linewidth": 1.2} if active == "d2min" else beside_line(active, kind)
+        axes.plot(rows["fraction"], rows["share"], **look)
+    if fraction is not None:
+        axes.axvline(fraction, color=INK, linewidth=0.6)
+    axes.set_xlabel("active fraction [1]")
+    axes.set_ylabel(f"share of stages wrapping {axis} [1]")
 
 
 @draws_panel()
@@ -115,7 +169,14 @@ def _logarithmic(axes: Axes) -> None:
 
 @draws_panel()
 def evolution_curve(
-    evolution: pd.DataFrame, quantity: str, label: str, *, legend: bool = False, title: str = "", axes: Axes = NEW_AXES
+    evolution: pd.DataFrame,
+    quantity: str,
+    label: str,
+    *,
+    beside: Collection[str] = (),
+    legend: bool = False,
+    title: str = "",
+    axes: Axes = NEW_AXES,
 ) -> None:
     """A quantity against mean |Δs| [p] of the bins, one band per kind of stage; table of statistics/evolution.csv.
 
@@ -125,6 +186,8 @@ def evolution_curve(
         Columns group, kind, by, mean_fluctuation, quantity, value, value_low, value_high.
     quantity, label
         Which rows, and the axis with its unit.
+    beside
+        Nulls and other choices of active grains whose lines are drawn too, by suffix, those of `BESIDE_LINE`.
     legend
         Whether kinds are named.
     """
@@ -142,6 +205,11 @@ def evolution_curve(
         axes.fill_between(bins["at"], bins["value_low"], bins["value_high"], color=colour, alpha=0.18, linewidth=0)
         axes.plot(bins["at"], bins["value"], marker + "-", color=colour, markersize=3.6, linewidth=1.0, label=kind)
         axes.set_xscale("log")
+    for suffix in beside:
+        other = evolution[(evolution["quantity"] == null_name(quantity, suffix)) & np.isfinite(evolution["value"])]
+        for kind in kinds_in(other):
+            bins = bins_by_size(other[other["kind"] == kind])
+            axes.plot(bins["at"], bins["value"], **beside_line(suffix, kind))
     axes.set_xlabel(FLUCTUATION_LABEL)
     if axes.get_xscale() == "linear":
         axes.set_xticks([])

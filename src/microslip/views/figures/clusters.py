@@ -15,8 +15,16 @@ from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
 from microslip.data.store import open_dataset
 from microslip.statistics.cluster_sizes import binned_radii, binned_sizes, sizes_of_grains
+from microslip.statistics.statistic import null_name
 from microslip.views.choose import TYPICAL, choose_cycle, cycles, largest_slip, typical_stages
-from microslip.views.figures.cluster_curves import evolution_curve, radius_curves, size_distribution
+from microslip.views.figures.cluster_curves import (
+    BESIDE_LINE,
+    beside_handles,
+    evolution_curve,
+    percolation_curves,
+    radius_curves,
+    size_distribution,
+)
 from microslip.views.figures.record import ACTIVE, NEIGHBOURS, STAGE_ENDS, About, RunFigure, Sentence
 from microslip.views.groups import (
     binned,
@@ -24,7 +32,6 @@ from microslip.views.groups import (
     kinds_in,
     size_bar,
 )
-from microslip.views.names import FLUCTUATION_LABEL
 from microslip.views.panels import Drawing, FrameOfGrains, panel, stage_title
 from microslip.views.render.cell import camera_of, cell_corners, draw_cell
 from microslip.views.render.spheres import render_spheres
@@ -106,9 +113,10 @@ _EVOLUTION = ("statistics/evolution.csv", f"{GROUP} quantity value value_low val
 @journal_style()
 def draw(run: Run) -> Drawing:
     """Active clusters in space, their sizes and radii, and how they change with the stress fluctuation."""
-    drawing = Drawing(new_figure(TWO_COLUMNS, 6.0))
+    drawing = Drawing(new_figure(TWO_COLUMNS, 7.9))
     tables = drawing.tables
-    top, middle, bottom = np.asarray(drawing.figure.subfigures(3, 1, height_ratios=[1.35, 1.5, 1.2]), dtype=object)
+    parts = drawing.figure.subfigures(3, 1, height_ratios=[1.35, 1.5, 2.9])
+    top, middle, bottom = np.asarray(parts, dtype=object)
     above = _cluster_snapshots(run, top, drawing)
     try:
         kinds = kinds_in(binned(read(run, "statistics/cluster_sizes.csv", GROUP)))
@@ -130,16 +138,21 @@ def draw(run: Run) -> Drawing:
         tables["radii"] = binned_radii(sizes)
     if limits is not None and kinds != ["window"]:
         size_bar(between, limits, fraction=0.03, pad=0.01, aspect=25)
-    below = list(bottom.subplots(1, 4))
-    for axes, (quantity, title, label) in zip(below, EVOLUTIONS, strict=True):
+    below = list(bottom.subplots(2, 3).ravel())
+    for axes, (quantity, title, label) in zip(below, EVOLUTIONS, strict=False):
         with panel(axes, run, "statistics/evolution.csv", title):
             evolution = read(run, *_EVOLUTION)
-            evolution_curve(evolution, quantity, label, legend=axes is below[0], title=title, axes=axes)
-            tables["evolution"] = evolution[evolution["quantity"].isin([name for name, _, _ in EVOLUTIONS])]
-            if axes.get_xlabel() == FLUCTUATION_LABEL:
-                # once for all four: they are too narrow for a long unit
-                axes.set_xlabel("")
-                bottom.supxlabel(FLUCTUATION_LABEL, fontsize=8)
+            legend = axes is below[0]
+            evolution_curve(evolution, quantity, label, beside=BESIDE_LINE, legend=legend, title=title, axes=axes)
+            shown = [null_name(name, suffix) for name, _, _ in EVOLUTIONS for suffix in ("", *BESIDE_LINE)]
+            tables["evolution"] = evolution[evolution["quantity"].isin(shown)]
+    for axes, axis in zip(below[len(EVOLUTIONS) :], "xy", strict=True):
+        title = f"Percolation along {axis}"
+        with panel(axes, run, "statistics/percolation.csv", title):
+            tables["percolation"] = read(run, "statistics/percolation.csv", "kind active axis fraction share")
+            fraction = float(open_dataset(run.folder / "statistics" / "clusters.zarr").attrs["fraction"])
+            percolation_curves(tables["percolation"], axis, fraction=fraction, title=title, axes=axes)
+    bottom.legend(handles=beside_handles(), loc="outside lower center", ncols=4, fontsize=7)
     add_letters([*above, *between, *below])
     return drawing
 
@@ -207,20 +220,30 @@ _SETTINGS = (
 )  # fmt: skip
 
 
+_PERCOLATION = (
+    "Share of the stages in which a cluster reaches around the cell along x (flow) and along y, against the share of "
+    "grains that are active; the vertical line is at the share of the other panels."
+)
+
+
 def _caption(about: About) -> str:
     if not about.stress:
         return (
             "(a to c) Active grains of three windows of strain, coloured by the number of grains in their cluster; one "
             "camera. (d) P(N) over all windows in bins of two an octave; line, discrete power law by maximum "
             "likelihood. (e) Mean of ln R_g; line, R_g ∝ N^(1/D). (f to i) η, D, Moran's I of being active and global "
-            "efficiency over all windows; bands, bootstrap intervals over blocks of consecutive windows."
+            "efficiency over all windows; bands, bootstrap intervals over blocks of consecutive windows. (j, k) "
+            f"{_PERCOLATION}"
         )
     return (
         "(a, b) Active grains of a stick and of the slip after it, (c) of the largest slip, coloured by the number of "
         "grains in their cluster; one camera. (d, e) P(N) in bins of two an octave, curves of rising |Δs| shifted by a "
         "factor of 10 each; lines, discrete power laws by maximum likelihood. (f) Mean of ln R_g, sticks as circles, "
         "slips as squares, shifted by 1.6 each; lines, R_g ∝ N^(1/D). (g to j) η, D, Moran's I of being active and "
-        "global efficiency; bands, bootstrap intervals over blocks of consecutive stages."
+        "global efficiency; bands, bootstrap intervals over blocks of consecutive stages. Dashed in "
+        "colour, of grains active beside the mean at their height; grey, nulls at equal number: drawn through, as many "
+        "grains at random; dotted, D²min permuted within layers of height; dash-dotted, as many points at random as "
+        f"there are nodes. (k, l) {_PERCOLATION}"
     )
 
 
@@ -231,7 +254,7 @@ FIGURE = RunFigure(
     caption=_caption,
     alternative=(
         "Three pictures of clusters in the cell; cluster sizes and radii on logarithmic axes; four quantities against "
-        "the stress fluctuation with bands."
+        "the stress fluctuation with bands and grey nulls; two curves of percolation."
     ),
     needs="statistics/clusters.zarr",
     settings=(STAGE_ENDS, NEIGHBOURS, ACTIVE, *_SETTINGS),

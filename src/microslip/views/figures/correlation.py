@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
-from microslip.statistics.lengths import rows_of
+from microslip.statistics.correlation import CORRELATIONS
+from microslip.statistics.lengths import length_name, rows_of
 from microslip.statistics.ornstein_zernike import OrnsteinZernike
 from microslip.views.figures.record import NEIGHBOURS, STAGE_ENDS, About, RunFigure, Sentence
 from microslip.views.groups import binned, bins_by_size, each_group, fluctuation_limits, kinds_in, size_bar
 from microslip.views.names import FLUCTUATION_LABEL, LENGTH_LABEL, STRAIN_LABEL
-from microslip.views.panels import Drawing, panel
+from microslip.views.panels import Drawing, NotMeasured, panel
 from microslip.views.style import (
     KIND_COLOUR,
     KIND_MARKER,
@@ -92,14 +93,17 @@ def correlation_curves(
 
 
 @draws_panel()
-def correlation_length(lengths: pd.DataFrame, *, of: str = "raw", title: str = "", axes: Axes = NEW_AXES) -> None:
+def correlation_length(
+    lengths: pd.DataFrame, *, of: str = "raw", also: str = "", title: str = "", axes: Axes = NEW_AXES
+) -> None:
     """ξ [d̄] with its confidence interval against mean |Δs| [p] of the bins; dashed, ξ of all sticks and of all slips.
 
-    `lengths` is the table of statistics/correlation_length.csv; `of` raw, profile or in_plane.
+    `lengths` is the table of statistics/correlation_length.csv; `of` raw, profile or in_plane; `also` another of these,
+    with open markers.
     """
-    lengths = rows_of(lengths, of)
+    bounded, others = rows_of(lengths, of), rows_of(lengths, also) if also else lengths.iloc[:0]
     for kind, colour in KIND_COLOUR.items():
-        of_kind = lengths[(lengths["kind"] == kind) & np.isfinite(lengths["xi"])]
+        of_kind = bounded[(bounded["kind"] == kind) & np.isfinite(bounded["xi"])]
         bins = bins_by_size(of_kind)
         for whole in of_kind[of_kind["by"] == "kind"].itertuples():
             axes.axhspan(whole.xi_low, whole.xi_high, color=colour, alpha=0.13, linewidth=0)
@@ -110,6 +114,11 @@ def correlation_length(lengths: pd.DataFrame, *, of: str = "raw", title: str = "
         axes.errorbar(
             bins["at"], bins["xi"], yerr=error, fmt=KIND_MARKER[kind] + "-", color=colour, markersize=4.5,
             linewidth=0.9, elinewidth=0.9, capsize=2, label=kind,
+        )  # fmt: skip
+        beside = bins_by_size(others[(others["kind"] == kind) & np.isfinite(others["xi"])])
+        axes.plot(
+            beside["at"], beside["xi"], KIND_MARKER[kind] + ":", color=colour, markersize=3.6, markerfacecolor="white",
+            linewidth=0.8, label=f"{kind}, {also.replace('_', ' ')}" if len(beside) else "_",
         )  # fmt: skip
     axes.set_xscale("log")
     few_log_labels(axes.xaxis)
@@ -147,42 +156,64 @@ def along_the_strain(
 
 @journal_style()
 def draw(run: Run) -> Drawing:
-    """C(r) of D²min by size of the fluctuation, for sticks and for slips, and the correlation length ξ."""
+    """C(r) of D²min by size of the fluctuation with ξ, for sticks and for slips: plain, and about the profile in z."""
     try:
         kinds = kinds_in(read(run, "statistics/correlation.csv", GROUP))
     except MicroslipError:
         kinds = ["stick", "slip"]
-    sized = kinds != ["window"]
-    drawing = Drawing(new_figure(TWO_COLUMNS, 2.7))
-    *of_kinds, last = drawing.figure.subplots(1, len(kinds) + 1, width_ratios=[1.0, 1.18, 1.05][2 - len(kinds) :])
-    for axes, kind in zip(of_kinds, kinds, strict=True):
-        with panel(axes, run, "statistics/correlation.csv", f"C(r), {kind}"):
-            curves, lengths = read(run, "statistics/correlation.csv", _CURVES), _read_lengths(run)
-            correlation_curves(
-                curves, lengths, kind, limits=fluctuation_limits(binned(curves)),
-                colour_bar=sized and kind == kinds[-1], title=kind.capitalize(), axes=axes,
-            )  # fmt: skip
-            drawing.tables["curves"] = curves
-    if "curves" in drawing.tables and len(of_kinds) > 1:
-        # both hold the points of either
-        ends = np.array([axes.get_ylim() for axes in of_kinds[:2]])
-        of_kinds[0].set_ylim(ends[:, 0].min(), ends[:, 1].max())
-        few_log_labels(of_kinds[0].yaxis)
-        of_kinds[1].sharey(of_kinds[0])
-        of_kinds[1].set_ylabel("")
-        of_kinds[1].tick_params(labelleft=False)
-    with panel(last, run, "statistics/correlation_length.csv", "Correlation length"):
-        drawing.tables["lengths"] = _read_lengths(run)
-        if sized:
-            correlation_length(drawing.tables["lengths"], title="Correlation length", axes=last)
-        else:
-            per_stage = read_per_stage(run)
-            along_the_strain(per_stage, "xi", LENGTH_LABEL, title="Correlation length of each window", axes=last)
-            drawing.tables["windows"] = per_stage[["stage", "start_strain", "end_strain", "xi"]]
-    add_letters([*of_kinds, last])
+    drawing = Drawing(new_figure(TWO_COLUMNS, 4.9))
+    widths = [1.0, 1.18, 1.05][2 - len(kinds) :]
+    rows = np.atleast_2d(drawing.figure.subplots(2, len(kinds) + 1, width_ratios=widths))
+    for (*of_kinds, last), of in zip(rows, ("raw", "profile"), strict=True):
+        _draw_row(run, drawing, of_kinds, last, kinds, of)
+    add_letters([*rows.ravel()])
     return drawing
 
 
+def _draw_row(run: Run, drawing: Drawing, of_kinds: list[Axes], last: Axes, kinds: list[str], of: str) -> None:
+    """C(r) of every kind and ξ, of the plain fluctuation or of that about the profile."""
+    about, sized = "" if of == "raw" else ", profile subtracted", kinds != ["window"]
+    drawn = []
+    for axes, kind in zip(of_kinds, kinds, strict=True):
+        with panel(axes, run, "statistics/correlation.csv", f"C(r), {kind}{about}"):
+            curves, lengths = _of(read(run, "statistics/correlation.csv", _CURVES), of), _read_lengths(run)
+            correlation_curves(
+                curves, lengths, kind, of=of, limits=fluctuation_limits(binned(curves)),
+                colour_bar=sized and kind == kinds[-1], title=f"{kind.capitalize()}{about}", axes=axes,
+            )  # fmt: skip
+            drawing.tables["curves"] = read(run, "statistics/correlation.csv", _CURVES)
+            drawn.append(axes)
+    if len(drawn) > 1:
+        # both hold the points of either
+        ends = np.array([axes.get_ylim() for axes in drawn])
+        drawn[0].set_ylim(ends[:, 0].min(), ends[:, 1].max())
+        few_log_labels(drawn[0].yaxis)
+        drawn[1].sharey(drawn[0])
+        drawn[1].set_ylabel("")
+        drawn[1].tick_params(labelleft=False)
+    title = f"Correlation length{about}"
+    with panel(last, run, "statistics/correlation_length.csv", title):
+        lengths = drawing.tables["lengths"] = _read_lengths(run)
+        _of(lengths, of)
+        if sized:
+            correlation_length(lengths, of=of, also="" if of == "raw" else "in_plane", title=title, axes=last)
+        else:
+            per_stage, name = read_per_stage(run), length_name(of)
+            along_the_strain(per_stage, name, LENGTH_LABEL, title=title, axes=last)
+            drawing.tables["windows"] = per_stage[
+                ["stage", "start_strain", "end_strain", *(each for each in _LENGTHS if each in per_stage)]
+            ]
+
+
+def _of(table: pd.DataFrame, of: str) -> pd.DataFrame:
+    """The rows of `raw` or `profile`, which tables of an earlier version do not hold."""
+    rows = rows_of(table, of)
+    if rows.empty:
+        raise NotMeasured("The profile in z was not subtracted by the version that made this table.")
+    return rows
+
+
+_LENGTHS = tuple(length_name(of) for of in CORRELATIONS)
 _CURVES = f"{GROUP} r correlation standard_error"
 
 
@@ -198,15 +229,20 @@ _FITS = Sentence(
 
 
 def _caption(about: About) -> str:
+    subtracted = (
+        "the same of the fluctuation about the mean of each layer of height, 1 d̄ high: what a band of shear alone "
+        "gives is gone; unrelated grains of one layer of n then have C = −1/n. "
+    )
     if not about.stress:
         return (
             "(a) C(r) of D²min, mean over all windows of strain, with the fit A r⁻ᵐ exp(−r/ξ). Bars: standard error "
-            "between windows. (b) ξ of every window."
+            f"between windows. (b) ξ of every window. (c, d) Profile subtracted: {subtracted}"
         )
     return (
-        "C(r) of D²min, stages grouped by the size of their stress fluctuation, with fits A r⁻ᵐ exp(−r/ξ). Bars: "
-        "standard error between stages. (c) ξ with its confidence interval; dashed with a band, all sticks and all "
-        "slips."
+        "(a, b) C(r) of D²min, stages grouped by the size of their stress fluctuation, with fits A r⁻ᵐ exp(−r/ξ). "
+        "Bars: standard error between stages. (c) ξ with its confidence interval; dashed with a band, all sticks and "
+        f"all slips. (d to f) Profile subtracted: {subtracted}(f) Open: of pairs along planes of flow alone, whose heights "
+        "differ by at most 0.5 d̄. Grains that know nothing of each other have C = 0 and no ξ."
     )
 
 
@@ -215,7 +251,10 @@ FIGURE = RunFigure(
     title="Spatial correlation of non-affine motion",
     draw=draw,
     caption=_caption,
-    alternative=("Correlation against distance for sticks and slips, correlation length against stress fluctuation."),
+    alternative=(
+        "Correlation against distance for sticks and slips, correlation length against stress fluctuation; below, the "
+        "same with the profile in z subtracted."
+    ),
     needs="statistics/correlation.csv",
     settings=(STAGE_ENDS, NEIGHBOURS, _FITS),
     counterpart="2c, d",
