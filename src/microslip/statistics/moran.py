@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int64, Num
+from jaxtyping import Float, Int64
 
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
@@ -51,8 +51,8 @@ def moran_i(
     return moran
 
 
-def moran_of_pairs(values: Num[np.ndarray, "grain"], pairs: Int64[np.ndarray, "pair 2"]) -> float:
-    """Moran's I of numbers or marks, none of them missing, over given pairs of neighbours, each once; see `moran_i`.
+def moran_of_pairs(values: Float[np.ndarray, "grain"], pairs: Int64[np.ndarray, "pair 2"]) -> float:
+    """Moran's I of values, none of them missing, over given pairs of neighbours, each once; see `moran_i`.
 
     Raises
     ------

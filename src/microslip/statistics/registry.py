@@ -87,7 +87,7 @@ def _excess(name: str) -> Callable[[PerStage, Grouping], Quantity]:
 
 
 def _moran(grains: StageGrains) -> float:
-    return moran_of_pairs(grains.active[grains.measured], grains.near)
+    return moran_of_pairs(grains.active[grains.measured].astype(float), grains.near)
 
 
 def _efficiency(grains: StageGrains) -> float:

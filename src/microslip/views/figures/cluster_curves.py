@@ -65,7 +65,7 @@ def percolation_curves(
     if fraction is not None:
         axes.axvline(fraction, color=INK, linewidth=0.6)
     axes.set_xlabel("active fraction [1]")
-    axes.set_ylabel(f"share of stages wrapping {axis} [1]")
+    axes.set_ylabel(rf"stages that wrap ${axis}$ [1]")
 
 
 @draws_panel()

@@ -125,7 +125,7 @@ def correlation_length(
     axes.set_xlabel(FLUCTUATION_LABEL)
     axes.set_ylabel(LENGTH_LABEL)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="best")
+        axes.legend(loc="best", fontsize=7)
 
 
 @draws_panel()
@@ -172,7 +172,7 @@ def draw(run: Run) -> Drawing:
 
 def _draw_row(run: Run, drawing: Drawing, of_kinds: list[Axes], last: Axes, kinds: list[str], of: str) -> None:
     """C(r) of every kind and ξ, of the plain fluctuation or of that about the profile."""
-    about, sized = "" if of == "raw" else ", profile subtracted", kinds != ["window"]
+    about, sized = "" if of == "raw" else " about profile", kinds != ["window"]
     drawn = []
     for axes, kind in zip(of_kinds, kinds, strict=True):
         with panel(axes, run, "statistics/correlation.csv", f"C(r), {kind}{about}"):
@@ -191,7 +191,7 @@ def _draw_row(run: Run, drawing: Drawing, of_kinds: list[Axes], last: Axes, kind
         drawn[1].sharey(drawn[0])
         drawn[1].set_ylabel("")
         drawn[1].tick_params(labelleft=False)
-    title = f"Correlation length{about}"
+    title = f"Length{about}" if about else "Correlation length"
     with panel(last, run, "statistics/correlation_length.csv", title):
         lengths = drawing.tables["lengths"] = _read_lengths(run)
         _of(lengths, of)
@@ -236,13 +236,13 @@ def _caption(about: About) -> str:
     if not about.stress:
         return (
             "(a) C(r) of D²min, mean over all windows of strain, with the fit A r⁻ᵐ exp(−r/ξ). Bars: standard error "
-            f"between windows. (b) ξ of every window. (c, d) Profile subtracted: {subtracted}"
+            f"between windows. (b) ξ of every window. (c, d) About the profile: {subtracted}"
         )
     return (
         "(a, b) C(r) of D²min, stages grouped by the size of their stress fluctuation, with fits A r⁻ᵐ exp(−r/ξ). "
         "Bars: standard error between stages. (c) ξ with its confidence interval; dashed with a band, all sticks and "
-        f"all slips. (d to f) Profile subtracted: {subtracted}(f) Open: of pairs along planes of flow alone, whose heights "
-        "differ by at most 0.5 d̄. Grains that know nothing of each other have C = 0 and no ξ."
+        f"all slips. (d to f) About the profile: {subtracted}(f) Open: of pairs along planes of flow alone, whose "
+        "heights differ by at most 0.5 d̄. Grains that know nothing of each other have C = 0 and no ξ."
     )
 
 
