@@ -7,7 +7,7 @@ import pytest
 
 from microslip import Box, find_clusters
 from microslip.core.neighbours import find_pairs
-from microslip.statistics.percolation import FRACTIONS, percolation_curve, wrapping_fractions
+from microslip.statistics.percolation import FRACTIONS, curve_crossing, percolation_curve, wrapping_fractions
 
 # Site percolation on the simple cubic lattice (Wang et al., Phys. Rev. E 87 (2013) 052107).
 CUBIC = 0.311608
@@ -71,3 +71,22 @@ def test_the_curve_counts_the_stages_that_wrap():
     assert (table.loc["slip", "n_stages"] == 3).all()
     assert table["threshold"]["stick"].iloc[0] == pytest.approx(0.15)
     assert len(table) == 2 * len(FRACTIONS)
+
+
+def test_curves_of_two_cells_cross_at_the_threshold_of_the_lattice(rng):
+    """Nearer to it than the means of the thresholds are, and within its error."""
+    found = []
+    for size in (6, 14):
+        sites, box, pairs, vectors = cubic(size)
+        found.append(np.array([wrapping_fractions(rng.random(len(sites)), pairs, vectors, box)[0] for _ in range(400)]))
+    crossing, error = curve_crossing(*found)
+    assert error < 0.02
+    assert abs(crossing - CUBIC) < 0.01 + 2 * error
+    assert abs(crossing - CUBIC) < abs(found[0].mean() - CUBIC)
+
+
+def test_a_crossing_is_where_the_steeper_curve_overtakes(rng):
+    wide, narrow = rng.normal(0.33, 0.06, 4000), rng.normal(0.33, 0.02, 4000)
+    crossing, error = curve_crossing(wide, narrow)
+    assert crossing == pytest.approx(0.33, abs=max(4 * error, 0.002))
+    assert np.isnan(curve_crossing(wide[:1], narrow)).all()
