@@ -15,6 +15,7 @@ from microslip.data.files import write_table
 from microslip.data.run import Run
 from microslip.data.store import open_dataset
 from microslip.statistics.correlation import correlation_edges
+from microslip.statistics.lengths import length_name
 from microslip.statistics.registry import STATISTICS
 from microslip.statistics.statistic import Statistic
 from microslip.steps.explain import read_node_lengths
@@ -193,9 +194,9 @@ def test_equal_names_have_equal_numbers_in_all_tables_of_the_statistics(run):
     """One number for a quantity of a group, whichever table it stands in and whichever way it was summed."""
     tables = {path.stem: pd.read_csv(path) for path in (run.folder / "statistics").glob("*.csv")}
     evolving = tables["evolution"].pivot(index="group", columns="quantity", values="value")
-    lengths = tables["correlation_length"].set_index("group")
-    if "xi" in lengths:
-        np.testing.assert_array_equal(lengths["xi"], evolving.loc[lengths.index, "xi"])
+    for of, lengths in tables["correlation_length"].set_index("group").groupby("of"):
+        if "xi" in lengths:
+            np.testing.assert_array_equal(lengths["xi"], evolving.loc[lengths.index, length_name(of)])
     laws = tables["power_law"].query("x_min_rule == 'fixed'").set_index("group")
     if "eta" in laws:
         np.testing.assert_allclose(laws["eta"], evolving.loc[laws.index, "eta"], rtol=ROUNDING)

@@ -83,9 +83,7 @@ def global_efficiency(centres: Float[np.ndarray, "cluster 3"], box: Box, n_neigh
     arguments.record("box", box, Box, OF_A_BOX)
     centres = arguments.reals("centres", centres, ("cluster", 3), missing=True, largest=FARTHEST * max(box.lengths))
     if np.isnan(centres).any():
-        raise MicroslipError(
-            "centres: a centre is not finite: leave out clusters that reach around the cell, which have none"
-        )
+        raise MicroslipError("centres: a centre is not finite: leave that cluster out")
     n, n_neighbours = len(centres), arguments.whole("n_neighbours", n_neighbours, 1)
     if n * (3 * min(n_neighbours + 1, n)) ** 2 > MOST_COMPARED:
         raise MicroslipError(f"n_neighbours = {n_neighbours} of {n} clusters are more than memory holds: give fewer")

@@ -95,8 +95,9 @@ def curve_crossing(
     """Where the percolation curves of a small and of a large cell cross, and its standard error.
 
     The curve of the larger cell is the steeper one: below the threshold of an endless packing fewer of its stages wrap,
-    above it more. The crossing is where the area between the curves, from 0 on, is largest; it nears that threshold
-    faster than the mean of either cell does.
+    above it more. The crossing is where the area between the curves, from 0 on, is largest. Of cells of one shape it
+    nears that threshold faster than the mean of either does; cells of different shapes wrap at different fractions
+    anyway, and their curves need not cross.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def curve_crossing(
 
     Returns
     -------
-    Both shares of grains; NaN with fewer than two thresholds of either.
+    Both shares of grains; NaN with fewer than two thresholds of either, or where the smaller cell never wraps first.
     """
     small, large = small[np.isfinite(small)], large[np.isfinite(large)]
     if min(len(small), len(large)) < 2:
@@ -119,7 +120,7 @@ def curve_crossing(
         return np.concatenate([blocks[number] for number in rng.integers(0, len(blocks), len(blocks))])
 
     samples = [_largest_area(drawn(small), drawn(large)) for _ in range(n_samples)]
-    return _largest_area(small, large), float(np.std(samples))
+    return _largest_area(small, large), float(np.nanstd(samples)) if np.isfinite(samples).any() else np.nan
 
 
 def _largest_area(small: np.ndarray, large: np.ndarray) -> float:
@@ -131,4 +132,6 @@ def _largest_area(small: np.ndarray, large: np.ndarray) -> float:
         below = np.searchsorted(own, at, side="right")
         return (below * at - np.concatenate([[0.0], np.cumsum(own)])[below]) / len(own)
 
-    return float(at[np.argmax(area(small) - area(large))])
+    between = area(small) - area(large)
+    best = int(np.argmax(between))
+    return float(at[best]) if between[best] > 0 else np.nan
