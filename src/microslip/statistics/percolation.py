@@ -130,7 +130,7 @@ def _largest_area(small: np.ndarray, large: np.ndarray) -> float:
         # ∫ of the share up to φ is the mean of max(φ − threshold, 0)
         own = np.sort(thresholds)
         below = np.searchsorted(own, at, side="right")
-        return (below * at - np.concatenate([[0.0], np.cumsum(own)])[below]) / len(own)
+        return np.asarray((below * at - np.concatenate([[0.0], np.cumsum(own)])[below]) / len(own))
 
     between = area(small) - area(large)
     best = int(np.argmax(between))
