@@ -137,7 +137,7 @@ def test_contact_values_land_under_their_names_and_frames_without_them_are_empty
     path = tmp_path / "run" / "trajectory.zarr"
     path.parent.mkdir()
     create_trajectory(path, rng.random(5), np.array([0, 0, 0, 1, 2]), {"box": [3.0, 3.0, 3.0]})
-    position, values = rng.random((3, 5, 3)), rng.random((2, 5, 8))
+    position, values = rng.random((3, 5, 3)), rng.random((2, 5, 9))
     values[:, :, 7] = rng.integers(0, 12, (2, 5))
     writer = TrajectoryWriter(path)
     writer.add_frames(np.array([0]), position[:1])

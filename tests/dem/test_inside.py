@@ -119,7 +119,7 @@ class Engine:
         return self.sample
 
     def frame(self, held):
-        values = GrainValues.of(np.full((3, 8), float(held)))
+        values = GrainValues.of(np.full((3, 9), float(held)))
         return Frame(np.full((3, 3), float(held)), values, np.full(4, float(held)))
 
 

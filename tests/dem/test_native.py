@@ -16,7 +16,8 @@ from scipy.spatial import cKDTree
 
 from microslip import MicroslipError, open_run
 from microslip.core.box import Box
-from microslip.core.contacts import contact_energy, count_contacts, grain_energy, grain_stress
+from microslip.core.contacts import contact_energy, count_contacts, grain_energy, grain_stress, sliding_contacts
+from microslip.core.touching import touching_pairs
 from microslip.dem.config import ShearCell
 from microslip.dem.launch import simulate
 from microslip.dem.native import config as native_config
@@ -131,10 +132,28 @@ def test_what_a_frame_says_of_its_grains_is_what_their_contacts_say(flowing):
         grain_stress(one.pairs, one.separation, one.force, one.diameter),
         grain_energy(one.pairs, energy, len(one.diameter))[:, None],
         count_contacts(one.pairs, len(one.diameter))[:, None],
+        count_contacts(one.pairs[sliding_contacts(one.separation, one.force, g.friction)], len(one.diameter))[:, None],
     ]
-    for ours, theirs in zip(np.split(values, [6, 7], axis=1), expected, strict=True):
+    for ours, theirs in zip(np.split(values, [6, 7, 8], axis=1), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=SAME_SUMS * np.abs(theirs).max())
     assert values[:, 7].sum() > 4 * len(one.bulk)
+    # no force lies beyond the cone, and some on it
+    assert 0.01 < values[:, 8].sum() / values[:, 7].sum() < 0.5
+    assert not sliding_contacts(one.separation, one.force, g.friction * (1 + 1e-5)).any()
+
+
+def test_contacts_by_overlap_are_those_with_a_force(flowing):
+    engine = flowing()
+    shear(engine, 1)
+    one, frame = contacts(engine), engine.frame(engine.hold())
+    images = engine.images()
+    periodic = images.lz > 0
+    box = Box((*(np.array(engine.lengths) / engine.d), (images.lz or engine.d) / engine.d), (True, True, periodic),
+              images.lean / engine.d if periodic else 0.0)  # fmt: skip
+    pairs, _ = touching_pairs(frame.position, one.diameter, box)
+    # two grains of walls have no force
+    bulk = np.isin(pairs, one.bulk).any(axis=1)
+    assert {frozenset(pair) for pair in pairs[bulk].tolist()} == {frozenset(pair) for pair in one.pairs.tolist()}
 
 
 def test_a_frame_that_is_held_stays_what_it_was(flowing):

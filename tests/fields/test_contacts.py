@@ -141,3 +141,12 @@ def test_chains_take_diameters_and_stresses(missing):
         assert np.isnan(FIELDS["force_chain"].measure(replace(stage, values=values))).all()
     else:
         assert np.isnan(FIELDS["force_chain"].measure(stage)).all()
+
+
+def test_the_share_that_slides_is_that_of_the_contacts_at_the_start():
+    position = np.random.default_rng(1).random((4, 3)) * 8
+    stage = stage_of(position, position, np.ones(4))
+    recorded = {"n_contacts": [[4, 2, 0, 3]] * 2, "n_sliding": [[1.0, 2.0, 0.0, np.nan], [4.0, 0.0, 0.0, 0.0]]}
+    values = {name: FrameValues(np.array(two).__getitem__, range(2)) for name, two in recorded.items()}
+    shares = FIELDS["sliding"].measure(replace(stage, values={**stage.values, **values}))
+    np.testing.assert_array_equal(shares, [0.25, 1, np.nan, np.nan])

@@ -36,6 +36,8 @@ def frames_of(before, after):
         "grain_stress": rng.random((2, len(before), 6)),
         "grain_energy": rng.random((2, len(before))),
         "cell_volume": 1 + rng.random((2, len(before))),
+        "n_contacts": rng.integers(0, 8, (2, len(before))),
+        "n_sliding": rng.integers(0, 2, (2, len(before))),
     }
     values = {name: FrameValues(list(two).__getitem__, range(2)) for name, two in recorded.items()}
     values["diameter"] = FrameValues(lambda _frame: np.ones(len(before)), range(2))

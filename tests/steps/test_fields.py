@@ -42,7 +42,7 @@ def write_run(folder, rng, lost=(), **changes):
         place = frames if name in frames else grains
         place[name] = change(place[name])
     packing, sample = Packing(start, grains["diameter"], KIND, Box(BOX)), np.arange(N_FRAMES)
-    values = GrainValues(frames["grain_stress"], frames["grain_energy"], np.zeros((N_FRAMES, N)))
+    values = GrainValues(frames["grain_stress"], frames["grain_energy"], *np.zeros((2, N_FRAMES, N)))
     write_trajectory(
         folder, packing, {"strain": 1e-3 * sample}, sample, frames["position"],
         values=values, cell_volume=frames["cell_volume"], ids=grains["id"],

@@ -64,7 +64,7 @@ def wall_free(folder, *, noise=1e-3, shift=0.0, copies=0):
     grains = artificial.Packing(
         position[0], rng.uniform(0.8, 1.2, N), np.zeros(N, dtype=int), Box((LX, LY, H0), (True, True, True))
     )
-    values = GrainValues.of(rng.random((N_FRAMES, N, 8)))
+    values = GrainValues.of(rng.random((N_FRAMES, N, 9)))
     cell = np.array([[*box.lengths, box.tilt] for box in cells()])
     sample, strain, stress = np.arange(N_FRAMES), 0.4 * np.arange(N_FRAMES), np.array([0.0, 1.0, -1.0, 0.0, -2.0]) / 1e3
     artificial.write_trajectory(

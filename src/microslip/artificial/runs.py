@@ -131,7 +131,7 @@ def run(
     tensor = np.zeros((*shape, 6))
     tensor[..., :3] = 1 + rng.normal(0, 0.1, (*shape, 3))
     tensor[..., 4] = events.stress[sample][:, None] + rng.normal(0, 0.05, shape)
-    values = GrainValues(tensor, 1e-4 * rng.lognormal(0, 0.5, shape), rng.poisson(5, shape).astype(float))
+    energy, n_contacts = 1e-4 * rng.lognormal(0, 0.5, shape), rng.poisson(5, shape).astype(float)
     volume = np.pi / 6 * grains.diameters**3
     fraction = volume[grains.kind == 0].sum() / np.prod(lengths)
     apart = rng.normal(0, 1e-6, len(events.stress))
@@ -154,6 +154,7 @@ def run(
         "versions": {"numpy": np.__version__},
     }
     cell_volume = volume / fraction * rng.uniform(0.9, 1.1, shape)
+    values = GrainValues(tensor, energy, n_contacts, rng.binomial(n_contacts.astype(int), 0.1).astype(float))
     write_trajectory(
         folder, grains, series, sample, positions, values=values, cell_volume=cell_volume, attributes=attributes
     )

@@ -1,4 +1,4 @@
-"""What a list of contacts says of its grains: Love–Weber stress, stored energy, number of contacts.
+"""What a list of contacts says of its grains: Love–Weber stress, stored energy, number of contacts, which slide.
 
 A contact is a pair of grains with the vector between their centres and the force that one exerts on the other; where it
 comes from (our own shear cell or another program's file) does not matter here.
@@ -7,7 +7,7 @@ comes from (our own shear cell or another program's file) does not matter here.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
@@ -15,6 +15,9 @@ from microslip.core.volume import grain_volume
 
 # Order of the six components of a symmetric tensor, everywhere.
 COMPONENTS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+
+# A tangential force of this share of μ F_n is at the limit: an engine that cuts it there leaves it rounded.
+SLIDING = 1 - 1e-6
 
 
 def grain_stress(
@@ -121,6 +124,26 @@ def contact_energy(
     touching = overlap > 0
     stored[touching] += (tangential[touching] ** 2).sum(axis=1) / (2 * stiffness[touching])
     return np.asarray(stored)
+
+
+def sliding_contacts(
+    separation: Float[np.ndarray, "contact 3"], force: Float[np.ndarray, "contact 3"], friction: float
+) -> Bool[np.ndarray, "contact"]:
+    """Which contacts are at Coulomb's limit, |F_t| ≥ μ |F_n| but for rounding.
+
+    Parameters
+    ----------
+    separation
+        From the centre of the first grain to that of the second.
+    force
+        On the first grain; in any unit.
+    friction
+        μ.
+    """
+    normal = separation / np.linalg.norm(separation, axis=1)[:, None]
+    pressing = (force * normal).sum(axis=1)
+    tangential = np.linalg.norm(force - pressing[:, None] * normal, axis=1)
+    return np.asarray(tangential >= SLIDING * friction * np.abs(pressing))
 
 
 def grain_energy(

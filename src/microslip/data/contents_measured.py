@@ -66,6 +66,8 @@ trajectory.zarr: grains, stress series, and the frames at turning points and ins
     frames/grain_energy | frame grain | float32 | p d**3 | half the elastic energy of the grain's contacts | not in \
         every import
     frames/n_contacts | frame grain | uint16 | | contacts of the grain | not in every import
+    frames/n_sliding | frame grain | float32 | | contacts of the grain at Coulomb's limit | not in older runs, not in \
+        imports
     frames/cell_volume | frame grain | float32 | d**3 | radical Voronoi cell; NaN unless `recording.cell_volumes` is \
         set | not in every import
     frames/cell | frame edge | float64 | d | Lx, Ly, Lz and tilt of the periodic cell | runs without walls, imports \

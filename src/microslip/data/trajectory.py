@@ -20,7 +20,7 @@ GRAINS, SERIES, FRAMES = (
     {column.name.partition("/")[2]: column for column in TRAJECTORY.columns if column.name.startswith(group)}
     for group in ("grains/", "series/", "frames/")
 )
-CONTACT_VALUES = ("grain_stress", "grain_energy", "n_contacts")
+CONTACT_VALUES = ("grain_stress", "grain_energy", "n_contacts", "n_sliding")
 KEPT = (*CONTACT_VALUES, "cell_volume")
 COMPONENT_NAMES = ["xx", "yy", "zz", "xy", "xz", "yz"]
 
@@ -110,6 +110,7 @@ class TrajectoryWriter:
         append(self.position, position)
         if values is not None:
             parts = {"grain_stress": values.stress, "grain_energy": values.energy, "n_contacts": values.n_contacts}
+            parts["n_sliding"] = values.n_sliding
             for name in parts.keys() & self.kept.keys():
                 append(self.kept[name], parts[name])
         if cell is not None and self.cell is not None:

@@ -242,13 +242,13 @@ class ShearCell(Settings):
         n_stages = per_strain * (loading.strain - loading.warm_up)
         # short stages have fewer samples than frames are asked for
         n_frames = min(n_stages * (1 + recording.frames_per_stage), self.n_samples)
-        per_grain = 24 + 30 * recording.contacts + 4 * recording.cell_volumes
+        per_grain = 24 + 34 * recording.contacts + 4 * recording.cell_volumes
         # while a checkpoint is written, the one before it is there still
         return round(n_frames * self.n_grains * per_grain + self.n_samples * 64 + 2 * self.bytes_held())
 
     def bytes_held(self) -> int:
         """What waits inside stages whose ends are not known yet, in memory and in a checkpoint, from below [bytes]."""
-        per_grain = 24 + 64 * self.recording.contacts
+        per_grain = 24 + 72 * self.recording.contacts
         return MOST_HELD * self.recording.frames_per_stage * self.n_grains * per_grain
 
     def warnings(self) -> list[str]:

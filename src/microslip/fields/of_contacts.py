@@ -41,6 +41,11 @@ def _in_chain(stage: StageFrames) -> Float64[np.ndarray, "grain"]:
     return np.where(np.isfinite(stress).all(axis=1), member, np.nan)
 
 
+def _sliding(stage: StageFrames) -> Float64[np.ndarray, "grain"]:
+    n, sliding = (stage.values[name][0].astype(float) for name in ("n_contacts", "n_sliding"))
+    return np.asarray(np.divide(sliding, n, out=np.full(len(n), np.nan), where=n > 0))
+
+
 CONTACTS_LOST = GrainField(
     name="contacts_lost",
     unit="",
@@ -69,4 +74,14 @@ FORCE_CHAIN = GrainField(
     needs="grain_stress",
     signed=False,
     symbol="share in force chains",
+)
+
+SLIDING = GrainField(
+    name="sliding",
+    unit="",
+    description="share of the contacts at Coulomb's limit at the start, |F_t| = μ F_n; NaN without any",
+    measure=_sliding,
+    needs="n_sliding",
+    signed=False,
+    symbol="share of contacts that slide",
 )

@@ -7,7 +7,7 @@ that is not here is refused, not guessed. A new one takes a file with its record
 from __future__ import annotations
 
 from microslip.core.errors import MicroslipError
-from microslip.fields.of_contacts import CONTACTS_GAINED, CONTACTS_LOST, FORCE_CHAIN
+from microslip.fields.of_contacts import CONTACTS_GAINED, CONTACTS_LOST, FORCE_CHAIN, SLIDING
 from microslip.fields.of_forces import DELTA_ENERGY, DELTA_SIGMA1, PACKING_FRACTION
 from microslip.fields.of_motion import D2MIN, DISPLACEMENT, N_NEIGHBOURS, SHEAR_STRAIN, VOLUMETRIC_STRAIN
 from microslip.fields.record import GrainField
@@ -33,6 +33,7 @@ FIELDS = by_name(
     CONTACTS_LOST,
     CONTACTS_GAINED,
     FORCE_CHAIN,
+    SLIDING,
     *DISPLACEMENT,
 )
 

@@ -118,7 +118,7 @@ def _mean_field(name: str, size: bool, active: bool) -> Callable[[StageGrains], 
 _NOT_REPORTED = {
     "shear_strain_all", "volumetric_strain_all", "volumetric_strain_active", "packing_fraction_all",
     "abs_delta_sigma1_all", "abs_delta_sigma1_active", "abs_delta_energy_all", "abs_delta_energy_active",
-    "contacts_lost_all", "contacts_gained_all", "force_chain_all",
+    "contacts_lost_all", "contacts_gained_all", "force_chain_all", "sliding_all",
 }  # fmt: skip
 
 
@@ -199,6 +199,7 @@ _EVERY = (
             ("contacts_lost", "share of contacts lost"),
             ("contacts_gained", "share of contacts gained"),
             ("force_chain", "share in force chains"),
+            ("sliding", "share of contacts that slide"),
         )
     ),
     Statistic(

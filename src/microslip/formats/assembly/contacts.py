@@ -103,7 +103,9 @@ class ContactValues:
         if modulus is not None and ratio is not None:
             stored = contact_energy(pairs, separation, force, diameter, modulus / self._pressure, ratio)
             energy = grain_energy(pairs, stored, frame.n_grains)
-        return GrainValues(stress, energy, count_contacts(pairs, frame.n_grains).astype(float))
+        n_contacts = count_contacts(pairs, frame.n_grains).astype(float)
+        # the files do not tell the friction
+        return GrainValues(stress, energy, n_contacts, np.full(frame.n_grains, np.nan))
 
     def _find_sign(self, where: str, force: np.ndarray, separation: np.ndarray, pairs: np.ndarray) -> None:
         """Which grain the forces act on: grains in contact push each other away, on the whole."""
