@@ -23,7 +23,7 @@ DASK = str(Path(sys.executable).parent / "dask")
 
 BOX, N, N_FRAMES = (6.0, 6.0, 5.0), 200, 7
 KIND = np.repeat([0, 1, 2], [160, 20, 20])
-FRAMES = ("position", "grain_stress", "grain_energy", "n_contacts", "cell_volume")
+FRAMES = ("position", "grain_stress", "grain_energy", "n_contacts", "n_sliding", "cell_volume")
 
 
 def write_run(folder, rng, lost=(), **changes):
