@@ -14,6 +14,7 @@ from microslip.cli.common import (
 )
 from microslip.core.errors import MicroslipError
 from microslip.core.stopping import asked, check, when_asked
+from microslip.data.files import write_table
 from microslip.data.run import Run, open_run
 from microslip.data.step_state import StepState
 from microslip.info import describe_run, describe_steps
@@ -22,6 +23,7 @@ from microslip.steps.registry import check_overrides
 from microslip.steps.run_settings import run_config
 from microslip.steps.view import export_view
 from microslip.study.folder import write_results
+from microslip.study.packings import check_alike, claims_together, describe_together
 from microslip.study.plan import STUDY_FILE, load_study
 
 
@@ -45,6 +47,28 @@ def figures(run: Path, *, set_: Set = None) -> None:
         write_results(load_study(run), run, lambda text: console.print(f"  {text}", markup=False))
         return
     one_step("figures", run, set_)
+
+
+def claims(run: Path, *others: Path, into: Path | None = None) -> None:
+    """Say what RUN and other packings of the same system, runs of other seeds, say of the paper's claims together.
+
+    Each has been through `microslip statistics`. Means over packings, with an interval that counts how they differ.
+
+    Parameters
+    ----------
+    others
+        The runs of other seeds.
+    into
+        A CSV file for the table; printed alone where left out.
+    """
+    runs = [open_run(folder) for folder in (run, *others)]
+    for line in check_alike(runs):
+        console.print(f"  warning: {line}")
+    table = claims_together(runs)
+    for line in describe_together(table):
+        console.print(f"  {line}", markup=False)
+    if into is not None:
+        write_table(into, table)
 
 
 def report(run: Path, *others: Path, into: Path | None = None, set_: Set = None) -> None:

@@ -26,6 +26,7 @@ GROUPS = {
         "report": "showing",
     },
     "Look at a run": {"info": "showing", "steps": "showing", "view": "showing"},
+    "Compare runs": {"claims": "showing"},
     "Learn more": {"ablate": "learning", "search": "learning", "predict": "learning", "transfer": "learning"},
     "Exchange with other programs": {"import": "exchange", "export": "exchange"},
 }
