@@ -23,6 +23,7 @@ RUN_FIGURES = (
     "lengths",
     "nulls",
     "clusters",
+    "claims",
     "mechanisms",
     "free_volume",
     "within_stages",

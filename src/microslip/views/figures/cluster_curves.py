@@ -183,7 +183,8 @@ def evolution_curve(
     Parameters
     ----------
     evolution
-        Columns group, kind, by, mean_fluctuation, quantity, value, value_low, value_high.
+        Columns group, kind, by, mean_fluctuation, quantity, value, value_low, value_high; fixed, where it is there, is
+        drawn as a thin line.
     quantity, label
         Which rows, and the axis with its unit.
     beside
@@ -204,6 +205,8 @@ def evolution_curve(
             continue
         axes.fill_between(bins["at"], bins["value_low"], bins["value_high"], color=colour, alpha=0.18, linewidth=0)
         axes.plot(bins["at"], bins["value"], marker + "-", color=colour, markersize=3.6, linewidth=1.0, label=kind)
+        if "fixed" in bins:
+            axes.plot(bins["at"], bins["fixed"], color=colour, linewidth=0.6)
         axes.set_xscale("log")
     for suffix in beside:
         other = evolution[(evolution["quantity"] == null_name(quantity, suffix)) & np.isfinite(evolution["value"])]

@@ -107,7 +107,7 @@ EVOLUTIONS = (
 )
 
 _SIZES = ("statistics/cluster_sizes.csv", f"{GROUP} size n_clusters n_shaped radius")
-_EVOLUTION = ("statistics/evolution.csv", f"{GROUP} quantity value value_low value_high")
+_EVOLUTION = ("statistics/evolution.csv", f"{GROUP} quantity value value_low value_high fixed")
 
 
 @journal_style()
@@ -214,8 +214,8 @@ _SETTINGS = (
         ("clusters.moran_distance", "clusters.n_neighbours"),
     ),
     Sentence(
-        "Intervals: {} from {} draws of {} blocks.",
-        ("bootstrap.confidence", "bootstrap.n_samples", "bootstrap.n_blocks"),
+        "Intervals: {} from blocks of {} strain, each left out once.",
+        ("bootstrap.confidence", "bootstrap.block_strain"),
     ),
 )  # fmt: skip
 
@@ -232,7 +232,7 @@ def _caption(about: About) -> str:
             "(a to c) Active grains of three windows of strain, coloured by the number of grains in their cluster; one "
             "camera. (d) P(N) over all windows in bins of two an octave; line, discrete power law by maximum "
             "likelihood. (e) Mean of ln R_g; line, R_g ∝ N^(1/D). (f to i) η, D, Moran's I of being active and global "
-            "efficiency over all windows; bands, bootstrap intervals over blocks of consecutive windows. (j, k) "
+            "efficiency over all windows; bands, intervals over blocks of strain. (j, k) "
             f"{_PERCOLATION}"
         )
     return (
@@ -240,7 +240,7 @@ def _caption(about: About) -> str:
         "grains in their cluster; one camera. (d, e) P(N) in bins of two an octave, curves of rising |Δs| shifted by a "
         "factor of 10 each; lines, discrete power laws by maximum likelihood. (f) Mean of ln R_g, sticks as circles, "
         "slips as squares, shifted by 1.6 each; lines, R_g ∝ N^(1/D). (g to j) η, D, Moran's I of being active and "
-        "global efficiency; bands, bootstrap intervals over blocks of consecutive stages. Dashed in "
+        "global efficiency; bands, intervals over blocks of strain; thin, at equal Δγ. Dashed in "
         "colour, of grains active beside the mean at their height; grey, nulls at equal number: drawn through, as many "
         "grains at random; dotted, D²min permuted within layers of height; dash-dotted, as many points at random as "
         f"there are nodes. (k, l) {_PERCOLATION}"

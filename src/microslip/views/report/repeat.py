@@ -98,7 +98,7 @@ def seeds(parts: Parts) -> list[tuple[str, str, str]]:
     """Seed, its value, and what it fixes."""
     fixes = {
         "training": "the random split, initial weights, the order of the samples, augmentation, boosting",
-        "bootstrap": "the draws of blocks",
+        "clusters": "the grains of the nulls",
         "search": "the proposals of the search",
     }
     rows = [] if parts.imported else [("seed", parts.attributes.get("seed", parts.config.get("seed")), "the packing")]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from microslip.core.units import printed_unit
+from microslip.statistics.claims import BESIDE
 from microslip.statistics.lengths import rows_of
 from microslip.statistics.registry import STATISTICS
 from microslip.views.names import RULES
@@ -154,30 +155,35 @@ def claims(parts: Parts) -> list[dict[str, str]]:
     """The paper's claims about growth with the stress fluctuation and about slips against sticks, with verdicts."""
     rows = []
     for row in _records(parts, "statistics/claims"):
-        slope, change = between(*_interval(row, "slope")), between(*(100 * end for end in _interval(row, "change")))
+        slope = between(*_interval(row, "conditioned"))
         rows.append(
             {
                 "section": str(row["section"]),
                 "claim": f"{_name(row['quantity'])}: {row['claim']} with the size of {row['kind']}s",
                 "verdict": str(row["verdict"]),
-                "measured": f"slope {slope} a decade, which decides" if slope != "–" else "",
-                "also": _beside(row, change),
+                "measured": f"slope {slope} a decade at equal Δγ, which decides" if slope != "–" else _reason(row),
+                "also": _beside(row) if slope != "–" else "",
                 "again": "",
             }
         )
     contrasts = _records(parts, "statistics/contrasts")
     tested = {str(row["quantity"]) for row in contrasts}
     for row in contrasts:
-        difference = between(*_interval(row, "difference"))
-        measured = difference != "–"
-        means = f"{show(_number(row, 'stick'))} in sticks, {show(_number(row, 'slip'))} in slips"
+        matched = between(*_interval(row, "matched"))
+        measured = matched != "–"
+        means = (
+            f"all stages {between(*_interval(row, 'difference'))}: {show(_number(row, 'stick'))} in sticks,"
+            f" {show(_number(row, 'slip'))} in slips"
+        )
         rows.append(
             {
                 "section": str(row["section"]),
                 "claim": f"{_name(row['quantity'])}: {row['claim']} than in sticks",
                 "verdict": str(row["verdict"]),
-                "measured": f"slip less stick {difference}" if measured else "",
-                "also": means if measured else "",
+                "measured": f"slip less stick {matched} at equal |Δs| and Δγ, which decides"
+                if measured
+                else _reason(row),
+                "also": "; ".join(filter(None, [means, _among_many(row)])) if measured else "",
                 # the mean of all grains is nearly the same in both kinds, so that this is the same number
                 "again": _SAME[str(row["quantity"])] if _SAME.get(str(row["quantity"])) in tested else "",
             }
@@ -189,14 +195,26 @@ def claims(parts: Parts) -> list[dict[str, str]]:
 _SAME = {"packing_fraction_excess": "packing_fraction_active"}
 
 
-def _beside(row: dict[str, Any], change: str) -> str:
-    """The change from the smallest to the largest bin, and whether it says the same as the slope."""
-    if change == "–":
-        return ""
-    text = f"beside it, largest against smallest bin: {change} %"
-    ends = [(_number(row, f"{name}_low"), _number(row, f"{name}_high")) for name in ("slope", "change")]
-    signs = [0 if low <= 0 <= high else 1 if low > 0 else -1 for low, high in ends]
-    return text if signs[0] == signs[1] else text + ", which alone would say otherwise"
+def _beside(row: dict[str, Any]) -> str:
+    """The slope without regard to Δγ and what it says, nulls, and what the verdict is among so many."""
+    parts = [f"as it is {between(*_interval(row, 'slope'))}"]
+    if row.get("plain_verdict") != row["verdict"]:
+        parts[0] += f", which alone would say “{row.get('plain_verdict')}”"
+    for name, meaning in BESIDE.items():
+        value = between(*_interval(row, name))
+        if value != "–":
+            parts.append(f"{meaning} {value}")
+    return "; ".join(filter(None, [*parts, _among_many(row)]))
+
+
+def _among_many(row: dict[str, Any]) -> str:
+    corrected = row.get("corrected_verdict", row["verdict"])
+    return f"among so many claims “{corrected}”" if corrected != row["verdict"] else ""
+
+
+def _reason(row: dict[str, Any]) -> str:
+    reason = row.get("reason")
+    return reason if isinstance(reason, str) else ""
 
 
 def counted(rows: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -115,7 +115,7 @@ def _lengths(parts: Parts) -> str:
     ]
     if not lengths:
         return ""
-    text = ", ".join(lengths) + "; fits to the mean C(r), with bootstrap intervals over blocks of stages."
+    text = ", ".join(lengths) + "; fits to the mean C(r), with intervals over blocks of strain."
     below = noise(parts)
     if not below:
         return "D²min is correlated in space: " + text
