@@ -150,7 +150,7 @@ def test_the_way_through_a_large_slip_is_that_from_frame_to_frame(measured, tmp_
     run = open_run(shutil.copytree(measured.folder, tmp_path / "run"))
     config = parse_config({**config_of().model_dump(mode="json"), "stages": {"threshold": 1e-5}})
     lines = []
-    write_within_stages(run, config, lines.append)
+    write_within_stages(run, config, np.arange(len(run.stages)), lines.append)
     cycles = cycles_of_large_slips(run, N)
     table = pd.read_csv(run.folder / "statistics" / "within_stages.csv")
     assert lines[0].startswith(f"before {len(cycles)} slips of ")
@@ -177,7 +177,7 @@ def test_the_way_through_a_large_slip_is_that_from_frame_to_frame(measured, tmp_
 
 
 def test_a_run_without_frames_inside_has_no_such_table(plain):
-    write_within_stages(plain, parse_config(config_of(n_inside=0).model_dump(mode="json")), quiet)
+    write_within_stages(plain, parse_config(config_of(n_inside=0).model_dump(mode="json")), np.zeros(0, int), quiet)
     assert not (plain.folder / "statistics").exists()
 
 

@@ -18,7 +18,7 @@ from microslip.study.summary import _lengths as study_lengths
 
 r = np.arange(0.125, 5, 0.25)
 N = 60
-CONFIG = Config.model_validate({"correlation": {"n_bins": 3}, "bootstrap": {"n_samples": 60}})
+CONFIG = Config.model_validate({"correlation": {"n_bins": 3}})
 
 
 @pytest.fixture
@@ -27,7 +27,8 @@ def stages(rng):
     size = 10 ** rng.uniform(-4, -2, N)
     # one slip far above the others: a group of a single stage
     size[7] = 1.0
-    return pd.DataFrame({"stage": range(N), "kind": kind, "fluctuation": np.where(kind == "slip", size, -size)})
+    fluctuation = np.where(kind == "slip", size, -size)
+    return pd.DataFrame({"stage": range(N), "kind": kind, "fluctuation": fluctuation, "strain_increment": 1e-3})
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def curves(rng, stages):
 def tables_of(folder, stages, curves):
     groups = bin_stages(stages, CONFIG.correlation.n_bins)
     xi = STATISTICS["xi"].quantity({"correlation": curves}, Grouping(r, CONFIG.correlation, 3))
-    evolving, _ = evolution(groups, N, {"xi": xi}, CONFIG.bootstrap)
+    evolving, _ = evolution(groups, stages, {"xi": xi}, {}, np.arange(N) // 3)
     for name, table in correlation_tables(groups, r, {"raw": curves}, evolving, CONFIG.correlation).items():
         write_table(folder / "statistics" / f"{name}.csv", table)
     tables = {path.stem: pd.read_csv(path) for path in (folder / "statistics").iterdir()}
@@ -116,7 +117,8 @@ def test_a_quantity_is_summed_alike_for_every_table(rng):
     columns = rng.random((40, 3))
     groups = pd.DataFrame({"group": ["one", "all"], "kind": "slip", "by": "bin", "members": [[11], list(range(40))]})
     quantity = Quantity(columns, lambda sums: sums[..., 0] / np.maximum(sums[..., 1], 1e-300))
-    table, _ = evolution(groups, 40, {"ratio": quantity}, CONFIG.bootstrap)
+    stages = pd.DataFrame({"fluctuation": rng.random(40), "strain_increment": rng.random(40)})
+    table, _ = evolution(groups, stages, {"ratio": quantity}, {}, np.arange(40) // 4)
     assert table["value"][0] == columns[11, 0] / columns[11, 1]
     assert table["value"][1] == columns[:, 0].sum() / columns[:, 1].sum()
 

@@ -9,7 +9,6 @@ from microslip.core.volume import grain_volume
 from microslip.data.run import Run
 from microslip.data.store import array, create_store
 from microslip.statistics.bins import bin_stages
-from microslip.statistics.config import Bootstrap
 from microslip.statistics.free_volume import COMPARISONS, LAGS
 from microslip.steps.free_volume import (
     create_free_volume,
@@ -62,7 +61,7 @@ def test_planted_growth_stands_in_the_table_and_in_words(run):
     known = slip & np.isfinite(growth)
     np.testing.assert_allclose(np.mean(growth[known]), GROWTH, rtol=0.1)
     assert abs(np.mean(np.asarray(store["matched"])[slip, LAGS.index(1.0)])) < 0.1 * GROWTH
-    table = free_volume_table(run, bin_stages(run.stages, 2), Bootstrap(n_samples=50))
+    table = free_volume_table(run, bin_stages(run.stages, 2), np.arange(len(run.stages)) // 4, 0.95)
     whole = table[(table["by"] == "kind") & (table["lag"] == -1)].set_index(["kind", "comparison"])
     for name in ("plain", "layered", "matched"):
         assert whole.loc[("slip", name), "value_low"] < GROWTH < whole.loc[("slip", name), "value_high"]

@@ -6,7 +6,8 @@ import pandas as pd
 
 from microslip import open_run
 from microslip.learn.config import Ablated
-from microslip.statistics.claims import CLAIMS, CONTRASTS
+from microslip.statistics.claims import CLAIMS
+from microslip.statistics.contrasts import CONTRASTS
 from microslip.views.figures.clusters import EVOLUTIONS
 from microslip.views.names import (
     FIELD_MARKER,
@@ -48,4 +49,4 @@ def test_whatever_is_measured_has_a_name_in_figures_and_reports(learnt, ablated)
 
 def test_what_follows_the_fluctuation_is_called_something():
     assert set(CLAIMS) | set(CONTRASTS) <= set(results.QUANTITIES)
-    assert {name for name, _, _ in EVOLUTIONS} | {"xi"} == set(CLAIMS)
+    assert {name for name, _, _ in EVOLUTIONS} | {"xi", "xi_profile", "xi_in_plane"} == set(CLAIMS)

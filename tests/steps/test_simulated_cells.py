@@ -75,9 +75,7 @@ def wall_free(folder, *, noise=1e-3, shift=0.0, copies=0):
     return Run(folder)
 
 
-CONFIG = Config.model_validate(
-    {"correlation": {"n_bins": 1, "pair_frames": 2}, "bootstrap": {"n_samples": 100, "n_blocks": 5}}
-)
+CONFIG = Config.model_validate({"correlation": {"n_bins": 1, "pair_frames": 2}, "bootstrap": {"block_strain": 0.01}})
 
 
 def measure(run, *steps):

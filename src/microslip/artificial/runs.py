@@ -28,7 +28,6 @@ FAST: dict[str, dict[str, Any]] = {
         "n_stages": 4, "n_steps": 8, "completeness": 0.5, "n_compared": 2, "null_epochs": 1, "n_noisy": 2
     },
     "correlation": {"n_bins": 2},
-    "bootstrap": {"n_samples": 100},
 }  # fmt: skip
 
 

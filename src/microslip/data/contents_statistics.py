@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from microslip.data.artifact import files, line
 from microslip.data.contents_measured import SHOWING
+from microslip.statistics.claims import BESIDE
 from microslip.statistics.free_volume import COMPARISONS
 from microslip.statistics.registry import STATISTICS as OF_STAGES
 
@@ -40,9 +41,33 @@ def _followed() -> str:
     return "".join(line(name, of.unit, of.title) for name, of in OF_STAGES.items() if of.followed)
 
 
+def _beside() -> str:
+    """The lines of the slopes of other grains, and of the difference from them."""
+    return "".join(
+        f"    {name} {name}_low {name}_high less_{name} less_{name}_low less_{name}_high | | conditioned slope of "
+        f"{meaning}, and that of the difference from it | of quantities that have it\n"
+        for name, meaning in BESIDE.items()
+    )
+
+
 def _compared() -> str:
     """The lines of the growth of free volume by what active grains are compared with."""
     return "".join(line(name, "stage lag", "float64", "d**3", meaning) for name, meaning in COMPARISONS.items())
+
+
+_SLOPES = """    {0} {0}_low {0}_high | | per decade of |Δs|, without regard to Δγ, with its interval
+    conditioned conditioned_low conditioned_high | | the same at fixed Δγ, by regression on both logarithms
+    of_length of_length_low of_length_high | | per decade of Δγ at fixed |Δs|
+    matched matched_low matched_high | | per decade of |Δs| within bins of Δγ
+"""
+
+_VERDICTS = """    verdict plain_verdict corrected_verdict | | `yes`, `no`, `not contradicted`, `not decided` or `not \
+        measured`: at equal |Δs| or Δγ; without regard to it; and the first among so many claims
+    reason | | why nothing was decided
+    p_value p_holm | | of nothing, at equal |Δs| or Δγ, and after Holm
+    detectable | | what is found in 80 % of such runs
+    n_blocks block_strain | | blocks that the intervals rest on, and their strain
+"""
 
 
 STATISTICS = (
@@ -81,7 +106,7 @@ statistics/free_volume.csv: means of it, one row per group, lag and comparison
     strain | | mean γ of that frame less that at the start of the stage
     comparison | | an array of `statistics/free_volume.zarr`
     value value_low value_high | d**3 | growth of the free volume from the earlier frame to the later one, of active \
-        grains less that of others, with its bootstrap interval; at lag 0 the free volume itself
+        grains less that of others, with its interval; at lag 0 the free volume itself
     n_known | | stages that the value rests on
 """,
         SHOWING,
@@ -104,7 +129,7 @@ statistics/correlation.csv: C(r) of groups of stages, one row per group, `of` an
 {_GROUP}{_OF}    r | d | bin centre
     correlation standard_error | | mean over stages, and its standard error
 statistics/correlation_length.csv: ξ of groups of stages, one row per group and `of`
-{_GROUP}{_OF}    xi xi_low xi_high | d | ξ and its bootstrap interval, as in `evolution.csv`
+{_GROUP}{_OF}    xi xi_low xi_high | d | ξ and its interval, as in `evolution.csv`
     fit_low fit_high | d | interval of the fit alone
     amplitude exponent | | A and m
     r_min r_max | d | first and last bin of the fit
@@ -116,24 +141,32 @@ statistics/correlation_sensitivity.csv: ξ under other prefactors and fit ranges
     reason | | why there is no ξ
 statistics/evolution.csv: one row per group and quantity
 {_GROUP}    quantity | | a column of `statistics/stages.csv`
-    value value_low value_high | | in the unit of the quantity, with its bootstrap interval
+    value value_low value_high | | in the unit of the quantity, with its interval
+    fixed fixed_low fixed_high | | the same at the mean log Δγ of all stages of the kind, moved along the slope on it
     n_known | | stages that the value rests on
+statistics/memory.csv: the strain over which the stress and the statistics remember themselves
+    series kind | | `stress`, or a quantity from stage to stage of a kind
+    n | | values
+    memory | | first strain at which the autocorrelation is that of chance
+statistics/conditioned.csv: slopes through cells of |Δs| and Δγ, one row per quantity and kind
+    quantity kind | | as in `evolution.csv`
+    n_stages n_cells | | that have a value
+{_SLOPES.format("plain")}    variance_inflation | | 1/(1 − R²) of log |Δs| by log Δγ
 statistics/claims.csv: how a quantity changes with |Δs|, one row per quantity and kind
     section | | of the paper
     quantity kind | | as in `evolution.csv`
     claim | | what the paper says
-    verdict | | `yes`, `no` or `not decided`
-    n_bins | | bins that tell it
-    slope slope_low slope_high | | per decade of |Δs|, with its interval
-    p_value | | of a slope of 0
-    change change_low change_high | | over all bins, with its interval
-statistics/contrasts.csv: slips beside sticks, one row per quantity
+{_VERDICTS}    n_stages n_cells | | as in `conditioned.csv`
+{_SLOPES.format("slope")}    variance_inflation | | as in `conditioned.csv`
+    change change_low change_high | | from the first bin to the last, relative, without regard to Δγ, with its interval
+{_beside()}statistics/contrasts.csv: slips beside sticks, one row per quantity
     section | | of the paper
     quantity claim | | as in `claims.csv`
-    stick slip | | means
-    difference difference_low difference_high | | with its interval
-    p_value rank_p_value | | by resampling, and of the test of Mann and Whitney
-    verdict | | `yes`, `no` or `not decided`
+{_VERDICTS}    stick slip | | means
+    difference difference_low difference_high | | of all stages, with its interval
+    matched matched_low matched_high | | the same in cells of |Δs| and Δγ, with its interval
+    overlap | | share of the stages that lie in cells with both kinds
+    rank_p_value | | of the test of Mann and Whitney
 statistics/power_law.csv: P(N) ~ N^−η, one row per group and rule for the smallest size
 {_GROUP}    x_min_rule | | `searched` or `fixed`
     reason | | why there is no η

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 
 
 def bin_stages(stages: pd.DataFrame, n_bins: int) -> pd.DataFrame:
@@ -60,6 +60,12 @@ def _written(edges: np.ndarray) -> list[str]:
         if len(set(names)) == len(names):
             break
     return names
+
+
+def log_sizes(stages: pd.DataFrame) -> Float64[np.ndarray, "stage 2"]:
+    """log₁₀|Δs| and log₁₀Δγ of every stage, NaN where they are not positive or not known."""
+    sizes = np.stack([stages["fluctuation"].abs(), stages["strain_increment"]], axis=1).astype(float)
+    return np.log10(np.where(sizes > 0, sizes, np.nan))
 
 
 def membership(groups: pd.DataFrame, n_stages: int) -> Float[np.ndarray, "stage group"]:

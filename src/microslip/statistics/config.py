@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,9 @@ from microslip.core.settings import MOST_NEIGHBOUR_DISTANCE, Settings
 
 # Bins of a distance, beyond which a table of them is longer than any eye follows.
 MOST_BINS = 100_000
+
+# What older configurations hold where nobody chose it.
+_N_BLOCKS = 40
 
 
 class Correlation(Settings):
@@ -65,14 +68,27 @@ class ActiveClusters(Settings):
 
 
 class Bootstrap(Settings):
-    """Confidence intervals over stages."""
+    """Confidence intervals over stages: blocks of strain, each left out in turn."""
 
-    n_samples: int = Field(400, ge=20, le=100_000, description="draws of blocks of stages")
-    n_blocks: int = Field(
-        40, ge=5, le=1000, description="blocks of consecutive stages: within one, stages may depend on each other"
+    block_strain: Annotated[float, Field(gt=0, le=1e3)] | Literal["measured"] = Field(
+        "measured",
+        description="strain of a block, within which stages may depend on each other; measured: two memories of the "
+        "stress or the statistics, whichever is longer",
     )
-    confidence: float = Field(0.95, gt=0.5, lt=1)
-    seed: int = Field(1, ge=0, lt=2**63)
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="of the intervals, and 1 − that of the verdicts' tests")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_older(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        if (n := content.get("n_blocks", _N_BLOCKS)) != _N_BLOCKS:
+            raise ValueError(
+                f"bootstrap.n_blocks = {n} is of older versions, whose blocks were of stages: write"
+                " bootstrap.block_strain, a length in strain, or leave it out, and it is measured"
+            )
+        # the draws of older versions and their seed: blocks are left out in turn, and nothing is drawn
+        return {name: value for name, value in content.items() if name not in ("n_blocks", "n_samples", "seed")}
 
 
 class Distributions(Settings):

@@ -2,17 +2,18 @@
 
 Stages next to each other share a frame and much of their pattern, and samples share the memory of the stress. So whole
 blocks are drawn, with replacement, or left out once each. The number of a group of stages is a function of sums over
-its stages. One sum per block and group is kept, and a draw is a product of matrices.
+its stages. One sum per block and group is kept, and leaving one out is a product of matrices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int64, Shaped
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtr, stdtrit
 
 # Fewer blocks than this are hardly varied by drawing them, and their scatter says too little of an error.
 FEWEST_BLOCKS = 5
@@ -31,10 +32,18 @@ MOST_BLOCKS = 32
 # --- blocks drawn again -----------------------------------------------------------------------------------------------
 
 
-def number_blocks(n_stages: int, n_blocks: int) -> Int64[np.ndarray, "stage"]:
-    """The block of every stage: as many stages in each as divide evenly, in order; fewer blocks for few stages."""
-    n_blocks = max(1, min(n_blocks, n_stages))
-    return np.arange(n_stages) * n_blocks // max(n_stages, 1)
+def strain_blocks(middle: Float[np.ndarray, "stage"], length: float) -> Int64[np.ndarray, "stage"]:
+    """The block of every stage, by the strain at its middle: as many equal lengths of at least `length` as there fit.
+
+    5 to 32 blocks, or a single one, and thus no error, where the strain does not suffice for 5 or no length is known.
+    """
+    if not len(middle):
+        return np.zeros(0, dtype=np.int64)
+    first, spanned = float(middle.min()), float(np.ptp(middle))
+    n_blocks = min(MOST_BLOCKS, int(spanned / length + 1e-6)) if length > 0 and spanned > 0 else 1
+    if n_blocks < FEWEST_BLOCKS:
+        return np.zeros(len(middle), dtype=np.int64)
+    return np.minimum(((middle - first) / spanned * n_blocks).astype(np.int64), n_blocks - 1)
 
 
 def block_sums(
@@ -66,6 +75,61 @@ def resample(
     return np.asarray(np.einsum("sb,bgq->sgq", weights, sums))
 
 
+def leave_out(n_blocks: int) -> Float64[np.ndarray, "sample block"]:
+    """How often each block counts in each sample, where every block is left out once."""
+    return 1.0 - np.eye(n_blocks)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its standard error, the ends of its interval, and the two-sided p-value of zero; arrays alike."""
+
+    value: Float[np.ndarray, "*n"]
+    error: Float[np.ndarray, "*n"]
+    low: Float[np.ndarray, "*n"]
+    high: Float[np.ndarray, "*n"]
+    p_value: Float[np.ndarray, "*n"]
+
+
+def estimate(
+    value: Float[np.ndarray, "*n"] | float, left_out: Float[np.ndarray, "block *n"], confidence: float = 0.95
+) -> Estimate:
+    """Error and interval of a value from its values without each block, by Student's t with one degree less than those.
+
+    .. math:: \\sigma^2 = \\frac{n - 1}{n} \\sum_{b=1}^{n} (\\theta_{-b} - \\bar\\theta)^2, \\qquad
+              \\theta \\pm t_{n - 1}\\, \\sigma
+
+    Percentiles of draws of ten or twenty blocks are too narrow: they know nothing of the error of the spread itself.
+
+    Parameters
+    ----------
+    value
+        Of all blocks, shape (*n,).
+    left_out
+        Without each block, shape (block, *n).
+    confidence
+        Of the interval.
+
+    Returns
+    -------
+    Estimate
+        NaN with fewer than 5 blocks, or where leaving one out leaves no value.
+
+    Source: Künsch, Ann. Statist. 17 (1989) 1217; Efron & Stein, Ann. Statist. 9 (1981) 586.
+    """
+    n, value = len(left_out), np.asarray(value, dtype=float)
+    if n < FEWEST_BLOCKS:
+        nothing = np.full_like(value, np.nan)
+        return Estimate(value, nothing, nothing, nothing, nothing)
+    error = np.sqrt((n - 1) / n * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
+    error = np.where(np.isfinite(value), error, np.nan)
+    half = stdtrit(n - 1, 0.5 + confidence / 2) * error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p_value = 2 * stdtr(n - 1, -np.abs(value / error))
+    # of a single value, arithmetic leaves a number
+    return Estimate(*(np.asarray(of) for of in (value, error, value - half, value + half, p_value)))
+
+
 def interval(
     samples: Float[np.ndarray, "sample *n"], confidence: float = 0.95
 ) -> tuple[Float64[np.ndarray, "*n"], Float64[np.ndarray, "*n"]]:
@@ -90,15 +154,6 @@ def median_interval(values: Float[np.ndarray, "stage"], seed: int, confidence: f
 def error_of_interval(low: float, high: float, confidence: float) -> float:
     """The standard error of a normal quantity that has this interval of this confidence."""
     return (high - low) / (2 * float(ndtri(0.5 + confidence / 2)))
-
-
-def p_value(samples: Float[np.ndarray, "sample"]) -> float:
-    """Two-sided p-value for the hypothesis of zero: how far into the samples zero lies; never below 2/(n + 1)."""
-    finite = samples[np.isfinite(samples)]
-    if not len(finite):
-        return float("nan")
-    n = len(finite)
-    return float(min(1.0, 2 * (1 + min((finite <= 0).sum(), (finite >= 0).sum())) / (n + 1)))
 
 
 # --- blocks left out --------------------------------------------------------------------------------------------------

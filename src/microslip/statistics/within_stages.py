@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int
 
-from microslip.statistics.resampling import FEWEST_BLOCKS, jackknife, number_blocks
+from microslip.statistics.resampling import FEWEST_BLOCKS, jackknife
 
 KINDS = ("stick", "slip")
 
@@ -43,7 +43,7 @@ class Passage:
 
 
 def motion_within_stages(
-    cycles: Sequence[tuple[Passage, Passage]], n_bins: int = 6, n_blocks: int = 40
+    cycles: Sequence[tuple[Passage, Passage]], block: Int[np.ndarray, "cycle"], n_bins: int = 6
 ) -> pd.DataFrame:
     """Non-affine speed against the way through a stick and through the slip after it.
 
@@ -54,10 +54,10 @@ def motion_within_stages(
     ----------
     cycles
         A stick and the slip after it, in the order of the strain.
+    block
+        The block of each cycle, shape (cycle,); each is left out once for the errors.
     n_bins
         Equal parts of a stage; a piece counts where its middle lies.
-    n_blocks
-        Blocks of consecutive cycles, each of which is left out once for the errors.
 
     Returns
     -------
@@ -66,9 +66,8 @@ def motion_within_stages(
         and relative (mean of the speed over its mean over the stage), each with its standard error, NaN with fewer than
         5 blocks; n_stages. Parts in which no stage has a piece are left out.
     """
-    block = number_blocks(len(cycles), n_blocks)
-    if len(cycles) and block[-1] + 1 < FEWEST_BLOCKS:
-        block[:] = 0
+    if len(np.unique(block)) < FEWEST_BLOCKS:
+        block = np.zeros_like(block)
     edges = np.linspace(0, 1, n_bins + 1)
     rows = []
     for number, kind in enumerate(KINDS):
@@ -79,7 +78,7 @@ def motion_within_stages(
             known = np.isfinite(of_stages).all(axis=1) if len(of_stages) else np.zeros(0, dtype=bool)
             if not known.any():
                 continue
-            blocks = [of_stages[known & (block == each)] for each in range(int(block[-1]) + 1)]
+            blocks = [of_stages[known & (block == each)] for each in np.unique(block)]
             blocks = [each for each in blocks if len(each)]
             (speed, speed_error), (relative, relative_error) = (
                 jackknife([each[:, column] for each in blocks], lambda values: float(np.mean(values)))

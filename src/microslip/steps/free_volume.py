@@ -15,7 +15,6 @@ from microslip.data.frames import read_frames
 from microslip.data.run import Run
 from microslip.data.store import add_column, array, create_store, open_dataset
 from microslip.dem.flow import moments_of
-from microslip.statistics.config import Bootstrap
 from microslip.statistics.evolution import evolution
 from microslip.statistics.free_volume import (
     COMPARISONS,
@@ -84,14 +83,15 @@ def fill_free_volume(run: Run, path: Path, batch: slice) -> None:
         array(group, name)[batch] = values
 
 
-def free_volume_table(run: Run, groups: pd.DataFrame, settings: Bootstrap) -> pd.DataFrame:
-    """The table: one row per group of stages, lag and comparison."""
+def free_volume_table(run: Run, groups: pd.DataFrame, block: np.ndarray, confidence: float) -> pd.DataFrame:
+    """The table: one row per group of stages, lag and comparison; blocks as of `strain_blocks`."""
     store = open_dataset(run.folder / "statistics" / f"{STORE}.zarr")
     strain = store["strain"].to_numpy()
     tables = []
     for number, lag in enumerate(LAGS):
         followed = {name: mean_of(store[name][:, number].to_numpy()) for name in COMPARISONS}
-        table, _ = evolution(groups, len(strain), followed, settings)
+        table, _ = evolution(groups, run.stages, followed, {}, block, confidence)
+        table = table.drop(columns=["fixed", "fixed_low", "fixed_high"])
         away = {group: np.nanmean(strain[members, number]) if np.isfinite(strain[members, number]).any() else np.nan
                 for group, members in zip(groups["group"], groups["members"], strict=True)}  # fmt: skip
         tables.append(table.rename(columns={"quantity": "comparison"}).assign(lag=lag, strain=table["group"].map(away)))

@@ -34,7 +34,6 @@ from microslip.dem.flow import (
     measure_flow,
 )
 from microslip.statistics.bins import bin_stages
-from microslip.statistics.claims import contrast_kinds, judge_claims
 from microslip.statistics.cluster_tables import cluster_tables
 from microslip.statistics.config import ActiveClusters
 from microslip.statistics.correlation import CORRELATIONS, correlation_edges, layered_correlation
@@ -44,13 +43,13 @@ from microslip.statistics.distributions import (
     histogram_edges,
     measure_distributions,
 )
-from microslip.statistics.evolution import evolution, of_single_stages
 from microslip.statistics.lengths import array_name, correlation_tables
 from microslip.statistics.pair_correlation import find_minima, mean_pair_correlation
 from microslip.statistics.percolation import AXES, percolation_curve
 from microslip.statistics.registry import STATISTICS, measure_stage, quantities
 from microslip.statistics.statistic import ACTIVE, Grouping, null_name, stage_grains
 from microslip.statistics.walls import wall_agreement
+from microslip.steps.claims import describe_claims, judge
 from microslip.steps.common import Advance, Say
 from microslip.steps.frames import check_grains, elsewhere, read_starts
 from microslip.steps.free_volume import STORE as FREE_VOLUME
@@ -221,29 +220,16 @@ def write_tables(run: Run, config: Config, groups: pd.DataFrame, say: Say) -> No
             f"{len(stages) - n_grouped} of {len(stages)} stages are in no group: no change of the stress is known of"
             " them"
         )
-    correlation, clusters, distributions = (
-        open_dataset(target / f"{name}.zarr") for name in ("correlation", "clusters", "distributions")
-    )
-    narrow = [str(name) for name in clusters.data_vars if clusters[name].dims[1:] in ((), ("moment",))]
-    r = correlation["r"].to_numpy()
-    curves = {of: correlation[array_name(of)].to_numpy() for of in CORRELATIONS}
-    per_stage = {array_name(of): each for of, each in curves.items()} | {
-        name: clusters[name].to_numpy() for name in narrow
-    }
-    per_stage |= growth_of_stages(run)
+    clusters, distributions = (open_dataset(target / f"{name}.zarr") for name in ("clusters", "distributions"))
+    r, per_stage = read_measured(run)
+    curves = {of: per_stage[array_name(of)] for of in CORRELATIONS}
     followed = quantities(per_stage, Grouping(r, config.correlation, config.clusters.smallest))
-    evolving, samples = evolution(groups, len(stages), followed, config.bootstrap)
-    tables = correlation_tables(groups, r, curves, evolving, config.correlation)
+    judged, block = judge(run, config, groups, followed, say)
+    tables = judged | correlation_tables(groups, r, curves, judged["evolution"], config.correlation)
     sizes = ((batch, rows["size"], rows["radius"]) for batch, rows in _read_rows(clusters, ["size", "radius"]))
     tables |= cluster_tables(groups, len(stages), sizes, config.clusters.smallest)
     histograms = _read_rows(distributions, [str(name) for name in distributions.data_vars])
     tables |= distribution_tables(groups, len(stages), histograms, histogram_edges(config.distributions))
-    single = of_single_stages(followed)
-    columns = ["stage", "cycle", "kind", "strain_increment", "fluctuation"]
-    tables["stages"] = stages[columns].assign(below_floor=run.fields["below_floor"].to_numpy(), **single)
-    tables["evolution"] = evolving
-    tables["claims"] = judge_claims(evolving, samples, config.bootstrap.confidence)
-    tables["contrasts"] = contrast_kinds(stages, single, evolving, samples, config.bootstrap.confidence)
     thresholds = {
         (active or "d2min", axis): per_stage[null_name(f"percolation_{axis}", active)]
         for active in ACTIVE
@@ -254,18 +240,31 @@ def write_tables(run: Run, config: Config, groups: pd.DataFrame, say: Say) -> No
         say(line)
     write_pair_correlation(run, config, say)
     write_profiles(run, config, say)
-    write_within_stages(run, config, say)
+    write_within_stages(run, config, block, say)
     agreement = wall_agreement(stages, *walls_and_volume(run.series)) if "start_sample" in stages else pd.DataFrame()
     if len(agreement):
         tables["walls"] = agreement
     if (target / f"{FREE_VOLUME}.zarr").exists():
-        tables[FREE_VOLUME] = free_volume_table(run, groups, config.bootstrap)
+        tables[FREE_VOLUME] = free_volume_table(run, groups, block, config.bootstrap.confidence)
         for line in describe_growth(tables[FREE_VOLUME]):
             say(line)
     for name, table in tables.items():
         write_table(target / f"{name}.csv", table)
     for line in describe_claims(tables["claims"], tables["contrasts"]):
         say(line)
+
+
+def read_measured(run: Run) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Bin centres of C(r) [d̄], and all that is small per stage, by name: what statistics of groups are made of."""
+    correlation, clusters = (open_dataset(run.folder / "statistics" / f"{name}.zarr") for name in _MEASURED)
+    narrow = [str(name) for name in clusters.data_vars if clusters[name].dims[1:] in ((), ("moment",))]
+    curves = {array_name(of): correlation[array_name(of)].to_numpy() for of in CORRELATIONS}
+    return correlation["r"].to_numpy(), curves | {
+        name: clusters[name].to_numpy() for name in narrow
+    } | growth_of_stages(run)
+
+
+_MEASURED = ("correlation", "clusters")
 
 
 def _read_rows(dataset: xr.Dataset, names: list[str]) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
@@ -327,14 +326,3 @@ def describe_lengths(lengths: pd.DataFrame) -> Iterator[str]:
         else:
             few = "from too few blocks of stages, or too few fits, for an interval"
             yield f"{row['kind']}: ξ = {row['xi']:.2f} d̄, {few}"
-
-
-def describe_claims(claims: pd.DataFrame, contrasts: pd.DataFrame) -> Iterator[str]:
-    """Every claim with its verdict, in a sentence."""
-    for row in claims.to_dict("records"):
-        change = f": {row['slope']:+.3g} a decade [{row['slope_low']:.3g}, {row['slope_high']:.3g}]"
-        numbers = change if np.isfinite(row["slope"]) else ""
-        yield f"{row['quantity'].replace('_', ' ')} {row['claim']} in {row['kind']}s? {row['verdict']}{numbers}"
-    for row in contrasts.to_dict("records"):
-        numbers = f": {row['stick']:.4g} and {row['slip']:.4g}" if row["verdict"] != "not measured" else ""
-        yield f"{row['quantity'].replace('_', ' ')} {row['claim']} than in sticks? {row['verdict']}{numbers}"

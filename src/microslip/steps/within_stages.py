@@ -28,7 +28,7 @@ GRAINS_MEASURED, FEWEST_CYCLES = 20_000_000, 40
 MOST_PARTS = 20
 
 
-def write_within_stages(run: Run, config: Config, say: Say) -> None:
+def write_within_stages(run: Run, config: Config, block: np.ndarray, say: Say) -> None:
     """The table of the non-affine speed through the largest slips and the sticks before them, or none of it."""
     (run.folder / TABLE).unlink(missing_ok=True)
     if "kind" not in run.frames:
@@ -39,7 +39,7 @@ def write_within_stages(run: Run, config: Config, say: Say) -> None:
         say(f"no motion within stages: no large slip and the stick before it have {LEAST_FRAMES_PER_STAGE} frames each")
         return
     measured = list(_measure(run, cycles, n_inside, config.nonaffine.cutoff))
-    table = motion_within_stages(measured, min(n_inside + 1, MOST_PARTS), config.bootstrap.n_blocks)
+    table = motion_within_stages(measured, block[cycles[:, 1]], min(n_inside + 1, MOST_PARTS))
     write_table(run.folder / TABLE, table)
     last = table[table["kind"] == "stick"].iloc[-1]
     error = f" ± {last['relative_error']:.2g}" if np.isfinite(last["relative_error"]) else ""
