@@ -121,3 +121,46 @@ def test_many_sizes_end_in_time(rng):
 def test_no_exponent_but_a_reason(sizes, options, message):
     with pytest.raises(MicroslipError, match=message):
         fit_power_law(sizes, **options, discrete=False)
+
+
+def between(exponent: float, upper: float, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Sizes of a power law between 1 and `upper`, by its inverse cumulative distribution."""
+    slope = 1 - exponent
+    return (1 + rng.random(size) * (upper**slope - 1)) ** (1 / slope)
+
+
+@pytest.mark.parametrize("exponent", [0.6, 1.5, 2.4])
+def test_a_law_between_two_ends_has_its_exponent_within_its_error(exponent: float, rng: np.random.Generator) -> None:
+    fits = [
+        fit_power_law(7 * between(exponent, 100, 2000, rng), smallest=7, discrete=False, upper=700) for _ in range(20)
+    ]
+    off = np.array([(fit.exponent - exponent) / fit.standard_error for fit in fits])
+    assert abs(off.mean()) < 4 / np.sqrt(20)
+    assert 0.5 < off.std() < 1.6
+    assert np.median([fit.against_truncated.p_value for fit in fits]) > 0.05
+
+
+def test_sizes_spread_evenly_over_their_logarithm_have_exponent_one() -> None:
+    """The closed form where both ends matter most: P ∝ 1/x, and its ln x has a variance of L²/12."""
+    logs = (np.arange(1000) + 0.5) / 1000 * np.log(50)
+    fit = fit_power_law(np.exp(logs), smallest=1, discrete=False, upper=50)
+    assert fit.exponent == pytest.approx(1, abs=1e-6)
+    assert fit.standard_error == pytest.approx(np.sqrt(12 / 1000) / np.log(50), rel=1e-3)
+    assert fit.distance == pytest.approx(1 / 2000, rel=1e-3)
+
+
+def test_a_far_upper_end_is_none(rng: np.random.Generator) -> None:
+    sizes = rng.pareto(1.5, 1000) + 1
+    near, none = (fit_power_law(sizes, smallest=1, discrete=False, upper=end) for end in (1e9, None))
+    assert near.exponent == pytest.approx(none.exponent, abs=1e-6)
+    assert near.standard_error == pytest.approx(none.standard_error, rel=1e-4)
+    assert near.against_lognormal.ratio == pytest.approx(none.against_lognormal.ratio, abs=1e-2)
+
+
+def test_sizes_beyond_the_upper_end_are_left_out_and_whole_ones_have_none(rng: np.random.Generator) -> None:
+    sizes = between(1.5, 1000, 3000, rng)
+    fit = fit_power_law(sizes, smallest=1, discrete=False, upper=100)
+    assert fit.n_tail == (sizes <= 100).sum()
+    assert fit.exponent == pytest.approx(1.5, abs=4 * fit.standard_error)
+    with pytest.raises(MicroslipError, match="discrete=False"):
+        fit_power_law(np.arange(1, 30), upper=20)

@@ -57,6 +57,7 @@ def fit_power_law(
     counts: Int[np.ndarray, "cluster"] | None = None,
     smallest: float | None = None,
     discrete: bool = True,
+    upper: float | None = None,
 ) -> PowerLaw:
     """Power law of cluster sizes, P(N) = N^−η / ζ(η, x_min) of whole numbers, and its rivals.
 
@@ -75,6 +76,9 @@ def fit_power_law(
     discrete
         Sizes are numbers of grains. False for real sizes in any unit, such as energies or stress drops: the law is
         then the density (η − 1)/x_min (x/x_min)^−η, and `truncated_rate` is in the inverse of their unit.
+    upper
+        The end of the law, of real sizes alone: larger ones are left out, and every law is normalised between x_min and
+        here. The exponent may then lie below 1. In the unit of the sizes.
 
     Raises
     ------
@@ -86,8 +90,10 @@ def fit_power_law(
     """
     if not arguments.flag("discrete", discrete):
         return fit_continuous(
-            *_occurring(arguments.reals("sizes", sizes, ("cluster",), positive=True), counts), smallest
+            *_occurring(arguments.reals("sizes", sizes, ("cluster",), positive=True), counts), smallest, upper
         )
+    if upper is not None:
+        raise MicroslipError("upper is the end of a law of real sizes: it takes discrete=False")
     remedy = ": a cluster has whole grains, real sizes take discrete=False"
     x, n = _occurring(arguments.wholes("sizes", sizes, ("cluster",), -arguments.MOST, remedy=remedy), counts)
     if len(x) and x[0] < 1:
