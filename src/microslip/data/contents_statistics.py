@@ -167,6 +167,26 @@ statistics/claims.csv: how a quantity changes with |Δs|, one row per quantity a
     matched matched_low matched_high | | the same in cells of |Δs| and Δγ, with its interval
     overlap | | share of the stages that lie in cells with both kinds
     rank_p_value | | of the test of Mann and Whitney
+statistics/avalanches.csv: laws of slips, one row per threshold, quantity and start of the law
+    quantity | | `size`, `duration` or `energy`
+    threshold | p | of the slips
+    x_min | | start of the law, in `unit`
+    unit | | of the quantity
+    n decades | | slips from x_min up, and from there to the largest
+    exponent exponent_low exponent_high | | τ of x^−τ exp(−x/cutoff), with its interval
+    cutoff cutoff_low cutoff_high | | in `unit`, with its interval
+    mean_field loss mean_field_p | | τ of mean field, the log-likelihood that it costs, and its p-value
+statistics/avalanche_numbers.csv: how sizes go with durations, and whether slips come at random
+    quantity meaning | | which number, and what it is
+    value value_low value_high | | with its interval
+    expected | | of mean field, or of slips at random
+statistics/avalanche_shapes.csv: mean rate of the fall over the course of a slip, by duration
+    group n | | from the shortest slips, and slips in it
+    duration | | its median, in s, or in strain where no rate is known
+    u | | middle of the part, as share of the duration
+    rate rate_low rate_high | | over its mean, with its interval
+    parabola | | mean field's
+    asymmetry asymmetry_low asymmetry_high | | ∫ u f du − ½ of the group, with its interval
 statistics/power_law.csv: P(N) ~ N^−η, one row per group and rule for the smallest size
 {_GROUP}    x_min_rule | | `searched` or `fixed`
     reason | | why there is no η

@@ -190,15 +190,19 @@ def _fit_lognormal(t: np.ndarray, n: np.ndarray, power_law: np.ndarray, end: flo
     return fit_lognormal(logs, n, log_density, power_law, 1e-3, lambda width: 4 * width)
 
 
-def _log_truncated(t: np.ndarray, exponent: float, rate: float, end: float = np.inf) -> np.ndarray:
-    """Log-density ∝ t^−α exp(−λ t) from 1 up to exp(end)."""
-    # beyond the end e^(−λ t) is nothing; by ln t the integrand is t^(1 − α) exp(−λ (t − 1))
+def log_cut_total(exponent: float, rate: float, end: float = np.inf) -> float:
+    """ln ∫ t^−α exp(−λ (t − 1)) dt from 1 to exp(end)."""
+    # beyond that e^(−λ t) is nothing; by ln t the integrand is t^(1 − α) exp(−λ (t − 1))
     end = min(np.log1p(700 / rate), end)
     logs = end * (NODES + 1) / 2
     heights = (1 - exponent) * logs - rate * np.expm1(logs)
     highest = heights.max()
-    total = np.log(end / 2 * (WEIGHTS @ np.exp(heights - highest))) + highest
-    return np.asarray(-exponent * np.log(t) - rate * (t - 1) - total)
+    return float(highest + np.log(WEIGHTS @ np.exp(heights - highest) * end / 2))
+
+
+def _log_truncated(t: np.ndarray, exponent: float, rate: float, end: float = np.inf) -> np.ndarray:
+    """Log-density ∝ t^−α exp(−λ t) from 1 up to exp(end)."""
+    return np.asarray(-exponent * np.log(t) - rate * (t - 1) - log_cut_total(exponent, rate, end))
 
 
 def _fit_truncated(t: np.ndarray, n: np.ndarray, exponent: float, end: float) -> tuple[float, float]:

@@ -21,12 +21,14 @@ from microslip.statistics.resampling import FEWEST_BLOCKS, estimate
 from microslip.statistics.statistic import PerStage, Quantity
 from microslip.statistics.trend import detectable
 
-# Quantity and which kind of stage has the larger value, after section 4.3.
+# Quantity and which kind of stage has the larger value, after section 4.3: contacts govern slips, free volume sticks.
 CONTRASTS = {
     "abs_delta_sigma1_ratio": "slip",
     "abs_delta_energy_ratio": "slip",
     "packing_fraction_active": "slip",
     "packing_fraction_excess": "slip",
+    "contacts_lost_excess": "slip",
+    "cell_growth": "stick",
 }
 
 

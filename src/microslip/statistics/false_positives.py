@@ -57,7 +57,7 @@ def false_positives(
     DataFrame
         quantity, kind, cycles, slope (one of `JUDGED`), value, p_value, positive; slopes without a p-value left out.
 
-    Source: the idea of circular shifts against autocorrelation, e.g. Harris, bioRxiv 2020.08.17.253856.
+    Shifts of series that drift still find slopes where there are none: a run must be steady.
     """
     rows = []
     for shift in cycles:

@@ -49,6 +49,7 @@ from microslip.statistics.percolation import AXES, percolation_curve
 from microslip.statistics.registry import STATISTICS, measure_stage, quantities
 from microslip.statistics.statistic import ACTIVE, Grouping, null_name, stage_grains
 from microslip.statistics.walls import wall_agreement
+from microslip.steps.avalanches import avalanche_tables
 from microslip.steps.claims import describe_claims, judge
 from microslip.steps.common import Advance, Say
 from microslip.steps.frames import check_grains, elsewhere, read_starts
@@ -241,6 +242,7 @@ def write_tables(run: Run, config: Config, groups: pd.DataFrame, say: Say) -> No
     write_pair_correlation(run, config, say)
     write_profiles(run, config, say)
     write_within_stages(run, config, block, say)
+    tables |= avalanche_tables(run, config, block, say)
     agreement = wall_agreement(stages, *walls_and_volume(run.series)) if "start_sample" in stages else pd.DataFrame()
     if len(agreement):
         tables["walls"] = agreement

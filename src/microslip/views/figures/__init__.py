@@ -27,6 +27,7 @@ RUN_FIGURES = (
     "mechanisms",
     "free_volume",
     "within_stages",
+    "avalanches",
 )
 
 OF_A_STUDY = ("study", "counts", "families")
