@@ -18,6 +18,9 @@ from microslip.data.run import Run, open_run
 from microslip.statistics.config import Bootstrap
 from microslip.statistics.resampling import error_of_interval
 
+# What differs by less than this factor, e^0.2, does not vary.
+LEAST_SPREAD = 0.2
+
 _COLUMNS = ["quantity", "threshold", "x_min", "n", "exponent", "cutoff", "cutoff_low", "cutoff_high"]
 
 
@@ -59,13 +62,15 @@ def scaling(table: pd.DataFrame) -> pd.DataFrame:
     known = table[np.isfinite(table["error"]) & (table["error"] > 0)]
     if known["threshold"].nunique() > 1:
         raise MicroslipError("the runs' thresholds differ, and with them which slips merge: give them one with --set")
-    varying = [name for name in ("n_grains", "inertial_number") if known[name].nunique() > 1]
+    logs = np.log(known[["n_grains", "inertial_number"]].astype(float))
+    # the seeds of one cell differ by a few grains, which is no other size
+    varying = [str(name) for name in logs if len(known) and np.ptp(logs[name]) > LEAST_SPREAD]
     if len(known) < len(varying) + 2 or not varying:
         raise MicroslipError(
             f"{len(known)} runs with the error of a cutoff, in which {' and '.join(varying) or 'nothing'} varies, are"
             " too few for a scaling"
         )
-    design = np.column_stack([np.ones(len(known)), *(np.log(known[name].to_numpy(float)) for name in varying)])
+    design = np.column_stack([np.ones(len(known)), logs[varying]])
     weight = known["error"].to_numpy() ** -2
     products = design.T @ (weight[:, None] * design)
     y = np.log(known["cutoff"].to_numpy())

@@ -16,8 +16,8 @@ from microslip.statistics.packings import combine
 from microslip.statistics.trend import Expected, holm, verdict
 from microslip.steps.run_settings import run_config
 
-# Settings in which packings of one system may differ.
-_THEIR_OWN = ("seed", "engine", "batches", "bootstrap")
+# Settings, and whole sections, in which packings of one system may differ.
+_THEIR_OWN = ("seed", "engine", "batches", "bootstrap", "loading.strain")
 
 _COLUMNS = ["section", "quantity", "claim", "n_blocks"]
 
@@ -41,7 +41,7 @@ def check_alike(runs: Sequence[Run]) -> list[str]:
         different = [key for key in first.keys() | other.keys() if first.get(key) != other.get(key)]
         if not different:
             raise MicroslipError(f"{run.folder} and {runs[0].folder} have one seed and settings: they are one packing")
-        different = sorted(key for key in different if key.split(".")[0] not in _THEIR_OWN)
+        different = sorted(key for key in different if not {key, key.split(".")[0]} & set(_THEIR_OWN))
         if different:
             listed = ", ".join(f"{key} = {first.get(key)} and {other.get(key)}" for key in different[:5])
             more = f" and {len(different) - 5} more" if len(different) > 5 else ""
