@@ -126,6 +126,10 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         microslip.fit_power_law,
         {"sizes": 1 + RNG.pareto(1.5, 60), "smallest": 1.0, "discrete": False},
     ),
+    "fit_power_law between two ends": (
+        microslip.fit_power_law,
+        {"sizes": 1 + RNG.random(60), "smallest": 1.0, "discrete": False, "upper": 3.0},
+    ),
     "detect_stages": (
         microslip.detect_stages,
         {"strain": STRAIN, "stress": STRESS, "threshold": 0.05, "smoothing": ("ewma", 3), "first_sample": 4},
@@ -330,7 +334,7 @@ def test_every_public_function_is_here():
     assert set(microslip.__all__) - OTHERS - OPENED - drawn <= tried
     for function, clean in CALLS.values():
         optional = set(inspect.signature(function).parameters) - set(clean)
-        assert optional <= {"diameter", "link_distance", "counts", "planar"}, function
+        assert optional <= {"diameter", "link_distance", "counts", "planar", "upper"}, function
 
 
 @pytest.mark.parametrize(("name", "argument"), CASES)

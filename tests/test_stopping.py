@@ -30,5 +30,5 @@ def test_a_transfer_goes_on_with_its_trainings_alone():
 
 def test_every_verb_is_thought_of():
     verbs = {name for name in app if not name.startswith("-")}
-    assert verbs == GOES_ON | BEGINS_ANEW | {"transfer", "info", "steps"}
+    assert verbs == GOES_ON | BEGINS_ANEW | {"transfer", "info", "steps", "claims"}
     assert stopped(["info", "run"]) == stopped([])[: len("stopped")]

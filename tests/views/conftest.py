@@ -124,7 +124,15 @@ def write_clusters(folder: Path) -> None:
                 tails.append(group | {"grains": grains, "side": side, "decay": DECAY, "share": 0.2})
     write_table(target / "cluster_sizes.csv", pd.concat(sizes))
     write_table(target / "power_law.csv", pd.DataFrame(laws))
-    write_table(target / "evolution.csv", pd.DataFrame(evolution))
+    curves = [
+        {"kind": kind, "active": active, "axis": axis, "fraction": fraction, "share": min(1.0, 2 * fraction)}
+        for kind in ("stick", "slip")
+        for active in ("d2min", "height", "random", "layered")
+        for axis in ("x", "y")
+        for fraction in (0.1, 0.3, 0.5)
+    ]
+    write_table(target / "percolation.csv", pd.DataFrame(curves))
+    write_table(target / "evolution.csv", pd.DataFrame(evolution).assign(fixed=lambda table: 1.1 * table["value"]))
     write_table(target / "energy_density.csv", pd.concat(rows))
     write_table(target / "energy_tails.csv", pd.DataFrame(tails))
     packing = pd.concat(rows).assign(x=lambda table: 0.6 + 0.01 * table["x"])
@@ -147,6 +155,42 @@ def write_within_stages(folder: Path) -> None:
             pd.DataFrame({"kind": kind, "low": part / 6, "high": (part + 1) / 6, **both, **errors, "n_stages": 9})
         )
     write_table(folder / "statistics" / "within_stages.csv", pd.concat(rows))
+
+
+def write_claims(folder: Path) -> None:
+    """Slopes of 0.2 at equal Δγ with an interval of ±0.1, which are 0.05 without, and 0 of grains at random."""
+    rows = [
+        {"quantity": quantity, "kind": kind, "claim": "grows", "verdict": "yes"}
+        for kind in ("stick", "slip")
+        for quantity in ("xi", "moran_i")
+    ]
+    table = pd.DataFrame(rows)
+    for name, slope, half in (("slope", 0.05, 0.02), ("conditioned", 0.2, 0.1), ("random", 0.0, 0.02)):
+        table = table.assign(**{name: slope, f"{name}_low": slope - half, f"{name}_high": slope + half})
+    write_table(folder / "statistics" / "claims.csv", table)
+
+
+def write_avalanches(folder: Path) -> None:
+    """Exponents of mean field, from two starts on at two thresholds, and shapes that are parabolas."""
+    rows = [
+        {"quantity": quantity, "threshold": threshold, "x_min": start * threshold, "exponent": tau, "mean_field": tau}
+        for quantity, tau in (("size", 1.5), ("duration", 2.0), ("energy", 4 / 3))
+        for threshold in (1e-4, 3e-4)
+        for start in (1, 3)
+    ]
+    table = pd.DataFrame(rows)
+    table = table.assign(exponent_low=table["exponent"] - 0.1, exponent_high=table["exponent"] + 0.1)
+    write_table(folder / "statistics" / "avalanches.csv", table)
+    u = (np.arange(20) + 0.5) / 20
+    rate = 6 * u * (1 - u)
+    shapes = [
+        pd.DataFrame({"group": group, "duration": 1e-4 * group, "n": 60, "u": u, "rate": rate, "parabola": rate})
+        for group in (1, 2, 3)
+    ]
+    shape = pd.concat(shapes).assign(
+        rate_low=lambda table: table["rate"] - 0.1, rate_high=lambda table: table["rate"] + 0.1
+    )
+    write_table(folder / "statistics" / "avalanche_shapes.csv", shape)
 
 
 def write_free_volume(folder: Path) -> None:
@@ -289,6 +333,8 @@ def complete(simulated: Run) -> Run:
     write_statistics(simulated.folder)
     write_within_stages(simulated.folder)
     write_free_volume(simulated.folder)
+    write_claims(simulated.folder)
+    write_avalanches(simulated.folder)
     write_clusters(simulated.folder)
     write_model(simulated.folder, rng)
     write_attributions(simulated.folder, rng)

@@ -65,7 +65,9 @@ def test_evolution_is_drawn_with_its_band(complete):
     evolution = table(complete, "evolution")
     axes = evolution_curve(evolution, "moran_i", "Moran's $I$ [1]", legend=True).axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["stick", "slip"]
-    assert [line.get_xdata().tolist() for line in axes.lines] == [[5e-4, 5e-3]] * 2
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[5e-4, 5e-3]] * 4, (
+        "each kind has its values, and a thin line of those at one Δγ"
+    )
     for band in axes.collections:
         heights = band.get_paths()[0].vertices[:, 1]
         assert (heights.min(), heights.max()) == pytest.approx((0.36, 0.48))

@@ -40,8 +40,8 @@ def read_page(run: Run, folder: Path, states: dict[str, StepState] | None = None
 
 def add_claims(folder: Path) -> None:
     """Three claims of known verdicts, and both kinds compared."""
-    claim = {"section": 4.2, "n_bins": 5, "p_value": 0.01, "change": 0.5, "change_low": 0.4, "change_high": 0.6}
-    slope = {"slope": 0.125, "slope_low": 0.05, "slope_high": 0.2}
+    claim = {"section": 4.2, "p_value": 0.01, "slope": 0.5, "slope_low": 0.4, "slope_high": 0.6}
+    slope = {"conditioned": 0.125, "conditioned_low": 0.05, "conditioned_high": 0.2}
     rows = [
         {"quantity": "moran_i", "kind": "slip", "claim": "grows", "verdict": "yes"} | claim | slope,
         {"quantity": "eta", "kind": "slip", "claim": "falls", "verdict": "no"} | claim | slope,
@@ -49,7 +49,7 @@ def add_claims(folder: Path) -> None:
     ]
     write_table(folder / "statistics" / "claims.csv", pd.DataFrame(rows))
     contrast = {"section": 4.3, "quantity": "abs_delta_sigma1_ratio", "claim": "larger in slips", "verdict": "yes"}
-    contrast |= {"stick": 2.9, "slip": 3.2, "difference": 0.3, "difference_low": 0.2, "difference_high": 0.4}
+    contrast |= {"stick": 2.9, "slip": 3.2, "matched": 0.3, "matched_low": 0.2, "matched_high": 0.4}
     write_table(folder / "statistics" / "contrasts.csv", pd.DataFrame([contrast]))
     evolution = [
         {"group": kind, "kind": kind, "by": "kind", "quantity": "moran_i", "value": value, "value_low": value - 0.0125,
@@ -339,16 +339,21 @@ def test_a_claim_says_what_decides_and_is_counted_once(illustrated, tmp_path):
     claims = pd.read_csv(illustrated.folder / "statistics" / "claims.csv").iloc[:1]
     write_table(
         illustrated.folder / "statistics" / "claims.csv",
-        claims.assign(claim="unchanged", verdict="no", change=0.024, change_low=-0.107, change_high=0.145),
+        claims.assign(
+            claim="unchanged", verdict="no", plain_verdict="not contradicted", slope=0.024, slope_low=-0.1
+        ).assign(slope_high=0.15, corrected_verdict="not contradicted", random=0.01, random_low=0.0, random_high=0.02),
     )
     contrast = {"section": 4.3, "claim": "larger in slips", "verdict": "yes", "stick": 0.55, "slip": 0.56}
-    contrast |= {"difference": 0.01, "difference_low": 0.005, "difference_high": 0.015}
+    contrast |= {"matched": 0.01, "matched_low": 0.005, "matched_high": 0.015}
     rows = [{"quantity": name, **contrast} for name in ("packing_fraction_active", "packing_fraction_excess")]
     write_table(illustrated.folder / "statistics" / "contrasts.csv", pd.DataFrame(rows))
     page = read_page(illustrated, tmp_path / "report")
     assert "Of 2, 1 holds, 1 does not hold." in page.text
-    assert "0.125 [0.050, 0.200] a decade, which decides" in page.text
-    assert "2.4 [−10.7, 14.5] %, which alone would say otherwise" in page.text
+    assert "0.125 [0.050, 0.200] a decade at equal Δγ, which decides" in page.text
+    assert "as it is 0.024 [−0.100, 0.150], which alone would say “not contradicted”" in page.text
+    assert (
+        "as many grains, drawn at random 0.0100 [0.0000, 0.0200]; among so many claims “not contradicted”" in page.text
+    )
     assert "not counted" in page.text
 
 

@@ -45,7 +45,7 @@ def _beside() -> str:
     """The lines of the slopes of other grains, and of the difference from them."""
     return "".join(
         f"    {name} {name}_low {name}_high less_{name} less_{name}_low less_{name}_high | | conditioned slope of "
-        f"{meaning}, and that of the difference from it | of quantities that have it\n"
+        f"{meaning}, and that of the difference from it\n"
         for name, meaning in BESIDE.items()
     )
 

@@ -40,6 +40,13 @@ BESIDE = NULLS | {
 }
 
 _NAMES = ("slope", *SLOPES[1:])
+_WITH_ENDS = [*_NAMES, "change", *(of for name in BESIDE for of in (name, f"less_{name}"))]
+_COLUMNS = [
+    *("section", "quantity", "kind", "claim", "verdict", "plain_verdict", "reason", "n_stages", "n_cells", "n_blocks"),
+    *(f"{name}{end}" for name in _WITH_ENDS for end in ("", "_low", "_high")),
+    *("variance_inflation", "p_value", "detectable"),
+]
+
 _PLAIN, _CONDITIONED = SLOPES.index("plain"), SLOPES.index("conditioned")
 
 
@@ -85,7 +92,7 @@ def judge_claims(
             row |= _slopes_of(of, claim, confidence)
             row |= with_ends(_change(table, samples[name], name, kind), ["change"], confidence)
             rows.append(row | _beside_nulls(conditioned, name, kind, confidence))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def _too_few(table: pd.DataFrame, kind: str) -> str:

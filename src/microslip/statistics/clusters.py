@@ -111,7 +111,7 @@ def find_clusters(
         diameter = arguments.reals("diameter", diameter, (("grain", n, "positions"),), positive=True)
         reach = check_cutoff("diameter", float(diameter[chosen].max()), box) if len(chosen) else 0.0
     else:
-        reach = check_cutoff("link_distance", link_distance, box)  # type: ignore[arg-type]
+        reach = link_distance = check_cutoff("link_distance", link_distance, box)  # type: ignore[arg-type]
     if not len(chosen):
         return clusters_of(positions, active, box, np.empty((0, 2), dtype=np.int64), np.empty((0, 3)))
     pairs, vectors = find_pairs(positions[chosen], box, reach)

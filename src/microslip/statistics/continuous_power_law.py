@@ -85,7 +85,7 @@ def fit_continuous(
         against_truncated=nested(float(n @ (_log_truncated(t, *truncated, end) - likelihood))),
         truncated_exponent=truncated[0],
         truncated_rate=truncated[1] / smallest,
-        upper=np.inf if upper is None else upper,
+        upper=upper,
     )
 
 

@@ -32,6 +32,13 @@ CONTRASTS = {
 }
 
 
+_COLUMNS = [
+    *("section", "quantity", "claim", "verdict", "plain_verdict", "reason", "n_blocks", "stick", "slip"),
+    *(f"{name}{end}" for name in ("difference", "matched") for end in ("", "_low", "_high")),
+    *("overlap", "p_value", "detectable", "rank_p_value"),
+]
+
+
 def contrast_kinds(
     stages: pd.DataFrame,
     of_stage: PerStage,
@@ -99,7 +106,7 @@ def contrast_kinds(
             continue
         row |= {"p_value": float(of.p_value), "detectable": detectable(float(of.error), n_blocks, confidence)}
         rows.append(row | {"verdict": _verdict(larger, float(of.value), float(of.p_value), confidence)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def matched_differences(stick: Measured, slip: Measured) -> tuple[Float64[np.ndarray, "sample"], float]:

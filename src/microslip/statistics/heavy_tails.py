@@ -40,7 +40,7 @@ class PowerLaw:
     `exponent` η and its standard error; `smallest` x_min; `n_tail` clusters at or above it; `distance`, the largest gap
     between the cumulative distributions (Kolmogorov–Smirnov); `log_log_exponent`, the slope of a straight line through
     the binned distribution, for comparison alone; the two comparisons, and the truncated law's exponent and rate in
-    N^−α exp(−λN); `upper`, the end up to which real sizes were taken, infinite without one.
+    N^−α exp(−λN); `upper`, the end up to which real sizes were taken, if any.
     """
 
     exponent: float
@@ -53,7 +53,7 @@ class PowerLaw:
     against_truncated: Comparison
     truncated_exponent: float
     truncated_rate: float
-    upper: float = np.inf
+    upper: float | None = None
 
 
 def pinned(exponent: float) -> bool:

@@ -40,7 +40,7 @@ def avalanche_tables(run: Run, config: Config, block: np.ndarray, say: Say) -> d
     tables, shapes, of_numbers = [], pd.DataFrame(), pd.DataFrame()
     for factor in THRESHOLDS:
         slips = slips_of(strain, stress, time, factor * threshold)
-        if len(slips) < FEWEST_SLIPS:
+        if factor > 1 and len(slips) < FEWEST_SLIPS:
             continue
         blocks = np.searchsorted(edges, slips["middle"].to_numpy(), side="right")
         fewest = FEWEST_SAMPLES * float(np.median(np.diff(time)))
@@ -53,9 +53,6 @@ def avalanche_tables(run: Run, config: Config, block: np.ndarray, say: Say) -> d
         if factor == 1:
             shapes = mean_shapes(time, stress, slips, blocks, confidence)
             of_numbers = numbers(slips, blocks, confidence)
-    if not tables:
-        say(f"no avalanches: fewer than {FEWEST_SLIPS} slips")
-        return {}
     every = pd.concat(tables, ignore_index=True)
     for line in describe(every, of_numbers, shapes):
         say(line)

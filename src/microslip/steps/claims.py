@@ -96,7 +96,8 @@ def describe_claims(claims: pd.DataFrame, contrasts: pd.DataFrame) -> Iterator[s
             )
         if np.isfinite(row.get("stick", np.nan)):
             numbers.append(f"{row['stick']:.4g} and {row['slip']:.4g} of all")
-        yield f"{row['quantity'].replace('_', ' ')} {row['claim']} than in sticks? {'; '.join(numbers)}"
+        other = "slips" if str(row["claim"]).endswith("sticks") else "sticks"
+        yield f"{row['quantity'].replace('_', ' ')} {row['claim']} than in {other}? {'; '.join(numbers)}"
 
 
 def _verdicts(row: Mapping[str, object]) -> str:

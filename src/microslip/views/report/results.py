@@ -178,7 +178,7 @@ def claims(parts: Parts) -> list[dict[str, str]]:
         rows.append(
             {
                 "section": str(row["section"]),
-                "claim": f"{_name(row['quantity'])}: {row['claim']} than in sticks",
+                "claim": f"{_name(row['quantity'])}: {row['claim']} than in {_other(row['claim'])}",
                 "verdict": str(row["verdict"]),
                 "measured": f"slip less stick {matched} at equal |Δs| and Δγ, which decides"
                 if measured
@@ -191,6 +191,10 @@ def claims(parts: Parts) -> list[dict[str, str]]:
     return rows
 
 
+def _other(claim: Any) -> str:
+    return "slips" if str(claim).endswith("sticks") else "sticks"
+
+
 # A contrast, and the one that tests the same claim with nearly the same number.
 _SAME = {"packing_fraction_excess": "packing_fraction_active"}
 
@@ -198,8 +202,9 @@ _SAME = {"packing_fraction_excess": "packing_fraction_active"}
 def _beside(row: dict[str, Any]) -> str:
     """The slope without regard to Δγ and what it says, nulls, and what the verdict is among so many."""
     parts = [f"as it is {between(*_interval(row, 'slope'))}"]
-    if row.get("plain_verdict") != row["verdict"]:
-        parts[0] += f", which alone would say “{row.get('plain_verdict')}”"
+    plain = row.get("plain_verdict", row["verdict"])
+    if plain != row["verdict"]:
+        parts[0] += f", which alone would say “{plain}”"
     for name, meaning in BESIDE.items():
         value = between(*_interval(row, name))
         if value != "–":
