@@ -34,7 +34,7 @@ from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
 from microslip.formats.source import Source
 from microslip.grids.config import Split, Voxels, too_many_nodes
-from microslip.learn.config import Ablation, Attribution, Network, Search, Training
+from microslip.learn.config import Ablation, Assessment, Attribution, Network, Search, Training
 from microslip.statistics.config import ActiveClusters, Bootstrap, Correlation, Distributions
 
 
@@ -55,6 +55,7 @@ class Config(Settings):
     network: Network = Network()
     training: Training = Training()
     ablation: Ablation = Ablation()
+    assessment: Assessment = Assessment()
     search: Search = Search()
     attribution: Attribution = Attribution()
     correlation: Correlation = Correlation()

@@ -12,6 +12,7 @@ from microslip.config import Config, write_config
 from microslip.core.errors import MicroslipError
 from microslip.core.extras import require
 from microslip.core.messages import Caution
+from microslip.data.artifacts import OF_NO_STEP
 from microslip.data.provenance import fingerprint, read_provenance, record_step, seals_broken, versions
 from microslip.data.run import Run
 from microslip.data.seals import Damage, describe_damage, find_damage, in_the_making, remove_stores
@@ -87,8 +88,8 @@ def _damaged_inputs(step: Step, folder: Path) -> list[str]:
     warnings, without = [], []
     entries = read_provenance(folder)["steps"]
     for name in step.inputs:
-        if name == "config.toml" or not (folder / name).exists():
-            # what is missing is named by the mark, or not shown
+        if name in OF_NO_STEP or not (folder / name).exists():
+            # no step makes the run's own records; what is missing is named by the mark, or not shown
             continue
         top = name.split("/")[0]
         maker = next((other.verb for other in STEPS.values() if top in other.outputs and other.verb in entries), None)

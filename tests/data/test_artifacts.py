@@ -15,8 +15,9 @@ from microslip.data.artifacts import ARTIFACTS, artifact, inputs_of, outputs_of
 from microslip.pipeline import perform
 from microslip.steps.run_settings import run_config
 
-LATER = ("fields", "voxels", "train", "explain", "statistics", "ablate", "report")
+LATER = ("fields", "voxels", "train", "explain", "statistics", "ablate", "assess", "report")
 ABLATION = {"variants": ["shuffled"], "training_shares": [], "cell_shares": [], "rules": ["random"], "seeds": 1}
+ASSESSMENT = {"rules": ["random"], "folds": 0, "seeds": 1, "epochs": 1}
 
 # What a run has only on request; other tests look at it.
 OF_FEW_RUNS = ("statistics/within_stages.csv",)
@@ -25,7 +26,9 @@ OF_FEW_RUNS = ("statistics/within_stages.csv",)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A whole run, with what is asked for by name."""
-    run = artificial.run(tmp_path_factory.mktemp("runs") / "small", seed=1, settings={"ablation": ABLATION})
+    run = artificial.run(
+        tmp_path_factory.mktemp("runs") / "small", seed=1, settings={"ablation": ABLATION, "assessment": ASSESSMENT}
+    )
     for verb in LATER:
         perform(verb, run.folder, run_config(run.folder), lambda done, total: None, lambda text: None)
     return run.folder

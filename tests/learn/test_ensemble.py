@@ -65,14 +65,15 @@ def test_the_interval_lies_about_the_prediction_and_holds_nine_tenths_of_the_val
     inside = covered(task.samples.target[held], three.low[held], three.high[held])
     # the rank is rounded up, by less than two stages
     assert 0.9 <= inside <= 0.9 + 2 / len(held)
+    # so few held-out stages make one group: the width follows the size of the prediction and the spread alike
     width = three.high - three.low
-    assert np.corrcoef(width, three.spread)[0, 1] == pytest.approx(1)
+    assert np.corrcoef(width, np.abs(three.prediction) + three.spread)[0, 1] == pytest.approx(1)
 
 
-def test_a_single_network_has_no_spread_and_an_interval_as_wide_everywhere(task, tmp_path):
+def test_a_single_network_has_no_spread_and_an_interval_as_wide_as_it_predicts(task, tmp_path):
     found = fit(task, tmp_path, ensemble=1, epochs=1)
     assert np.isnan(found.spread).all()
-    np.testing.assert_allclose(np.diff(found.high - found.low), 0, atol=1e-12)
+    assert np.corrcoef(found.high - found.low, np.abs(found.prediction))[0, 1] == pytest.approx(1)
     told = interval_scores(found, task.samples.target, task.sets["test"])
     assert np.isnan(told["coverage_of_spread"])
     assert 0 < told["coverage"] <= 1

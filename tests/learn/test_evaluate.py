@@ -6,19 +6,18 @@ from scipy import stats
 from sklearn.metrics import r2_score
 
 from microslip.learn.evaluate import (
-    NORMAL,
     all_scores,
     calibration,
-    conformal_interval,
     covered,
     error_histogram,
+    paired_difference,
     r_squared,
     score_intervals,
     scores,
     sign_by_size,
     size_edges,
-    wilson,
 )
+from microslip.statistics.intervals import NORMAL, wilson
 from microslip.statistics.ranks import spearman
 
 # The 95th percentile of a normal distribution to three digits.
@@ -225,35 +224,6 @@ def test_the_histogram_of_errors_counts_those_beyond_its_edges_in_the_total(plan
     assert error_histogram(target[:0], prediction[:0], edges)["density"].eq(0).all()
 
 
-@pytest.mark.parametrize("n_held", [19, 99, 250])
-def test_the_interval_holds_nine_tenths_of_stages_drawn_alike(rng, n_held):
-    """Heavy-tailed errors, scales that tell only half of the size of the error: exact all the same."""
-    inside = []
-    for _ in range(300):
-        scale = np.exp(rng.normal(size=n_held + 50))
-        error = rng.standard_t(2, n_held + 50) * np.sqrt(scale)
-        prediction = rng.normal(size=50)
-        low, high = conformal_interval(error[:n_held], scale[:n_held], prediction, scale[n_held:])
-        inside.append(covered(prediction + error[n_held:], low, high))
-    expected = np.ceil(0.9 * (n_held + 1)) / (n_held + 1)
-    # three deviations of the mean of 300 trials
-    assert np.mean(inside) == pytest.approx(expected, abs=3 * np.std(inside) / np.sqrt(300))
-
-
-def test_the_interval_is_the_nineteenth_of_twenty_errors(rng):
-    residual = rng.permutation(np.arange(1.0, 21.0)) * rng.choice([-1, 1], 20)
-    low, high = conformal_interval(residual, np.full(20, 2.0), np.array([0.0, 5.0]), np.array([2.0, 4.0]))
-    # ⌈0.9 · 21⌉ = 19
-    assert (low.tolist(), high.tolist()) == ([-19, -33], [19, 43])
-
-
-def test_the_unit_of_the_scale_does_not_matter(rng):
-    residual, scale = rng.normal(size=40), rng.uniform(1, 2, 60)
-    one = conformal_interval(residual, scale[:40], np.zeros(20), scale[40:])
-    other = conformal_interval(residual, 1e-5 * scale[:40], np.zeros(20), 1e-5 * scale[40:])
-    np.testing.assert_allclose(one, other)
-
-
 def test_coverage_counts_both_ends():
     assert covered(np.array([0.0, 1.0, 2.0, 3.0]), np.ones(4), np.full(4, 2.0)) == 0.5
     assert np.isnan(covered(np.empty(0), np.empty(0), np.empty(0)))
@@ -268,19 +238,62 @@ def test_a_few_cycles_have_scores_without_intervals(n, rng):
     assert np.isnan([found[f"{name}_{end}"] for name in ("r2", "sign_accuracy") for end in ("low", "high")]).all()
 
 
-@pytest.mark.parametrize("n_held", [1, 8, 9])
-def test_too_few_held_out_stages_promise_no_coverage(n_held):
-    """Of eight errors none is the 90 % one: the largest would cover eight in nine at best."""
-    low, high = conformal_interval(np.arange(1.0, n_held + 1), np.ones(n_held), np.zeros(3), np.ones(3))
-    if n_held < 9:
-        assert np.isnan([low, high]).all()
-        assert np.isnan(covered(np.zeros(3), low, high))
-    else:
-        np.testing.assert_array_equal(high, 9)
-
-
 def test_a_constant_target_has_no_r2_and_no_warning():
     target = np.full(12, 0.1) * 3
     found = all_scores(target, np.linspace(0, 1, 12), np.arange(12), 1)
     assert np.isnan([found["r2"], found["r2_low"], found["spearman"]]).all()
     assert found["n"] == 12
+
+
+def r2_difference(target, first, second):
+    return r2_score(target, first) - r2_score(target, second)
+
+
+def test_the_paired_difference_is_that_of_the_r2_and_its_interval_that_of_drawn_blocks(planted, rng):
+    """By hand: 32 blocks of cycles drawn again, the R² of both methods on what was drawn."""
+    target, first = planted
+    second = 0.5 * target + rng.normal(0, 1e-3, 400)
+    cycle = np.arange(400) // 2
+    found = paired_difference(target, first, second, cycle, 3, n_resamples=400)
+    assert found["difference"] == pytest.approx(r2_difference(target, first, second))
+    block = np.arange(200) * 32 // 200
+    samples = []
+    for _ in range(400):
+        stages = np.concatenate([np.flatnonzero(block[cycle] == one) for one in rng.integers(0, 32, 32)])
+        samples.append(r2_difference(target[stages], first[stages], second[stages]))
+    low, high = np.quantile(samples, [0.05, 0.95])
+    width = high - low
+    assert found["difference_low"] == pytest.approx(low, abs=0.2 * width)
+    assert found["difference_high"] == pytest.approx(high, abs=0.2 * width)
+
+
+def test_two_methods_that_share_their_errors_are_told_apart_where_their_own_intervals_overlap(rng):
+    target = rng.standard_t(3, 600)
+    shared, cycle = rng.standard_t(3, 600), np.arange(600) // 2
+    first, second = target + 0.5 * shared, target + 0.55 * shared
+    one, two = (score_intervals(target, each, cycle, 1) for each in (first, second))
+    assert two["r2_high"] > one["r2_low"]
+    assert paired_difference(target, first, second, cycle, 1)["difference_low"] > 0
+
+
+def test_the_difference_changes_its_sign_with_the_order_and_is_none_of_a_method_with_itself(planted, rng):
+    target, first = planted
+    second, cycle = np.zeros(400), np.arange(400) // 2
+    one, other = paired_difference(target, first, second, cycle, 1), paired_difference(target, second, first, cycle, 1)
+    assert one["difference"] == pytest.approx(-other["difference"])
+    assert one["difference_low"] == pytest.approx(-other["difference_high"])
+    assert set(paired_difference(target, first, first, cycle, 1).values()) == {0.0}
+
+
+def test_the_difference_of_several_seeds_is_that_of_their_mean_r2(planted, rng):
+    target, _ = planted
+    seeds, other, cycle = target + rng.normal(0, 1e-3, (5, 400)), np.zeros(400), np.arange(400)
+    found = paired_difference(target, seeds, other, cycle, 1)["difference"]
+    assert found == pytest.approx(np.mean([r2_difference(target, each, other) for each in seeds]))
+
+
+def test_too_few_cycles_or_a_constant_target_have_no_difference():
+    found = paired_difference(np.arange(8.0), np.zeros(8), np.ones(8), np.arange(8) // 2, 1)
+    assert np.isfinite(found["difference"])
+    assert np.isnan([found["difference_low"], found["difference_high"]]).all()
+    assert np.isnan(list(paired_difference(np.ones(20), np.zeros(20), np.ones(20), np.arange(20), 1).values())).all()

@@ -22,6 +22,7 @@ from ..command_line import microslip, refused
 
 def test_a_training_leaves_these_files_and_nothing_half_done(learnt):
     expected = {"history.csv", "predictions.csv", "metrics.json", "sign_by_size.csv", "calibration.csv", "errors.csv"}
+    expected |= {"coverage_by_size.csv"}
     checkpoints = {f"checkpoint{rule}{member}.pt" for rule in ("", "_blocked") for member in ("", "_1")}
     assert {path.name for path in (learnt / "model").iterdir()} == expected | checkpoints
     assert {path.name for path in learnt.iterdir() if path.name.startswith(".")} == {".lock", ".checked.json"}

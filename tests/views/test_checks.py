@@ -33,12 +33,23 @@ def of_kinds(**columns: object) -> pd.DataFrame:
 
 
 def predictions(inside_of_largest: int, n: int = 200) -> pd.DataFrame:
-    """Test stages of growing size; all have their interval about them but all those of the largest tenth but a few."""
-    target = 1e-3 * np.arange(1, n + 1)
-    shift = np.where(np.arange(n) >= n - n // 10 + inside_of_largest, 1.0, 0.0)
-    guess = target + shift
-    of_test = {"split": "test", "target": target, "low": guess - 1e-4, "high": guess + 1e-4}
+    """Test stages of growing size; a tenth of each tenth by size lies outside, and of the largest all but a few."""
+    target, number = 1e-3 * np.arange(1, n + 1), np.arange(n)
+    of_largest = number >= n - n // 10
+    outside = np.where(of_largest, number >= n - n // 10 + inside_of_largest, number % 10 == 0)
+    guess = target + np.where(outside, 2e-4, 0.0)
+    of_test = {"split": "test", "target": target, "prediction": guess, "low": guess - 1e-4, "high": guess + 1e-4}
     return pd.concat([pd.DataFrame({"rule": rule, **of_test}) for rule in ("random", "blocked")])
+
+
+def openings(n_settings: int) -> pd.DataFrame:
+    """Trainings with so many settings, each scored under both rules."""
+    rows = [
+        {"verb": "train", "rule": rule, "test_set": "a", "settings": str(number)}
+        for number in range(n_settings)
+        for rule in ("random", "blocked")
+    ]
+    return pd.DataFrame(rows, columns=["verb", "rule", "test_set", "settings"])
 
 
 def claim(**ratios: tuple[float, float, float]) -> pd.DataFrame:
@@ -100,6 +111,7 @@ def good() -> Parts:
             "interpretation/layers": layers,
             "interpretation/deletion": deletion,
             "ablations/summary": ablations,
+            "test_openings": openings(1),
             "model/predictions": predictions(18),
         },
     )  # fmt: skip
@@ -112,11 +124,11 @@ def verdicts(parts: Parts) -> dict[str, str]:
 def test_a_good_run_passes_every_check(good):
     checks = check_run(good)
     assert {check.verdict for check in checks} == {"passed"}, [check for check in checks if check.verdict != "passed"]
-    assert len(checks) == 37
+    assert len(checks) == 40
     assert {check.group for check in checks} == set(GROUPS)
     assert len({check.name for check in checks}) == len(checks)
     assert all(check.value and check.limit and check.why.endswith(".") for check in checks)
-    assert checks_table(checks).shape == (37, 7)
+    assert checks_table(checks).shape == (40, 7)
 
 
 def with_attribute(name, value):
@@ -211,8 +223,13 @@ BAD = [
     ("Network against no pattern", with_score("blocked", "mean_d2min", r2=0.65), "open"),
     ("Sign of the stress change", with_score("blocked", "network", sign_accuracy_low=0.45), "failed"),
     ("Coverage of the intervals", with_score("blocked", "network", coverage=0.7), "failed"),
-    ("Coverage of the intervals", with_table("model/predictions", predictions(10)), "failed"),
-    ("Coverage of the intervals", with_table("model/predictions", predictions(2, n=18)), "open"),
+    ("Coverage by size", with_table("model/predictions", predictions(10)), "failed"),
+    ("Coverage by size", with_table("model/predictions", predictions(2, n=18)), "open"),
+    ("Coverage of the largest stages", with_table("model/predictions", predictions(10)), "failed"),
+    ("Coverage of the largest stages", with_table("model/predictions", predictions(16)), "open"),
+    ("Coverage of the largest stages", with_table("model/predictions", predictions(2, n=18)), "open"),
+    ("Test set opened once", with_table("test_openings", openings(2)), "failed"),
+    ("Test set opened once", with_table("test_openings", openings(0)), "open"),
     ("Calibration", with_score("blocked", "network", slope=0.5), "failed"),
     ("Overfitting", with_score("random", "network", r2=0.5), "failed"),
     ("Nodes shuffled", with_table("ablations/summary", pd.DataFrame(
@@ -335,9 +352,11 @@ def value_of(parts: Parts, name: str) -> str:
 def test_checks_show_both_numbers_and_say_of_what(good):
     small = replace(good, stages=stages().assign(fluctuation=np.resize([1e-3, 1e-3, 1e-3, 5e-3], 600)))
     assert "75 % of the stages below 0.003 p" in value_of(small, "Quasi-static shear")
-    covered = value_of(with_table("model/predictions", predictions(10))(good), "Coverage of the intervals")
-    assert covered.startswith("90 % of the test stages")
-    assert "50 % of the 20 largest (|Δs| ≥ 0.18 p)" in covered
+    assert value_of(good, "Coverage of the intervals").startswith("90 % of the test stages")
+    covered = value_of(with_table("model/predictions", predictions(10))(good), "Coverage of the largest stages")
+    assert covered.startswith("50 % of the 20 truly largest inside (|Δs| ≥ 0.18 p")
+    covered = value_of(with_table("model/predictions", predictions(10))(good), "Coverage by size")
+    assert covered.startswith("50 % to 90 % of the stages in tenths by predicted size, 50 % in the largest")
     both = pd.concat([claim(**NEARER), claim(trained=(2.0, 1.9, 2.1), untrained=(3.0, 2.9, 3.1)).assign(field="size")])
     parts = replace(with_table("interpretation/claim", both)(good), explained="random")
     said = value_of(parts, "Null: an untrained network")

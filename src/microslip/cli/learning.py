@@ -29,6 +29,11 @@ def ablate(run: Path, *, set_: Set = None) -> None:
     one_step("ablate", run, set_)
 
 
+def assess(run: Path, *, set_: Set = None) -> None:
+    """Train RUN's network with five seeds on each split and on folds in strain, beside baselines → assessment/."""
+    one_step("assess", run, set_)
+
+
 def search(run: Path, *, trials: int | None = None, set_: Set = None) -> None:
     """Search settings of RUN's training by validation loss alone; the best are said, not applied → search/.
 

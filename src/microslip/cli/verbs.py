@@ -27,7 +27,13 @@ GROUPS = {
     },
     "Look at a run": {"info": "showing", "steps": "showing", "view": "showing"},
     "Compare runs": {"claims": "showing"},
-    "Learn more": {"ablate": "learning", "search": "learning", "predict": "learning", "transfer": "learning"},
+    "Learn more": {
+        "ablate": "learning",
+        "assess": "learning",
+        "search": "learning",
+        "predict": "learning",
+        "transfer": "learning",
+    },
     "Exchange with other programs": {"import": "exchange", "export": "exchange"},
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from microslip.data.artifact import Artifact, files
-from microslip.data.contents_learned import ABLATIONS, ATTRIBUTIONS, INTERPRETATION, MODEL, SEARCH
+from microslip.data.contents_learned import ABLATIONS, ASSESSMENT, ATTRIBUTIONS, INTERPRETATION, MODEL, SEARCH
 from microslip.data.contents_measured import FIELDS_STORE, STAGES, TRAJECTORY, VOXELS
 from microslip.data.contents_statistics import STATISTICS
 
@@ -17,6 +17,21 @@ RUN_STEPS = ("simulate", "stages", "fields", "voxels", "train", "explain", "stat
 
 RECORDS = (
     *files("", "config.toml: the settings, every key with its value", ("report",)),
+    *files(
+        "",
+        """
+test_openings.csv: one row for each time that test stages were scored; only ever appended to
+    when | | time, UTC
+    verb | | the command
+    line | | what was scored
+    rule | | split rule that set the stages aside; `packing` where all stages of the run are a test
+    seeds | | networks of these settings that were scored
+    n | | stages
+    test_set | | fingerprint of the stages
+    settings | | fingerprint of what the predictions depend on
+""",
+        ("report",),
+    ),
     *files(
         "",
         """
@@ -105,10 +120,15 @@ ARTIFACTS: tuple[Artifact, ...] = (
     *INTERPRETATION,
     *STATISTICS,
     *ABLATIONS,
+    *ASSESSMENT,
     *SEARCH,
     *SHOWN,
     *BY_NAME,
 )
+
+
+# The run's own records, which no step makes.
+OF_NO_STEP = tuple(record.path for record in RECORDS)
 
 
 def artifact(path: str) -> Artifact:

@@ -19,6 +19,12 @@ _OF_A_SET = """
     n | | stages
 """
 
+_PAIRED = """\
+    less_than_network | | R² of the network less this one, on the same stages | the baselines
+    less_than_network_low less_than_network_high | | its 90 % paired bootstrap interval over blocks of cycles | \
+        the baselines
+"""
+
 MODEL = (
     *files(
         "train",
@@ -48,7 +54,7 @@ model/history.csv: one row per epoch of every training
     member | | of the ensemble, from 0
     rule | | split rule
 model/metrics.json: scores by split rule, method and set
-{_OF_A_SET}    coverage | | share of stages inside the 90 % interval | the network
+{_OF_A_SET}{_PAIRED}    coverage | | share of stages inside the 90 % interval | the network
     interval_width | p | median width of that interval | the network
     coverage_of_spread | | share inside ±1.645 spreads of the ensemble; empty of a single network | the network
 model/sign_by_size.csv: how often the sign is right, by size of the fluctuation
@@ -58,6 +64,14 @@ model/sign_by_size.csv: how often the sign is right, by size of the fluctuation
     sign_accuracy | | share whose sign is right
     low high | | its 90 % Wilson interval
     median_error | | median of |p − t|/|t|
+model/coverage_by_size.csv: how often stages lie inside their 90 % interval, in tenths of each set by size
+    rule split | | split rule and set
+    by | | `prediction` or `target`: whose size
+    size_low size_high | p | smallest and largest size of the tenth
+    n | | stages
+    coverage | | share inside
+    low high | | its 90 % Wilson interval
+    width | p | median width of the intervals
 model/calibration.csv: the true on the predicted, in ten bins of the prediction
     rule split | | split rule and set
     predicted true standard_error | p | means of the bin, and the standard error of the true
@@ -151,6 +165,31 @@ ablations/summary.csv: one row per line and split rule: means over seeds
     r2 r2_low r2_high sign_accuracy r2_stick r2_slip r2_train | | means over seeds
     r2_spread | | standard deviation over seeds
     less_than_full | | R² of the full input less this one
+""",
+    SHOWING,
+)
+
+ASSESSMENT = files(
+    "assess",
+    f"""
+assessment/predictions.csv: one row per test stage, line and seed
+    rule fold | | `random` or `blocked` with the fold 0, or `rolling` with the fold from 1 on
+    seed | | of the network
+    stage | | as in `stages.csv`
+    target | p | fluctuation
+    network | p | its prediction
+    mean_d2min d2min_quantiles strain_increment ridge_voxels | p | of the baselines, the same for all seeds
+assessment/scores.csv: one row per line, method and seed, with the scores of `metrics.json` on the test stages
+    rule fold | | as in `predictions.csv`; `rolling` with the fold 0 is all folds together
+    method | | `network` or a baseline
+    seed | | of the network; the first one for a baseline
+{_OF_A_SET}assessment/summary.csv: one row per line and method: means over seeds
+    rule fold method | | as in `scores.csv`
+    seeds n | | networks, and test stages
+    r2 r2_low r2_high sign_accuracy | | means over seeds
+    r2_spread | | standard deviation over seeds
+    less_than_network | | mean R² of the network less this one, on the same stages
+    less_than_network_low less_than_network_high | | its 90 % paired bootstrap interval over blocks of cycles
 """,
     SHOWING,
 )

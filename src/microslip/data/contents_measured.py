@@ -7,7 +7,7 @@ from microslip.fields.registry import FIELDS, on_nodes
 
 SHOWING = ("figures", "report")
 _MEASURING = ("fields", "voxels", "statistics", "ablate")
-_LEARNING = ("train", "explain", "ablate", "search")
+_LEARNING = ("train", "explain", "ablate", "assess", "search")
 
 NODES = """
     x | x | float64 | d | node position

@@ -20,6 +20,7 @@ from microslip.core.visible import quoted
 from microslip.data.artifacts import RUN_STEPS, inputs_of, outputs_of
 from microslip.data.attributes import cell_edges, stress_unit
 from microslip.data.files import read_json, read_table
+from microslip.data.openings import openings_in_words, read_openings
 from microslip.data.provenance import read_provenance
 from microslip.data.seals import check_whole
 from microslip.data.stage_stress import measure_of_run
@@ -274,6 +275,8 @@ def _scores(folder: Path, marks: str) -> Iterator[str]:
     yield ""
     if marks:
         yield from metric_lines(read_json(folder / "model" / "metrics.json", numbers=True))
+        if opened := openings_in_words(read_openings(folder)):
+            yield opened
 
 
 # The file that each part is read from.

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 
 from microslip.core.errors import MicroslipError
 from microslip.grids.config import Split
 
 # Below this the test scores say nothing.
 FEWEST_TO_SPLIT = 20
+
+# Of a set of a fold, so that there is a spread and more than one cycle.
+FEWEST_OF_A_FOLD = 5
+
+STAGES_OF_TWO_CYCLES = 4
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -51,6 +57,73 @@ def blocked_split(n_stages: int, split: Split) -> SplitSets:
             " lower it, or shear longer"
         )
     return sets
+
+
+def rolling_folds(
+    start_strain: Float[np.ndarray, "stage"],
+    end_strain: Float[np.ndarray, "stage"],
+    n_folds: int,
+    validation: float,
+    embargo: float,
+) -> list[SplitSets]:
+    """Folds that only look forward: each trains on the strain up to some point, and tests on the part that follows.
+
+    The strain is cut into `n_folds` + 2 equal parts. Fold k trains on the first k + 1 of them, whose last piece
+    validates, and tests on the next one. Between the sets stages are left out until the strain has gone on by the
+    embargo and two cycles have passed, so that no memory of the stress reaches from one set into the next.
+
+    Parameters
+    ----------
+    start_strain, end_strain
+        γ at both ends of each stage, in order, shape (stage,).
+    n_folds
+        Number of folds.
+    validation
+        Share of the strain before the test part that validates.
+    embargo
+        Strain between the end of one set and the beginning of the next.
+
+    Raises
+    ------
+    MicroslipError
+        A set would hold no stage.
+
+    Source: Tashman, Int. J. Forecasting 16 (2000) 437, for the rolling origin.
+    """
+    stages = np.arange(len(start_strain))
+    edges = np.linspace(start_strain[0], end_strain[-1], n_folds + 3)
+    folds = []
+    for before, after in pairwise(edges[2:]):
+        border = before - validation * (before - edges[0])
+        train = stages[end_strain <= border]
+        held = _later(train, stages[end_strain <= before], start_strain, end_strain, embargo)
+        upto = stages[start_strain < after] if after < edges[-1] else stages
+        seen = stages[end_strain <= before]
+        test = _later(seen, upto, start_strain, end_strain, embargo)
+        folds.append({TRAIN: train, VALIDATION: held, TEST: test})
+        sizes = {name: len(chosen) for name, chosen in folds[-1].items()}
+        if min(sizes.values()) < FEWEST_OF_A_FOLD:
+            few = min(sizes, key=lambda name: sizes[name])
+            raise MicroslipError(
+                f"fold {len(folds)} of {n_folds} has {sizes[few]} stages in its {few} set, {FEWEST_OF_A_FOLD} are the"
+                " least: lower assessment.folds or assessment.embargo, or shear longer"
+            )
+    return folds
+
+
+def _later(
+    earlier: Int64[np.ndarray, "_"],
+    candidates: Int64[np.ndarray, "_"],
+    start_strain: Float[np.ndarray, "stage"],
+    end_strain: Float[np.ndarray, "stage"],
+    embargo: float,
+) -> Int64[np.ndarray, "_"]:
+    """Those of the candidates that begin after the embargo and two cycles from the end of the earlier stages."""
+    if not len(earlier):
+        return candidates[:0]
+    # from one strain to a sum of strains: rounding must not part with a stage at the very end of the embargo
+    free = start_strain[candidates] >= end_strain[earlier].max() + embargo - 1e-12
+    return np.asarray(candidates[free & (candidates > earlier.max() + STAGES_OF_TWO_CYCLES)])
 
 
 def stretches_split(n_stages: Sequence[int], split: Split) -> SplitSets:

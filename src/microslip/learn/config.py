@@ -193,6 +193,28 @@ class Search(Settings):
     seed: int = Field(1, ge=0, lt=2**31)
 
 
+class Assessment(Settings):
+    """Several seeds under each split, on folds that roll forward in strain, and what the network adds to baselines."""
+
+    seeds: int = Field(5, ge=1, le=1000, description="networks of each line, seeds from training.seed on")
+    rules: tuple[Literal["random", "blocked"], ...] = Field(("random", "blocked"), description="beside the folds")
+    folds: int = Field(
+        4,
+        ge=0,
+        le=100,
+        description="train on the first parts of the strain, two at least, test on the next one; each fold on one more",
+    )
+    embargo: float = Field(
+        0.05,
+        ge=0,
+        le=MOST,
+        description="strain left out between the sets of a fold, and never less than two cycles: the memory of the"
+        " stress, over which blocks of statistics are drawn too; where it would take more than a quarter of a part, as"
+        " in a short run, that quarter, which is said",
+    )
+    epochs: int | None = Field(None, ge=1, le=MOST, description="of every training; those of training where left out")
+
+
 class Attribution(Settings):
     """Integrated Gradients of stages of the test set, and what they must be compared with to mean anything."""
 

@@ -16,11 +16,13 @@ from microslip.core.errors import MicroslipError
 from microslip.grids.splits import TRAIN, VALIDATION, SplitSets
 from microslip.learn.attribution import choose_baseline, integrated_gradients
 from microslip.learn.config import Attribution, Network, Training
-from microslip.learn.evaluate import NORMAL, conformal_interval, covered, scores
+from microslip.learn.conformal import conformal_interval, interval_scale
+from microslip.learn.evaluate import covered, scores
 from microslip.learn.inputs import STAGES_PER_READ, inputs_of_arrays
 from microslip.learn.prediction import mean_prediction, predict
 from microslip.learn.samples import Samples, Scaling, fit_scaling
 from microslip.learn.train import Trained, train
+from microslip.statistics.intervals import NORMAL
 
 
 @dataclass(frozen=True, repr=False)
@@ -170,9 +172,9 @@ def train_ensemble(
     report
         Called with the number of epochs done and the number to be done in all.
 
-    The interval is q times (spread + its median over stages) about the mean, with q from the validation set
-    (`conformal_interval`); for a single network, which has no spread, it is equally wide everywhere. The validation set
-    also chose the epoch, so that the interval is a little too narrow: its coverage is measured on the test set.
+    The interval follows the predicted size and the spread (`interval_scale`), with factors from the validation set
+    (`conformal_interval`). The validation set also chose the epoch, so that the interval is a little too narrow: its
+    coverage is measured on the test set, and by size.
     """
     scaling = fit_scaling(samples, sets[TRAIN], training)
     members, predictions = [], []
@@ -190,13 +192,9 @@ def train_ensemble(
     prediction = np.mean(predictions, axis=0)
     single = training.ensemble == 1
     spread = np.full(len(prediction), np.nan) if single else np.std(predictions, axis=0, ddof=1)
-    # the smallest spreads are luck: few members may agree by chance
-    scale = np.ones(len(prediction)) if single else spread + np.median(spread)
-    if not (scale > 0).all():
-        # networks that agree to the last digit have no spread to go by
-        scale = np.ones(len(prediction))
     held = sets[VALIDATION]
     residual = samples.target[held] - prediction[held]
+    scale = interval_scale(prediction, spread, residual, held)
     low, high = conformal_interval(residual, scale[held], prediction, scale)
     return Ensemble(tuple(members), samples, sets, prediction, spread, low, high)
 

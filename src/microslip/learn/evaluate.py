@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
-from scipy.special import ndtri
 
 from microslip.grids.splits import SplitSets
+from microslip.statistics.intervals import coverage_by_size, wilson
 from microslip.statistics.ranks import spearman
-from microslip.statistics.resampling import FEWEST_BLOCKS, N_RESAMPLES, SCORE_COVERAGE, draws, interval
-
-# Errors of a normal quantity to either side of an interval of this confidence.
-NORMAL = float(ndtri(0.5 + SCORE_COVERAGE / 2))
+from microslip.statistics.resampling import (
+    FEWEST_BLOCKS,
+    MOST_BLOCKS,
+    N_RESAMPLES,
+    SCORE_COVERAGE,
+    block_sums,
+    draws,
+    interval,
+    resample,
+)
 
 SIZE_BINS_PER_DECADE = 4
 
@@ -125,6 +131,62 @@ def all_scores(
     return scores(target, prediction) | score_intervals(target, prediction, cycle, seed)
 
 
+def paired_difference(
+    target: Float[np.ndarray, "stage"],
+    first: Float[np.ndarray, "*n stage"],
+    second: Float[np.ndarray, "*m stage"],
+    cycle: Int[np.ndarray, "stage"],
+    seed: int,
+    n_resamples: int = N_RESAMPLES,
+) -> dict[str, float]:
+    """R² of one method less that of another on the same stages, with its 90 % interval from a paired bootstrap.
+
+    .. math:: \\Delta R^2 = \\frac{\\sum (t - p_2)^2 - \\sum (t - p_1)^2}{\\sum (t - \\langle t \\rangle)^2}
+
+    Both methods miss the same large stages, so that the difference is known far better than either R²: two intervals
+    that overlap do not say that two methods are alike. Blocks of consecutive cycles are drawn, up to 32, both methods'
+    errors with them.
+
+    Parameters
+    ----------
+    target
+        Shape (stage,) [p].
+    first, second
+        Predictions [p], shape (stage,), or (seed, stage) for networks of several seeds: the mean over seeds of their
+        R² is compared. One of either kind can be compared with several of the other.
+    cycle
+        Number of the stick-slip cycle, shape (stage,).
+    seed, n_resamples
+        Of the bootstrap.
+
+    Returns
+    -------
+    `difference`, `difference_low`, `difference_high`; NaN where the target does not vary, the ends also for fewer than
+    five cycles.
+
+    Source: Künsch, Ann. Statist. 17 (1989) 1217, for blocks.
+    """
+    errors = [np.mean(np.atleast_2d((target - each) ** 2), axis=0) for each in (first, second)]
+    names, number = np.unique(cycle, return_inverse=True)
+    # as many consecutive cycles in each as divide evenly
+    block = number * min(MOST_BLOCKS, len(names)) // max(len(names), 1)
+    parts = np.stack([np.ones(len(target)), target, target**2, errors[1] - errors[0]], axis=1)
+    sums = block_sums(parts, block, np.ones((len(target), 1)))
+
+    def difference(of: np.ndarray) -> np.ndarray:
+        n, total, squares, gained = np.moveaxis(of, -1, 0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            spread = squares - total**2 / n
+            # what is left of equal numbers is rounding of their squares
+            return np.asarray(gained / np.where(spread > 1e-12 * squares, spread, np.nan))
+
+    value, low, high = float(difference(sums.sum(axis=(0, 1)))), float("nan"), float("nan")
+    if len(names) >= FEWEST_BLOCKS:
+        samples = difference(resample(sums, draws(len(sums), n_resamples, seed))[:, 0])
+        low, high = map(float, interval(samples, SCORE_COVERAGE))
+    return {"difference": value, "difference_low": low, "difference_high": high}
+
+
 def transfer_scores(
     target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "stage"], cycle: Int[np.ndarray, "stage"]
 ) -> dict[str, float]:
@@ -140,31 +202,63 @@ def score_all(
     sets: SplitSets,
     seed: int,
 ) -> dict[str, Any]:
-    """`all_scores` of every method's predictions on every set."""
+    """`all_scores` of every method's predictions on every set; of each but the network what it is worse by.
+
+    `less_than_network` with `_low` and `_high`: the `paired_difference` of the network's R² and its own.
+    """
+
+    def of(method: str, values: np.ndarray, chosen: np.ndarray) -> dict[str, float]:
+        own = all_scores(target[chosen], values[chosen], cycle[chosen], seed)
+        if method == "network" or "network" not in by_method:
+            return own
+        paired = paired_difference(target[chosen], by_method["network"][chosen], values[chosen], cycle[chosen], seed)
+        return own | {name.replace("difference", "less_than_network"): value for name, value in paired.items()}
+
     return {
-        method: {name: all_scores(target[chosen], values[chosen], cycle[chosen], seed) for name, chosen in sets.items()}
+        method: {name: of(method, values, chosen) for name, chosen in sets.items()}
         for method, values in by_method.items()
     }
 
 
 def evidence_tables(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """`sign_by_size`, `calibration` and `errors` of the network, for every rule and set of a table of predictions."""
+    """`sign_by_size`, `calibration`, `errors` and `coverage_by_size` of the network, for every rule and set.
+
+    `predictions` has the columns rule, split, target, prediction, low, high.
+    """
     sizes = size_edges(predictions["target"].to_numpy())
     error = np.abs(predictions["prediction"] - predictions["target"]).to_numpy()
     limit = float(np.quantile(error, 0.99)) or 1.0
     edges = np.linspace(-limit, limit, ERROR_BINS + 1)
-    tables: dict[str, list[pd.DataFrame]] = {"sign_by_size": [], "calibration": [], "errors": []}
+    tables: dict[str, list[pd.DataFrame]] = {
+        "sign_by_size": [],
+        "calibration": [],
+        "errors": [],
+        "coverage_by_size": [],
+    }
     for (rule, split), part in predictions.groupby(["rule", "split"], sort=False):
         target, prediction = part["target"].to_numpy(), part["prediction"].to_numpy()
         for name, table in (
             ("sign_by_size", sign_by_size(target, prediction, sizes)),
             ("calibration", calibration(target, prediction)),
             ("errors", error_histogram(target, prediction, edges)),
+            ("coverage_by_size", coverage_tables(target, prediction, part["low"].to_numpy(), part["high"].to_numpy())),
         ):
             table.insert(0, "rule", rule)
             table.insert(1, "split", split)
             tables[name].append(table)
     return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+
+
+def coverage_tables(
+    target: Float[np.ndarray, "stage"],
+    prediction: Float[np.ndarray, "stage"],
+    low: Float[np.ndarray, "stage"],
+    high: Float[np.ndarray, "stage"],
+) -> pd.DataFrame:
+    """`coverage_by_size` by the size of the prediction and by that of the target, as a column `by` says [p]."""
+    sizes = {"prediction": np.abs(prediction), "target": np.abs(target)}
+    parts = [coverage_by_size(target, low, high, size) for size in sizes.values()]
+    return pd.concat([part.assign(by=name)[["by", *part]] for name, part in zip(sizes, parts, strict=True)])
 
 
 def size_edges(target: Float[np.ndarray, "stage"]) -> Float[np.ndarray, "edge"]:
@@ -203,13 +297,6 @@ def sign_by_size(
     return pd.DataFrame(rows, columns=columns)
 
 
-def wilson(hits: int, n: int, z: float = NORMAL) -> tuple[float, float]:
-    """Wilson's interval of a share; 90 % where z is left out."""
-    share, centre = hits / n, (hits + z**2 / 2) / (n + z**2)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return float(centre - half), float(centre + half)
-
-
 def calibration(
     target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "stage"], n_bins: int = 10
 ) -> pd.DataFrame:
@@ -240,35 +327,6 @@ def error_histogram(
     counts, _ = np.histogram(prediction - target, edges)
     density = counts / (max(len(target), 1) * np.diff(edges))
     return pd.DataFrame({"error_low": edges[:-1], "error_high": edges[1:], "n": counts, "density": density})
-
-
-def conformal_interval(
-    residual: Float[np.ndarray, "held"],
-    held_scale: Float[np.ndarray, "held"],
-    prediction: Float[np.ndarray, "stage"],
-    scale: Float[np.ndarray, "stage"],
-) -> tuple[Float[np.ndarray, "stage"], Float[np.ndarray, "stage"]]:
-    """Interval of 90 % about each prediction, as wide as the errors of stages held out of the training were.
-
-    .. math:: p \\pm q u, \\qquad q = \\text{the } \\lceil 0.9 (n + 1) \\rceil\\text{-th smallest } |t_j - p_j| / u_j
-
-    Parameters
-    ----------
-    residual, held_scale
-        True minus predicted of the validation set [p], and the scale u of each [p].
-    prediction, scale
-        Of the stages that want an interval [p].
-
-    The coverage holds for stages drawn like the validation set; that of adjacent blocks is measured, not promised. NaN
-    with fewer than nine held out, of whose errors none is the 90 % one.
-
-    Source: split conformal prediction, Lei et al., J. Am. Stat. Assoc. 113 (2018) 1094.
-    """
-    rank = int(np.ceil(SCORE_COVERAGE * (len(residual) + 1)))
-    if rank > len(residual):
-        return np.full(len(prediction), np.nan), np.full(len(prediction), np.nan)
-    half = np.sort(np.abs(residual) / held_scale)[rank - 1] * scale
-    return prediction - half, prediction + half
 
 
 def covered(

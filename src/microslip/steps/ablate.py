@@ -13,9 +13,10 @@ import xarray as xr
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.data.files import read_json, read_table, replacing, write_json, write_table
+from microslip.data.openings import log_openings
 from microslip.data.run import Run
 from microslip.grids.coarse import place_nodes
-from microslip.grids.splits import RULES, TRAIN, SplitSets, split_stages
+from microslip.grids.splits import RULES, TEST, TRAIN, SplitSets, split_stages
 from microslip.learn.ablation_lines import Line, boosted_rows, lines_of_changes, summarise, train_line
 from microslip.learn.baselines import (
     CLUSTER_NUMBERS,
@@ -29,6 +30,7 @@ from microslip.learn.inputs import STAGES_PER_READ, read_inputs
 from microslip.learn.networks.predictor import has_room
 from microslip.learn.reading import stage_reader
 from microslip.steps.common import Advance, Say, scratch_folder
+from microslip.steps.opening import opening
 from microslip.steps.trained_cell import fit_to_cell
 from microslip.steps.voxels import field_voxels
 
@@ -64,6 +66,17 @@ def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
             of_line = train_line(
                 line, splits, target, cycle, config.network, training, settings.seeds, partial_results, report
             )
+            more = {} if line.name == "input-full" else {"ablated": line.name}
+            log_openings(
+                run.folder,
+                [
+                    opening(
+                        "ablate", f"{line.family} {line.value}", rule, target[sets[TEST]], config.network, training,
+                        settings.seeds, **more,
+                    )
+                    for rule, sets in splits.items()
+                ],
+            )  # fmt: skip
             write_json(kept, of_line)
             for row in of_line:
                 if row["seed"] == training.seed:

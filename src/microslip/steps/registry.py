@@ -71,7 +71,7 @@ STEPS = {
         Step("stages", "finding stages", ("stages", "loading", "recording")),
         Step("fields", "measuring fields", ("nonaffine",), edition=2, measures=FIELDS),
         Step("voxels", "coarse graining", ("voxels",)),
-        Step("train", "training the network", _TRAINING, edition=2, needs=("learn",)),
+        Step("train", "training the network", _TRAINING, edition=3, needs=("learn",)),
         Step(
             "explain",
             "integrated gradients",
@@ -90,6 +90,12 @@ STEPS = {
             "ablate",
             "training on less",
             ("ablation", *_TRAINING, "voxels"),
+            needs=("learn",),
+        ),
+        Step(
+            "assess",
+            "many seeds and folds",
+            ("assessment", *_TRAINING),
             needs=("learn",),
         ),
         Step(

@@ -11,9 +11,10 @@ import pandas as pd
 from microslip.config import Config
 from microslip.core.messages import Caution
 from microslip.data.files import replacing, write_json, write_table
+from microslip.data.openings import log_openings
 from microslip.data.overview import metric_lines
 from microslip.data.run import Run
-from microslip.grids.splits import RULES, SplitSets, split_stages
+from microslip.grids.splits import RULES, TEST, SplitSets, split_stages
 from microslip.learn.baselines import amplitude_features, boosting, length_feature, ridge
 from microslip.learn.checkpoint import checkpoint_name, save_checkpoint
 from microslip.learn.ensemble import interval_scores, train_ensemble
@@ -21,6 +22,7 @@ from microslip.learn.evaluate import evidence_tables, score_all
 from microslip.learn.reading import keep_samples, stage_reader
 from microslip.learn.samples import Samples, n_without_pattern
 from microslip.steps.common import Advance, Say, scratch_folder
+from microslip.steps.opening import opening
 from microslip.steps.trained_cell import describe_cell, fit_to_cell
 
 
@@ -56,6 +58,13 @@ def train_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) 
         histories.append(ensemble.history.assign(rule=rule))
         ensembles[rule] = ensemble
     table = pd.concat(predictions, ignore_index=True)
+    log_openings(
+        run.folder,
+        [
+            opening("train", "network", rule, target[sets[TEST]], config.network, settings, settings.ensemble)
+            for rule, sets in splits.items()
+        ],
+    )
     with replacing(run.folder / "model") as beside:
         beside.mkdir()
         for rule, ensemble in ensembles.items():

@@ -1,4 +1,4 @@
-"""How often the sign of a stage is right, by its size, and whether predictions are calibrated."""
+"""How often the sign of a stage is right, by its size; whether predictions are calibrated, and what intervals hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from microslip.data.run import Run
-from microslip.learn.evaluate import NORMAL
+from microslip.statistics.intervals import NORMAL
+from microslip.statistics.resampling import SCORE_COVERAGE
 from microslip.views.figures.record import RunFigure
 from microslip.views.names import RULE_COLOUR, RULE_LINE, RULE_MARKER
 from microslip.views.panels import Drawing, table_panel
@@ -70,17 +71,47 @@ def calibration(table: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) 
     axes.set_ylabel(r"mean true $\Delta s$ [$p$]")
 
 
+@draws_panel()
+def coverage(table: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
+    """Share of test stages inside their 90 % interval, by predicted size (filled) and by true size (open)."""
+    tests = table[table["split"] == "test"]
+    for (rule, by), part in tests.groupby(["rule", "by"], sort=False):
+        # a tenth that reaches down to nothing stands at its upper end alone
+        size = np.sqrt(np.maximum(part["size_low"], part["size_high"] / 10) * part["size_high"])
+        predicted = by == "prediction"
+        axes.errorbar(
+            size, part["coverage"], [part["coverage"] - part["low"], part["high"] - part["coverage"]],
+            marker=RULE_MARKER[rule], linestyle="-" if predicted else ":", color=RULE_COLOUR[rule], markersize=3.5,
+            markerfacecolor=None if predicted else "white", linewidth=0.9, elinewidth=0.5,
+            label=f"{rule}, by {'predicted' if predicted else 'true'} size",
+        )  # fmt: skip
+    axes.axhline(SCORE_COVERAGE, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
+    axes.axhspan(SCORE_COVERAGE - 0.05, SCORE_COVERAGE + 0.05, color=GREY, alpha=0.15, linewidth=0)
+    axes.set_xscale("log")
+    axes.set_ylim(min(0.4, float(tests["low"].min())) if len(tests) else 0.4, 1.03)
+    axes.set_xlabel("predicted or true size [$p$]")
+    axes.set_ylabel("share inside the 90 % interval [1]")
+    if len(tests):
+        axes.legend(loc="lower left", fontsize=5.5, handlelength=2.2)
+
+
 @journal_style()
 def draw(run: Run) -> Drawing:
-    """How often the sign of a stage is right, by its size, and whether predictions are calibrated."""
-    drawing = Drawing(new_figure(TWO_COLUMNS, 2.5))
-    both = drawing.figure.subplots(1, 2)
+    """How often the sign of a stage is right, by its size; whether predictions are calibrated; what intervals hold."""
+    drawing = Drawing(new_figure(TWO_COLUMNS, 2.3))
+    all_three = drawing.figure.subplots(1, 3)
     table_panel(
-        drawing, both[0], run, "model/sign_by_size.csv", "rule split size_low sign_accuracy", "Stick or slip?",
+        drawing, all_three[0], run, "model/sign_by_size.csv", "rule split size_low sign_accuracy", "Stick or slip?",
         sign_accuracy,
     )  # fmt: skip
-    table_panel(drawing, both[1], run, "model/calibration.csv", "rule split predicted true", "Calibration", calibration)
-    add_letters(both)
+    table_panel(
+        drawing, all_three[1], run, "model/calibration.csv", "rule split predicted true", "Calibration", calibration
+    )
+    table_panel(
+        drawing, all_three[2], run, "model/coverage_by_size.csv", "rule split by size_low size_high coverage low high",
+        "Intervals", coverage,
+    )  # fmt: skip
+    add_letters(all_three)
     return drawing
 
 
@@ -90,8 +121,14 @@ FIGURE = RunFigure(
     draw=draw,
     caption=(
         "(a) Share of test stages whose sign is right, by size, with 90 % Wilson intervals. (b) Mean true against mean "
-        "predicted change of stress in bins of the prediction; bars are 1.645 standard errors."
+        "predicted change of stress in bins of the prediction; bars are 1.645 standard errors. (c) Share of test "
+        "stages inside their 90 % interval, in tenths by predicted size (filled) and by true size (open); bars are "
+        "90 % Wilson intervals, the band is 5 % about 90 %. By predicted size the intervals are made to hold; by true "
+        "size no interval about a prediction can promise to."
     ),
-    alternative=("Share of right signs against size of the stage; true against predicted stress change in bins."),
+    alternative=(
+        "Share of right signs against size of the stage; true against predicted stress change in bins; share of stages "
+        "inside their interval against size."
+    ),
     needs="model/predictions.csv",
 )

@@ -11,7 +11,7 @@ from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
 from microslip.formats.source import Source
 from microslip.grids.config import Split, Voxels
-from microslip.learn.config import Ablation, Attribution, Network, Search, Training
+from microslip.learn.config import Ablation, Assessment, Attribution, Network, Search, Training
 from microslip.statistics.config import ActiveClusters, Bootstrap, Correlation, Distributions
 from microslip.views.wording import show
 
@@ -24,6 +24,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "network": Network,
     "training": Training,
     "ablation": Ablation,
+    "assessment": Assessment,
     "search": Search,
     "attribution": Attribution,
     "correlation": Correlation,

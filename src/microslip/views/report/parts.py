@@ -16,6 +16,7 @@ from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
 from microslip.data.attributes import stress_unit
 from microslip.data.files import read_table
+from microslip.data.openings import OPENINGS
 from microslip.data.run import Run
 from microslip.data.stage_stress import VOLUME, StressMeasure
 from microslip.data.step_state import StepState
@@ -39,6 +40,7 @@ TABLES = {
     "interpretation/layers": ["n_layers", "spearman"],
     "interpretation/deletion": ["mode", "order", "fraction", "median"],
     "model/predictions": ["rule", "split", "target"],
+    OPENINGS.removesuffix(".csv"): ["verb", "rule", "test_set", "settings"],
     "ablations/summary": ["family", "value", "rule", "r2", "r2_low", "r2_high"],
 }
 

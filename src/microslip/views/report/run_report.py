@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from microslip.data.files import write_table
+from microslip.data.openings import openings_in_words
 from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.dem.flow import flow_warning
@@ -80,6 +83,7 @@ def gather(parts: Parts, checks: list[Result]) -> dict[str, Any]:
         "warning": flow_warning(parts.flow) if parts.flow else "",
         "tiles": summary.tiles(parts, checks),
         "findings": summary.findings(parts),
+        "opened": openings_in_words(parts.tables.get("test_openings", pd.DataFrame({"rule": []}))),
         "remarks": remarks(parts),
         "paper": summary.against_paper(parts),
         "checks": grouped(checks),

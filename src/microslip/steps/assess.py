@@ -1,0 +1,119 @@
+"""Network and baselines with several seeds, under every split and on folds that roll forward in strain."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pandas as pd
+
+from microslip.config import Config
+from microslip.core.messages import Caution
+from microslip.data.files import read_table, replacing, write_table
+from microslip.data.openings import log_openings
+from microslip.data.run import Run
+from microslip.grids.splits import TEST, TRAIN
+from microslip.learn.assessment import ROLLING, assessed_splits, longest_embargo, score_lines
+from microslip.learn.baselines import amplitude_features, boosting, length_feature, ridge
+from microslip.learn.prediction import predict
+from microslip.learn.reading import keep_samples, stage_reader
+from microslip.learn.samples import fit_scaling
+from microslip.learn.train import train
+from microslip.steps.common import Advance, Say, scratch_folder
+from microslip.steps.opening import opening
+from microslip.steps.trained_cell import fit_to_cell
+
+KEY = ["rule", "fold", "seed", "stage", "target"]
+
+
+def assess_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
+    """Train with several seeds on every split and fold, and put the network's scores beside those of the baselines."""
+    config = fit_to_cell(run, config, say)
+    stages, settings = run.stages, config.assessment
+    target, cycle = stages["fluctuation"].to_numpy(), stages["cycle"].to_numpy()
+    training = config.training.model_copy(update={"epochs": settings.epochs or config.training.epochs, "ensemble": 1})
+    splits = assessed_splits(stages, config.split, settings, training.seed)
+    _say_embargo(stages, config, say)
+    partial = scratch_folder(run.folder / ".assessing", mark)
+    reader = stage_reader(run, config.network.inputs, training)
+    samples = keep_samples(reader.batches(), reader.names, target, partial / "inputs.npy")
+    features = amplitude_features(run.fields["d2min"]) | {"strain_increment": length_feature(stages)}
+    n_epochs, parts = len(splits) * settings.seeds * training.epochs, []
+    for number, ((rule, fold), sets) in enumerate(splits.items()):
+        kept = partial / f"{rule}-{fold}.csv"
+        if not kept.exists():
+            scaling, test = fit_scaling(samples, sets[TRAIN], training), sets[TEST]
+            of_baselines = {
+                name: boosting(values, target, sets, training.seed)[test] for name, values in features.items()
+            }
+            of_baselines["ridge_voxels"] = ridge(samples, scaling, sets)[test]
+            tables = []
+            for turn in range(settings.seeds):
+                done = (number * settings.seeds + turn) * training.epochs
+
+                def report(row: dict[str, float | int], done: int = done) -> None:
+                    advance(done + int(row["epoch"]) + 1, n_epochs)
+
+                own = training.model_copy(update={"seed": training.seed + turn})
+                state = partial / f"{rule}-{fold}-{own.seed}.pt"
+                trained = train(samples, sets, scaling, config.network, own, state, report)
+                of_line = {"rule": rule, "fold": fold, "seed": own.seed, "stage": test, "target": target[test]}
+                prediction = predict(trained.network, samples, scaling, np.asarray(test))
+                tables.append(pd.DataFrame({**of_line, "network": prediction, **of_baselines}))
+            log_openings(
+                run.folder,
+                [
+                    opening(
+                        "assess", f"fold {fold}" if fold else "network", rule, target[test], config.network, training,
+                        settings.seeds,
+                    )
+                ],
+            )  # fmt: skip
+            write_table(kept, pd.concat(tables, ignore_index=True))
+            for state in partial.glob(f"{rule}-{fold}-*.pt"):
+                state.unlink()
+        parts.append(read_table(kept, KEY))
+        advance((number + 1) * settings.seeds * training.epochs, n_epochs)
+    predictions = pd.concat(parts, ignore_index=True)
+    methods = [name for name in predictions if name not in KEY]
+    scores, summary = score_lines(predictions, methods, cycle, training.seed)
+    with replacing(run.folder / "assessment") as beside:
+        beside.mkdir()
+        write_table(beside / "predictions.csv", predictions)
+        write_table(beside / "scores.csv", scores)
+        write_table(beside / "summary.csv", summary)
+    shutil.rmtree(partial)
+    for line in summary_lines(summary):
+        say(line)
+
+
+def summary_lines(summary: pd.DataFrame) -> list[str]:
+    """R² of the network on every split, and on all folds together, and what it has more than the best baseline."""
+    lines = []
+    for (rule, fold), part in summary.groupby(["rule", "fold"], sort=False):
+        if rule == ROLLING and fold:
+            continue
+        own, others = part.iloc[0], part.iloc[1:]
+        best = others.loc[others["r2"].idxmax()] if others["r2"].notna().any() else None
+        text = f"{rule} {'folds' if rule == ROLLING else 'split'}, {own['seeds']} seeds: test R² {own['r2']:.3f}"
+        text += f" [{own['r2_low']:.3f}, {own['r2_high']:.3f}]"
+        if best is not None:
+            text += f", more than {str(best['method']).replace('_', ' ')} by {best['less_than_network']:.3f}"
+            text += f" [{best['less_than_network_low']:.3f}, {best['less_than_network_high']:.3f}]"
+        lines.append(text)
+    return lines
+
+
+def _say_embargo(stages: pd.DataFrame, config: Config, say: Say) -> None:
+    settings = config.assessment
+    if not settings.folds:
+        return
+    first, last = float(stages["start_strain"].iloc[0]), float(stages["end_strain"].iloc[-1])
+    embargo = longest_embargo(first, last, settings)
+    if embargo < settings.embargo:
+        say(
+            Caution(
+                f"{settings.folds} folds of a strain of {last - first:.3g} leave room for an embargo of {embargo:.2g},"
+                f" not {settings.embargo:g}: the memory of the stress may reach from one set into the next"
+            )
+        )
