@@ -79,8 +79,10 @@ def coverage(table: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> 
         # a tenth that reaches down to nothing stands at its upper end alone
         size = np.sqrt(np.maximum(part["size_low"], part["size_high"] / 10) * part["size_high"])
         predicted = by == "prediction"
+        # at a share of 1, rounding may leave the upper end below it
+        bars = [(part["coverage"] - part["low"]).clip(lower=0), (part["high"] - part["coverage"]).clip(lower=0)]
         axes.errorbar(
-            size, part["coverage"], [part["coverage"] - part["low"], part["high"] - part["coverage"]],
+            size, part["coverage"], bars,
             marker=RULE_MARKER[rule], linestyle="-" if predicted else ":", color=RULE_COLOUR[rule], markersize=3.5,
             markerfacecolor=None if predicted else "white", linewidth=0.9, elinewidth=0.5,
             label=f"{rule}, by {'predicted' if predicted else 'true'} size",
