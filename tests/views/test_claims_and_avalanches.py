@@ -30,6 +30,12 @@ def test_exponents_stand_at_their_starts_beside_mean_field(complete):
     np.testing.assert_allclose(np.asarray(first.get_ydata(), float), [1.5, 1.5])
 
 
+def test_few_slips_have_a_sentence_in_place_of_exponents(complete):
+    axes = exponents(table(complete, "avalanches").assign(exponent=np.nan)).axes[0]
+    assert axes.texts[0].get_text() == "too few slips for a law"
+    axes.figure.draw_without_rendering()
+
+
 def test_shapes_and_the_parabola(complete):
     shapes = table(complete, "avalanche_shapes")
     axes = shape_curves(shapes).axes[0]

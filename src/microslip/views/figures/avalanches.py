@@ -36,6 +36,9 @@ def exponents(avalanches: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXE
     avalanches
         Table of statistics/avalanches.csv.
     """
+    if not np.isfinite(avalanches["exponent"]).any():
+        axes.text(0.5, 0.5, "too few slips for a law", color=GREY, ha="center", transform=axes.transAxes)
+        return
     for colour, (quantity, rows) in zip(_COLOURS, avalanches.groupby("quantity", sort=False), strict=False):
         axes.axhline(float(rows["mean_field"].iloc[0]), color=colour, linewidth=0.8, linestyle=(0, (4, 3)))
         first = float(rows["x_min"].iloc[0])

@@ -89,7 +89,9 @@ def coverage(table: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> 
         )  # fmt: skip
     axes.axhline(SCORE_COVERAGE, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
     axes.axhspan(SCORE_COVERAGE - 0.05, SCORE_COVERAGE + 0.05, color=GREY, alpha=0.15, linewidth=0)
-    axes.set_xscale("log")
+    if (tests["size_high"] > 0).any():
+        # of a network that predicts nothing at all no size has a logarithm
+        axes.set_xscale("log")
     axes.set_ylim(min(0.4, float(tests["low"].min())) if len(tests) else 0.4, 1.03)
     axes.set_xlabel("predicted or true size [$p$]")
     axes.set_ylabel("share inside the 90 % interval [1]")
