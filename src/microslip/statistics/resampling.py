@@ -104,9 +104,9 @@ def estimate(
     Parameters
     ----------
     value
-        Of all blocks, shape (*n,).
+        Of all blocks, any shape.
     left_out
-        Without each block, shape (block, *n).
+        Without each block, which come along the first axis.
     confidence
         Of the interval.
 
