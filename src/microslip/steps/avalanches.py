@@ -88,8 +88,9 @@ def describe(every: pd.DataFrame, of_numbers: pd.DataFrame, shapes: pd.DataFrame
             continue
         unit = f" {row['unit']}" if row["unit"] else ""
         yield (
-            f"{name} of {row['n']} slips over {row['decades']:.1f} decades: τ = {_between(row, 'exponent')}, cut off at"
-            f" {row['cutoff']:.2g}{unit}; mean field's {row['mean_field']:.2f} costs {row['loss']:.1f} of ln L"
+            f"{name} of {row['n']} slips at a threshold of {row['threshold']:.2g} p, {row['decades']:.1f} decades:"
+            f" τ = {_between(row, 'exponent')}, cut off at {row['cutoff']:.2g}{unit}; mean field's"
+            f" {row['mean_field']:.2f} costs {row['loss']:.1f} of ln L"
         )
     for row in of_numbers.to_dict("records"):
         if np.isfinite(row["value"]):
