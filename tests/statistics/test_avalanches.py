@@ -121,6 +121,12 @@ def test_the_shape_of_a_gamma_density_comes_back(rng):
         assert gamma_shape(np.log(x.mean()) - np.log(x).mean()) == pytest.approx(shape, rel=0.03)
 
 
+def test_even_waiting_has_a_large_shape_or_none():
+    shape = gamma_shape(np.array([0.9e-4, 1.1e-4, 0.0, -1e-17, np.nan]))
+    np.testing.assert_allclose(shape[:2], [0.5 / 0.9e-4, 0.5 / 1.1e-4], rtol=1e-3)
+    assert np.isnan(shape[2:]).all()
+
+
 def test_a_planted_scaling_of_the_cutoff_is_found(rng):
     n, inertia = np.array([500, 1000, 4000, 16000, 2000]), np.array([1e-5, 3e-5, 1e-4, 1e-5, 3e-4])
     cutoff = 3.0 * n**-0.8 * inertia**0.2

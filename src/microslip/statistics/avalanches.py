@@ -224,10 +224,14 @@ def gamma_shape(excess: Float[np.ndarray, "*n"] | float) -> Float64[np.ndarray, 
 
     Source: Minka, Estimating a gamma distribution (2002).
     """
-    k = (3 - excess + np.sqrt((excess - 3) ** 2 + 24 * excess)) / (12 * excess)
+    # of waiting that hardly scatters k is 1/2 over the excess; of none, or of what is not known, there is none
+    even = ~(np.asarray(excess) > 1e-4)
+    scatter = np.where(even, 1.0, excess)
+    k = (3 - scatter + np.sqrt((scatter - 3) ** 2 + 24 * scatter)) / (12 * scatter)
     for _ in range(4):
-        k = 1 / (1 / k + (-excess + np.log(k) - digamma(k)) / (k * k * (1 / k - polygamma(1, k))))
-    return np.asarray(k)
+        k = 1 / (1 / k + (-scatter + np.log(k) - digamma(k)) / (k * k * (1 / k - polygamma(1, k))))
+    of_even = np.where(even & (np.asarray(excess) > 1e-9), excess, np.nan)
+    return np.where(even, 1 / (2 * of_even), k)
 
 
 def mean_shapes(
