@@ -6,7 +6,20 @@ from microslip.cli import app
 from microslip.cli.stopping import stopped
 
 GOES_ON = {
-    *("run", "simulate", "fields", "voxels", "statistics", "train", "explain", "ablate", "search", "figures", "study")
+    *(
+        "run",
+        "simulate",
+        "fields",
+        "voxels",
+        "statistics",
+        "train",
+        "explain",
+        "ablate",
+        "assess",
+        "search",
+        "figures",
+        "study",
+    )
 }
 BEGINS_ANEW = {"stages", "import", "export", "report", "predict", "view"}
 

@@ -23,6 +23,6 @@ def stopped(arguments: Sequence[str]) -> str:
         return "stopped; what was there before stays: the page is begun anew by the same command"
     if verb == "transfer":
         return "stopped; trainings go on from here with the same command, all else is begun anew"
-    if verb in ("info", "steps"):
+    if verb in ("info", "steps", "claims"):
         return "stopped"
     return "stopped; the same command goes on from here"
