@@ -157,6 +157,18 @@ def write_within_stages(folder: Path) -> None:
     write_table(folder / "statistics" / "within_stages.csv", pd.concat(rows))
 
 
+def write_coverage(folder: Path) -> None:
+    """Intervals that hold nine of ten stages, of two sizes."""
+    rows = [
+        {"rule": rule, "split": "test", "by": by, "size_low": size, "size_high": 2 * size}
+        for rule in ("random", "blocked")
+        for by in ("prediction", "target")
+        for size in (1e-3, 1e-2)
+    ]
+    table = pd.DataFrame(rows).assign(n=20, coverage=0.9, low=0.8, high=0.95, width=1e-3)
+    write_table(folder / "model" / "coverage_by_size.csv", table)
+
+
 def write_claims(folder: Path) -> None:
     """Slopes of 0.2 at equal Δγ with an interval of ±0.1, which are 0.05 without, and 0 of grains at random."""
     rows = [
@@ -337,6 +349,7 @@ def complete(simulated: Run) -> Run:
     write_avalanches(simulated.folder)
     write_clusters(simulated.folder)
     write_model(simulated.folder, rng)
+    write_coverage(simulated.folder)
     write_attributions(simulated.folder, rng)
     write_ablations(simulated.folder)
     write_interpretation(simulated.folder)

@@ -47,6 +47,9 @@ class CutLaw:
 
 def law_sums(values: Float[np.ndarray, "slip"], smallest: float) -> Float64[np.ndarray, "slip 3"]:
     """n, Σ ln t and Σ (t − 1) of t = x/x_min ≥ 1: all that the law's likelihood needs, additive over slips."""
+    if not smallest > 0:
+        # of slips whose energies are not known, or none, no law begins anywhere
+        return np.zeros((len(values), 3))
     t = np.where(values >= smallest, values / smallest, np.nan)
     return np.asarray(np.nan_to_num(np.stack([np.isfinite(t), np.log(t), t - 1], axis=1).astype(float)))
 
