@@ -159,7 +159,7 @@ def laws(
         loss = fits[0].log_likelihood - fixed.log_likelihood
         row: dict[str, object] = {"quantity": quantity, "x_min": x_min, "n": int(every[0, 0])}
         largest = float(np.nanmax(values, initial=x_min))
-        row["decades"] = float(np.log10(largest / x_min))
+        row["decades"] = float(np.log10(largest / x_min)) if x_min > 0 else np.nan
         row |= with_ends(np.array([[fit.exponent] for fit in fits]), ["exponent"], confidence)
         # a cutoff is a scale: its logarithm has the even errors
         of_cutoff = with_ends(np.log([[fit.cutoff * x_min] for fit in fits]), ["cutoff"], confidence)
