@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from microslip import artificial
-from microslip.study.counts import SIZES, count_stages, known_stresses, measure_counts, slip_durations, times
+from microslip.events.time import times
+from microslip.study.counts import SIZES, count_stages, known_stresses, measure_counts, slip_durations
 from microslip.study.folder import write_results
 from microslip.study.plan import load_study
 

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from microslip import d2min, detect_stages, open_run
+from microslip.events.time import times
 from microslip.statistics.resampling import block_edges, cut, group_by_block, jackknife
-from microslip.study.counts import times
 from microslip.study.summary import exceedance
 from microslip.views.style import journal_style
 

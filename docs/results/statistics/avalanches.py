@@ -11,10 +11,10 @@ import pandas as pd
 
 from microslip import open_run
 from microslip.core.errors import MicroslipError
+from microslip.events.time import times
 from microslip.statistics.avalanches import laws, mean_shapes, numbers, slips_of
 from microslip.statistics.resampling import error_of_interval, strain_blocks
 from microslip.study.avalanche_scaling import scaling
-from microslip.study.counts import times
 
 
 def look_at(path, threshold):

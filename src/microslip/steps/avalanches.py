@@ -11,6 +11,7 @@ import xarray as xr
 
 from microslip.config import Config
 from microslip.data.run import Run
+from microslip.events.time import times
 from microslip.statistics.avalanches import FEWEST_SAMPLES, FEWEST_SLIPS, laws, mean_shapes, numbers, slips_of
 from microslip.steps.common import Say
 
@@ -64,7 +65,7 @@ def _time(series: xr.Dataset, strain: np.ndarray) -> tuple[np.ndarray, str]:
     rate = series["shear_rate"].to_numpy() if "shear_rate" in series else np.full(len(strain), np.nan)
     if not (np.isfinite(rate).all() and (rate > 0).all()):
         return strain, "strain"
-    return np.concatenate([[0.0], np.cumsum(2 * np.diff(strain) / (rate[:-1] + rate[1:]))]), "s"
+    return times(strain, rate), "s"
 
 
 def _units(time: str) -> dict[str, str]:

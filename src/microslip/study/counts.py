@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Float64
+from jaxtyping import Float
 
 from microslip.config import Config
 from microslip.core.smoothing import Smoothing
 from microslip.data.run import Run
 from microslip.data.stage_stress import MEASURES, WALLS
 from microslip.events.stages import detect_stages
+from microslip.events.time import times
 from microslip.statistics.resampling import block_edges, cut, group_by_block, jackknife
 
 # Swings of s that end a stage [p].
@@ -34,16 +35,6 @@ def known_stresses(series: Mapping[str, Float[np.ndarray, "sample"]]) -> dict[st
 
 def _is_known(series: Mapping[str, Float[np.ndarray, "sample"]], column: str) -> bool:
     return column in series and bool(np.isfinite(series[column]).all())
-
-
-def times(
-    strain: Float[np.ndarray, "sample"], shear_rate: Float[np.ndarray, "sample"]
-) -> Float64[np.ndarray, "sample"]:
-    """Time since the first sample [s], where γ̇ goes evenly in time from each sample to the next.
-
-    .. math:: \\Delta t = \\frac{2 \\Delta\\gamma}{\\dot\\gamma_1 + \\dot\\gamma_2}
-    """
-    return np.concatenate([[0.0], np.cumsum(2 * np.diff(strain) / (shear_rate[:-1] + shear_rate[1:]))])
 
 
 def count_stages(
