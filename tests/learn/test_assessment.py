@@ -1,4 +1,4 @@
-"""Folds that roll forward in strain, and the table of seeds, folds and paired differences."""
+"""Folds that roll forward in strain."""
 
 from itertools import pairwise
 
@@ -9,7 +9,7 @@ import pytest
 from microslip.core.errors import MicroslipError
 from microslip.grids.config import Split
 from microslip.grids.splits import TEST, TRAIN, VALIDATION, rolling_folds
-from microslip.learn.assessment import ALL_FOLDS, ROLLING, assessed_splits, longest_embargo, score_lines
+from microslip.learn.assessment import ROLLING, assessed_splits, longest_embargo
 from microslip.learn.config import Assessment
 from microslip.statistics.resampling import BLOCK_STRAIN
 
@@ -81,27 +81,3 @@ def test_a_leak_would_be_seen(rng):
     assert errors["random", 0] < 0.3
     # no better than to guess the mean
     assert min(error for (rule, _), error in errors.items() if rule == ROLLING) > 0.99
-
-
-def test_lines_are_scored_by_seed_and_all_folds_together(rng):
-    """Two seeds on two folds; the baseline says nothing, so that the network is better by its own R²."""
-    target = rng.normal(size=40)
-    target -= target.mean()
-    rows = [
-        {"rule": ROLLING, "fold": 1 + stage // 20, "seed": seed, "stage": stage, "target": target[stage],
-         "network": target[stage] * (0.9 if seed == 1 else 0.5), "nothing": 0.0}
-        for stage in range(40)
-        for seed in (1, 2)
-    ]  # fmt: skip
-    scores, summary = score_lines(pd.DataFrame(rows), ["network", "nothing"], np.arange(40) // 2, 1)
-    assert scores.groupby(["fold", "method"]).size().to_dict() == {
-        (fold, method): n for fold in range(3) for method, n in (("network", 2), ("nothing", 1))
-    }
-    whole = summary[summary["fold"] == ALL_FOLDS].set_index("method")
-    assert whole["n"].tolist() == [40, 40]
-    assert whole.loc["network", "r2"] == pytest.approx((0.99 + 0.75) / 2)
-    assert whole.loc["network", "r2_spread"] == pytest.approx(np.std([0.99, 0.75], ddof=1))
-    assert whole.loc["nothing", "less_than_network"] == pytest.approx(0.87)
-    # both err in proportion to the target, so that only its mean in a draw moves the ratio
-    assert 0.869 < whole.loc["nothing", "less_than_network_low"] < whole.loc["nothing", "less_than_network_high"] < 1
-    assert np.isnan(whole.loc["network", "less_than_network"])

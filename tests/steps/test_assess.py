@@ -40,6 +40,20 @@ def test_every_line_has_its_seeds_and_a_paired_difference(assessed):
     assert "rolling folds, 2 seeds: test R²" in (assessed / "said.txt").read_text()
 
 
+def test_signs_and_coverage_by_size_stand_beside_every_line(assessed):
+    summary, signs, coverage = (
+        pd.read_csv(assessed / "assessment" / f"{name}.csv") for name in ("summary", "sign_by_size", "coverage_by_size")
+    )
+    key = ["rule", "fold", "method"]
+    for line, row in summary.set_index(key).iterrows():
+        own, inside = (table[(table[key] == list(line)).all(axis=1)] for table in (signs, coverage))
+        assert own["n"].sum() == row["n"]
+        assert np.average(own["sign_accuracy"], weights=own["n"]) == pytest.approx(row["sign_accuracy"])
+        for _, part in inside.groupby("by"):
+            assert np.average(part["coverage"], weights=part["n"]) == pytest.approx(row["coverage"])
+    assert set(coverage["method"]) == {"network", "ensemble"}
+
+
 def test_a_test_stage_lies_after_all_that_its_fold_may_learn_from(assessed):
     predictions, stages = pd.read_csv(assessed / "assessment" / "predictions.csv"), pd.read_csv(assessed / "stages.csv")
     first = predictions[predictions["rule"] == "rolling"].groupby("fold")["stage"].min()

@@ -169,6 +169,26 @@ ablations/summary.csv: one row per line and split rule: means over seeds
     SHOWING,
 )
 
+_BY_SIZE = """\
+assessment/sign_by_size.csv: how often the sign is right, by size of the fluctuation: means over seeds
+    rule fold method | | as in `scores.csv`
+    seeds | | networks
+    size_low size_high | p | limits of the size of the fluctuation
+    n | | test stages
+    sign_accuracy sign_spread | | share whose sign is right, and its standard deviation over seeds
+    low high | | its 90 % Wilson interval
+    median_error | | median of |p − t|/|t|
+assessment/coverage_by_size.csv: how often stages lie inside their 90 % interval, in tenths by size: means over seeds
+    rule fold method | | as in `scores.csv`: `network` or `ensemble`
+    seeds | | networks
+    by | | `prediction` or `target`: whose size
+    size_low size_high | p | smallest and largest size of the tenth
+    n | | stages
+    coverage coverage_spread | | share inside, and its standard deviation over seeds
+    low high | | its 90 % Wilson interval
+    width | p | median width of the intervals
+"""
+
 ASSESSMENT = files(
     "assess",
     f"""
@@ -177,20 +197,25 @@ assessment/predictions.csv: one row per test stage, line and seed
     seed | | of the network
     stage | | as in `stages.csv`
     target | p | fluctuation
-    network | p | its prediction
+    network low high | p | its prediction, and the ends of the 90 % interval
+    ensemble ensemble_low ensemble_high | p | mean of the networks, and its interval, the same for all seeds
     mean_d2min d2min_quantiles strain_increment ridge_voxels | p | of the baselines, the same for all seeds
 assessment/scores.csv: one row per line, method and seed, with the scores of `metrics.json` on the test stages
     rule fold | | as in `predictions.csv`; `rolling` with the fold 0 is all folds together
-    method | | `network` or a baseline
-    seed | | of the network; the first one for a baseline
+    method | | `network`, `ensemble` or a baseline
+    seed | | of the network; the first one for what is the same for all
 {_OF_A_SET}assessment/summary.csv: one row per line and method: means over seeds
     rule fold method | | as in `scores.csv`
     seeds n | | networks, and test stages
     r2 r2_low r2_high sign_accuracy | | means over seeds
     r2_spread | | standard deviation over seeds
+    n_above sign_above | | stages of `assessment.above` or more, and the share of them whose sign is right
+    n_intervals | | stages with an interval: with fewer than nine to validate a fold has none | networks
+    coverage | | share of these inside the 90 % interval | networks
+    coverage_least coverage_most | | the smallest and largest in tenths by predicted size | networks
     less_than_network | | mean R² of the network less this one, on the same stages
     less_than_network_low less_than_network_high | | its 90 % paired bootstrap interval over blocks of cycles
-""",
+{_BY_SIZE}""",
     SHOWING,
 )
 

@@ -213,6 +213,9 @@ class Assessment(Settings):
         " in a short run, that quarter, which is said",
     )
     epochs: int | None = Field(None, ge=1, le=MOST, description="of every training; those of training where left out")
+    above: float = Field(
+        5e-4, ge=0, le=MOST, description="size of a stage [p] from which on the share of right signs is quoted apart"
+    )
 
 
 class Attribution(Settings):

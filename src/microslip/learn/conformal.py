@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float, Float64, Int
 
@@ -14,6 +16,39 @@ MOST_GROUPS = 5
 
 # Quantiles of the predicted sizes that are tried as the floor of the scale.
 FLOORS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+class Combined(NamedTuple):
+    """What networks predict together [p]: their mean, standard deviation, and the ends of the interval of 90 %."""
+
+    prediction: Float64[np.ndarray, "stage"]
+    spread: Float64[np.ndarray, "stage"]
+    low: Float64[np.ndarray, "stage"]
+    high: Float64[np.ndarray, "stage"]
+
+
+def combine(
+    predictions: Float[np.ndarray, "member stage"],
+    target: Float[np.ndarray, "stage"],
+    held: Int[np.ndarray, "held"],
+) -> Combined:
+    """Mean of networks that differ by their seed, with an interval from the errors of held-out stages.
+
+    Parameters
+    ----------
+    predictions
+        Of each network, shape (member, stage) [p]; the spread of a single one is NaN.
+    target
+        Shape (stage,) [p]; those of held-out stages alone are looked at.
+    held
+        Numbers of the stages of the validation set.
+    """
+    prediction = np.mean(predictions, axis=0, dtype=float)
+    single = len(predictions) == 1
+    spread = np.full(len(prediction), np.nan) if single else np.std(predictions, axis=0, ddof=1, dtype=float)
+    residual = target[held] - prediction[held]
+    scale = interval_scale(prediction, spread, residual, held)
+    return Combined(prediction, spread, *conformal_interval(residual, scale[held], prediction, scale))
 
 
 def interval_scale(

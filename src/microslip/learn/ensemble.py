@@ -16,7 +16,7 @@ from microslip.core.errors import MicroslipError
 from microslip.grids.splits import TRAIN, VALIDATION, SplitSets
 from microslip.learn.attribution import choose_baseline, integrated_gradients
 from microslip.learn.config import Attribution, Network, Training
-from microslip.learn.conformal import conformal_interval, interval_scale
+from microslip.learn.conformal import combine
 from microslip.learn.evaluate import covered, scores
 from microslip.learn.inputs import STAGES_PER_READ, inputs_of_arrays
 from microslip.learn.prediction import mean_prediction, predict
@@ -189,14 +189,8 @@ def train_ensemble(
         trained = train(samples, sets, scaling, network, own, own_state, advance)
         members.append(trained)
         predictions.append(predict(trained.network, samples, scaling, np.arange(len(samples.target))))
-    prediction = np.mean(predictions, axis=0)
-    single = training.ensemble == 1
-    spread = np.full(len(prediction), np.nan) if single else np.std(predictions, axis=0, ddof=1)
-    held = sets[VALIDATION]
-    residual = samples.target[held] - prediction[held]
-    scale = interval_scale(prediction, spread, residual, held)
-    low, high = conformal_interval(residual, scale[held], prediction, scale)
-    return Ensemble(tuple(members), samples, sets, prediction, spread, low, high)
+    together = combine(np.stack(predictions), samples.target, sets[VALIDATION])
+    return Ensemble(tuple(members), samples, sets, *together)
 
 
 def interval_scores(ensemble: Ensemble, target: Float64[np.ndarray, "stage"], stages: np.ndarray) -> dict[str, float]:

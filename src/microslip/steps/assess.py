@@ -12,9 +12,10 @@ from microslip.core.messages import Caution
 from microslip.data.files import read_table, replacing, write_table
 from microslip.data.openings import log_openings
 from microslip.data.run import Run
-from microslip.grids.splits import TEST, TRAIN
-from microslip.learn.assessment import ROLLING, assessed_splits, longest_embargo, score_lines
+from microslip.grids.splits import TEST, TRAIN, VALIDATION
+from microslip.learn.assessment import ROLLING, assessed_splits, longest_embargo
 from microslip.learn.baselines import amplitude_features, boosting, length_feature, ridge
+from microslip.learn.lines import ENDS, ENSEMBLE, INTERVALS, KEY, line_predictions, score_lines, size_lines
 from microslip.learn.prediction import predict
 from microslip.learn.reading import keep_samples, stage_reader
 from microslip.learn.samples import fit_scaling
@@ -22,8 +23,6 @@ from microslip.learn.train import train
 from microslip.steps.common import Advance, Say, scratch_folder
 from microslip.steps.opening import opening
 from microslip.steps.trained_cell import fit_to_cell
-
-KEY = ["rule", "fold", "seed", "stage", "target"]
 
 
 def assess_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
@@ -38,28 +37,31 @@ def assess_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     reader = stage_reader(run, config.network.inputs, training)
     samples = keep_samples(reader.batches(), reader.names, target, partial / "inputs.npy")
     features = amplitude_features(run.fields["d2min"]) | {"strain_increment": length_feature(stages)}
+    seeds = [training.seed + turn for turn in range(settings.seeds)]
     n_epochs, parts = len(splits) * settings.seeds * training.epochs, []
     for number, ((rule, fold), sets) in enumerate(splits.items()):
         kept = partial / f"{rule}-{fold}.csv"
         if not kept.exists():
-            scaling, test = fit_scaling(samples, sets[TRAIN], training), sets[TEST]
+            scaling, held, test = fit_scaling(samples, sets[TRAIN], training), sets[VALIDATION], sets[TEST]
             of_baselines = {
                 name: boosting(values, target, sets, training.seed)[test] for name, values in features.items()
             }
             of_baselines["ridge_voxels"] = ridge(samples, scaling, sets)[test]
-            tables = []
-            for turn in range(settings.seeds):
+            predicted, seeds, both = (
+                [],
+                [training.seed + n for n in range(settings.seeds)],
+                np.concatenate([held, test]),
+            )
+            for turn, own_seed in enumerate(seeds):
                 done = (number * settings.seeds + turn) * training.epochs
 
                 def report(row: dict[str, float | int], done: int = done) -> None:
                     advance(done + int(row["epoch"]) + 1, n_epochs)
 
-                own = training.model_copy(update={"seed": training.seed + turn})
+                own = training.model_copy(update={"seed": own_seed})
                 state = partial / f"{rule}-{fold}-{own.seed}.pt"
                 trained = train(samples, sets, scaling, config.network, own, state, report)
-                of_line = {"rule": rule, "fold": fold, "seed": own.seed, "stage": test, "target": target[test]}
-                prediction = predict(trained.network, samples, scaling, np.asarray(test))
-                tables.append(pd.DataFrame({**of_line, "network": prediction, **of_baselines}))
+                predicted.append(predict(trained.network, samples, scaling, both))
             log_openings(
                 run.folder,
                 [
@@ -69,19 +71,23 @@ def assess_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
                     )
                 ],
             )  # fmt: skip
-            write_table(kept, pd.concat(tables, ignore_index=True))
+            table = line_predictions(np.stack(predicted), target[both], len(held), seeds, test, of_baselines)
+            table.insert(0, "rule", rule)
+            table.insert(1, "fold", fold)
+            write_table(kept, table)
             for state in partial.glob(f"{rule}-{fold}-*.pt"):
                 state.unlink()
-        parts.append(read_table(kept, KEY))
+        parts.append(read_table(kept, [*KEY, *INTERVALS, *ENDS]))
         advance((number + 1) * settings.seeds * training.epochs, n_epochs)
     predictions = pd.concat(parts, ignore_index=True)
-    methods = [name for name in predictions if name not in KEY]
-    scores, summary = score_lines(predictions, methods, cycle, training.seed)
+    scores, summary = score_lines(predictions, cycle, settings.above, training.seed)
     with replacing(run.folder / "assessment") as beside:
         beside.mkdir()
         write_table(beside / "predictions.csv", predictions)
         write_table(beside / "scores.csv", scores)
         write_table(beside / "summary.csv", summary)
+        for name, by_size in size_lines(predictions).items():
+            write_table(beside / f"{name}.csv", by_size)
     shutil.rmtree(partial)
     for line in summary_lines(summary):
         say(line)
@@ -93,10 +99,11 @@ def summary_lines(summary: pd.DataFrame) -> list[str]:
     for (rule, fold), part in summary.groupby(["rule", "fold"], sort=False):
         if rule == ROLLING and fold:
             continue
-        own, others = part.iloc[0], part.iloc[1:]
+        own, others = part.iloc[0], part[~part["method"].isin(list(INTERVALS))]
+        together = part[part["method"] == ENSEMBLE]["r2"].item()
         best = others.loc[others["r2"].idxmax()] if others["r2"].notna().any() else None
         text = f"{rule} {'folds' if rule == ROLLING else 'split'}, {own['seeds']} seeds: test R² {own['r2']:.3f}"
-        text += f" [{own['r2_low']:.3f}, {own['r2_high']:.3f}]"
+        text += f" [{own['r2_low']:.3f}, {own['r2_high']:.3f}], {together:.3f} of their mean"
         if best is not None:
             text += f", more than {str(best['method']).replace('_', ' ')} by {best['less_than_network']:.3f}"
             text += f" [{best['less_than_network_low']:.3f}, {best['less_than_network_high']:.3f}]"
