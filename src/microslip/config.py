@@ -28,6 +28,7 @@ from microslip.data.config import Batches
 from microslip.data.files import replacing
 from microslip.data.run import Run
 from microslip.dem.config import OLDER_SECTIONS, ShearCell
+from microslip.dem.replicas.config import Replicas
 from microslip.dem.sections import Recording
 from microslip.dem.steady import steady_sample
 from microslip.events.config import Stages
@@ -57,6 +58,7 @@ class Config(Settings):
     ablation: Ablation = Ablation()
     assessment: Assessment = Assessment()
     search: Search = Search()
+    replicas: Replicas = Replicas()
     attribution: Attribution = Attribution()
     correlation: Correlation = Correlation()
     clusters: ActiveClusters = ActiveClusters()

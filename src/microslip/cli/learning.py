@@ -34,6 +34,14 @@ def assess(run: Path, *, set_: Set = None) -> None:
     one_step("assess", run, set_)
 
 
+def replicas(run: Path, *, set_: Set = None) -> None:
+    """Do stages beyond RUN's end again from starts moved by 1e-9 d̄: the most that R² can be → replicas/.
+
+    The run is one of the native engine; it is sheared on from its last state, in a folder of its own.
+    """
+    one_step("replicas", run, set_)
+
+
 def search(run: Path, *, trials: int | None = None, set_: Set = None) -> None:
     """Search settings of RUN's training by validation loss alone; the best are said, not applied → search/.
 

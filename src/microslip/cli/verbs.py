@@ -30,6 +30,7 @@ GROUPS = {
     "Learn more": {
         "ablate": "learning",
         "assess": "learning",
+        "replicas": "learning",
         "search": "learning",
         "predict": "learning",
         "transfer": "learning",

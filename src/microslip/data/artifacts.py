@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from microslip.data.artifact import Artifact, files
-from microslip.data.contents_learned import ABLATIONS, ASSESSMENT, ATTRIBUTIONS, INTERPRETATION, MODEL, SEARCH
+from microslip.data.contents_learned import ABLATIONS, ASSESSMENT, ATTRIBUTIONS, INTERPRETATION, MODEL, REPLICAS, SEARCH
 from microslip.data.contents_measured import FIELDS_STORE, STAGES, TRAJECTORY, VOXELS
 from microslip.data.contents_statistics import STATISTICS
 
@@ -122,6 +122,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
     *ABLATIONS,
     *ASSESSMENT,
     *SEARCH,
+    *REPLICAS,
     *SHOWN,
     *BY_NAME,
 )

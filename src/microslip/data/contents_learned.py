@@ -219,6 +219,44 @@ assessment/scores.csv: one row per line, method and seed, with the scores of `me
     SHOWING,
 )
 
+REPLICAS = files(
+    "replicas",
+    """
+replicas/stages.csv: the stages of a stretch beyond the run's end that were done again
+    stage | | its number in that stretch
+    kind | | stick or slip
+    start_strain end_strain strain_increment | | as in `stages.csv`
+    start_stress fluctuation | p | as in `stages.csv`
+    weight | | stages of its kind that it stands for
+replicas/replicas.csv: one row per replica, the stage itself first
+    stage | | as in `replicas/stages.csv`
+    perturbation | d | of every component of every grain's place at the start; 0 of the stage itself
+    copy | | number of the replica, from 0
+    fluctuation | p | from the one start to the one strain at the end
+    distance | d | rms over bulk grains, from where they are in the stage itself, at the end
+    field_difference | | mean over grains of the square of log₁₀ of D²min over that of the stage itself
+    mean_d2min | d**2 | mean over bulk grains
+    mean_shear_strain mean_volumetric_strain | | xz component of the local strain, half of −γ in \
+        simple shear, and a third of its trace; means
+replicas/twins.csv: one row per pair of replicas of a stage
+    stage | | as in `replicas/stages.csv`
+    first second | | rows of the stage in `replicas.csv`, from 0
+    perturbation | d | of both, or of the one that is perturbed; empty where two differ in it
+    half_square | p**2 | half the square of the difference of their fluctuations: its mean is their variance
+    field_difference | | as in `replicas.csv`, between the two
+replicas/ceiling.csv: upper bounds of R²
+    bound | | `same_start`, `nearest_twin` or `same_field`
+    perturbation | d | empty where all are taken
+    group | | `all`, or the `small`, `middle` or `large` third of the stages by size
+    noise | p | root of the mean variance that is left
+    share | | of the variance from one start that is left at equal fields
+    r2 | | 1 less that variance over that of all stages, or over a group's mean square
+    r2_low r2_high | | its 90 % bootstrap interval over stages
+    n_stages n_pairs | | stages, and pairs of replicas
+""",
+    SHOWING,
+)
+
 SEARCH = files(
     "search",
     """

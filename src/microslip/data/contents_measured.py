@@ -77,7 +77,7 @@ trajectory.zarr: grains, stress series, and the frames at turning points and ins
     frames/strain | frame | float64 | | shear strain γ | imported runs
     frames/step | frame | int64 | | the files' own time step | imported runs
 """,
-    ("stages", *_MEASURING, *SHOWING),
+    ("stages", *_MEASURING, "replicas", *SHOWING),
 )
 
 (STAGES,) = files(
@@ -95,7 +95,7 @@ stages.csv: one row per stick or slip stage
     fluctuation | p | start minus end: positive for slip, negative for stick
     start_mismatch end_mismatch | | γ of the frame less that of the stage's end | imported runs
 """,
-    (*_MEASURING, *_LEARNING, *SHOWING),
+    (*_MEASURING, *_LEARNING, "replicas", *SHOWING),
 )
 
 (FIELDS_STORE,) = files(

@@ -104,6 +104,11 @@ STEPS = {
             ("search", *_TRAINING),
             needs=("learn", "search"),
         ),
+        Step(
+            "replicas",
+            "doing stages again",
+            ("replicas", "nonaffine", "stages"),
+        ),
         Step("figures", "drawing figures", (), edition=2, shows=True, measures=RUN_FIGURES),
         Step("report", "writing the report", (), edition=2, shows=True),
     )

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from microslip.dem.config import ShearCell
+from microslip.dem.replicas.config import Replicas
 from microslip.events.config import Stages
 from microslip.fields.config import Nonaffine
 from microslip.formats.source import Source
@@ -26,6 +27,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "ablation": Ablation,
     "assessment": Assessment,
     "search": Search,
+    "replicas": Replicas,
     "attribution": Attribution,
     "correlation": Correlation,
     "clusters": ActiveClusters,

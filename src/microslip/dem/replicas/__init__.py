@@ -1,0 +1,1 @@
+"""Isoconfigurational replicas: stages done again from the same start, but for a breath."""
