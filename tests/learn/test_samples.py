@@ -1,3 +1,4 @@
+import itertools
 import pickle
 
 import numpy as np
@@ -6,10 +7,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microslip import MicroslipError
-from microslip.learn.config import Training
+from microslip import Box, MicroslipError, coarse_grain
+from microslip.learn.config import Network, Training
 from microslip.learn.inputs import on_scale, write_inputs
-from microslip.learn.samples import Samples, Scaling, Turns, assemble, draw_turns, fit_scaling, no_turns
+from microslip.learn.networks.predictor import build_network
+from microslip.learn.prediction import mean_prediction, predict
+from microslip.learn.samples import (
+    Samples,
+    Scaling,
+    Turns,
+    assemble,
+    averaged_symmetries,
+    draw_turns,
+    fit_scaling,
+    no_turns,
+    turns_of_group,
+)
 
 NAMES = ("d2min", "displacement_y")
 TRAIN = np.arange(150)
@@ -121,20 +134,24 @@ def test_turned_stages_are_rolled_and_mirrored_and_motion_along_y_turns_round(sa
     turns = draw_turns(24, samples.grid, rng)
     found = assemble(samples, scaling, stages, turns).numpy()
     assert 0 < turns.mirrored.sum() < 24
-    for stage, x, y, mirrored, after in zip(stages, *turns, found, strict=True):
+    assert 0 < turns.rotated.sum() < 24
+    for stage, x, y, mirrored, rotated, after in zip(stages, *turns, found, strict=True):
         expected = np.roll(samples.inputs[stage], (-x, -y), (1, 2))
         if mirrored:
             expected = expected[:, :, ::-1] * np.array([1, -1], dtype=np.float32)[:, None, None, None]
+        if rotated:
+            # neither D²min nor the displacement in y changes its sign about y
+            expected = expected[:, ::-1, :, ::-1]
         np.testing.assert_allclose(after, scaling.standardise(expected), rtol=FLOAT32, atol=FLOAT32)
 
 
 def test_a_mirror_applied_twice_and_a_turn_by_the_whole_cell_change_nothing(samples):
     stages = np.arange(3)
     plain = Scaling(NAMES, "raw", 1e-10, (0.0, 0.0), (1.0, 1.0), "linear", 1.0)
-    mirror = Turns(np.zeros(3, dtype=np.int64), np.array([0, 1, 2]), np.ones(3, dtype=bool))
+    mirror = Turns(np.zeros(3, dtype=np.int64), np.array([0, 1, 2]), np.ones(3, dtype=bool), np.zeros(3, dtype=bool))
     once = Samples(assemble(samples, plain, stages, mirror).numpy(), NAMES, samples.target[:3])
     np.testing.assert_array_equal(assemble(once, plain, stages, mirror), samples.inputs[:3])
-    whole = Turns(np.full(3, 4), np.full(3, 3), np.zeros(3, dtype=bool))
+    whole = Turns(np.full(3, 4), np.full(3, 3), np.zeros(3, dtype=bool), np.zeros(3, dtype=bool))
     np.testing.assert_array_equal(assemble(samples, plain, stages, whole), samples.inputs[:3])
 
 
@@ -145,6 +162,38 @@ def test_turns_are_drawn_evenly_over_the_plane(rng):
     np.testing.assert_allclose(np.bincount(turns.x, minlength=4) / n, 1 / 4, atol=0.023)
     np.testing.assert_allclose(np.bincount(turns.y, minlength=3) / n, 1 / 3, atol=0.025)
     assert turns.mirrored.mean() == pytest.approx(0.5, abs=0.026)
+    assert (turns.mirrored & turns.rotated).mean() == pytest.approx(0.25, abs=0.023)
+    assert not draw_turns(n, (4, 3, 50), rng, rotate=False).rotated.any()
+
+
+SIGNED = ("d2min", "displacement_x", "displacement_y", "displacement_z")
+
+
+@pytest.mark.parametrize("tilt", [0.0, 1.7])
+@pytest.mark.parametrize("lengths", [(8.0, 6.0, 6.0), (7.0, 5.0, 9.0)])
+def test_voxels_of_turned_grains_are_the_turned_voxels(rng, lengths, tilt):
+    box = Box(lengths, (True, True, True), tilt=tilt) if tilt else Box(lengths)
+    centres = rng.uniform(0, lengths, (150, 3))
+    values = {name: rng.normal(size=150) for name in SIGNED}
+    plain = Scaling(SIGNED, "raw", 1e-10, (0.1, 0.2, 0.3, 0.4), (1.0, 2.0, 3.0, 4.0), "linear", 1.0)
+
+    def voxels(positions, signs):
+        grids = [coarse_grain(positions, signs[name] * values[name], box, 1.0, 1.3).values for name in SIGNED]
+        return Samples(np.stack(grids)[None].astype(np.float32), SIGNED, np.zeros(1))
+
+    here = voxels(centres, dict.fromkeys(SIGNED, 1))
+    for turns, (rotated, mirrored) in zip(
+        turns_of_group(1, ("mirror", "rotation")), itertools.product((False, True), repeat=2), strict=True
+    ):
+        turned, signs = centres.copy(), dict.fromkeys(SIGNED, 1)
+        if mirrored:
+            turned[:, 1] = lengths[1] - turned[:, 1]
+            signs["displacement_y"] = -1
+        if rotated:
+            turned[:, [0, 2]] = np.array(lengths)[[0, 2]] - turned[:, [0, 2]]
+            signs["displacement_x"] = signs["displacement_z"] = -1
+        expected = assemble(voxels(turned, signs), plain, np.arange(1))
+        np.testing.assert_allclose(assemble(here, plain, np.arange(1), turns), expected, rtol=FLOAT32, atol=FLOAT32)
 
 
 def test_another_process_opens_the_same_file(samples, tmp_path):
@@ -161,3 +210,36 @@ def test_a_part_of_a_file_stays_that_part_in_another_process(samples, tmp_path):
     inputs = write_inputs(tmp_path / "inputs.npy", 200, [samples.inputs])
     part = Samples(inputs[50:70], NAMES, samples.target[50:70])
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(part)).inputs, samples.inputs[50:70])
+
+
+@pytest.mark.parametrize("target", ["linear", "asinh"])
+def test_the_mean_over_the_symmetries_is_the_same_for_a_turned_stage(rng, target):
+    names = ("d2min", "displacement_x", "displacement_y")
+    inputs = rng.normal(0.5, 1, (6, 3, 5, 4, 3)).astype(np.float32)
+    samples = Samples(inputs, names, rng.normal(size=6))
+    network = build_network(samples.grid, Network(inputs=names, channels=(4, 4), hidden=8, calibrated=False))
+    torch.manual_seed(1)
+    for weights in network.parameters():
+        torch.nn.init.normal_(weights, std=0.3)
+    alone = fit_scaling(samples, np.arange(6), Training(target=target))
+    averaged = fit_scaling(samples, np.arange(6), Training(target=target, rotate=True, average_symmetries=True))
+    assert (alone.symmetries, averaged.symmetries) == ((), ("mirror", "rotation"))
+    # the fields themselves, turned by hand and not by the code that averages
+    sign = np.array([1, -1, -1], dtype=np.float32)[:, None, None, None]
+    both = Samples(inputs[:, :, ::-1, ::-1, ::-1] * sign, names, samples.target)
+    stages = np.arange(6)
+    single, mean = (predict(network, samples, scaling, stages) for scaling in (alone, averaged))
+    assert np.abs(single - predict(network, both, alone, stages)).max() > 1e-2
+    assert np.abs(single - mean).max() > 1e-2
+    np.testing.assert_allclose(predict(network, both, averaged, stages), mean, rtol=1e-4, atol=FLOAT32)
+    np.testing.assert_allclose(mean_prediction([network], averaged, inputs), mean, rtol=1e-4, atol=FLOAT32)
+
+
+def test_predictions_are_averaged_over_no_symmetry_that_was_not_learnt():
+    for settings, expected in (
+        ({"augment": False}, ()),
+        ({}, ("mirror",)),
+        ({"rotate": True}, ("mirror", "rotation")),
+    ):
+        assert averaged_symmetries(Training(average_symmetries=True, **settings)) == expected
+        assert averaged_symmetries(Training(**settings)) == ()

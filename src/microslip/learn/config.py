@@ -134,6 +134,16 @@ class Training(Settings):
         " stages as much weight as large ones",
     )
     augment: bool = Field(True, description="random periodic shifts in x and y, and the mirror in y")
+    rotate: bool = Field(
+        False,
+        description="with augment, also the rotation by π about y (x → −x, z → −z), which maps simple shear to itself;"
+        " not where gravity or another kind of loading tells top from bottom",
+    )
+    average_symmetries: bool = Field(
+        False,
+        description="whether a prediction is the mean over the stage as it is and as the mirror, the rotation and both"
+        " turn it, at four times the cost of one; of those that augment and rotate let the network see",
+    )
     threads: int = Field(
         2, ge=1, le=MOST_THREADS, description="processor threads; their number changes the last digits"
     )

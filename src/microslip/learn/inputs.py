@@ -34,6 +34,11 @@ def is_odd_in_y(name: str) -> bool:
     return name not in OF_STAGE and grain_field(name).odd_in_y
 
 
+def is_odd_in_turn(name: str) -> bool:
+    """Whether the rotation by π about y changes the sign of an input; errors as in `grain_field`."""
+    return name not in OF_STAGE and grain_field(name).odd_in_turn
+
+
 def on_scale(name: str, values: Float[np.ndarray, "*n"], floor: float, transform: str) -> Float32[np.ndarray, "*n"]:
     """A quantity as the network takes it, before it is standardised.
 

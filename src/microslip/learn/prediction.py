@@ -12,7 +12,7 @@ from torch import nn
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.learn.networks.predictor import Predictor
-from microslip.learn.samples import Samples, Scaling, assemble, check_samples
+from microslip.learn.samples import Samples, Scaling, assemble, check_samples, turns_of_group
 
 # Stages in a batch that only predicts.
 PREDICTION_BATCH = 128
@@ -43,6 +43,8 @@ def predict(
 ) -> Float[np.ndarray, "chosen"]:
     """Predicted fluctuation of the chosen stages [p]; as the network gives it where not decoded.
 
+    The mean over the group of `scaling.symmetries`, in [p] where decoded: 1/|G| Σ_g f(g x).
+
     Raises
     ------
     MicroslipError
@@ -60,18 +62,24 @@ def predict(
         )
     network.eval()
     device = next(network.parameters()).device
-    parts = [np.empty(0, dtype=np.float32)]
+    group = len(turns_of_group(0, scaling.symmetries))
+    parts = [np.empty((group, 0), dtype=np.float32)]
     with torch.inference_mode():
         for start in range(0, len(stages), PREDICTION_BATCH):
-            voxels = assemble(samples, scaling, stages[start : start + PREDICTION_BATCH]).to(device)
-            parts.append(network(voxels).float().cpu().numpy())
-    prediction = np.concatenate(parts)
+            chosen = stages[start : start + PREDICTION_BATCH]
+            turned = [
+                network(assemble(samples, scaling, chosen, turns).to(device)).float().cpu().numpy()
+                for turns in turns_of_group(len(chosen), scaling.symmetries)
+            ]
+            parts.append(np.stack(turned))
+    of_group = np.concatenate(parts, axis=1)
+    prediction = of_group.mean(axis=0)
     if not np.isfinite(prediction).all():
         bad = int(stages[np.argmin(np.isfinite(prediction))])
         raise MicroslipError(
             f"samples: the prediction of stage {bad} is not finite: its inputs or the network's weights are not"
         )
-    return scaling.decode(prediction) if decoded else prediction
+    return np.asarray(scaling.decode(of_group).mean(axis=0)) if decoded else prediction
 
 
 def predict_fields(
@@ -90,6 +98,14 @@ def predict_fields(
 def mean_prediction(
     networks: Sequence[Predictor], scaling: Scaling, inputs: Float[np.ndarray, "stage channel x y z"]
 ) -> Float64[np.ndarray, "stage"]:
-    """Mean prediction [p] of networks of one scaling, for inputs on their scales that are not standardised yet."""
-    standardised = scaling.standardise(inputs)
-    return np.asarray(np.mean([predict_fields(network, scaling, standardised) for network in networks], axis=0))
+    """Mean prediction [p] of networks of one scaling, for inputs on their scales that are not standardised yet.
+
+    The mean is also over the group of `scaling.symmetries`, as in `predict`.
+    """
+    n = len(inputs)
+    samples, stages = Samples(np.asarray(inputs, dtype=np.float32), scaling.names, np.zeros(n)), np.arange(n)
+    predictions = []
+    for turns in turns_of_group(n, scaling.symmetries):
+        fields = assemble(samples, scaling, stages, turns).numpy()
+        predictions += [predict_fields(network, scaling, fields) for network in networks]
+    return np.asarray(np.mean(predictions, axis=0))

@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32, Int64
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.learn.config import OF_STAGE, Training
-from microslip.learn.inputs import STAGES_PER_READ, is_odd_in_y, on_scale
+from microslip.learn.inputs import STAGES_PER_READ, is_odd_in_turn, is_odd_in_y, on_scale
 from microslip.learn.sample_kernels import gather
 
 
@@ -87,7 +87,8 @@ class Scaling:
 
     Every channel is shifted by its mean and divided by its deviation, after `on_scale` with `floor` and `transform`.
     The target is divided by `target_scale` [p], and passed through arsinh where `target` says so; it is not shifted:
-    zero change stays zero.
+    zero change stays zero. `symmetries` names those over which predictions are averaged, of `mirror` and `rotation`;
+    none in a checkpoint of a network that did not learn with them.
     """
 
     names: tuple[str, ...]
@@ -97,6 +98,7 @@ class Scaling:
     deviations: tuple[float, ...]
     target: str
     target_scale: float
+    symmetries: tuple[str, ...] = ()
 
     def encode(self, fluctuation: Float[np.ndarray, "*n"]) -> Float32[np.ndarray, "*n"]:
         """Fluctuation [p] → what the network is to predict."""
@@ -161,45 +163,68 @@ def fit_scaling(samples: Samples, train: Int64[np.ndarray, "chosen"], config: Tr
         tuple(deviations.tolist()),
         config.target,
         size,
+        averaged_symmetries(config),
     )
 
 
+def averaged_symmetries(config: Training) -> tuple[str, ...]:
+    """Symmetries over which predictions are averaged: none that the network did not see while it learnt."""
+    if not (config.augment and config.average_symmetries):
+        return ()
+    return ("mirror", "rotation") if config.rotate else ("mirror",)
+
+
 class Turns(NamedTuple):
-    """A symmetry for every stage of a batch: nodes to shift in x and in y, and whether y is mirrored after that."""
+    """A symmetry for every stage of a batch: nodes to shift in x and in y, and after that whether y is mirrored, and
+    whether the cell is rotated by π about y.
+    """
 
     x: Int64[np.ndarray, "stage"]
     y: Int64[np.ndarray, "stage"]
     mirrored: np.ndarray
+    rotated: np.ndarray
 
     def part(self, chosen: slice) -> Turns:
         """Those of some stages of the batch."""
-        return Turns(self.x[chosen], self.y[chosen], self.mirrored[chosen])
+        return Turns(self.x[chosen], self.y[chosen], self.mirrored[chosen], self.rotated[chosen])
 
 
-def draw_turns(n: int, grid: tuple[int, int, int], rng: np.random.Generator) -> Turns:
-    """Shifts along x and y, which repeat, and the mirror in y for half of the stages, at random.
+def draw_turns(n: int, grid: tuple[int, int, int], rng: np.random.Generator, rotate: bool = True) -> Turns:
+    """Shifts along x and y, which repeat, and the mirror in y and the rotation about y for half of the stages each.
 
-    Simple shear in x with gradient in z keeps its sense under the y-mirror, not under those in x or z.
+    Simple shear in x with gradient in z keeps its sense under the y-mirror and under the rotation by π about y, not
+    under the mirrors in x or z alone. Nodes lie half a spacing from the faces, so that both map nodes onto nodes,
+    whether their number is even or odd.
     """
-    return Turns(rng.integers(0, grid[0], n), rng.integers(0, grid[1], n), rng.random(n) < 0.5)
+    shifts = rng.integers(0, grid[0], n), rng.integers(0, grid[1], n)
+    return Turns(*shifts, rng.random(n) < 0.5, rng.random(n) < 0.5 if rotate else np.zeros(n, dtype=bool))
+
+
+def turns_of_group(n: int, symmetries: tuple[str, ...]) -> list[Turns]:
+    """Every element of the group that the symmetries make, the identity first, for n stages."""
+    mirrors = (False, True) if "mirror" in symmetries else (False,)
+    rotations = (False, True) if "rotation" in symmetries else (False,)
+    still = np.zeros(n, dtype=np.int64)
+    return [Turns(still, still, np.full(n, m), np.full(n, r)) for r in rotations for m in mirrors]
 
 
 def no_turns(n: int) -> Turns:
     """Every stage as it is."""
-    return Turns(np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool))
+    return turns_of_group(n, ())[0]
 
 
 def assemble(
     samples: Samples, scaling: Scaling, stages: Int64[np.ndarray, "some"], turns: Turns | None = None
 ) -> torch.Tensor:
-    """The network's input for some stages, shifted and mirrored while it is copied, channels last in memory.
+    """The network's input for some stages, shifted and turned while it is copied, channels last in memory.
 
-    Shape (stage, channel, x, y, z). A quantity that is odd in y changes its sign in the mirror.
+    Shape (stage, channel, x, y, z). A quantity that is odd in a symmetry changes its sign in it.
     """
     chosen = no_turns(len(stages)) if turns is None else turns
     means = np.array(scaling.means, dtype=np.float32)
     factors = (1 / np.array(scaling.deviations)).astype(np.float32)
-    odd = np.array([is_odd_in_y(name) for name in samples.names])
+    in_y = np.array([is_odd_in_y(name) for name in samples.names])
+    in_turn = np.array([is_odd_in_turn(name) for name in samples.names])
     out = np.empty((len(stages), *samples.grid, len(samples.names)), dtype=np.float32)
-    gather(np.asarray(samples.inputs), np.asarray(stages), means, factors, odd, *chosen, out)
+    gather(np.asarray(samples.inputs), np.asarray(stages), means, factors, in_y, in_turn, *chosen, out)
     return torch.from_numpy(out).permute(0, 4, 1, 2, 3)

@@ -139,7 +139,7 @@ def _fit(
         squares = torch.zeros((), device=fabric.device)
         for batch in np.array_split(order, n_batches):
             check()
-            turns = draw_turns(len(batch), samples.grid, rng).part(share) if config.augment else None
+            turns = draw_turns(len(batch), samples.grid, rng, config.rotate).part(share) if config.augment else None
             voxels = fabric.to_device(assemble(samples, scaling, batch[share], turns))
             # a sum over the share, so that shares of unequal size weigh as their stages do
             loss = nn.functional.mse_loss(

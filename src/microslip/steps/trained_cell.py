@@ -40,6 +40,13 @@ def fit_to_cell(run: Run, config: Config, say: Say | None = None) -> Config:
         raise MicroslipError(
             f"{run.folder} knows no stress, so there is no fluctuation to learn: import it with a series of the stress"
         )
+    if config.source is not None and config.training.augment and config.training.rotate:
+        if say is not None:
+            say(
+                "nothing tells whether the imported cell is sheared alike from top and bottom, without gravity: stages"
+                " are not rotated for the training (training.rotate = false)"
+            )
+        config = config.model_copy(update={"training": config.training.model_copy(update={"rotate": False})})
     if run.box.repeats_across:
         return config
     if NETWORKS[config.network.kind].repeats:
