@@ -76,3 +76,27 @@ def test_positions_as_a_list_and_marks_as_values_are_taken(grains, box, rng):
     np.testing.assert_array_equal(found.values, coarse_grain(grains, marks.astype(float), box).values)
     with pytest.raises(MicroslipError, match="axis = 3"):
         found.coordinates(3)
+
+
+@pytest.mark.parametrize("tilt", [None, 0.0, 3.3])
+def test_layers_on_the_faces_agree_with_all_distances(grains, box, rng, tilt):
+    values = rng.random(len(grains))
+    periodic = tilt is not None
+    cell = Box(box.lengths, periodic=(True, True, periodic), tilt=tilt or 0.0)
+    inside = cell.wrap(grains)
+    grid = coarse_grain(inside, values, cell, spacing=1.0, radius=1.3, faces=True)
+    lx, ly, lz = box.lengths
+    images = [
+        np.array([i * lx + k * cell.tilt, j * ly, k * lz])
+        for i in (-1, 0, 1)
+        for j in (-1, 0, 1)
+        for k in ((-1, 0, 1) if periodic else (0,))
+    ]
+    near = sum((cdist(nodes_of(grid), inside + image) <= 1.3).astype(float) for image in images)
+    counts = near.sum(axis=1)
+    expected = np.where(counts > 0, near @ values / np.maximum(counts, 1), 0.0)
+    assert grid.values.shape == (10, 8, 13)
+    np.testing.assert_allclose(grid.coordinates(2)[[0, -1]], (0, lz), atol=TOLERANCE)
+    np.testing.assert_allclose(grid.values.ravel(), expected, rtol=1e-9)
+    if periodic and not cell.tilt:
+        np.testing.assert_allclose(grid.values[:, :, 0], grid.values[:, :, -1], rtol=1e-9)

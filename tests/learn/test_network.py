@@ -43,6 +43,32 @@ def test_is_the_papers_network_on_a_grid_that_divides_evenly():
     assert tuple(features.shape) == (1, 128, 3, 1, 1)
 
 
+PRINTED = Network(pooling="floor", closed=True)
+
+
+def test_the_papers_grid_survives_its_four_pools_and_without_its_last_nodes_would_not():
+    network = SlipNet((50, 15, 21), PRINTED)
+    shapes = network.layers().query("kind == 'MaxPool3d'")["shape"].tolist()
+    assert shapes == ["16 × 25 × 8 × 10", "32 × 12 × 4 × 5", "64 × 6 × 2 × 2", "128 × 3 × 1 × 1"]
+    with pytest.raises(MicroslipError, match=r"50 × 15 × 20 nodes is too small for 4 poolings.*network.pooling = ceil"):
+        SlipNet((50, 15, 20), Network(pooling="floor"))
+
+
+def test_a_closed_network_sees_the_first_nodes_again_behind_the_last():
+    network = alive(SlipNet((20, 15, 16), PRINTED.model_copy(update={"channels": (4, 4)})))
+    opened = alive(SlipNet((21, 16, 16), Network(pooling="floor", channels=(4, 4))))
+    opened.load_state_dict(network.state_dict())
+    voxels = torch.randn(3, 1, 20, 15, 16)
+    again = torch.cat([voxels, voxels[:, :, :1]], dim=2)
+    again = torch.cat([again, again[:, :, :, :1]], dim=3)
+    torch.testing.assert_close(network(voxels), opened(again))
+
+
+def test_closing_and_dropped_planes_are_of_the_plain_network():
+    with pytest.raises(ValidationError, match="of the plain network, not of residual"):
+        Network(kind="residual", closed=True)
+
+
 @pytest.mark.parametrize("grid", [(50, 15, 20), (20, 8, 12), (9, 2, 5)])
 @pytest.mark.parametrize("kind", [*KINDS, "normalised"])
 def test_predicts_one_number_for_any_grid(grid, kind):

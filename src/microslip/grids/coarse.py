@@ -39,8 +39,10 @@ class Nodes:
     origin: tuple[float, float, float]
 
 
-def place_nodes(box: Box, spacing: float) -> Nodes:
+def place_nodes(box: Box, spacing: float, faces: bool = False) -> Nodes:
     """Nodes half a spacing from the faces, the spacing stretched a little so that whole numbers fill the cell.
+
+    With `faces` the layers lie on the lower and the upper face and between, one more than fill the cell.
 
     Shifting the grid by one node along a periodic axis is then an exact symmetry of the cell. A planar cell has one
     layer of nodes, in the plane of its grains.
@@ -58,7 +60,10 @@ def place_nodes(box: Box, spacing: float) -> Nodes:
     if box.planar:
         shape[1] = 1
     exact = tuple(length / n for length, n in zip(box.lengths, shape, strict=True))
-    return Nodes(tuple(shape), exact, tuple(step / 2 for step in exact))  # type: ignore[arg-type]
+    first = [step / 2 for step in exact]
+    if faces:
+        shape[2], first[2] = shape[2] + 1, 0.0
+    return Nodes(tuple(shape), exact, tuple(first))  # type: ignore[arg-type]
 
 
 def coarse_grain(
@@ -67,6 +72,7 @@ def coarse_grain(
     box: Box,
     spacing: float = 1.0,
     radius: float = 1.3,
+    faces: bool = False,
 ) -> VoxelGrid:
     """Mean value of the grains whose centres lie within `radius` of a node; 0 where there is none.
 
@@ -81,6 +87,8 @@ def coarse_grain(
         planar cell has one layer of nodes, and `radius` is that of a disc.
     spacing, radius
         L_grid and δ [d̄].
+    faces
+        Layers of nodes on the lower and the upper face, too.
 
     Raises
     ------
@@ -92,13 +100,13 @@ def coarse_grain(
     """
     positions, radius = check_positions("positions", positions, box), check_cutoff("radius", radius, box)
     values = arguments.reals("values", values, (("grain", len(positions), "positions"),), missing=True, marks=True)
-    nodes = place_nodes(box, spacing)
+    nodes = place_nodes(box, spacing, arguments.flag("faces", faces))
     inside, periodic = box.wrap(positions), box.periodic
     if box.planar:
         inside[:, 1] = nodes.origin[1]
-    if tilt := box.nearest_tilt:
-        # the copies beyond the faces in z lie aside by the tilt: those within reach join the grains
-        upright = box.slab
+    if box.nearest_tilt or (faces and box.periodic[2]):
+        # the copies beyond the faces in z, aside by the tilt: those within reach join the grains
+        upright, tilt = box.slab, box.nearest_tilt
         copies = [(inside, values)]
         for turn, near in ((1, inside[:, 2] < radius), (-1, inside[:, 2] > box.lengths[2] - radius)):
             moved = inside[near] + turn * np.array([tilt, 0.0, box.lengths[2]])
@@ -112,6 +120,7 @@ def coarse_grain(
         np.asarray(periodic),
         np.asarray(nodes.shape, dtype=np.int64),
         np.asarray(nodes.spacing),
+        np.asarray(nodes.origin),
         float(radius),
     )
     return VoxelGrid(_mean_or_zero(sums, counts), nodes.spacing, nodes.origin)
@@ -130,6 +139,7 @@ def coarse_grain_stages(
     onto: Box,
     spacing: float,
     radius: float,
+    faces: bool = False,
 ) -> Float32[np.ndarray, "stage x y z"]:
     """The voxels of several stages on the nodes of one cell, onto which the cells of the stages are stretched.
 
@@ -141,7 +151,7 @@ def coarse_grain_stages(
         One value per stage and grain.
     onto
         The cell of the nodes.
-    spacing, radius
+    spacing, radius, faces
         As in `coarse_grain`.
     """
     grids = []
@@ -149,5 +159,5 @@ def coarse_grain_stages(
         stretch = np.asarray(onto.lengths) / np.asarray(box.lengths)
         there = np.isfinite(position).all(axis=1)
         stretched = replace(onto, tilt=box.tilt * stretch[0])
-        grids.append(coarse_grain(position[there] * stretch, values[there], stretched, spacing, radius).values)
+        grids.append(coarse_grain(position[there] * stretch, values[there], stretched, spacing, radius, faces).values)
     return np.stack(grids).astype(np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 
 
 @numba.njit(cache=True)
-def add_grains(positions, values, lengths, periodic, shape, spacing, radius):  # type: ignore[no-untyped-def]
+def add_grains(positions, values, lengths, periodic, shape, spacing, origin, radius):  # type: ignore[no-untyped-def]
     """Each grain adds to the nodes within `radius` of it: sums and counts."""
     sums = np.zeros((shape[0], shape[1], shape[2]))
     counts = np.zeros((shape[0], shape[1], shape[2]), dtype=np.int64)
@@ -18,17 +18,17 @@ def add_grains(positions, values, lengths, periodic, shape, spacing, radius):  #
         if np.isnan(values[i]):
             continue
         for axis in range(3):
-            first[axis] = int(np.ceil((positions[i, axis] - radius) / spacing[axis] - 0.5))
-            last[axis] = int(np.floor((positions[i, axis] + radius) / spacing[axis] - 0.5))
+            first[axis] = int(np.ceil((positions[i, axis] - radius - origin[axis]) / spacing[axis]))
+            last[axis] = int(np.floor((positions[i, axis] + radius - origin[axis]) / spacing[axis]))
             if not periodic[axis]:
                 first[axis] = max(first[axis], 0)
                 last[axis] = min(last[axis], shape[axis] - 1)
         for ix in range(first[0], last[0] + 1):
-            dx = (ix + 0.5) * spacing[0] - positions[i, 0]
+            dx = origin[0] + ix * spacing[0] - positions[i, 0]
             for iy in range(first[1], last[1] + 1):
-                dy = (iy + 0.5) * spacing[1] - positions[i, 1]
+                dy = origin[1] + iy * spacing[1] - positions[i, 1]
                 for iz in range(first[2], last[2] + 1):
-                    dz = (iz + 0.5) * spacing[2] - positions[i, 2]
+                    dz = origin[2] + iz * spacing[2] - positions[i, 2]
                     if dx * dx + dy * dy + dz * dz <= radius2:
                         jx = ix % shape[0] if periodic[0] else ix
                         jy = iy % shape[1] if periodic[1] else iy

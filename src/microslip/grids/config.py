@@ -37,6 +37,11 @@ class Voxels(Settings):
         1.0, ge=1e-3, le=10, description="L_grid [d₅₀], rounded so that nodes close on the periodic axes"
     )
     radius: float = Field(1.3, ge=1e-3, le=10, description="δ [d₅₀]: a node carries the mean of the grains this near")
+    faces: bool = Field(
+        False,
+        description="layers of nodes on the lower and the upper face, too, one more than fill the cell; with"
+        " network.closed the paper's cell has 51 × 16 × 21 nodes",
+    )
     fields: tuple[FieldName, ...] = Field(
         ("d2min",), description="what is coarse-grained: d2min always, and what the network is to see beside it"
     )

@@ -52,6 +52,16 @@ class Network(Settings):
     hidden: int = Field(
         128, ge=1, le=2**16, description="units of the fully connected layer; the paper gives no number"
     )
+    pooling: Literal["ceil", "floor"] = Field(
+        "ceil",
+        description="of the plain network, where a plane is left over: ceil pools it alone, so that no axis is ever too"
+        " short; floor drops it, as most libraries do unless told otherwise",
+    )
+    closed: bool = Field(
+        False,
+        description="for the plain network, the first plane of nodes is repeated behind the last along x and y, as on a"
+        " grid with nodes on both faces",
+    )
     batch_normalisation: bool = Field(
         False, description="after each convolution; not in the paper, but it learns in fewer epochs"
     )
@@ -71,6 +81,12 @@ class Network(Settings):
                 " while they are trained: use fewer"
             )
         return channels
+
+    @model_validator(mode="after")
+    def _shaped_as_the_kind_can_be(self) -> Self:
+        if self.kind != "plain" and (self.closed or self.pooling != "ceil"):
+            raise ValueError(f"network.closed and network.pooling are of the plain network, not of {self.kind}")
+        return self
 
     @field_validator("inputs")
     @classmethod

@@ -112,25 +112,26 @@ def _lines(run: Run, config: Config, say: Say) -> Iterator[Line]:
     reader = stage_reader(run, config.network.inputs, config.training)
     yield from lines_of_changes(settings, reader.batches, config.training.seed)
     for spacing in settings.spacings:
-        grid = place_nodes(run.box, spacing).shape
+        grid = place_nodes(run.box, spacing, own.faces).shape
         if not has_room(grid, config.network):
             say(
                 f"spacing {spacing:g} is left out: {' × '.join(map(str, grid))} nodes are too few for"
                 f" {len(config.network.channels)} poolings"
             )
             continue
-        yield Line("spacing", f"{spacing:g}", partial(_voxels_of, run, config, spacing, own.radius))
+        yield Line("spacing", f"{spacing:g}", partial(_voxels_of, run, config, {"spacing": spacing}))
     for radius in settings.radii:
-        yield Line("radius", f"{radius:g}", partial(_voxels_of, run, config, own.spacing, radius))
+        yield Line("radius", f"{radius:g}", partial(_voxels_of, run, config, {"radius": radius}))
 
 
-def _voxels_of(run: Run, config: Config, spacing: float, radius: float) -> Iterator[np.ndarray]:
+def _voxels_of(run: Run, config: Config, changed: dict[str, float]) -> Iterator[np.ndarray]:
     """The network's inputs on another grid, on their scales."""
     increments, names, training = run.stages["strain_increment"].to_numpy(), config.network.inputs, config.training
     fields = tuple(dict.fromkeys(["d2min", *(name for name in names if name not in OF_STAGE)]))
+    settings = config.voxels.model_copy(update={**changed, "fields": fields})
     for start in range(0, len(increments), STAGES_PER_READ):
         some = slice(start, min(start + STAGES_PER_READ, len(increments)))
-        grids = field_voxels(run, fields, spacing, radius, some)
+        grids = field_voxels(run, settings, some)
         voxels = xr.Dataset({name: (("stage", "x", "y", "z"), grid) for name, grid in grids.items()})
         yield from read_inputs(voxels, increments[some], names, training.floor, training.transform, start)
 

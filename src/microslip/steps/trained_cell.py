@@ -54,6 +54,8 @@ def fit_to_cell(run: Run, config: Config, say: Say | None = None) -> Config:
             f"network.kind = {config.network.kind} takes the cell to repeat in x and y, and this one does not: use"
             " network.kind = plain"
         )
+    if config.network.closed:
+        raise MicroslipError("network.closed repeats nodes along x and y, and this cell does not: leave it out")
     if config.training.augment and say is not None:
         say("the cell does not repeat in x and y: stages are not shifted for the training (training.augment = false)")
     return config.model_copy(update={"training": config.training.model_copy(update={"augment": False})})

@@ -16,7 +16,7 @@ from microslip.data.run import Run
 from microslip.data.store import CHUNK_BYTES, add_array, array, create_store
 from microslip.fields.registry import grain_field
 from microslip.grids.coarse import coarse_grain_stages, place_nodes
-from microslip.grids.config import too_many_nodes
+from microslip.grids.config import Voxels, too_many_nodes
 from microslip.steps.common import Advance, Say
 from microslip.steps.frames import elsewhere, read_starts
 
@@ -26,7 +26,7 @@ def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     n_stages, settings = len(run.stages), config.voxels
     if problem := too_many_nodes("voxels.spacing", settings.spacing, run.box.lengths):
         raise MicroslipError(problem)
-    nodes = place_nodes(run.box, settings.spacing)
+    nodes = place_nodes(run.box, settings.spacing, settings.faces)
     per_chunk = max(1, CHUNK_BYTES // (4 * math.prod(nodes.shape)))
 
     def create(path: Path) -> zarr.Group:
@@ -43,28 +43,28 @@ def voxels_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         return store
 
     with batched_store(run.folder / "voxels.zarr", mark, create) as store:
-        work = functools.partial(measure_voxels, elsewhere(run), settings.fields, settings.spacing, settings.radius)
+        work = functools.partial(measure_voxels, elsewhere(run), settings)
         store.fill(n_stages, per_chunk, work, advance, config.batches)
 
 
-def measure_voxels(run: Run, names: tuple[str, ...], spacing: float, radius: float, path: Path, batch: slice) -> None:
+def measure_voxels(run: Run, settings: Voxels, path: Path, batch: slice) -> None:
     """One batch of stages of `voxels.zarr`."""
     group = zarr.open_group(path, mode="r+")
-    for name, voxels in field_voxels(run, names, spacing, radius, batch).items():
+    for name, voxels in field_voxels(run, settings, batch).items():
         array(group, name)[batch] = voxels
 
 
-def field_voxels(
-    run: Run, names: tuple[str, ...], spacing: float, radius: float, batch: slice
-) -> dict[str, np.ndarray]:
+def field_voxels(run: Run, settings: Voxels, batch: slice) -> dict[str, np.ndarray]:
     """Voxels (stage, x, y, z) of fields in some stages; those of the walls' grains are left out."""
     walls, starts = run.grains["kind"].to_numpy() != 0, read_starts(run, batch)
     positions, boxes = [start.position for start in starts], [start.box for start in starts]
     voxels = {}
-    for name in names:
+    for name in settings.fields:
         field = grain_field(name)
         stored = run.fields[field.array or name]
         rows = np.array(stored[batch] if field.axis is None else stored[batch, :, field.axis], dtype=float)
         rows[:, walls] = np.nan
-        voxels[name] = coarse_grain_stages(positions, boxes, rows, run.box, spacing, radius)
+        voxels[name] = coarse_grain_stages(
+            positions, boxes, rows, run.box, settings.spacing, settings.radius, settings.faces
+        )
     return voxels

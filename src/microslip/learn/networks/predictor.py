@@ -19,8 +19,11 @@ from microslip.learn.networks.registry import NETWORKS
 
 
 def has_room(grid: tuple[int, int, int], config: Network) -> bool:
-    """Whether the last of the network's poolings still has something to halve."""
-    return bool(max(grid) > 2 ** (len(config.channels) - 1))
+    """Whether the last of the network's poolings still has something to halve, and leaves a node of every axis."""
+    n = len(config.channels)
+    if config.pooling == "floor":
+        return all(size // 2**n for size in (grid[0] + config.closed, grid[1] + config.closed, grid[2]))
+    return bool(max(grid) > 2 ** (n - 1))
 
 
 class Predictor(nn.Module):
@@ -39,6 +42,7 @@ class Predictor(nn.Module):
             raise MicroslipError(
                 f"a grid of {' × '.join(map(str, grid))} nodes is too small for {len(config.channels)} poolings, each"
                 " of which halves it: lower voxels.spacing, or give network.channels fewer numbers"
+                + (", or use network.pooling = ceil" if config.pooling == "floor" else "")
             )
         # what the last pooling leaves of the grid, seen by every unit of the head
         halvings = 2 ** len(config.channels)
