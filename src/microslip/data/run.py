@@ -116,6 +116,15 @@ class Run:
         return read_table(self.folder / "stages.csv", STAGE_COLUMNS)
 
     @property
+    def stage_threshold(self) -> float | None:
+        """Smallest swing of s that ends a stage, as the step that found them chose it [p]; None where no record says.
+
+        Of an import the frames may support a larger one than the settings ask for.
+        """
+        chosen = self.provenance["steps"].get("stages", {}).get("threshold")
+        return None if chosen is None else float(chosen)
+
+    @property
     def fields(self) -> xr.Dataset:
         """One value per stage and grain."""
         return open_dataset(self.folder / "fields.zarr")

@@ -36,7 +36,7 @@ def avalanche_tables(run: Run, config: Config, block: np.ndarray, say: Say) -> d
         say(f"no avalanches: {int((~np.isfinite(stress)).sum())} samples between the stages have no stress")
         return {}
     time, unit = _time(series, strain)
-    threshold, confidence = config.stage_threshold, config.bootstrap.confidence
+    threshold, confidence = run.stage_threshold or config.stage_threshold, config.bootstrap.confidence
     edges = _edges(stages, block)
     tables, shapes, of_numbers = [], pd.DataFrame(), pd.DataFrame()
     for factor in THRESHOLDS:
