@@ -10,7 +10,9 @@ import pytest
 from microslip import open_run
 from microslip.config import load_config, write_config
 from microslip.data.files import write_table
-from microslip.learn.train import train
+from microslip.data.openings import OPENINGS, count_openings, read_openings
+from microslip.learn.ensemble import train_ensemble
+from microslip.learn.evaluate import r_squared
 
 from ..command_line import contents, microslip, refused
 
@@ -19,7 +21,8 @@ def test_another_run_of_the_same_cell_is_predicted(family, tmp_path):
     target = tmp_path / "elsewhere.csv"
     said = microslip("predict", family / "run1", "--model", family / "run0", "--into", target).stdout
     table, stages = pd.read_csv(target), open_run(family / "run1").stages
-    assert list(table.columns) == ["stage", "target", "prediction"]
+    baselines = ["mean_d2min", "d2min_quantiles", "strain_increment", "ridge_voxels"]
+    assert list(table.columns) == ["stage", "target", "prediction", "low", "high", *baselines]
     assert table["stage"].tolist() == stages["stage"].tolist()
     np.testing.assert_allclose(table["target"], stages["fluctuation"])
     error, spread = table["target"] - table["prediction"], table["target"] - table["target"].mean()
@@ -65,7 +68,10 @@ def test_another_cell_is_refused_unless_allowed_and_what_differs_is_said(family,
     assert contents(copied) == before
     done = microslip("predict", copied, "--model", family / "run0", "--allow-transfer").stdout
     assert "another cell: grains.friction = 0.5 there, 0.1 here" in done
-    assert set(contents(copied)) - set(before) == {"transfer/run0.csv"}
+    assert set(contents(copied)) - set(before) == {
+        f"transfer/run0{end}.csv" for end in ("", "_summary", "_sign_by_size", "_coverage_by_size")
+    }
+    assert read_openings(copied)["rule"].tolist()[-1] == "elsewhere"
 
 
 def test_the_matrix_has_a_row_for_every_pair_and_for_every_run_left_out(family, tmp_path):
@@ -82,9 +88,12 @@ def test_the_matrix_has_a_row_for_every_pair_and_for_every_run_left_out(family, 
     assert table["r2"][9:].min() > 0.5
     assert (table["r2"] <= table["rescaled_r2"] + 1e-9).all()
     assert f"run0 → run1: R² {table['r2'][1]:.3f}" in said
-    assert {path.name for path in (tmp_path / "matrix").iterdir()} == {
-        f"transfer.{end}" for end in ("csv", "png", "pdf")
-    }
+    tables = {f"{name}.csv" for name in ("transfer", "summary", "sign_by_size", "coverage_by_size")}
+    assert {path.name for path in (tmp_path / "matrix").iterdir()} == {*tables, "transfer.png", "transfer.pdf", "cells"}
+    summary = pd.read_csv(tmp_path / "matrix" / "summary.csv").set_index(["trained_on", "tested_on", "method"])
+    np.testing.assert_allclose(summary.xs("ensemble", level="method")["r2"], table["r2"])
+    # a straight line on voxels knows nothing of a blob whose place across is random, but for its height
+    assert summary.loc[("run0", "run1", "d2min_quantiles"), "less_than_network_low"] > 0
 
 
 def test_a_run_left_out_does_not_teach(family, tmp_path):
@@ -106,12 +115,12 @@ def test_an_interrupted_leave_one_out_is_not_resumed_under_other_settings(family
     into = tmp_path / "matrix"
 
     def interrupted(*arguments):
-        def report(row):
+        def report(done, total):
             raise KeyboardInterrupt
 
-        return train(*arguments, report)
+        return train_ensemble(*arguments, report)
 
-    monkeypatch.setattr("microslip.steps.transfer.train", interrupted)
+    monkeypatch.setattr("microslip.steps.transfer.train_ensemble", interrupted)
     assert microslip("transfer", *runs, "--into", into, "--leave-one-out", check=False).code == 130
     monkeypatch.undo()
     for run in runs:
@@ -139,3 +148,82 @@ def test_a_network_of_another_grid_is_refused(family, tmp_path):
     said = refused("explain", other)
     assert "model/checkpoint.pt was trained on another cell (voxels.spacing = 1.0 there, 2.0 here)" in said
     assert contents(other) == before
+
+
+def test_another_packing_is_scored_as_an_assessment_is(family, tmp_path):
+    """Baselines learn from the source run alone, as the network does: other fluctuations here do not change them."""
+    other = Path(shutil.copytree(family / "run1", tmp_path / "other"))
+    (other / OPENINGS).unlink()
+    microslip("predict", other, "--model", family / "run0")
+    one = pd.read_csv(other / "transfer" / "run0.csv")
+    summary, signs, coverage = (
+        pd.read_csv(other / "transfer" / f"run0_{name}.csv") for name in ("summary", "sign_by_size", "coverage_by_size")
+    )
+    own = summary.set_index("method").loc["network"]
+    assert own["r2"] == pytest.approx(r_squared(one["target"].to_numpy(), one["prediction"].to_numpy()))
+    assert own["r2_low"] < own["r2"] < own["r2_high"]
+    inside = (one["low"] <= one["target"]) & (one["target"] <= one["high"])
+    assert own["coverage"] == pytest.approx(inside.mean())
+    assert set(signs["method"]) == set(summary["method"])
+    assert set(coverage["method"]) == {"network", "ensemble"}
+    looks = count_openings(read_openings(other)).set_index("rule").loc["elsewhere"]
+    assert looks[["opened", "settings", "trained"]].tolist() == [1, 1, 0]
+    assert "the whole run as another one's test once" in " ".join(microslip("info", other).stdout.split())
+    stages = pd.read_csv(other / "stages.csv")
+    write_table(other / "stages.csv", stages.assign(fluctuation=-3 * stages["fluctuation"]))
+    microslip("predict", other, "--model", family / "run0")
+    two = pd.read_csv(other / "transfer" / "run0.csv")
+    np.testing.assert_allclose(two["target"], -3 * one["target"])
+    pd.testing.assert_frame_equal(one.drop(columns="target"), two.drop(columns="target"))
+
+
+def test_stages_that_a_network_learnt_from_are_not_scored(family, tmp_path):
+    copied = Path(shutil.copytree(family / "run0", tmp_path / "run0"))
+    looks = read_openings(copied)
+    said = microslip("predict", copied, "--model", copied).stdout
+    assert "scored on the test stages of its random split" in " ".join(said.split())
+    summary = pd.read_csv(copied / "transfer" / "run0_summary.csv").set_index("method")
+    of_training = open_run(copied).metrics["random"]
+    for name in ("network", "d2min_quantiles", "ridge_voxels"):
+        assert summary.loc[name, "r2"] == pytest.approx(of_training[name]["test"]["r2"], abs=1e-4)
+        assert summary.loc[name, "n"] == 20
+    # what was looked at before with the same networks is no new look
+    pd.testing.assert_frame_equal(read_openings(copied), looks)
+
+
+def test_a_run_without_a_stress_is_predicted_and_not_scored(family, tmp_path):
+    other = Path(shutil.copytree(family / "run1", tmp_path / "other"))
+    stages = pd.read_csv(other / "stages.csv")
+    write_table(other / "stages.csv", stages.assign(fluctuation=np.nan))
+    said = " ".join(microslip("predict", other, "--model", family / "run0").stdout.split())
+    assert "100 of 100 stages have no fluctuation: predicted, not scored" in said
+    assert pd.read_csv(other / "transfer" / "run0.csv")["prediction"].notna().all()
+    assert "elsewhere" not in set(read_openings(other)["rule"])
+
+
+def test_a_source_of_which_only_the_network_is_left_has_no_baselines(family, tmp_path):
+    source = Path(shutil.copytree(family / "run0", tmp_path / "source"))
+    shutil.rmtree(source / "fields.zarr")
+    said = " ".join(
+        microslip("predict", family / "run1", "--model", source, "--into", tmp_path / "one.csv").stdout.split()
+    )
+    assert "no baselines and no intervals from source" in said
+    table = pd.read_csv(tmp_path / "one.csv")
+    assert list(table.columns) == ["stage", "target", "prediction", "low", "high"]
+    assert table["low"].isna().all()
+
+
+def test_a_matrix_keeps_its_cells(family, tmp_path, monkeypatch):
+    runs = [Path(shutil.copytree(family / f"run{number}", tmp_path / f"run{number}")) for number in range(2)]
+    (runs[0] / OPENINGS).unlink()
+    into = tmp_path / "matrix"
+    microslip("transfer", *runs, "--into", into)
+    before = {path: path.stat().st_mtime_ns for path in into.glob("cells/*/predictions.csv")}
+    assert len(before) == 4
+    third = Path(shutil.copytree(family / "run2", tmp_path / "run2"))
+    microslip("transfer", *runs, third, "--into", into)
+    after = {path: path.stat().st_mtime_ns for path in into.glob("cells/*/predictions.csv")}
+    assert len(after) == 9
+    assert {path: after[path] for path in before} == before
+    # each pair was looked at once
+    assert read_openings(runs[0])["rule"].tolist().count("elsewhere") == 2

@@ -66,7 +66,7 @@ def predict(run: Path, *, model: Path, into: Path | None = None, allow_transfer:
         Also where the network learnt from another cell, other grains or other stages; what differs is said.
     """
     require("learn", "microslip predict")
-    from microslip.steps.transfer import predict_elsewhere
+    from microslip.steps.predict import predict_elsewhere
 
     predict_elsewhere(open_run(run), model, into, allow_transfer, lambda text: console.print(f"  {text}", markup=False))
 

@@ -102,7 +102,14 @@ BY_NAME = (
         """
 transfer/NAME.csv: predictions of the network of the run NAME
     stage | | as in `stages.csv`
-    target prediction | p | fluctuation, and what the network says
+    target prediction | p | fluctuation, and what the network says, the mean of an ensemble
+    low high | p | ends of the 90 % interval, as wide as the errors on the validation stages of NAME were
+    mean_d2min d2min_quantiles strain_increment ridge_voxels | p | of baselines that learnt from the same stages | \
+        NAME is whole
+transfer/NAME_summary.csv: scores of the network (means over its members), of their mean and of the baselines, as in \
+assessment/summary.csv
+transfer/NAME_sign_by_size.csv: as in assessment/sign_by_size.csv
+transfer/NAME_coverage_by_size.csv: as in assessment/coverage_by_size.csv
 """,
     ),
     *files("export", "export/NAME: frames, fields or voxels for other programs"),

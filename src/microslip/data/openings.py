@@ -22,6 +22,11 @@ from microslip.data.files import read_table
 from microslip.data.provenance import fingerprint
 
 OPENINGS = "test_openings.csv"
+
+# The rule of a test set that no split set aside: stages of another run than the one that was learnt from, all of them,
+# or those after the first few that a network was tuned on.
+ELSEWHERE, TUNED = "elsewhere", "tuned"
+_TEST_SETS = {ELSEWHERE: "the whole run as another one's test", TUNED: "what follows the stages of a fine-tuning"}
 COLUMNS = ("when", "verb", "line", "rule", "seeds", "n", "test_set", "settings")
 
 
@@ -94,7 +99,7 @@ def count_openings(openings: pd.DataFrame) -> pd.DataFrame:
 def openings_in_words(openings: pd.DataFrame) -> str:
     """How often each test set was opened, in a sentence; empty where none was."""
     times = [
-        f"that of the {row.rule} split {_times(row.opened)}"
+        f"{_TEST_SETS.get(row.rule, f'that of the {row.rule} split')} {_times(row.opened)}"
         + (f" with {row.settings} settings" if row.settings > 1 else "")
         for row in count_openings(openings).itertuples()
     ]

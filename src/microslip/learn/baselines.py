@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float, Float64, Int64
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from microslip.core.errors import MicroslipError
@@ -64,21 +65,41 @@ def cluster_features(per_stage: pd.DataFrame) -> Float[np.ndarray, "stage featur
     return np.asarray(per_stage[list(CLUSTER_NUMBERS)].to_numpy(dtype=float))
 
 
-def boosting(
+@dataclass(frozen=True)
+class Boosted:
+    """Trees, the features that they take, and the mean of their training stages, where there is no such feature [p]."""
+
+    model: HistGradientBoostingRegressor | None
+    known: Bool[np.ndarray, "feature"]
+    mean: float
+
+    def predict(self, features: Float[np.ndarray, "stage feature"]) -> Float64[np.ndarray, "stage"]:
+        """Fluctuations of stages [p], of whatever run."""
+        if self.model is None or not len(features):
+            return np.full(len(features), self.mean)
+        return np.asarray(self.model.predict(features[:, self.known]), dtype=float)
+
+
+def fit_boosting(
     features: Float[np.ndarray, "stage feature"], target: Float[np.ndarray, "stage"], sets: SplitSets, seed: int
-) -> Float[np.ndarray, "stage"]:
-    """Gradient-boosted trees on the training stages; a prediction of the fluctuation [p] for every stage.
+) -> Boosted:
+    """Gradient-boosted trees on the training stages.
 
     A feature that no training stage knows teaches nothing and is left out; without any, the mean of the training
     stages is predicted.
     """
     # such as an exponent in a small cell: it cannot be binned
-    features = features[:, known_features(features, sets)]
-    if not features.shape[1]:
-        return np.full(len(target), target[sets[TRAIN]].mean())
+    known, train = known_features(features, sets), sets[TRAIN]
     model = HistGradientBoostingRegressor(random_state=seed, max_iter=200, learning_rate=0.05, early_stopping=False)
-    model.fit(features[sets[TRAIN]], target[sets[TRAIN]])
-    return np.asarray(model.predict(features))
+    model = model.fit(features[train][:, known], target[train]) if known.any() else None
+    return Boosted(model, known, float(target[train].mean()))
+
+
+def boosting(
+    features: Float[np.ndarray, "stage feature"], target: Float[np.ndarray, "stage"], sets: SplitSets, seed: int
+) -> Float64[np.ndarray, "stage"]:
+    """What the trees of `fit_boosting` predict of every stage [p]."""
+    return fit_boosting(features, target, sets, seed).predict(features)
 
 
 def known_features(features: Float[np.ndarray, "stage feature"], sets: SplitSets) -> Bool[np.ndarray, "feature"]:
@@ -86,8 +107,24 @@ def known_features(features: Float[np.ndarray, "stage feature"], sets: SplitSets
     return np.asarray(np.isfinite(features[sets[TRAIN]]).any(axis=0))
 
 
-def ridge(samples: Samples, scaling: Scaling, sets: SplitSets) -> Float64[np.ndarray, "stage"]:
-    """Linear regression with a quadratic penalty on the inputs of all nodes; a prediction [p] for every stage.
+@dataclass(frozen=True)
+class Line:
+    """A straight line on pooled voxels: t = (x − centre)·weights + offset [p], of voxels as `scaling` has them."""
+
+    scaling: Scaling
+    factor: int
+    centre: Float64[np.ndarray, "feature"]
+    weights: Float64[np.ndarray, "feature"]
+    offset: float
+
+    def predict(self, inputs: Float[np.ndarray, "stage channel x y z"]) -> Float64[np.ndarray, "stage"]:
+        """Fluctuations of stages [p], of whatever run; inputs on their scales, not standardised yet."""
+        x = _pooled(self.scaling.standardise(inputs), self.factor)
+        return np.asarray((x - self.centre) @ self.weights + self.offset)
+
+
+def fit_ridge(samples: Samples, scaling: Scaling, sets: SplitSets) -> Line:
+    """Linear regression with a quadratic penalty on the inputs of all nodes.
 
     .. math:: w = (X^T X + \\lambda)^{-1} X^T t
 
@@ -97,29 +134,35 @@ def ridge(samples: Samples, scaling: Scaling, sets: SplitSets) -> Float64[np.nda
     factor = 1
     while samples.inputs.shape[1] * np.prod([-(-n // factor) for n in samples.grid]) > FEATURES_AT_MOST:
         factor += 1
-    is_train = np.zeros(len(samples.target), dtype=bool)
-    is_train[sets[TRAIN]] = True
-    offset = float(samples.target[is_train].mean())
-    total = sum(x[is_train[some]].sum(axis=0) for some, x in _pooled_batches(samples, scaling, factor))
-    centre = np.asarray(total) / is_train.sum()
+    train, held = sets[TRAIN], sets[VALIDATION]
+    offset = float(samples.target[train].mean())
+    centre = np.asarray(sum(x.sum(axis=0) for _, x in _pooled_batches(samples, scaling, factor, train))) / len(train)
     gram, moment = np.zeros((1, 1)), np.zeros(1)
-    for some, x in _pooled_batches(samples, scaling, factor):
-        x = x[is_train[some]] - centre
-        gram = gram + x.T @ x
-        moment = moment + x.T @ (samples.target[some][is_train[some]] - offset)
+    for some, x in _pooled_batches(samples, scaling, factor, train):
+        gram = gram + (x - centre).T @ (x - centre)
+        moment = moment + (x - centre).T @ (samples.target[some] - offset)
     values, vectors = np.linalg.eigh(gram)
     weights = vectors @ ((vectors.T @ moment)[:, None] / (np.maximum(values, 0)[:, None] + PENALTIES))
-    by_penalty = np.concatenate([(x - centre) @ weights + offset for _, x in _pooled_batches(samples, scaling, factor)])
-    held = sets[VALIDATION]
-    errors = np.mean((by_penalty[held] - samples.target[held, None]) ** 2, axis=0)
-    return by_penalty[:, int(np.argmin(errors))]
+    errors = [
+        ((x - centre) @ weights + offset - samples.target[some, None]) ** 2
+        for some, x in _pooled_batches(samples, scaling, factor, held)
+    ]
+    best = int(np.argmin(np.mean(np.concatenate(errors), axis=0)))
+    return Line(scaling, factor, centre, weights[:, best], offset)
+
+
+def ridge(samples: Samples, scaling: Scaling, sets: SplitSets) -> Float64[np.ndarray, "stage"]:
+    """What the line of `fit_ridge` predicts of every stage [p]."""
+    line, n = fit_ridge(samples, scaling, sets), len(samples.target)
+    parts = [line.predict(samples.inputs[start : start + STAGES_PER_READ]) for start in range(0, n, STAGES_PER_READ)]
+    return np.concatenate(parts)
 
 
 def _pooled_batches(
-    samples: Samples, scaling: Scaling, factor: int
-) -> Iterator[tuple[slice, Float64[np.ndarray, "some feature"]]]:
-    for start in range(0, len(samples.target), STAGES_PER_READ):
-        some = slice(start, min(start + STAGES_PER_READ, len(samples.target)))
+    samples: Samples, scaling: Scaling, factor: int, stages: Int64[np.ndarray, "chosen"]
+) -> Iterator[tuple[Int64[np.ndarray, "some"], Float64[np.ndarray, "some feature"]]]:
+    for start in range(0, len(stages), STAGES_PER_READ):
+        some = stages[start : start + STAGES_PER_READ]
         yield some, _pooled(scaling.standardise(samples.inputs[some]), factor)
 
 

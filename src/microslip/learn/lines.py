@@ -125,6 +125,21 @@ def score_lines(
     return pd.DataFrame(scored), pd.DataFrame(summary)
 
 
+def in_words(line: pd.DataFrame) -> str:
+    """R² of the networks of one line of a summary, of their mean, and what they have more than the best baseline."""
+    by_method = line.set_index("method")
+    own, baselines = by_method.loc[NETWORK], by_method.drop(index=list(INTERVALS), errors="ignore")
+    text = f"{own['seeds']} seed{'s' if own['seeds'] != 1 else ''}: test R² {own['r2']:.3f}"
+    text += f" [{own['r2_low']:.3f}, {own['r2_high']:.3f}]"
+    if own["seeds"] > 1:
+        text += f", {by_method.loc[ENSEMBLE, 'r2']:.3f} of their mean"
+    if baselines["r2"].notna().any():
+        best = baselines.loc[baselines["r2"].idxmax()]
+        text += f", more than {str(best.name).replace('_', ' ')} by {best['less_than_network']:.3f}"
+        text += f" [{best['less_than_network_low']:.3f}, {best['less_than_network_high']:.3f}]"
+    return text
+
+
 def size_lines(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """`sign_by_size` of every method and `coverage_by_size` of those with intervals, means over the seeds.
 

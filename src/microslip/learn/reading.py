@@ -11,6 +11,7 @@ import xarray as xr
 from jaxtyping import Float, Float32, Int64
 
 from microslip.data.run import Run
+from microslip.learn.baselines import amplitude_features, length_feature
 from microslip.learn.config import Training
 from microslip.learn.inputs import read_inputs, write_inputs
 from microslip.learn.samples import Samples, Scaling
@@ -59,3 +60,8 @@ def keep_samples(
 ) -> Samples:
     """Samples whose inputs lie in a file, memory-mapped, so that they may be larger than memory."""
     return Samples(write_inputs(path, len(target), batches), names, target)
+
+
+def stage_features(run: Run) -> dict[str, Float[np.ndarray, "stage feature"]]:
+    """What baselines without pattern take of each stage of a run, by the name of the baseline."""
+    return amplitude_features(run.fields["d2min"]) | {"strain_increment": length_feature(run.stages)}

@@ -14,10 +14,10 @@ from microslip.data.openings import log_openings
 from microslip.data.run import Run
 from microslip.grids.splits import TEST, TRAIN, VALIDATION
 from microslip.learn.assessment import ROLLING, assessed_splits, longest_embargo
-from microslip.learn.baselines import amplitude_features, boosting, length_feature, ridge
-from microslip.learn.lines import ENDS, ENSEMBLE, INTERVALS, KEY, line_predictions, score_lines, size_lines
+from microslip.learn.baselines import boosting, ridge
+from microslip.learn.lines import ALL_FOLDS, ENDS, INTERVALS, KEY, in_words, line_predictions, score_lines, size_lines
 from microslip.learn.prediction import predict
-from microslip.learn.reading import keep_samples, stage_reader
+from microslip.learn.reading import keep_samples, stage_features, stage_reader
 from microslip.learn.samples import fit_scaling
 from microslip.learn.train import train
 from microslip.steps.common import Advance, Say, scratch_folder
@@ -36,7 +36,7 @@ def assess_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     partial = scratch_folder(run.folder / ".assessing", mark)
     reader = stage_reader(run, config.network.inputs, training)
     samples = keep_samples(reader.batches(), reader.names, target, partial / "inputs.npy")
-    features = amplitude_features(run.fields["d2min"]) | {"strain_increment": length_feature(stages)}
+    features = stage_features(run)
     seeds = [training.seed + turn for turn in range(settings.seeds)]
     n_epochs, parts = len(splits) * settings.seeds * training.epochs, []
     for number, ((rule, fold), sets) in enumerate(splits.items()):
@@ -95,20 +95,11 @@ def assess_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
 
 def summary_lines(summary: pd.DataFrame) -> list[str]:
     """R² of the network on every split, and on all folds together, and what it has more than the best baseline."""
-    lines = []
-    for (rule, fold), part in summary.groupby(["rule", "fold"], sort=False):
-        if rule == ROLLING and fold:
-            continue
-        own, others = part.iloc[0], part[~part["method"].isin(list(INTERVALS))]
-        together = part[part["method"] == ENSEMBLE]["r2"].item()
-        best = others.loc[others["r2"].idxmax()] if others["r2"].notna().any() else None
-        text = f"{rule} {'folds' if rule == ROLLING else 'split'}, {own['seeds']} seeds: test R² {own['r2']:.3f}"
-        text += f" [{own['r2_low']:.3f}, {own['r2_high']:.3f}], {together:.3f} of their mean"
-        if best is not None:
-            text += f", more than {str(best['method']).replace('_', ' ')} by {best['less_than_network']:.3f}"
-            text += f" [{best['less_than_network_low']:.3f}, {best['less_than_network_high']:.3f}]"
-        lines.append(text)
-    return lines
+    return [
+        f"{rule} {'folds' if rule == ROLLING else 'split'}, {in_words(part)}"
+        for (rule, fold), part in summary.groupby(["rule", "fold"], sort=False)
+        if rule != ROLLING or fold == ALL_FOLDS
+    ]
 
 
 def _say_embargo(stages: pd.DataFrame, config: Config, say: Say) -> None:

@@ -15,11 +15,11 @@ from microslip.data.openings import log_openings
 from microslip.data.overview import metric_lines
 from microslip.data.run import Run
 from microslip.grids.splits import RULES, TEST, SplitSets, split_stages
-from microslip.learn.baselines import amplitude_features, boosting, length_feature, ridge
+from microslip.learn.baselines import boosting, ridge
 from microslip.learn.checkpoint import checkpoint_name, save_checkpoint
 from microslip.learn.ensemble import interval_scores, train_ensemble
 from microslip.learn.evaluate import evidence_tables, score_all
-from microslip.learn.reading import keep_samples, stage_reader
+from microslip.learn.reading import keep_samples, stage_features, stage_reader
 from microslip.learn.samples import Samples, n_without_pattern
 from microslip.steps.common import Advance, Say, scratch_folder
 from microslip.steps.opening import opening
@@ -35,7 +35,7 @@ def train_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) 
     partial = scratch_folder(run.folder / ".training", mark)
     reader = stage_reader(run, config.network.inputs, settings)
     samples = keep_samples(reader.batches(), reader.names, target, partial / "inputs.npy")
-    features = amplitude_features(run.fields["d2min"]) | {"strain_increment": length_feature(stages)}
+    features = stage_features(run)
 
     ensembles, histories, predictions, metrics = {}, [], [], {}
     n_epochs = settings.ensemble * settings.epochs
