@@ -34,6 +34,11 @@ def assess(run: Path, *, set_: Set = None) -> None:
     one_step("assess", run, set_)
 
 
+def ceiling(run: Path, *, set_: Set = None) -> None:
+    """Nearest neighbours, local strains and Hertz' forces beside RUN's network, on its test stages → ceiling/."""
+    one_step("ceiling", run, set_)
+
+
 def replicas(run: Path, *, set_: Set = None) -> None:
     """Do stages beyond RUN's end again from starts moved by 1e-9 d̄: the most that R² can be → replicas/.
 

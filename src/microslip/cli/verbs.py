@@ -30,6 +30,7 @@ GROUPS = {
     "Learn more": {
         "ablate": "learning",
         "assess": "learning",
+        "ceiling": "learning",
         "replicas": "learning",
         "search": "learning",
         "predict": "learning",

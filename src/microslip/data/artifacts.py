@@ -8,7 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from microslip.data.artifact import Artifact, files
-from microslip.data.contents_learned import ABLATIONS, ASSESSMENT, ATTRIBUTIONS, INTERPRETATION, MODEL, REPLICAS, SEARCH
+from microslip.data.contents_learned import (
+    ABLATIONS,
+    ASSESSMENT,
+    ATTRIBUTIONS,
+    CEILING,
+    INTERPRETATION,
+    MODEL,
+    REPLICAS,
+    SEARCH,
+)
 from microslip.data.contents_measured import FIELDS_STORE, STAGES, TRAJECTORY, VOXELS
 from microslip.data.contents_statistics import STATISTICS
 
@@ -129,6 +138,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
     *ABLATIONS,
     *ASSESSMENT,
     *SEARCH,
+    *CEILING,
     *REPLICAS,
     *SHOWN,
     *BY_NAME,

@@ -40,7 +40,7 @@ model/predictions.csv: one row per stage and split rule
     spread | p | standard deviation over the ensemble; empty of a single network
     low high | p | ends of the 90 % interval
 """,
-        ("explain", *SHOWING),
+        ("explain", "ceiling", *SHOWING),
     ),
     *files(
         "train",
@@ -216,6 +216,40 @@ assessment/scores.csv: one row per line, method and seed, with the scores of `me
     less_than_network | | mean R² of the network less this one, on the same stages
     less_than_network_low less_than_network_high | | its 90 % paired bootstrap interval over blocks of cycles
 {_BY_SIZE}""",
+    SHOWING,
+)
+
+CEILING = files(
+    "ceiling",
+    """
+ceiling/numbers.csv: numbers of every stage that physical predictors know
+    stage | | as in `stages.csv`
+    strain_increment | | as in `stages.csv`
+    shear volume normal | | means over bulk grains of the local strain: ε_xz, a third of the trace, ε_xx − ε_zz
+    shear_1 shear_2 shear_3 shear_4 volume_1 volume_2 volume_3 volume_4 | | the first two over quarters of the grains, \
+        from the lowest up
+    yielding_shear yielding_volume yielding_normal | | over the tenth of largest D²min, less the mean
+    distortion | | mean von Mises strain
+    motion | d | root of the mean D²min
+    hertz | p | start less end of the shear stress of Hertz' normal forces of the overlaps | elastic constants known
+ceiling/predictions.csv: one row per test stage and split rule
+    rule stage | | as in `model/predictions.csv`
+    target | p | fluctuation
+    network | p | of `model/predictions.csv`
+    mean_d2min d2min_quantiles strain_increment ridge_voxels | p | of its baselines
+    neighbours | p | mean of the training stages with the most similar fields
+    elastic | p | straight line in `numbers.csv` without `hertz`
+    hertz | p | straight line in `hertz` | elastic constants known
+    hertz_elastic | p | straight line in all of these | elastic constants known
+ceiling/scores.csv: how well each method predicts, of all test stages and of thirds by size
+    rule | | split rule
+    method | | column of `predictions.csv`
+    group | | `all`, or the `small`, `middle` or `large` third of the run's stages by size
+    n | | test stages
+    r2 | | R²; of a third 1 − Σ(t − p)²/Σt²
+    r2_low r2_high | | its 90 % bootstrap interval over cycles
+    sign_accuracy | | share whose sign is right
+""",
     SHOWING,
 )
 

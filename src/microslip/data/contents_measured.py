@@ -77,7 +77,7 @@ trajectory.zarr: grains, stress series, and the frames at turning points and ins
     frames/strain | frame | float64 | | shear strain γ | imported runs
     frames/step | frame | int64 | | the files' own time step | imported runs
 """,
-    ("stages", *_MEASURING, "replicas", *SHOWING),
+    ("stages", *_MEASURING, "ceiling", "replicas", *SHOWING),
 )
 
 (STAGES,) = files(
@@ -95,7 +95,7 @@ stages.csv: one row per stick or slip stage
     fluctuation | p | start minus end: positive for slip, negative for stick
     start_mismatch end_mismatch | | γ of the frame less that of the stage's end | imported runs
 """,
-    (*_MEASURING, *_LEARNING, "replicas", *SHOWING),
+    (*_MEASURING, *_LEARNING, "ceiling", "replicas", *SHOWING),
 )
 
 (FIELDS_STORE,) = files(
@@ -115,5 +115,5 @@ fields.zarr: one value per stage and grain
     f"""
 voxels.zarr: one value per stage and node
 {_voxels()}{NODES}""",
-    (*_LEARNING, *SHOWING),
+    (*_LEARNING, "ceiling", *SHOWING),
 )

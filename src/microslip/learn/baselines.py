@@ -131,9 +131,7 @@ def fit_ridge(samples: Samples, scaling: Scaling, sets: SplitSets) -> Line:
     Nodes are averaged over blocks until there are at most `FEATURES_AT_MOST`, so that XᵀX fits into memory however many
     stages there are. The penalty λ is the one with the smallest error on the validation set.
     """
-    factor = 1
-    while samples.inputs.shape[1] * np.prod([-(-n // factor) for n in samples.grid]) > FEATURES_AT_MOST:
-        factor += 1
+    factor = pooling(samples)
     train, held = sets[TRAIN], sets[VALIDATION]
     offset = float(samples.target[train].mean())
     centre = np.asarray(sum(x.sum(axis=0) for _, x in _pooled_batches(samples, scaling, factor, train))) / len(train)
@@ -156,6 +154,20 @@ def ridge(samples: Samples, scaling: Scaling, sets: SplitSets) -> Float64[np.nda
     line, n = fit_ridge(samples, scaling, sets), len(samples.target)
     parts = [line.predict(samples.inputs[start : start + STAGES_PER_READ]) for start in range(0, n, STAGES_PER_READ)]
     return np.concatenate(parts)
+
+
+def pooling(samples: Samples) -> int:
+    """Nodes along an edge of the smallest blocks that leave at most `FEATURES_AT_MOST` numbers of a stage."""
+    factor = 1
+    while samples.inputs.shape[1] * np.prod([-(-n // factor) for n in samples.grid]) > FEATURES_AT_MOST:
+        factor += 1
+    return factor
+
+
+def pooled_inputs(samples: Samples, scaling: Scaling) -> Float64[np.ndarray, "stage feature"]:
+    """The scaled inputs of every stage, averaged over such blocks."""
+    every = np.arange(len(samples.target))
+    return np.concatenate([values for _, values in _pooled_batches(samples, scaling, pooling(samples), every)])
 
 
 def _pooled_batches(

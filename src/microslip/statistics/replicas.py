@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 
 from microslip.statistics.resampling import FEWEST_BLOCKS, N_RESAMPLES, SCORE_COVERAGE, draws, interval
 
@@ -63,6 +63,11 @@ def between_stages(fields: Sequence[Float[np.ndarray, "grain"]]) -> float:
     return float(np.nanmean(pairs)) if np.isfinite(pairs).any() else float("nan")
 
 
+def third_of(size: Float[np.ndarray, "some"], of: Float[np.ndarray, "stage"]) -> Int64[np.ndarray, "some"]:
+    """In which third of the sizes `of` a run's stages some sizes lie: 0, 1 or 2."""
+    return np.searchsorted(np.quantile(of, [1 / 3, 2 / 3]), size)
+
+
 def ceilings(
     pairs: pd.DataFrame,
     stages: pd.DataFrame,
@@ -100,8 +105,7 @@ def ceilings(
     Rev. Lett. 93 (2004) 135701, for ensembles from one configuration.
     """
     size = np.abs(fluctuations)
-    edges = np.quantile(size, [1 / 3, 2 / 3])
-    of_all, of_chosen = np.searchsorted(edges, size), np.searchsorted(edges, stages["fluctuation"].abs())
+    of_all, of_chosen = third_of(size, size), third_of(stages["fluctuation"].abs().to_numpy(), size)
     groups: dict[str, tuple[np.ndarray, float]] = {
         "all": (np.ones(len(stages), dtype=bool), float(np.var(fluctuations)))
     }

@@ -113,7 +113,7 @@ def measure_fields(run: Run, cutoff: float, floor: float, path: Path, batch: sli
         {name: np.full((n_stages, len(bulk)), np.nan) for name in FIELDS},
         np.zeros(n_stages, dtype="int32"),
     )
-    for row, (frames, stage) in enumerate(_read_stages(run, batch, cutoff)):
+    for row, (frames, stage) in enumerate(read_stages(run, batch, cutoff)):
         n_frames[row] = len(frames)
         try:
             for name, field in FIELDS.items():
@@ -136,7 +136,7 @@ def measure_fields(run: Run, cutoff: float, floor: float, path: Path, batch: sli
     array(group, "below_floor")[batch] = below_floor(rows["d2min"], floor).astype("int8")
 
 
-def _read_stages(run: Run, batch: slice, cutoff: float) -> Iterator[tuple[range, StageFrames]]:
+def read_stages(run: Run, batch: slice, cutoff: float) -> Iterator[tuple[range, StageFrames]]:
     """The frames of each stage of a batch by number, and what they hold."""
     grains, box = run.grains, run.boxes()
     kind, diameter = grains["kind"].to_numpy(), grains["diameter"].to_numpy()

@@ -105,6 +105,12 @@ STEPS = {
             needs=("learn", "search"),
         ),
         Step(
+            "ceiling",
+            "what there is to know",
+            ("split", "network", "training", "nonaffine"),
+            needs=("learn",),
+        ),
+        Step(
             "replicas",
             "doing stages again",
             ("replicas", "nonaffine", "stages"),

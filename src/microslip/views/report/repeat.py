@@ -10,7 +10,7 @@ from microslip.views.report.parts import Parts
 from microslip.views.wording import show
 
 # Asked for by name: `microslip run` leaves them out.
-_BY_NAME = ("search", "assess", "ablate", "replicas")
+_BY_NAME = ("search", "assess", "ablate", "ceiling", "replicas")
 
 
 def timings(parts: Parts) -> list[dict[str, Any]]:
