@@ -145,7 +145,7 @@ statistics/evolution.csv: one row per group and quantity
     fixed fixed_low fixed_high | | the same at the mean log Δγ of all stages of the kind, moved along the slope on it
     n_known | | stages that the value rests on
 statistics/memory.csv: the strain over which the stress and the statistics remember themselves
-    series kind | | `stress`, or a quantity from stage to stage of a kind
+    series kind | | `stress`, or a quantity from stage to stage of a kind; `band_…`: how long a band stays
     n | | values
     memory | | first strain at which the autocorrelation is that of chance
 statistics/conditioned.csv: slopes through cells of |Δs| and Δγ, one row per quantity and kind

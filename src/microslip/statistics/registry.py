@@ -13,6 +13,7 @@ import numpy as np
 
 from microslip.core.errors import MicroslipError
 from microslip.fields.registry import with_means
+from microslip.statistics.band import BAND, harmonic
 from microslip.statistics.clusters import cluster_centres
 from microslip.statistics.correlation import CORRELATIONS
 from microslip.statistics.efficiency import global_efficiency
@@ -105,6 +106,10 @@ def _wrapping(axis: int) -> Callable[[StageGrains], float]:
     return lambda grains: float(grains.wrapping_fractions[axis])
 
 
+def _band(part: str) -> Callable[[StageGrains], float]:
+    return lambda grains: harmonic(grains, part)
+
+
 def _mean_field(name: str, size: bool, active: bool) -> Callable[[StageGrains], float]:
     def measure(grains: StageGrains) -> float:
         values = np.abs(grains.field(name)) if size else grains.field(name)
@@ -190,6 +195,16 @@ _EVERY = (
         "global efficiency of as many grains at random as there are clusters",
         _efficiency_of_points,
         reported=False,
+    ),
+    *(
+        Statistic(
+            part,
+            "",
+            f"{part.replace('band_', '')} of the height of active grains less that of all",
+            _band(part),
+            reported=False,
+        )
+        for part in BAND
     ),
     *_means_of_fields(),
     *(

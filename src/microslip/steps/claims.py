@@ -10,6 +10,7 @@ import pandas as pd
 from microslip.config import Config
 from microslip.core.messages import Caution
 from microslip.data.run import Run
+from microslip.statistics.band import BAND
 from microslip.statistics.claims import CLAIMS, correct, judge_claims
 from microslip.statistics.conditioning import condition, conditioned_table
 from microslip.statistics.contrasts import CONTRASTS, contrast_kinds
@@ -26,7 +27,7 @@ def judge(
     """Tables of what the statistics say, by the names of their files, and the block of every stage."""
     stages, confidence = run.stages, config.bootstrap.confidence
     single = of_single_stages(followed)
-    remembered = memories(stages, {name: single[name] for name in (*CLAIMS, *CONTRASTS)}, *steady_stress(run))
+    remembered = memories(stages, {name: single[name] for name in (*CLAIMS, *CONTRASTS, *BAND)}, *steady_stress(run))
     chosen = config.bootstrap.block_strain
     length = block_length(remembered) if chosen == "measured" else float(chosen)
     middle = ((stages["start_strain"] + stages["end_strain"]) / 2).to_numpy()
@@ -71,6 +72,9 @@ def describe_blocks(memories: pd.DataFrame, length: float, n_blocks: int, spanne
         longest = memories.loc[memories["memory"].idxmax()]
         where = f"{longest['series'].replace('_', ' ')}{f' in {longest.kind}s' if longest['kind'] else ''}"
         text = f"the longest memory is that of {where}, {longest['memory']:.2g} of strain"
+        stay = memories.loc[memories["series"].isin(BAND), "memory"].max()
+        if np.isfinite(stay):
+            text += f"; where along the height grains are active is forgotten within {stay:.2g}"
     elif measured:
         return f"no intervals: no memory could be measured over {spanned:.2g} of strain"
     if n_blocks < FEWEST_BLOCKS:
