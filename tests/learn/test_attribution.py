@@ -1,5 +1,7 @@
 """Attributions against functions whose attribution is known, against the theorem of completeness, and a second sum."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -272,3 +274,28 @@ def test_a_network_without_numbers_is_refused(stage):
         integrated_gradients(network, scaling_of(*CHANNELS), stage, Attribution())
     with pytest.raises(MicroslipError, match="scaling is of 1 channels, the network takes 3"):
         integrated_gradients(network, scaling_of("d2min"), stage, Attribution())
+
+
+@pytest.mark.parametrize("target", ["linear", "asinh"])
+@pytest.mark.parametrize(("mirrored", "rotated"), [(True, False), (False, True), (True, True)])
+def test_a_turned_stage_has_turned_attributions_where_predictions_are_averaged(stage, target, mirrored, rotated):
+    """In units of the run: the mirror changes the sign of the motion along y, the rotation about y does not."""
+    scaling = replace(scaling_of("d2min", "displacement_y", target=target), symmetries=("mirror", "rotation"))
+    network, voxels = network_of("plain", 2), stage[:2]
+    axes = ((2,) if mirrored else ()) + ((1, 3) if rotated else ())
+    raw = voxels * np.array(scaling.deviations)[:, None, None, None] + np.array(scaling.means)[:, None, None, None]
+    signs = np.array([1, -1 if mirrored else 1])[:, None, None, None]
+    turned = scaling.standardise((np.flip(raw, axes) * signs).astype(np.float32))
+    config = Attribution(baseline="zero", n_steps=256, completeness=1e-3)
+    baseline = baseline_field(scaling, voxels.shape, "zero")
+    here, there = (integrated_gradients(network, scaling, each, config, baseline) for each in (voxels, turned))
+    np.testing.assert_allclose(
+        np.flip(there.attribution, axes), here.attribution, atol=QUADRATURE * np.abs(here.attribution).max()
+    )
+    prediction = predict_fields(network, scaling, np.stack([voxels, turned, baseline]).astype(np.float32))
+    assert prediction[0] == pytest.approx(prediction[1], rel=1e-4)
+    assert here.attribution.sum() == pytest.approx(prediction[0] - prediction[2], rel=2e-3)
+    # a network alone sees another stage
+    alone = replace(scaling, symmetries=())
+    first, second = predict_fields(network, alone, np.stack([voxels, turned]).astype(np.float32))
+    assert abs(first - second) > 1e-3 * abs(first)

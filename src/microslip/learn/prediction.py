@@ -11,8 +11,9 @@ from torch import nn
 
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
+from microslip.learn.inputs import is_odd_in_turn, is_odd_in_y
 from microslip.learn.networks.predictor import Predictor
-from microslip.learn.samples import Samples, Scaling, assemble, check_samples, turns_of_group
+from microslip.learn.samples import Samples, Scaling, assemble, check_samples, group_of, turns_of_group
 
 # Stages in a batch that only predicts.
 PREDICTION_BATCH = 128
@@ -22,14 +23,38 @@ FIELD_BATCH = 64
 
 
 class Decoded(nn.Module):
-    """A network whose output is the fluctuation [p], so that attributions are in p whatever it was trained on."""
+    """A network whose output is the fluctuation [p], so that attributions are in p whatever it was trained on.
+
+    It is the mean over the group of `scaling.symmetries`, 1/|G| Σ_g f(g x), and so are gradients of it: a stage that is
+    turned has the attributions turned with it.
+    """
 
     def __init__(self, network: Predictor, scaling: Scaling) -> None:
         super().__init__()
         self.network, self.scaling = network, scaling
         self.network.eval()
+        odd = torch.tensor([[is_odd_in_y(name), is_odd_in_turn(name)] for name in scaling.names])
+        # of a quantity that changes its sign, the mean does so, too
+        means = torch.tensor(scaling.means) / torch.tensor(scaling.deviations)
+        self.group = [
+            (axes, 1.0 - 2 * turned, 2 * means * turned)
+            for mirrored, rotated in group_of(scaling.symmetries)
+            for axes in [((3,) if mirrored else ()) + ((2, 4) if rotated else ())]
+            for turned in [((odd[:, 0] & mirrored) ^ (odd[:, 1] & rotated)).float()]
+        ]
 
     def forward(self, voxels: torch.Tensor) -> torch.Tensor:
+        return torch.stack([self._decoded(self._turned(voxels, *each)) for each in self.group]).mean(dim=0)
+
+    def _turned(
+        self, voxels: torch.Tensor, axes: tuple[int, ...], sign: torch.Tensor, shift: torch.Tensor
+    ) -> torch.Tensor:
+        if not axes:
+            return voxels
+        sign, shift = (values.to(voxels).view(-1, 1, 1, 1) for values in (sign, shift))
+        return voxels.flip(axes) * sign - shift
+
+    def _decoded(self, voxels: torch.Tensor) -> torch.Tensor:
         scaled: torch.Tensor = self.network(voxels.contiguous(memory_format=torch.channels_last_3d))
         return (torch.sinh(scaled) if self.scaling.target == "asinh" else scaled) * self.scaling.target_scale
 
@@ -98,14 +123,6 @@ def predict_fields(
 def mean_prediction(
     networks: Sequence[Predictor], scaling: Scaling, inputs: Float[np.ndarray, "stage channel x y z"]
 ) -> Float64[np.ndarray, "stage"]:
-    """Mean prediction [p] of networks of one scaling, for inputs on their scales that are not standardised yet.
-
-    The mean is also over the group of `scaling.symmetries`, as in `predict`.
-    """
-    n = len(inputs)
-    samples, stages = Samples(np.asarray(inputs, dtype=np.float32), scaling.names, np.zeros(n)), np.arange(n)
-    predictions = []
-    for turns in turns_of_group(n, scaling.symmetries):
-        fields = assemble(samples, scaling, stages, turns).numpy()
-        predictions += [predict_fields(network, scaling, fields) for network in networks]
-    return np.asarray(np.mean(predictions, axis=0))
+    """Mean prediction [p] of networks of one scaling, for inputs on their scales that are not standardised yet."""
+    standardised = scaling.standardise(inputs)
+    return np.asarray(np.mean([predict_fields(network, scaling, standardised) for network in networks], axis=0))

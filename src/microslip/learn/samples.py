@@ -200,12 +200,17 @@ def draw_turns(n: int, grid: tuple[int, int, int], rng: np.random.Generator, rot
     return Turns(*shifts, rng.random(n) < 0.5, rng.random(n) < 0.5 if rotate else np.zeros(n, dtype=bool))
 
 
-def turns_of_group(n: int, symmetries: tuple[str, ...]) -> list[Turns]:
-    """Every element of the group that the symmetries make, the identity first, for n stages."""
+def group_of(symmetries: tuple[str, ...]) -> list[tuple[bool, bool]]:
+    """Every element of the group that the symmetries make, the identity first: whether mirrored, whether rotated."""
     mirrors = (False, True) if "mirror" in symmetries else (False,)
     rotations = (False, True) if "rotation" in symmetries else (False,)
+    return [(mirrored, rotated) for rotated in rotations for mirrored in mirrors]
+
+
+def turns_of_group(n: int, symmetries: tuple[str, ...]) -> list[Turns]:
+    """Every element of the group for n stages."""
     still = np.zeros(n, dtype=np.int64)
-    return [Turns(still, still, np.full(n, m), np.full(n, r)) for r in rotations for m in mirrors]
+    return [Turns(still, still, np.full(n, m), np.full(n, r)) for m, r in group_of(symmetries)]
 
 
 def no_turns(n: int) -> Turns:
