@@ -165,6 +165,14 @@ ablations/summary.csv: one row per line and split rule: means over seeds
     r2 r2_low r2_high sign_accuracy r2_stick r2_slip r2_train | | means over seeds
     r2_spread | | standard deviation over seeds
     less_than_full | | R² of the full input less this one
+ablations/learning_curve.csv: R² = R²∞ − a n^−b over training shares, one row per split rule
+    rule | | split rule
+    n_sizes seeds | | numbers of training stages, and the fewest seeds of any
+    n_most | | stages of the whole training set
+    r2_most | | its mean R² over seeds
+    r2_limit r2_limit_low r2_limit_high | | R²∞ with its 90 % interval over seeds; empty of fewer than three sizes
+    exponent | | b
+    determined | | whether that interval is narrower than 0.2
 """,
     SHOWING,
 )

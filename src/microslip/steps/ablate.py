@@ -27,6 +27,7 @@ from microslip.learn.baselines import (
 )
 from microslip.learn.config import OF_STAGE
 from microslip.learn.inputs import STAGES_PER_READ, read_inputs
+from microslip.learn.learning_curves import describe, learning_curves
 from microslip.learn.networks.predictor import has_room
 from microslip.learn.reading import stage_reader
 from microslip.steps.common import Advance, Say, scratch_folder
@@ -90,11 +91,15 @@ def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         _say_unknown(features["clusters"], splits, say)
         rows += boosted_rows(features, splits, target, cycle, training.seed)
     table = pd.DataFrame(rows)
+    curves = learning_curves(table, training.seed)
     with replacing(run.folder / "ablations") as beside:
         beside.mkdir()
         write_table(beside / "ablations.csv", table)
         write_table(beside / "summary.csv", summarise(table))
+        write_table(beside / "learning_curve.csv", curves)
     shutil.rmtree(partial_results)
+    for sentence in describe(curves):
+        say(sentence)
 
 
 def _refuse_small_shares(shares: tuple[float, ...], n_train: int) -> None:
