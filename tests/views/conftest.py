@@ -169,6 +169,40 @@ def write_coverage(folder: Path) -> None:
     write_table(folder / "model" / "coverage_by_size.csv", table)
 
 
+def write_ceiling(folder: Path) -> None:
+    """Methods that explain more and more, a network of several seeds, replicas, and a curve with a limit."""
+    methods = ("mean_d2min", "strain_increment", "ridge_voxels", "neighbours", "elastic", "network", "hertz")
+    groups = ("all", "small", "middle", "large")
+    rows = [
+        {"rule": rule, "method": method, "group": group, "n": 30, "r2": 0.1 * number + 0.3}
+        for rule in ("random", "blocked")
+        for number, method in enumerate(methods)
+        for group in groups
+    ]
+    ends = {"r2_low": lambda table: table["r2"] - 0.1, "r2_high": lambda table: table["r2"] + 0.05}
+    write_table(folder / "ceiling" / "scores.csv", pd.DataFrame(rows).assign(**ends, sign_accuracy=0.8))
+    bounds = [
+        {"bound": bound, "perturbation": size, "group": group, "r2": 0.98}
+        for bound, size in (
+            ("same_start", 1e-9),
+            ("same_start", 1e-6),
+            ("nearest_twin", np.nan),
+            ("same_field", np.nan),
+        )
+        for group in groups
+    ]
+    write_table(folder / "replicas" / "ceiling.csv", pd.DataFrame(bounds).assign(**ends))
+    limit = {"r2_limit": 0.95, "r2_limit_low": 0.9, "r2_limit_high": 0.97}
+    curve = [{"rule": rule, **limit, "determined": rule == "random"} for rule in ("random", "blocked")]
+    write_table(folder / "ablations" / "learning_curve.csv", pd.DataFrame(curve))
+    seeds = [
+        {"rule": rule, "fold": fold, "method": method, "r2": 0.85}
+        for rule, fold in (("random", 0), ("blocked", 0), ("rolling", 1), ("rolling", 0))
+        for method in ("network", "mean_d2min")
+    ]
+    write_table(folder / "assessment" / "summary.csv", pd.DataFrame(seeds).assign(**ends))
+
+
 def write_claims(folder: Path) -> None:
     """Slopes of 0.2 at equal Δγ with an interval of ±0.1, which are 0.05 without, and 0 of grains at random."""
     rows = [
@@ -352,6 +386,7 @@ def complete(simulated: Run) -> Run:
     write_coverage(simulated.folder)
     write_attributions(simulated.folder, rng)
     write_ablations(simulated.folder)
+    write_ceiling(simulated.folder)
     write_interpretation(simulated.folder)
     config = (
         "[loading]\npressure = 1e7\nwarm_up = 0.01\n\n[recording]\nstrain_step = 1e-3\n\n[stages]\nthreshold = 4.5e-4\n"

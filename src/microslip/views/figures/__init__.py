@@ -17,6 +17,7 @@ RUN_FIGURES = (
     "scores",
     "reliability",
     "ablations",
+    "ceiling",
     "volumes",
     "attributions",
     "completeness",
