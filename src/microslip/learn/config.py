@@ -85,7 +85,10 @@ class Network(Settings):
     @model_validator(mode="after")
     def _shaped_as_the_kind_can_be(self) -> Self:
         if self.kind != "plain" and (self.closed or self.pooling != "ceil"):
-            raise ValueError(f"network.closed and network.pooling are of the plain network, not of {self.kind}")
+            raise ValueError(
+                f"network.closed and network.pooling are of the plain network, not of {self.kind}: set"
+                ' network.closed=false and network.pooling="ceil"'
+            )
         return self
 
     @field_validator("inputs")
