@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -62,6 +64,33 @@ def test_a_closed_network_sees_the_first_nodes_again_behind_the_last():
     again = torch.cat([voxels, voxels[:, :, :1]], dim=2)
     again = torch.cat([again, again[:, :, :, :1]], dim=3)
     torch.testing.assert_close(network(voxels), opened(again))
+
+
+def test_the_librarys_start_is_what_torch_draws_when_nobody_interferes():
+    network = SlipNet((50, 15, 21), PRINTED.model_copy(update={"start": "library"}))
+    torch.manual_seed(11)
+    channels = (1, 16, 32, 64, 128)
+    plain = [nn.Conv3d(n_in, n_out, 3, padding=1) for n_in, n_out in pairwise(channels)]
+    plain += [nn.Linear(128 * 3, 128), nn.Linear(128, 1)]
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv3d | nn.Linear)]
+    for layer, expected in zip(layers, plain, strict=True):
+        torch.testing.assert_close(layer.weight, expected.weight, rtol=0, atol=0)
+        torch.testing.assert_close(layer.bias, expected.bias, rtol=0, atol=0)
+
+
+def test_the_calibrated_start_of_dropped_planes_hands_on_mean_0_and_deviation_1():
+    network = SlipNet((20, 15, 16), PRINTED.model_copy(update={"channels": (4, 8), "start": "library"}))
+    voxels = torch.randn(64, 1, 20, 15, 16) + 3
+    network.calibrate(voxels)
+    seen = {}
+    for number, layer in enumerate(network.convolutions):
+        if isinstance(layer, nn.MaxPool3d):
+            layer.register_forward_hook(lambda _, __, out, number=number: seen.update({number: out}))
+    network(voxels)
+    assert sorted(seen) == [1, 4]
+    for pooled in seen.values():
+        torch.testing.assert_close(pooled.mean(dim=(0, 2, 3, 4)), torch.zeros(pooled.shape[1]), rtol=0, atol=1e-4)
+        torch.testing.assert_close(pooled.std(dim=(0, 2, 3, 4)), torch.ones(pooled.shape[1]), rtol=0, atol=1e-4)
 
 
 def test_closing_and_dropped_planes_are_of_the_plain_network():

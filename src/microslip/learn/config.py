@@ -65,7 +65,11 @@ class Network(Settings):
     batch_normalisation: bool = Field(
         False, description="after each convolution; not in the paper, but it learns in fewer epochs"
     )
-
+    start: Literal["he", "library"] = Field(
+        "he",
+        description="initial weights: he: He's, the last layer zero; library: torch's own in every layer, as in a"
+        " network that nobody started in another way",
+    )
     calibrated: bool = Field(
         True,
         description="initial weights of the plain network without batch normalisation scaled on some training stages,"

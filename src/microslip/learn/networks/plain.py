@@ -38,7 +38,7 @@ class SlipNet(Predictor):
         self.head = nn.Sequential(
             nn.Flatten(), nn.Linear(n_features, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 1)
         )
-        start_weights(self)
+        start_weights(self, config)
 
     def respond(self, voxels: torch.Tensor) -> torch.Tensor:
         features: torch.Tensor = self.head(self.convolutions(self._closed(voxels)))

@@ -27,7 +27,10 @@ def has_room(grid: tuple[int, int, int], config: Network) -> bool:
 
 
 class Predictor(nn.Module):
-    """What all networks share: shape (stage, channel, x, y, z) in, one number for each stage out, 0 before training."""
+    """What all networks share: shape (stage, channel, x, y, z) in, one number for each stage out.
+
+    It is 0 before training, unless `config.start` is the library's.
+    """
 
     def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
         super().__init__()
@@ -99,11 +102,14 @@ def build_network(grid: tuple[int, int, int], config: Network) -> Predictor:
     return network
 
 
-def start_weights(network: nn.Module) -> None:
+def start_weights(network: nn.Module, config: Network) -> None:
     """He's initial weights; with torch's default the signal fades over the layers, and training waits on a plateau.
 
-    The last layer is zero: the first predictions are all zero change, whatever the stage.
+    The last layer is zero: the first predictions are all zero change, whatever the stage. With `start = "library"` the
+    weights and biases stay those that torch drew, uniform within 1/√(inputs of a unit).
     """
+    if config.start == "library":
+        return
     last = None
     for layer in network.modules():
         if isinstance(layer, nn.Conv3d | nn.Linear):

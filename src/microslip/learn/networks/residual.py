@@ -31,7 +31,7 @@ class ResidualNet(Predictor):
         self.convolutions = nn.Sequential(*layers)
         self.plane = OverThePlane()
         self.head = nn.Sequential(nn.Linear(2 * n_in * height, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 1))
-        start_weights(self)
+        start_weights(self, config)
 
     def respond(self, voxels: torch.Tensor) -> torch.Tensor:
         response: torch.Tensor = self.head(self.plane(self.convolutions(voxels)))
