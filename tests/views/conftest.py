@@ -13,6 +13,7 @@ from microslip.data.files import write_json, write_table
 from microslip.data.run import Run
 from microslip.data.store import add_array, create_store
 from microslip.learn.evaluate import calibration, error_histogram, sign_by_size, size_edges
+from microslip.learn.lines import line_predictions, score_lines, size_lines
 
 N_STAGES, N_GRAINS = 40, 60
 BOX = (6.0, 4.0, 5.0)
@@ -300,6 +301,21 @@ ABLATED = {
 }  # fmt: skip
 
 
+def write_assessment(folder: Path, rng: np.random.Generator) -> None:
+    """Two seeds on both splits and two folds: errors in proportion to what is predicted, and a baseline of noise."""
+    lines = []
+    for number, (rule, fold) in enumerate((("random", 0), ("blocked", 0), ("rolling", 1), ("rolling", 2))):
+        size = rng.lognormal(-7, 1, 200) * rng.choice([-1, 1], 200)
+        target, noise = size * (1 + 0.2 * rng.laplace(size=200)), {"d2min_quantiles": 1e-3 * rng.normal(size=100)}
+        seeds = size * (1 + 0.05 * rng.normal(size=(2, 200)))
+        table = line_predictions(seeds, target, 100, [1, 2], np.arange(100) + 100 * number, noise)
+        lines.append(table.assign(rule=rule, fold=fold))
+    predictions = pd.concat(lines, ignore_index=True)
+    _, summary = score_lines(predictions, np.arange(400) // 2, 5e-4, 1)
+    for name, table in {"summary": summary, **size_lines(predictions)}.items():
+        write_table(folder / "assessment" / f"{name}.csv", table)
+
+
 def write_ablations(folder: Path) -> None:
     """Stated scores; the blocked split is worse by a fifth."""
     rows = [
@@ -387,6 +403,7 @@ def complete(simulated: Run) -> Run:
     write_attributions(simulated.folder, rng)
     write_ablations(simulated.folder)
     write_ceiling(simulated.folder)
+    write_assessment(simulated.folder, rng)
     write_interpretation(simulated.folder)
     config = (
         "[loading]\npressure = 1e7\nwarm_up = 0.01\n\n[recording]\nstrain_step = 1e-3\n\n[stages]\nthreshold = 4.5e-4\n"

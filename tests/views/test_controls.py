@@ -273,7 +273,7 @@ def test_the_axes_carry_units(tables, name):
     assert all("[" in label for label in named)
 
 
-@pytest.mark.parametrize("name", ["reliability", "ablations", "ceiling", "lengths", "nulls"])
+@pytest.mark.parametrize("name", ["reliability", "assessment", "ablations", "ceiling", "lengths", "nulls"])
 def test_each_figure_hands_out_the_tables_behind_it(complete, name):
     drawing = FIGURES[name].draw(complete)
     assert drawing.tables
@@ -303,12 +303,12 @@ def cut(figure: Figure) -> list[str]:
     return [text for text, (low, high) in boxes(figure).items() if (low < -1).any() or (high > size + 1).any()]
 
 
-@pytest.mark.parametrize("name", ["reliability", "ablations", "ceiling", "lengths", "nulls"])
+@pytest.mark.parametrize("name", ["reliability", "assessment", "ablations", "ceiling", "lengths", "nulls"])
 def test_no_text_of_a_figure_is_cut(complete, name):
     assert cut(FIGURES[name].draw(complete).figure) == []
 
 
-@pytest.mark.parametrize("name", ["reliability", "ablations", "ceiling", "lengths", "nulls"])
+@pytest.mark.parametrize("name", ["reliability", "assessment", "ablations", "ceiling", "lengths", "nulls"])
 def test_without_data_every_sentence_can_be_read(tmp_path, monkeypatch, name):
     """In the folder of a study's system; `microslip run` does not ablate, so that this is what it draws."""
     monkeypatch.chdir(tmp_path)

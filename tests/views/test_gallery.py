@@ -81,6 +81,7 @@ def test_a_complete_run_has_no_sentences_and_every_figure_its_numbers(complete):
         ("attributions", "explain"),
         ("completeness", "explain"),
         ("reliability", "train"),
+        ("assessment", "assess"),
         ("ablations", "ablate"),
         ("lengths", "explain"),
         ("nulls", "explain"),

@@ -20,6 +20,12 @@ RULE_COLOUR = {"random": BLUE, "blocked": VERMILLION}
 # The two rules often agree; in grey print, marker and line tell them apart.
 RULE_MARKER = {"random": "o", "blocked": "s"}
 RULE_LINE: dict[str, Any] = {"random": "-", "blocked": (0, (4, 1.5))}
+
+# The lines of an assessment: both rules, and folds that roll forward in strain.
+LINE_COLOUR = RULE_COLOUR | {"rolling": GREEN}
+LINE_MARKER = RULE_MARKER | {"rolling": "^"}
+LINE_STYLE = RULE_LINE | {"rolling": (0, (1, 1.2))}
+LINE_NAME = {"random": "random split", "blocked": "blocked split", "rolling": "rolling folds"}
 SPLIT_COLOUR = {"train": GREY, "validation": ORANGE, "test": VERMILLION}
 MODEL_COLOUR = {
     "network": BLUE,
@@ -30,6 +36,7 @@ MODEL_COLOUR = {
 }
 MODEL_NAME = {
     "network": "network",
+    "ensemble": "mean of the seeds",
     "d2min_quantiles": r"quantiles of $D^2_\mathrm{min}$",
     "mean_d2min": r"mean $D^2_\mathrm{min}$",
     "ridge_voxels": "ridge on voxels",

@@ -71,7 +71,7 @@ def _missing(problem: Exception, run: Run, verb: str) -> str:
     if isinstance(problem, IndexError):
         # results of an earlier import name frames or stages that are gone
         return f"Made from another import. Run `microslip {verb}` again"
-    if verb in ("train", "explain", "ablate") and not knows_stress(run):
+    if verb in ("train", "explain", "ablate", "assess") and not knows_stress(run):
         return f"{NoStress()} There is nothing to learn."
     if isinstance(problem, TooFewStages):
         return (

@@ -16,6 +16,7 @@ RUN_FIGURES = (
     "training",
     "scores",
     "reliability",
+    "assessment",
     "ablations",
     "ceiling",
     "volumes",

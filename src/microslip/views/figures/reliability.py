@@ -11,7 +11,7 @@ from microslip.data.run import Run
 from microslip.statistics.intervals import NORMAL
 from microslip.statistics.resampling import SCORE_COVERAGE
 from microslip.views.figures.record import RunFigure
-from microslip.views.names import RULE_COLOUR, RULE_LINE, RULE_MARKER
+from microslip.views.names import LINE_COLOUR, LINE_MARKER, LINE_NAME, LINE_STYLE, RULE_COLOUR, RULE_MARKER
 from microslip.views.panels import Drawing, table_panel
 from microslip.views.style import GREY, INK, NEW_AXES, TWO_COLUMNS, add_letters, draws_panel, journal_style, new_figure
 
@@ -20,15 +20,15 @@ from microslip.views.style import GREY, INK, NEW_AXES, TWO_COLUMNS, add_letters,
 def sign_accuracy(table: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """Share of test stages whose sign is right against |fluctuation| [p], with 90 % intervals; sign_by_size.csv."""
     tests = table[table["split"] == "test"]
-    for rule, colour in RULE_COLOUR.items():
+    for rule, colour in LINE_COLOUR.items():
         part = tests[tests["rule"] == rule]
         if part.empty:
             continue
         size = np.sqrt(part["size_low"] * part["size_high"])
         axes.fill_between(size, part["low"], part["high"], color=colour, alpha=0.18, linewidth=0)
         axes.plot(
-            size, part["sign_accuracy"], marker=RULE_MARKER[rule], linestyle=RULE_LINE[rule], color=colour,
-            markersize=3.5, label=f"{rule} split",
+            size, part["sign_accuracy"], marker=LINE_MARKER[rule], linestyle=LINE_STYLE[rule], color=colour,
+            markersize=3.5, label=LINE_NAME[rule],
         )  # fmt: skip
     axes.axhline(0.5, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
     axes.annotate("a coin", (0.99, 0.485), xycoords=("axes fraction", "data"), xytext=(0, 2), fontsize=7,
@@ -83,7 +83,7 @@ def coverage(table: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> 
         bars = [(part["coverage"] - part["low"]).clip(lower=0), (part["high"] - part["coverage"]).clip(lower=0)]
         axes.errorbar(
             size, part["coverage"], bars,
-            marker=RULE_MARKER[rule], linestyle="-" if predicted else ":", color=RULE_COLOUR[rule], markersize=3.5,
+            marker=LINE_MARKER[rule], linestyle="-" if predicted else ":", color=LINE_COLOUR[rule], markersize=3.5,
             markerfacecolor=None if predicted else "white", linewidth=0.9, elinewidth=0.5,
             label=f"{rule}, by {'predicted' if predicted else 'true'} size",
         )  # fmt: skip

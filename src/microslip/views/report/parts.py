@@ -41,6 +41,8 @@ TABLES = {
     "interpretation/deletion": ["mode", "order", "fraction", "median"],
     "model/predictions": ["rule", "split", "target"],
     OPENINGS.removesuffix(".csv"): ["verb", "rule", "test_set", "settings"],
+    "assessment/summary": ["rule", "fold", "method", "seeds", "n", "r2", "r2_low", "r2_high", "n_above", "coverage"],
+    "assessment/coverage_by_size": ["rule", "fold", "method", "by", "coverage", "low", "high"],
     "ablations/summary": ["family", "value", "rule", "r2", "r2_low", "r2_high"],
 }
 

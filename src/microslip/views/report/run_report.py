@@ -14,6 +14,7 @@ from microslip.data.run import Run
 from microslip.data.step_state import StepState
 from microslip.dem.flow import flow_warning
 from microslip.views.report import repeat, results, summary
+from microslip.views.report.assessed import assessed
 from microslip.views.report.attachments import attach
 from microslip.views.report.attribution_claims import explained_network
 from microslip.views.report.check import Result
@@ -70,6 +71,7 @@ def gather(parts: Parts, checks: list[Result]) -> dict[str, Any]:
         "power_laws": rows("statistics/power_law.csv", lambda: results.power_laws(parts)),
         "walls": rows("statistics/walls.csv", lambda: results.walls(parts)),
         "claims": rows("statistics/claims.csv", lambda: results.claims(parts)),
+        "assessed": rows("assessment/summary.csv", lambda: assessed(parts)),
         "ablations": rows("ablations/summary.csv", lambda: results.ablations(parts)),
         "nulls": rows("interpretation/claim.csv", lambda: results.nulls(parts)),
     }
