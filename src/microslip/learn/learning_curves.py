@@ -103,12 +103,14 @@ def learning_curves(ablations: pd.DataFrame, draw_seed: int) -> pd.DataFrame:
     whole = (ablations["family"] == "input") & (ablations["value"] == "full")
     lines = ablations[whole | (ablations["family"] == "training share")]
     return pd.DataFrame(
-        [
-            {"rule": rule} | learning_curve(*(part[name].to_numpy() for name in ("n_train", "r2", "seed")), draw_seed)
-            for rule, part in lines.groupby("rule", sort=False)
-        ],
-        columns=["rule", *learning_curve(*(np.empty(0, dtype=t) for t in (int, float, int)), 0)],
+        [{"rule": rule} | _curve_of(part, draw_seed) for rule, part in lines.groupby("rule", sort=False)],
+        columns=["rule", *_curve_of(lines.iloc[:0], draw_seed)],
     )
+
+
+def _curve_of(lines: pd.DataFrame, draw_seed: int) -> dict[str, Any]:
+    n_train, r2, seed = lines["n_train"].to_numpy(), lines["r2"].to_numpy(dtype=float), lines["seed"].to_numpy()
+    return learning_curve(n_train.astype(np.int64), r2, seed.astype(np.int64), draw_seed)
 
 
 def describe(curves: pd.DataFrame) -> list[str]:

@@ -60,8 +60,8 @@ def standing(lines: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> 
     """R² of every line with its interval, by split rule: columns line, rule (empty of a bound), r2, r2_low, r2_high."""
     shown = [line for line in LINES if line in set(lines["line"])]
     for row in lines.to_dict("records"):
-        rule, height = row["rule"], shown.index(row["line"])
-        height += {"random": 0.15, "blocked": -0.15}.get(rule, 0.0)
+        rule = row["rule"]
+        height = shown.index(row["line"]) + {"random": 0.15, "blocked": -0.15}.get(rule, 0.0)
         low, high = (max(row[name], R2_FLOOR) for name in ("r2_low", "r2_high"))
         colour, value = RULE_COLOUR.get(rule, INK), max(row["r2"], R2_FLOOR)
         if np.isfinite(low + high):
@@ -133,8 +133,7 @@ def lines_of(run: Run) -> tuple[pd.DataFrame, list[str]]:
             smallest = table["perturbation"].isna() | (table["perturbation"] == table["perturbation"].min())
             part = table[smallest & table["bound"].isin(list(LINES))]
             parts.append(part.rename(columns={"bound": "line"}).assign(rule=""))
-    columns = ["line", "rule", "group", *ends.split()]
-    return pd.concat([part[columns] for part in parts], ignore_index=True), missing
+    return pd.concat([part[["line", "rule", "group", *ends.split()]] for part in parts], ignore_index=True), missing
 
 
 @journal_style()
