@@ -79,7 +79,8 @@ def test_a_run_holds_nothing_else(folder):
 
 
 def test_a_folder_that_a_step_reads_whole_is_one_input():
-    assert inputs_of("explain") == ("stages.csv", "voxels.zarr", "model/checkpoint.pt", "model/predictions.csv")
+    measured = ("trajectory.zarr", "stages.csv", "fields.zarr", "voxels.zarr")
+    assert inputs_of("explain") == (*measured, "model/checkpoint.pt", "model/predictions.csv")
     assert {"model", "statistics", "interpretation"} < set(inputs_of("figures"))
     assert outputs_of("explain") == ("attributions.zarr", "interpretation")
     assert outputs_of("import") == outputs_of("simulate") == ("trajectory.zarr",)

@@ -7,16 +7,18 @@ import pandas as pd
 import pytest
 import zarr
 
-from microslip import open_run
+from microslip import active_grains, find_clusters, open_run
 from microslip.config import load_config
 from microslip.data.files import write_table
 from microslip.data.provenance import break_seals
 from microslip.learn.checkpoint import load_checkpoint
-from microslip.learn.controls import FRACTIONS
+from microslip.learn.deletion import FRACTIONS
 from microslip.learn.prediction import predict_fields
 from microslip.pipeline import perform
+from microslip.statistics.attribution_clusters import CONTROLS, WHICH
 from microslip.statistics.bins import bin_stages
 from microslip.statistics.lengths import length_or_nan
+from microslip.views.names import ORDER_NAME
 
 from ..command_line import contents, microslip, refused
 
@@ -64,7 +66,8 @@ NETWORKS = ("trained", "untrained", "shuffled", "input")
 
 def test_every_network_is_measured_as_signed_and_as_size(learnt):
     folder = learnt / "interpretation"
-    names = {"events", "correlation", "ellipses", "claim", "layers", "methods", "deletion"}
+    names = {"events", "correlation", "ellipses", "claim", "layers", "methods", "expected"}
+    names |= {"deletion", "replacement", "areas", "at_clusters", "clusters"}
     assert {path.name for path in folder.iterdir()} == {f"{name}.csv" for name in names}
     pairs = {(network, field) for network in NETWORKS for field in ("signed", "size")}
     for name in ("events", "correlation", "ellipses", "claim"):
@@ -92,18 +95,55 @@ def test_every_network_is_measured_as_signed_and_as_size(learnt):
 
 def test_the_controls_of_the_explanation_are_told_for_a_few_stages(learnt):
     folder = learnt / "interpretation"
-    layers, methods, deletion = (pd.read_csv(folder / f"{name}.csv") for name in ("layers", "methods", "deletion"))
+    layers, methods, areas = (pd.read_csv(folder / f"{name}.csv") for name in ("layers", "methods", "areas"))
     assert layers["n_layers"].tolist() == [1, 2, 3, 4]
     assert layers["last_layer"].tolist() == ["head.3", "head.1", "convolutions.4", "convolutions.0"]
     assert (layers["n"] == 2).all()
-    assert methods.groupby("method").size().to_dict() == {"smoothgrad": 2, "occlusion": 2, "input": 2}
+    assert methods.groupby("method").size().to_dict() == dict.fromkeys(
+        ("expected", "smoothgrad", "occlusion", "input"), 2
+    )
     assert methods.query("method == 'smoothgrad'")["spearman"].min() > 0.5
-    for mode, (first, last) in {"deletion": (1, 0), "insertion": (0, 1)}.items():
-        for order in ("attribution", "size of attribution", "d2min", "random"):
-            curve = deletion[(deletion["mode"] == mode) & (deletion["order"] == order)]
+    for name, replacement in (("deletion", "baseline"), ("replacement", "stages")):
+        table = pd.read_csv(folder / f"{name}.csv")
+        assert set(table["order"]) == set(ORDER_NAME)
+        for (mode, order), curve in table.groupby(["mode", "order"]):
             np.testing.assert_allclose(curve["fraction"], FRACTIONS)
-            np.testing.assert_allclose(curve["median"].iloc[[0, -1]], [first, last], atol=1e-9)
+            ends = {"deletion": (1, 0), "insertion": (0, 1)}[mode]
+            np.testing.assert_allclose(curve["median"].iloc[[0, -1]], ends, atol=1e-9)
             assert (curve["low"] <= curve["high"]).all()
+            (row,) = areas[(areas[["replacement", "mode", "order"]] == [replacement, mode, order]).all(axis=1)].index
+            # of two stages the median is the mean, of the area as of the curve
+            area = np.trapezoid(curve["median"], curve["fraction"])
+            assert areas["area"][row] == pytest.approx(area, abs=1e-6)
+
+
+def test_expected_gradients_sum_to_the_difference_within_their_error(learnt):
+    table = pd.read_csv(learnt / "interpretation" / "expected.csv")
+    assert (np.abs(table["sum"] - table["difference"]) < 5 * table["sum_error"]).all()
+    assert (table["repeatability"] > 0.3).all()
+
+
+def test_attributions_at_clusters_are_of_the_clusters_of_the_statistics(learnt):
+    run, settings = open_run(learnt), load_config(learnt / "config.toml").clusters
+    events = pd.read_csv(learnt / "interpretation" / "at_clusters.csv")
+    claims = pd.read_csv(learnt / "interpretation" / "clusters.csv")
+    assert set(zip(claims["network"], claims["clusters"], claims["control"], strict=True)) == {
+        (network, which, control) for network in NETWORKS for which in WHICH for control in CONTROLS
+    }
+    stage = int(run.attributions["stage"][0])
+    frame = run.frames["position"][int(run.stages["start_frame"][stage])].to_numpy()
+    active = active_grains(run.fields["d2min"][stage].to_numpy(), settings.fraction)
+    clusters = find_clusters(frame, active, run.box, run.grains["diameter"].to_numpy())
+    large = np.isin(clusters.label, 1 + np.flatnonzero(clusters.size >= settings.smallest))
+    nodes = np.stack(np.meshgrid(*(run.voxels[name] for name in "xyz"), indexing="ij"), axis=-1).reshape(-1, 1, 3)
+    bulk = np.flatnonzero(run.grains["kind"].to_numpy() == 0)
+    distance = np.linalg.norm(run.box.minimum_image(nodes - frame[bulk]), axis=-1)
+    inside = large[bulk[distance.argmin(axis=1)]] & (distance.min(axis=1) <= run.voxels.attrs["radius"])
+    size = np.abs(run.attributions["attribution"][0].to_numpy()).ravel()
+    row = events.query("network == 'trained' and stage == @stage and clusters == 'all' and control == 'number'").iloc[0]
+    assert row["share_nodes"] == pytest.approx(inside.mean())
+    assert row["share_size"] == pytest.approx(size[inside].sum() / size.sum())
+    assert row["ratio"] == pytest.approx(size[inside].mean() / size[~inside].mean())
 
 
 def test_the_claim_is_said_for_every_network(learnt):

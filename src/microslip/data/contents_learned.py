@@ -136,14 +136,48 @@ interpretation/layers.csv: the attribution while layer after layer is made rando
     n | | stages
 interpretation/methods.csv: other methods of attribution beside Integrated Gradients
     stage | | as in `stages.csv`
-    method | | `smoothgrad`, `occlusion` or `input`
+    method | | `expected` (Expected Gradients), `smoothgrad`, `occlusion` or `input`
     spearman_of_sizes spearman | | rank correlation with Integrated Gradients, of sizes and of signed values
-interpretation/deletion.csv: what is left of the prediction while nodes are replaced
+interpretation/expected.csv: Expected Gradients, whose paths start at stages of the training set, and their errors
+    stage | | as in `stages.csv`
+    difference sum | p | prediction less the mean prediction of the starts, and the sum of the attribution
+    sum_error | p | standard error of that sum against that difference, of the draw of points
+    node_error | | root mean square of the nodes' standard errors over that of their shares
+    repeatability | | rank correlation of sizes between the two halves of the starts
+interpretation/deletion.csv: what is left of the prediction while nodes are set to the baseline
     mode | | `deletion` or `insertion`
-    order | | order of the nodes
+    order | | order of the nodes: `attribution`, that of `expected` gradients and of the nulls `untrained` and \
+        `shuffled`, all with sign; `size of attribution`; `d2min`; `input`, the size of the input less the baseline; \
+        `random`
     fraction | | share of nodes replaced
     low median high | | quartiles of the share of the prediction that is left
     n | | stages, those furthest from the baseline's prediction
+interpretation/replacement.csv: what is left while nodes take the values that stages of the training set have there
+    mode order fraction | | as in `deletion.csv`
+    low median high n | | as in `deletion.csv`; mean predictions over the stages that stand in
+interpretation/areas.csv: areas under the curves of both tables, stage by stage
+    replacement | | `stages` or `baseline`
+    mode order n | | as in `deletion.csv`
+    area area_low area_high | | median over stages, and its 90 % bootstrap interval
+    than | | order that it is compared with
+    more more_low more_high | | median of the difference of both areas, and its 90 % bootstrap interval
+interpretation/at_clusters.csv: attributions at nodes whose nearest grain is in a cluster, by network, stage and control
+    network stage | | as in `events.csv`
+    clusters | | `all` of `clusters.smallest` grains or more, those that are `wrapping` around the cell, or `bounded`
+    control | | nodes in no cluster: any (`number`), of equal `height`, or of equal D²min (`amplitude`)
+    share_nodes share_size share_signed | | the clusters' shares of the nodes, of Σ|A| and of Σ A
+    share_matched | | share of their nodes with a counterpart
+    ratio | | mean |A| in the clusters over that of the counterparts
+    excess | | mean A there less that of the counterparts, over the mean |A| of all nodes; positive speaks for the \
+        prediction
+interpretation/clusters.csv: medians of `at_clusters.csv` over stages
+    network clusters control | | as in `at_clusters.csv`
+    n | | stages with a ratio
+    share_nodes share_size share_signed share_matched | | medians
+    ratio ratio_low ratio_high | | median, and its 90 % bootstrap interval
+    excess excess_low excess_high | | median, and its 90 % bootstrap interval
+    trained_over trained_over_low trained_over_high | | median of the trained network's ratio over this one, and its \
+        90 % bootstrap interval
 """,
     SHOWING,
 )

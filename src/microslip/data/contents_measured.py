@@ -77,7 +77,7 @@ trajectory.zarr: grains, stress series, and the frames at turning points and ins
     frames/strain | frame | float64 | | shear strain γ | imported runs
     frames/step | frame | int64 | | the files' own time step | imported runs
 """,
-    ("stages", *_MEASURING, "ceiling", "replicas", *SHOWING),
+    ("stages", "explain", *_MEASURING, "ceiling", "replicas", *SHOWING),
 )
 
 (STAGES,) = files(
@@ -107,7 +107,7 @@ fields.zarr: one value per stage and grain
         packing_fraction | not in older runs
     below_floor | stage | int8 | | 1 where the median D²min is within precision_margin of precision_floor
 """,
-    ("voxels", "train", "statistics", "ablate", *SHOWING),
+    ("voxels", "train", "explain", "statistics", "ablate", *SHOWING),
 )
 
 (VOXELS,) = files(

@@ -271,6 +271,15 @@ class Attribution(Settings):
     n_compared: int = Field(
         20, ge=2, le=MOST, description="of these stages, those for the slower controls: other methods, layers, deletion"
     )
+    n_starts: int = Field(
+        200,
+        ge=4,
+        le=MOST,
+        description="stages drawn from the training set, where the paths of Expected Gradients start",
+    )
+    n_donors: int = Field(
+        8, ge=1, le=MOST, description="the first of these, whose values stand in for nodes that are taken out"
+    )
     null_epochs: int = Field(5, ge=1, le=MOST, description="of the network that is trained on shuffled fluctuations")
     noise: float = Field(0.1, ge=1e-9, le=1e3, description="of SmoothGrad, in deviations of the input")
     n_noisy: int = Field(8, ge=1, le=1000, description="noisy copies for SmoothGrad")

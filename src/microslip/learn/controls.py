@@ -1,4 +1,4 @@
-"""What attributions are compared with: layers made random, other methods, deletion and insertion, a shuffled target."""
+"""What attributions are compared with: layers made random, other methods, a shuffled target."""
 
 from __future__ import annotations
 
@@ -21,14 +21,12 @@ from microslip.learn.attribution import (
     smoothed_integrated_gradients,
 )
 from microslip.learn.config import Attribution, Network, Training
+from microslip.learn.expected import Expected, Fields, expected_gradients
 from microslip.learn.networks.predictor import Predictor
-from microslip.learn.nulls import layers_from_the_output, randomised, replaced_in_order
+from microslip.learn.nulls import layers_from_the_output, randomised
 from microslip.learn.samples import Samples, Scaling, fit_scaling
 from microslip.learn.train import train
 from microslip.statistics.ranks import spearman
-
-# Shares of nodes that are replaced in the deletion and insertion curves.
-FRACTIONS = np.concatenate([[0.0, 0.005, 0.01, 0.02, 0.05], np.linspace(0.1, 1, 10)])
 
 # Stages by which a network that learns noise is judged.
 JUDGED_STAGES = 500
@@ -39,17 +37,31 @@ Done = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Explainer:
-    """A trained network with its scaling, where the paths of its attributions start, and how they are made."""
+    """A trained network with its scaling, where the paths of its attributions start, and how they are made.
+
+    `starts`: scaled voxels of stages drawn from the training set, from which paths start in Expected Gradients, and
+    the first `settings.n_donors` of which, `donors`, stand in for nodes that are taken out.
+    """
 
     network: Predictor
     scaling: Scaling
     baseline: Voxels
+    starts: Fields
     settings: Attribution
     seed: int
+
+    @property
+    def donors(self) -> Fields:
+        """The stages whose values stand at nodes that are taken out."""
+        return self.starts[: self.settings.n_donors]
 
     def attribute(self, inputs: Voxels) -> Attributed:
         """Integrated Gradients of one stage."""
         return integrated_gradients(self.network, self.scaling, inputs, self.settings, self.baseline)
+
+    def expect(self, stage: ExplainedStage) -> Expected:
+        """Expected Gradients of one stage, with random numbers of its own."""
+        return expected_gradients(self.network, self.scaling, stage.inputs, self.starts, self.seed + stage.number)
 
 
 @dataclass(frozen=True)
@@ -100,19 +112,22 @@ def randomise_layers(explainer: Explainer, stages: Sequence[ExplainedStage], don
     return pd.DataFrame(rows, columns=["n_layers", "last_layer", "spearman", "deviation", "n"])
 
 
-def compare_methods(explainer: Explainer, stages: Sequence[ExplainedStage], done: Done) -> pd.DataFrame:
-    """Rank correlation of other methods' attributions with those of Integrated Gradients.
+def compare_methods(explainer: Explainer, stages: Sequence[ExplainedStage], done: Done) -> dict[str, pd.DataFrame]:
+    """Rank correlation of other methods' attributions with those of Integrated Gradients, and the errors of one.
 
     Returns
     -------
-    Columns stage, method, spearman_of_sizes, spearman.
+    `methods`: stage, method, spearman_of_sizes, spearman. `expected`, of Expected Gradients: stage; difference, sum and
+    sum_error [p]; node_error and repeatability, as in `Expected`.
     """
     network, scaling, settings, baseline = explainer.network, explainer.scaling, explainer.settings, explainer.baseline
-    rows = []
+    rows, drawn = [], []
     for stage in stages:
         inputs, own = stage.inputs, stage.attribution.ravel()
         smoothed = smoothed_integrated_gradients(network, scaling, inputs, settings, explainer.seed, baseline)
+        expected = explainer.expect(stage)
         others = {
+            "expected": expected.attribution.sum(axis=0),
             "smoothgrad": smoothed.sum(axis=0),
             "occlusion": occlusion(network, scaling, inputs, settings, baseline)[0],
             "input": (inputs - baseline).sum(axis=0),
@@ -120,53 +135,19 @@ def compare_methods(explainer: Explainer, stages: Sequence[ExplainedStage], done
         for name, other in others.items():
             sizes = spearman(np.abs(own), np.abs(other).ravel())
             rows.append((stage.number, name, sizes, spearman(own, other.ravel())))
-        done(2)
-    return pd.DataFrame(rows, columns=["stage", "method", "spearman_of_sizes", "spearman"])
-
-
-def delete_and_insert(explainer: Explainer, stages: Sequence[ExplainedStage], done: Done) -> pd.DataFrame:
-    """Predictions while nodes are taken out or put in, as shares of what all nodes make.
-
-    Returns
-    -------
-    Columns mode, order, fraction, and over the n stages the quartiles of the prediction, low, median and high.
-    """
-    rows = []
-    for stage in stages:
-        for name, order in _orders(stage, explainer.seed).items():
-            for mode in ("deletion", "insertion"):
-                predictions = replaced_in_order(
-                    explainer.network,
-                    explainer.scaling,
-                    stage.inputs,
-                    explainer.baseline,
-                    order,
-                    FRACTIONS,
-                    mode == "insertion",
-                )
-                first, last = predictions[0], predictions[-1]
-                whole, empty = (last, first) if mode == "insertion" else (first, last)
-                curve = (predictions - empty) / (whole - empty if whole != empty else np.nan)
-                rows += [(mode, name, f, v) for f, v in zip(FRACTIONS, curve, strict=True)]
-        done(1)
-    groups = pd.DataFrame(rows, columns=["mode", "order", "fraction", "prediction"]).groupby(
-        ["mode", "order", "fraction"], sort=False
-    )["prediction"]
-    quartiles = [groups.quantile(q).rename(name) for q, name in ((0.25, "low"), (0.5, "median"), (0.75, "high"))]
-    return pd.concat([*quartiles, groups.count().rename("n")], axis=1).reset_index()
-
-
-def _orders(stage: ExplainedStage, seed: int) -> dict[str, Int64[np.ndarray, "node"]]:
-    """All nodes, the most important first, by what importance may be."""
-    own = stage.attribution
-    # what raises the prediction of a slip, or lowers that of a stick, is what speaks for it
-    direction = np.sign(own.sum()) or 1.0
-    return {
-        "attribution": np.argsort(-direction * own.ravel(), kind="stable"),
-        "size of attribution": np.argsort(-np.abs(own).ravel(), kind="stable"),
-        "d2min": np.argsort(-stage.inputs[0].ravel(), kind="stable"),
-        "random": np.random.default_rng([seed, stage.number]).permutation(own.size),
-    }
+        drawn.append(
+            {
+                "stage": stage.number,
+                "difference": expected.difference,
+                "sum": float(expected.attribution.sum()),
+                "sum_error": expected.sum_error,
+                "node_error": expected.relative_error,
+                "repeatability": expected.repeatability,
+            }
+        )
+        done(3)
+    methods = pd.DataFrame(rows, columns=["stage", "method", "spearman_of_sizes", "spearman"])
+    return {"methods": methods, "expected": pd.DataFrame(drawn)}
 
 
 def furthest_first(attributions: Nodes, n: int) -> Int64[np.ndarray, "chosen"]:

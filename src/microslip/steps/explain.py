@@ -26,17 +26,20 @@ from microslip.learn.controls import (
     Explainer,
     choose_stages,
     compare_methods,
-    delete_and_insert,
     evenly,
     furthest_first,
     randomise_layers,
     train_on_shuffled,
 )
+from microslip.learn.deletion import delete_and_insert
 from microslip.learn.networks.predictor import Predictor
 from microslip.learn.nulls import layers_from_the_output, randomised
 from microslip.learn.reading import StageReader, keep_samples, stage_reader
+from microslip.learn.samples import Scaling
+from microslip.statistics.attribution_clusters import cluster_claims, compare_at_clusters, node_strata
 from microslip.statistics.attribution_lengths import NodeLengths, compare_lengths, interpretation_tables, node_lengths
 from microslip.steps.common import Advance, Say, scratch_folder
+from microslip.steps.explained_clusters import Inside, clusters_or_none, describe_clusters
 from microslip.steps.trained_cell import describe_cell, differences, fit_to_cell, listed
 
 STAGES_PER_CHUNK = 8
@@ -52,9 +55,13 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
     # what would be refused later is refused before anything is replaced
     lengths = read_node_lengths(run, config)
     reader = stage_reader(run, scaling.names, scaling)
-    explainer = Explainer(checkpoint.network, scaling, _baseline(run, config, checkpoint, reader), settings, seed)
+    baseline, starts = (
+        _baseline(run, config, checkpoint, reader),
+        _starts(run, reader, scaling, settings.n_starts, seed),
+    )
+    explainer = Explainer(checkpoint.network, scaling, baseline, starts, settings, seed)
     n_layers, n_few = len(layers_from_the_output(checkpoint.network)), min(settings.n_compared, len(chosen))
-    work = _Work(advance, 3 * len(chosen) + n_few * (n_layers + 3) + 10 * settings.null_epochs)
+    work = _Work(advance, 3 * len(chosen) + n_few * (n_layers + 7) + 10 * settings.null_epochs)
     _attribute_all(run, explainer, reader, chosen, mark, work)
     attributions = run.attributions["attribution"]
     errors = run.attributions["completeness_error"].to_numpy()
@@ -93,9 +100,14 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
         "shuffled": by(null),
         "input": lambda row, stage: np.asarray((reader.scaled(stage, scaling) - explainer.baseline).sum(axis=0)),
     }
-    events = _measure(run, config, lengths, chosen, sources)
+    clusters, reason = clusters_or_none(run, config, lengths.nodes)
+    if clusters is None:
+        say(f"no attributions at clusters of grains: {reason}")
+    events, at_clusters = _measure(run, config, lengths, clusters, chosen, sources)
     tables = {"events": events.drop(columns=["c_d2min", "c_attribution", "r"])}
     tables |= interpretation_tables(events, run.stages, config.correlation, seed)
+    if len(at_clusters):
+        tables |= {"at_clusters": at_clusters, "clusters": cluster_claims(at_clusters, seed)}
 
     def explained(rows: np.ndarray) -> list[ExplainedStage]:
         return [
@@ -105,14 +117,23 @@ def explain_step(run: Run, config: Config, mark: str, advance: Advance, say: Say
 
     few = explained(evenly(np.arange(len(chosen)), n_few))
     tables["layers"] = randomise_layers(explainer, few, work.count)
-    tables["methods"] = compare_methods(explainer, few, work.count)
-    furthest = explained(furthest_first(attributions.to_numpy(), len(few)))
-    tables["deletion"] = delete_and_insert(explainer, furthest, work.count)
+    tables |= compare_methods(explainer, few, work.count)
+    rows = furthest_first(attributions.to_numpy(), len(few))
+    furthest = explained(rows)
+    rivals = {"expected": [explainer.expect(stage).attribution.sum(axis=0) for stage in furthest]}
+    work.count(len(furthest))
+    rivals |= {
+        name: [sources[name](row, stage.number) for row, stage in zip(rows.tolist(), furthest, strict=True)]
+        for name in ("untrained", "shuffled")
+    }
+    tables |= delete_and_insert(explainer, furthest, rivals, work.count)
     with replacing(run.folder / "interpretation") as beside:
         beside.mkdir()
         for name, table in tables.items():
             write_table(beside / f"{name}.csv", table)
     shutil.rmtree(partial)
+    for sentence in describe_clusters(tables["clusters"]) if "clusters" in tables else ():
+        say(sentence)
     _say_the_claim(tables["claim"], config, say)
 
 
@@ -169,6 +190,15 @@ def _baseline(run: Run, config: Config, checkpoint: Checkpoint, reader: StageRea
     return np.asarray(choose_baseline(checkpoint.scaling, shape, config.attribution.baseline, reader.among(train)))
 
 
+def _starts(run: Run, reader: StageReader, scaling: Scaling, n: int, seed: int) -> np.ndarray:
+    """Scaled voxels (start, channel, x, y, z) of stages drawn from the training set, in random order."""
+    table, rng = run.predictions, np.random.default_rng(seed)
+    train = np.unique(table[(table["rule"] == "random") & (table["split"] == TRAIN)]["stage"].to_numpy())
+    drawn = np.sort(rng.choice(train, min(n, len(train)), replace=False))
+    scaled = np.concatenate([scaling.standardise(batch) for batch in reader.among(drawn)])
+    return np.asarray(scaled[rng.permutation(len(scaled))], dtype=np.float32)
+
+
 class _Work:
     """Counts what is done of all the parts for the progress bar."""
 
@@ -213,21 +243,20 @@ def _measure(
     run: Run,
     config: Config,
     lengths: NodeLengths,
+    clusters: Callable[[int], Inside] | None,
     chosen: np.ndarray,
     sources: dict[str, Callable[[int, int], np.ndarray]],
-) -> pd.DataFrame:
-    """ξ of D²min and of every source's attribution of each stage, and where the attribution lies."""
-    d2min = run.voxels["d2min"]
-    fields = [np.asarray(d2min[stage].to_numpy(), dtype=float) for stage in chosen.tolist()]
-    # the same for every source
-    of_d2min = [lengths.measure(field) for field in fields]
-    return pd.DataFrame(
-        [
-            {"network": name, "stage": stage} | row
-            for name, attribution in sources.items()
-            for n, stage in enumerate(chosen.tolist())
-            for row in compare_lengths(
-                lengths, fields[n], of_d2min[n], attribution(n, stage).astype(float), config.clusters.fraction
-            )
-        ]
-    )
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """ξ of D²min and of every source's attribution of each stage, and where the attribution lies; then at clusters."""
+    events, at_clusters = [], []
+    for n, stage in enumerate(chosen.tolist()):
+        field = np.asarray(run.voxels["d2min"][stage].to_numpy(), dtype=float)
+        # the same for every source
+        of_d2min, strata = lengths.measure(field), node_strata(field)
+        inside = clusters(stage) if clusters is not None else {}
+        for name, attribute in sources.items():
+            about, attribution = {"network": name, "stage": stage}, attribute(n, stage).astype(float)
+            compared = compare_lengths(lengths, field, of_d2min, attribution, config.clusters.fraction)
+            events += [about | row for row in compared]
+            at_clusters += [about | row for row in compare_at_clusters(inside, strata, attribution)]
+    return pd.DataFrame(events), pd.DataFrame(at_clusters)

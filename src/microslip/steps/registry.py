@@ -76,7 +76,7 @@ STEPS = {
             "explain",
             "integrated gradients",
             ("attribution", "correlation", "clusters", "training", "split"),
-            edition=3,
+            edition=4,
             needs=("learn",),
         ),
         Step(

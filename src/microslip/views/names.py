@@ -58,13 +58,35 @@ NETWORK_NAME = {
 # Other markers than those of the kinds of stages.
 FIELD_MARKER = {"signed": "D", "size": "v"}
 FIELD_NAME = {"signed": "with its sign", "size": "its size"}
-ORDER_COLOUR = {"attribution": BLUE, "size of attribution": PURPLE, "d2min": GREEN, "random": GREY}
+
+# Lines without gaps are of orders that know the direction of what a node does.
+ORDER_COLOUR = {
+    "attribution": BLUE,
+    "expected": INK,
+    "untrained": ORANGE,
+    "shuffled": VERMILLION,
+    "size of attribution": PURPLE,
+    "d2min": GREEN,
+    "input": SKY,
+    "random": GREY,
+}
 ORDER_LINE: dict[str, Any] = {
-    "attribution": "-", "size of attribution": (0, (5, 1.5)), "d2min": (0, (5, 1.2, 1, 1.2)), "random": (0, (1, 1))
-}  # fmt: skip
+    "attribution": "-",
+    "expected": "-",
+    "untrained": "-",
+    "shuffled": "-",
+    "size of attribution": (0, (5, 1.5)),
+    "d2min": (0, (5, 1.2, 1, 1.2)),
+    "input": (0, (3, 1, 1, 1, 1, 1)),
+    "random": (0, (1, 1)),
+}
 ORDER_NAME = {
     "attribution": "attribution",
+    "expected": "Expected Gradients",
+    "untrained": "of an untrained network",
+    "shuffled": "of one trained on noise",
     "size of attribution": "its size",
     "d2min": r"$D^2_\mathrm{min}$",
+    "input": "size of the input",
     "random": "at random",
 }
