@@ -330,7 +330,7 @@ def write_ablations(folder: Path) -> None:
 
 
 NETWORKS = ("trained", "untrained", "shuffled", "input")
-ORDERS = ("attribution", "size of attribution", "d2min", "random")
+ORDERS = ("attribution", "expected", "untrained", "shuffled", "size of attribution", "d2min", "input", "random")
 
 
 def write_interpretation(folder: Path) -> None:
@@ -365,7 +365,27 @@ def write_interpretation(folder: Path) -> None:
         for mode, curve in (("deletion", (1 - fraction) ** power), ("insertion", 1 - (1 - fraction) ** power))
     ]  # fmt: skip
     tables = {"correlation": pd.concat(curves), "ellipses": pd.DataFrame(ellipses), "claim": pd.DataFrame(claims)}
-    for name, table in (tables | {"layers": pd.DataFrame(layers), "deletion": pd.concat(deletion)}).items():
+    tables |= {"layers": pd.DataFrame(layers), "deletion": pd.concat(deletion), "replacement": pd.concat(deletion)}
+    about = [
+        {"replacement": replacement, "mode": mode, "order": order, "n": 8, "than": "attribution"}
+        for replacement in ("stages", "baseline")
+        for mode in ("deletion", "insertion")
+        for order in ORDERS
+    ]
+    areas = {"area": 0.4, "area_low": 0.3, "area_high": 0.6, "more": 0.1, "more_low": 0.02, "more_high": 0.2}
+    tables["areas"] = pd.DataFrame(about).assign(**areas)
+    about = [
+        {"network": network, "clusters": which, "control": control, "n": 0 if which == "wrapping" else 8}
+        for network in NETWORKS
+        for which in ("all", "wrapping", "bounded")
+        for control in ("number", "height", "amplitude")
+    ]
+    clusters = pd.DataFrame(about).assign(share_nodes=0.06, share_size=0.2, share_signed=0.3, share_matched=0.9)
+    for name, value in (("ratio", 1.4), ("excess", 0.3), ("trained_over", 1.2)):
+        clusters[[name, f"{name}_low", f"{name}_high"]] = value, 0.9 * value, 1.1 * value
+    clusters.loc[clusters["n"] == 0, clusters.columns[4:]] = np.nan
+    tables["clusters"] = clusters
+    for name, table in tables.items():
         write_table(folder / "interpretation" / f"{name}.csv", table)
 
 

@@ -67,12 +67,16 @@ def good() -> Parts:
     n = 6001
     one = np.ones(n)
     layers = pd.DataFrame({"n_layers": [1, 2], "spearman": [0.7, 0.1]})
-    fraction = np.linspace(0, 1, 5)
-    curves = {"attribution": (1 - fraction) ** 3, "size of attribution": (1 - fraction) ** 4, "random": 1 - fraction}
-    deletion = pd.concat(
-        pd.DataFrame({"mode": "deletion", "order": order, "fraction": fraction, "median": curve})
-        for order, curve in curves.items()
-    )
+    areas = pd.DataFrame(
+        [("attribution", 0.3, 0.0, 0.0, 0.0), ("random", 0.6, 0.3, 0.2, 0.4), ("untrained", 0.5, 0.2, 0.1, 0.3),
+         ("shuffled", 0.4, 0.1, 0.05, 0.2)],
+        columns=["order", "area", "more", "more_low", "more_high"],
+    ).assign(mode="deletion", replacement="stages")  # fmt: skip
+    clusters = pd.DataFrame(
+        {"network": ["trained", "shuffled"], "clusters": "all", "control": "amplitude", "n": 90, "share_nodes": 0.06,
+         "share_size": [0.3, 0.2], "ratio": [1.5, 1.1], "ratio_low": [1.4, 1.0], "ratio_high": [1.6, 1.2],
+         "trained_over": [1.0, 1.4], "trained_over_low": [1.0, 1.2], "trained_over_high": [1.0, 1.6]}
+    )  # fmt: skip
     ablations = pd.DataFrame(
         {"family": "input", "value": ["full", "shuffled"], "rule": "blocked", "r2": [0.7, 0.2], "r2_low": [0.6, 0.1],
          "r2_high": [0.8, 0.3]}
@@ -109,7 +113,8 @@ def good() -> Parts:
                 trained=(1.0, 0.9, 1.1), untrained=(0.2, 0.1, 0.3), shuffled=(2.0, 1.9, 2.1), input=(1.5, 1.4, 1.6)
             ),
             "interpretation/layers": layers,
-            "interpretation/deletion": deletion,
+            "interpretation/areas": areas,
+            "interpretation/clusters": clusters,
             "ablations/summary": ablations,
             "test_openings": openings(1),
             "model/predictions": predictions(18),
@@ -124,7 +129,7 @@ def verdicts(parts: Parts) -> dict[str, str]:
 def test_a_good_run_passes_every_check(good):
     checks = check_run(good)
     assert {check.verdict for check in checks} == {"passed"}, [check for check in checks if check.verdict != "passed"]
-    assert len(checks) == 40
+    assert len(checks) == 41
     assert {check.group for check in checks} == set(GROUPS)
     assert len({check.name for check in checks}) == len(checks)
     assert all(check.value and check.limit and check.why.endswith(".") for check in checks)
@@ -250,9 +255,10 @@ BAD = [
         [claim(trained=(1.0, 0.9, 1.1), untrained=(0.2, 0.1, 0.3)), claim(**NEARER).assign(field="size")])), "failed"),
     ("Random layers", with_table("interpretation/layers", pd.DataFrame({"n_layers": [2, 1], "spearman": [0.6, 0.1]})),
      "failed"),
-    ("Deletion of important nodes", lambda parts: with_table("interpretation/deletion", parts.tables[
-        "interpretation/deletion"].replace({"order": {"random": "size of attribution", "size of attribution": "random"}}
-     ))(parts), "failed"),
+    ("Deletion of important nodes", lambda parts: with_table("interpretation/areas", parts.tables[
+        "interpretation/areas"].assign(more_low=-0.3, more_high=-0.1))(parts), "failed"),
+    ("Clusters beyond their amplitude", lambda parts: with_table("interpretation/clusters", parts.tables[
+        "interpretation/clusters"].assign(ratio_low=0.9))(parts), "failed"),
     ("Damaged parts", lambda parts: replace(parts, problems={"series": "it is torn"}), "failed"),
     ("Steps up to date", with_step("train", "out of date", Cause("settings", ("training.epochs",))), "failed"),
     ("Steps up to date", with_step("import", "not checked", Cause("missing", detail="files are gone")), "open"),
@@ -323,10 +329,25 @@ def test_a_scanner_may_miss_a_grain_in_fifty(good):
     assert verdicts(replace(parts, attributes=good.attributes))["Missing grains"] == "failed"
 
 
-def test_a_prediction_that_grows_while_nodes_go_decides_nothing(good):
-    table = good.tables["interpretation/deletion"]
-    grown = table.assign(median=3 * table["median"])
-    assert verdicts(with_table("interpretation/deletion", grown)(good))["Deletion of important nodes"] == "open"
+def test_a_deletion_that_a_null_does_as_well_or_better_decides_nothing_or_fails(good):
+    table = good.tables["interpretation/areas"]
+    for change, verdict in (({"more_low": -0.1}, "open"), ({"more_low": -0.3, "more_high": -0.1}, "failed")):
+        rows = table["order"] == "shuffled"
+        other = table.assign(**{name: table[name].where(~rows, value) for name, value in change.items()})
+        assert verdicts(with_table("interpretation/areas", other)(good))["Deletion of important nodes"] == verdict
+    # of nodes set to the baseline nothing follows
+    baseline = table.assign(replacement="baseline")
+    assert "Deletion of important nodes" not in verdicts(with_table("interpretation/areas", baseline)(good))
+
+
+@pytest.mark.parametrize(
+    ("low", "over", "verdict"),
+    [(1.4, 1.2, "passed"), (0.9, 1.2, "failed"), (1.4, 0.9, "failed"), (np.nan, 1.2, "open")],
+)
+def test_clusters_count_for_more_than_their_amplitude_where_noise_does_not_teach_it(good, low, over, verdict):
+    table = good.tables["interpretation/clusters"].assign(ratio_low=[low, 1.0], trained_over_low=[1.0, over])
+    found = verdicts(with_table("interpretation/clusters", table)(good))["Clusters beyond their amplitude"]
+    assert found == verdict
 
 
 def test_what_follows_from_one_change_is_not_told_as_many(good):

@@ -16,11 +16,20 @@ from matplotlib.patches import Ellipse, Rectangle
 
 from microslip.data.run import Run
 from microslip.views.figures.ablations import ablation_bars, sweep
+from microslip.views.figures.attribution_clusters import cluster_ratios, cluster_shares
 from microslip.views.figures.lengths import ELLIPSE_FROM, attribution_correlation, length_plane, ratio_bars
-from microslip.views.figures.nulls import deletion_curves, randomised_layers
+from microslip.views.figures.nulls import deletion_areas, deletion_curves, randomised_layers
 from microslip.views.figures.registry import FIGURES
 from microslip.views.figures.reliability import calibration, sign_accuracy
-from microslip.views.names import FIELD_MARKER, NETWORK_COLOUR, ORDER_COLOUR, R2_FLOOR, RULE_COLOUR, RULE_MARKER
+from microslip.views.names import (
+    FIELD_MARKER,
+    NETWORK_COLOUR,
+    ORDER_COLOUR,
+    ORDER_NAME,
+    R2_FLOOR,
+    RULE_COLOUR,
+    RULE_MARKER,
+)
 from microslip.views.style import BLUE, KIND_COLOUR, KIND_MARKER, VERMILLION
 
 
@@ -28,7 +37,7 @@ from microslip.views.style import BLUE, KIND_COLOUR, KIND_MARKER, VERMILLION
 def tables(complete):
     """The tables of a complete run, by name."""
     names = {"model": ("sign_by_size", "calibration"), "ablations": ("summary",)}
-    names |= {"interpretation": ("correlation", "ellipses", "claim", "layers", "deletion")}
+    names |= {"interpretation": ("correlation", "ellipses", "claim", "layers", "deletion", "areas", "clusters")}
     return {name: pd.read_csv(complete.folder / part / f"{name}.csv") for part, some in names.items() for name in some}
 
 
@@ -244,6 +253,18 @@ def test_curves_that_overshoot_stay_in_the_picture(tables):
     assert high > 60
 
 
+def test_areas_and_ratios_are_drawn_where_the_tables_have_them(tables):
+    axes = deletion_areas(tables["areas"]).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(ORDER_NAME.values())
+    assert len(axes.containers) == 2 * len(ORDER_NAME)
+    axes = cluster_ratios(tables["clusters"]).axes[0]
+    heights = [container.lines[0].get_ydata()[0] for container in axes.containers]
+    assert heights == [1.4] * (3 * len(NETWORK_COLOUR))
+    # no explained stage has a cluster that wraps: no bars of it
+    shares = cluster_shares(tables["clusters"]).axes[0]
+    assert [label.get_text() for label in shares.get_xticklabels()] == ["all", "bounded"]
+
+
 PANELS = {
     "sign_by_size": sign_accuracy,
     "calibration": calibration,
@@ -254,6 +275,8 @@ PANELS = {
     "claim": ratio_bars,
     "layers": randomised_layers,
     "deletion": lambda table: deletion_curves(table, "deletion"),
+    "areas": deletion_areas,
+    "clusters": cluster_ratios,
 }
 
 

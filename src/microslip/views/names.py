@@ -90,3 +90,6 @@ ORDER_NAME = {
     "input": "size of the input",
     "random": "at random",
 }
+CONTROL_NAME = {"number": "any node", "height": "equal height", "amplitude": r"equal $D^2_\mathrm{min}$"}
+AREA_MARKER = {"stages": "o", "baseline": "x"}
+AREA_NAME = {"stages": "other stages", "baseline": "baseline"}

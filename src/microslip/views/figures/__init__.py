@@ -24,6 +24,7 @@ RUN_FIGURES = (
     "completeness",
     "lengths",
     "nulls",
+    "attribution_clusters",
     "clusters",
     "claims",
     "mechanisms",

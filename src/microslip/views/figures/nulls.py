@@ -9,9 +9,19 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from microslip.data.run import Run
 from microslip.views.figures.record import About, RunFigure, explained_network
-from microslip.views.names import ORDER_COLOUR, ORDER_LINE, ORDER_NAME
+from microslip.views.names import AREA_MARKER, AREA_NAME, ORDER_COLOUR, ORDER_LINE, ORDER_NAME
 from microslip.views.panels import Drawing, table_panel
-from microslip.views.style import BLUE, INK, NEW_AXES, TWO_COLUMNS, add_letters, draws_panel, journal_style, new_figure
+from microslip.views.style import (
+    BLUE,
+    GREY,
+    INK,
+    NEW_AXES,
+    TWO_COLUMNS,
+    add_letters,
+    draws_panel,
+    journal_style,
+    new_figure,
+)
 
 
 @draws_panel()
@@ -38,6 +48,8 @@ def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes:
     part = deletion[deletion["mode"] == mode]
     for order, colour in ORDER_COLOUR.items():
         curve = part[part["order"] == order]
+        if curve.empty and len(part):
+            continue
         axes.plot(
             curve["fraction"], curve["median"], color=colour, linestyle=ORDER_LINE[order], label=ORDER_NAME[order]
         )
@@ -62,28 +74,57 @@ def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes:
     axes.set_ylabel("share of the prediction [1]")
 
 
+@draws_panel()
+def deletion_areas(areas: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXES) -> None:
+    """Median area under the deletion curve of each order, with 90 % intervals; interpretation/areas.csv."""
+    part = areas[areas["mode"] == "deletion"]
+    orders = [order for order in ORDER_COLOUR if order in set(part["order"])]
+    for shift, (replacement, marker) in zip((-0.14, 0.14), AREA_MARKER.items(), strict=True):
+        rows = part[part["replacement"] == replacement].drop_duplicates("order").set_index("order")
+        for place, order in enumerate(orders):
+            if order not in rows.index:
+                continue
+            row = rows.loc[order]
+            ends = [[np.nan_to_num(abs(row[f"area_{end}"] - row["area"]))] for end in ("low", "high")]
+            axes.errorbar(row["area"], place + shift, xerr=ends, fmt=marker, color=ORDER_COLOUR[order], markersize=3.5)
+        axes.plot([], [], marker, color=GREY, markersize=3.5, label=AREA_NAME[replacement])
+    axes.set_yticks(range(len(orders)), [ORDER_NAME[order] for order in orders], fontsize=7)
+    axes.set_ylim(len(orders) - 0.5, -0.5)
+    # a single stage overshoots by a factor of ten
+    axes.set_xscale("symlog", linthresh=2.0)
+    axes.set_xlabel("area under the deletion curve [1]")
+    if orders:
+        axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.24))
+
+
 @journal_style()
 def draw(run: Run) -> Drawing:
     """Attributions while the network forgets, and predictions while nodes are taken out or put in."""
-    drawing = Drawing(new_figure(TWO_COLUMNS, 2.8))
-    first, *others = drawing.figure.subplots(1, 3)
+    drawing = Drawing(new_figure(TWO_COLUMNS, 5.4))
+    (first, *by_stages), (areas, *by_baseline) = drawing.figure.subplots(2, 3)
     table_panel(
         drawing, first, run, "interpretation/layers.csv", "n_layers spearman deviation", "Random layers",
         randomised_layers,
     )  # fmt: skip
-    for axes, mode in zip(others, ("deletion", "insertion"), strict=True):
-        table_panel(
-            drawing, axes, run, "interpretation/deletion.csv", "mode order fraction median", mode.capitalize(),
-            deletion_curves, mode,
-        )  # fmt: skip
-    if "deletion" in drawing.tables:
-        # one for both panels, beside the lines
-        handles = others[0].get_legend_handles_labels()
+    table_panel(
+        drawing, areas, run, "interpretation/areas.csv", "replacement mode order area area_low area_high", "Areas",
+        deletion_areas,
+    )  # fmt: skip
+    for row, table, what in ((by_stages, "replacement", "other stages"), (by_baseline, "deletion", "baseline")):
+        for axes, mode in zip(row, ("deletion", "insertion"), strict=True):
+            table_panel(
+                drawing, axes, run, f"interpretation/{table}.csv", "mode order fraction low median high",
+                f"{mode.capitalize()}, {what}", deletion_curves, mode,
+            )  # fmt: skip
+    curves = [*by_stages, *by_baseline]
+    # one for all panels, of one that has lines
+    handles = next((axes.get_legend_handles_labels() for axes in curves if axes.get_legend() is not None), None)
+    if handles is not None:
         drawing.figure.legend(*handles, loc="outside lower right", ncols=4, fontsize=7)
-        for axes in others:
-            if (legend := axes.get_legend()) is not None:
-                legend.remove()
-    add_letters([first, *others])
+    for axes in curves:
+        if (legend := axes.get_legend()) is not None:
+            legend.remove()
+    add_letters([first, *by_stages, areas, *by_baseline])
     return drawing
 
 
@@ -92,7 +133,7 @@ def _closing(about: About) -> str:
     if about.n_deleted is None:
         return explained_network(about)
     return (
-        f"(b, c) are of {about.n_deleted} stages: of those explained, the ones whose prediction lies furthest from "
+        f"(b to f) are of {about.n_deleted} stages: of those explained, the ones whose prediction lies furthest from "
         f"that of the baseline. {explained_network(about)}"
     ).strip()
 
@@ -103,11 +144,14 @@ FIGURE = RunFigure(
     draw=draw,
     caption=(
         "(a) Rank correlation of |attribution| with the trained network's while layers get random weights, from the "
-        "output. (b, c) Median of the prediction while nodes are set to the baseline, or put in, the most important "
-        "first, as a share of the way from the prediction of the baseline to that of the stage; bands, quartiles over "
-        "stages, for the orders by attribution and at random. The scale is linear to ±2, logarithmic beyond."
+        "output. (b, c) Median of the prediction while nodes take the values that stages of the training set have "
+        "there, or those of the stage are put in, the most important first, as a share of the way from the mean prediction of "
+        "these stages; bands, quartiles over stages, for the orders by attribution and at random. (e, f) The same with "
+        "the baseline's values, which the network may never have seen. The scale is linear to ±2, logarithmic beyond. "
+        "(d) Areas under the deletion curves, median over stages with 90 % intervals; the verdict is that of "
+        "other stages."
     ),
-    alternative="Rank correlation against randomised layers, and deletion and insertion curves.",
+    alternative="Rank correlation against randomised layers, deletion and insertion curves, and areas under them.",
     needs="interpretation/layers.csv",
     closing=_closing,
     in_pressure=False,

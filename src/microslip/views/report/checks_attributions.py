@@ -58,21 +58,41 @@ def _layers(parts: Parts) -> Answer:
     return Answer(judge(below(last, LARGEST_RANDOM)), f"rank correlation {show(last, 2)} once all layers are random")
 
 
+RIVALS = {"random": "random order", "untrained": "an untrained network's", "shuffled": "one trained on noise"}
+
+
 def _deletion(parts: Parts) -> Answer | None:
-    table = parts.tables["interpretation/deletion"]
-    rows = table[(table["mode"] == "deletion") & (table["fraction"] < 1)]
-    # beyond zero the prediction is as far from the network's as it was before
-    means = rows.assign(left=rows["median"].abs()).groupby("order")["left"].mean()
-    order = next((name for name in ("size of attribution", "attribution") if name in means), None)
-    if order is None or "random" not in means:
+    """Areas under the curves while nodes take other stages' values: the attribution's against those of its nulls."""
+    table = parts.tables["interpretation/areas"]
+    rows = table[(table["replacement"] == "stages") & (table["mode"] == "deletion")].drop_duplicates("order")
+    rows = rows.set_index("order")
+    rivals = [name for name in RIVALS if name in rows.index]
+    if "attribution" not in rows.index or not rivals:
         return None
-    own, random = float(means[order]), float(means["random"])
-    value = f"mean share left {show(own, 2)}, in random order {show(random, 2)}"
-    if random > 1:
-        # the baseline leads the network out of what it has seen
-        remedy = "The prediction grows while nodes are set to the baseline, so that the test decides nothing."
-        return Answer("open", value, remedy)
-    return Answer(judge(below(own, random)), value)
+    texts = [
+        f"{RIVALS[name]} {between(*(float(rows.loc[name, f'more{end}']) for end in ('', '_low', '_high')))} more"
+        for name in rivals
+    ]
+    value = f"area {show(float(rows.loc['attribution', 'area']), 2)}; {', '.join(texts)}"
+    low, high = rows.loc[rivals, "more_low"], rows.loc[rivals, "more_high"]
+    if (low > 0).all():
+        return Answer("passed", value)
+    return Answer("failed" if (high < 0).any() else "open", value)
+
+
+def _beyond_amplitude(parts: Parts) -> Answer | None:
+    """The ratio in clusters at equal D²min, against 1 and against that of the network trained on noise."""
+    table = parts.tables["interpretation/clusters"]
+    rows = table[(table["clusters"] == "all") & (table["control"] == "amplitude")].drop_duplicates("network")
+    rows = rows.set_index("network")
+    if not {"trained", "shuffled"} <= set(rows.index):
+        return None
+    own, null = rows.loc["trained"], rows.loc["shuffled"]
+    value = f"{between(own['ratio'], own['ratio_low'], own['ratio_high'])}, "
+    value += f"trained on noise {between(null['ratio'], null['ratio_low'], null['ratio_high'])}"
+    above = [own["ratio_low"] > 1, null["trained_over_low"] > 1]
+    known = np.isfinite([own["ratio_low"], null["trained_over_low"]]).all()
+    return Answer(judge(all(above)) if known else "open", value)
 
 
 _of_attributions = partial(Check, "Attributions")
@@ -116,10 +136,22 @@ ATTRIBUTIONS = (
     ),
     _of_attributions(
         "Deletion of important nodes",
-        ("interpretation/deletion",),
+        ("interpretation/areas",),
         _deletion,
-        "less is left than in random order",
-        "Taking the most important nodes away must hurt the prediction more than taking any.",
+        "a smaller area than in random order and than by networks that know nothing, with intervals of the differences "
+        "above 0",
+        "Nodes that carry the prediction must hurt it when other stages' values stand there, which the network knows; "
+        "where the interval of a difference holds 0, nothing is decided.",
         "The attribution does not point at what the network uses: do not show its maps.",
+    ),
+    _of_attributions(
+        "Clusters beyond their amplitude",
+        ("interpretation/clusters",),
+        _beyond_amplitude,
+        "|attribution| in clusters over that of nodes of equal D²min above 1, and above the ratio of a network trained "
+        "on noise",
+        "Clusters move most, and attributions follow how much grains move: only what is left at equal D²min speaks of "
+        "clusters.",
+        "Do not say that the network looks at clusters: it looks at large D²min.",
     ),
 )

@@ -38,7 +38,11 @@ TABLES = {
     "statistics/walls": ["low", "high", "n_stages", "same_sign", "correlation"],
     "interpretation/claim": ["network", "field", "n", "n_stages", "ratio", "low", "high"],
     "interpretation/layers": ["n_layers", "spearman"],
-    "interpretation/deletion": ["mode", "order", "fraction", "median"],
+    "interpretation/areas": ["replacement", "mode", "order", "area", "more", "more_low", "more_high"],
+    "interpretation/clusters": [
+        *("network", "clusters", "control", "n", "share_nodes", "share_size"),
+        *("ratio", "ratio_low", "ratio_high", "trained_over_low"),
+    ],
     "model/predictions": ["rule", "split", "target"],
     OPENINGS.removesuffix(".csv"): ["verb", "rule", "test_set", "settings"],
     "assessment/summary": ["rule", "fold", "method", "seeds", "n", "r2", "r2_low", "r2_high", "n_above", "coverage"],

@@ -74,6 +74,9 @@ def findings(parts: Parts) -> list[tuple[str, str]]:
     attribution = _attribution(parts)
     if attribution:
         rows.append(("Attributions", attribution))
+    clusters = _clusters(parts)
+    if clusters:
+        rows.append(("Attributions at clusters", clusters))
     return rows
 
 
@@ -163,6 +166,32 @@ def _attribution(parts: Parts) -> str:
         return text + "."
     clear = sum(all(each) for each in separate.values())
     return text + f"; {clear} of {len(separate)} nulls have intervals apart from it in all of these, which is no test."
+
+
+def _clusters(parts: Parts) -> str:
+    """What share of the attribution lies in clusters, and what is left of it at equal D²min."""
+    table = parts.tables.get("interpretation/clusters")
+    if table is None:
+        return ""
+    rows = table[table["clusters"] == "all"].drop_duplicates(["network", "control"]).set_index(["network", "control"])
+    if not {("trained", "number"), ("trained", "amplitude")} <= set(rows.index):
+        return ""
+
+    def ratio(network: str, control: str) -> str:
+        row = rows.loc[(network, control)]
+        return between(*(float(row[f"ratio{end}"]) for end in ("", "_low", "_high")))
+
+    some = rows.loc[("trained", "number")]
+    if not some["n"]:
+        return "No explained stage has a cluster of active grains."
+    text = f"Nodes in clusters of active grains, {share(float(some['share_nodes']))} of all, hold"
+    text += (
+        f" {share(float(some['share_size']))} of |attribution|: {ratio('trained', 'number')} times as much as others,"
+    )
+    text += f" and {ratio('trained', 'amplitude')} times as much as others of equal D²min"
+    if ("shuffled", "amplitude") in rows.index:
+        text += f"; for a network trained on noise that is {ratio('shuffled', 'amplitude')}"
+    return text + "."
 
 
 def noise(parts: Parts) -> str:
