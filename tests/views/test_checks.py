@@ -335,6 +335,9 @@ def test_a_deletion_that_a_null_does_as_well_or_better_decides_nothing_or_fails(
         rows = table["order"] == "shuffled"
         other = table.assign(**{name: table[name].where(~rows, value) for name, value in change.items()})
         assert verdicts(with_table("interpretation/areas", other)(good))["Deletion of important nodes"] == verdict
+    # mixtures that lead the network out of what it has seen
+    grown = table.assign(area=4 * table["area"])
+    assert verdicts(with_table("interpretation/areas", grown)(good))["Deletion of important nodes"] == "open"
     # of nodes set to the baseline nothing follows
     baseline = table.assign(replacement="baseline")
     assert "Deletion of important nodes" not in verdicts(with_table("interpretation/areas", baseline)(good))

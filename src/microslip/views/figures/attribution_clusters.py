@@ -76,11 +76,11 @@ FIGURE = RunFigure(
     title="Attributions at the clusters",
     draw=draw,
     caption=(
-        "(a) Share of |attribution| at nodes whose nearest grain is in a cluster, median over stages; dashed, the share "
-        "of these nodes. Clusters that wrap around the cell are apart from the bounded ones. (b) Mean |attribution| in "
-        "clusters over that of nodes in none: any, at equal height, and of equal D²min to 0.05 of a decade; median over "
-        "stages with 90 % bootstrap intervals. What is left above 1 at equal D²min, and above what the network trained "
-        "on noise has, is beyond amplitude."
+        "(a) Share of |attribution| at nodes whose nearest grain is in a cluster, median over stages; dashed, the "
+        "share of these nodes. Clusters that wrap around the cell are apart from the bounded ones. (b) Mean "
+        "|attribution| in clusters over that of nodes in none: any, at equal height, and of equal D²min to 0.05 of "
+        "a decade; median over stages with 90 % bootstrap intervals. What is left above 1 at equal D²min, and above "
+        "what the network trained on noise has, is beyond amplitude."
     ),
     alternative="Shares and ratios of the attribution in clusters, for the network and its nulls.",
     needs="interpretation/clusters.csv",

@@ -145,7 +145,8 @@ FIGURE = RunFigure(
     caption=(
         "(a) Rank correlation of |attribution| with the trained network's while layers get random weights, from the "
         "output. (b, c) Median of the prediction while nodes take the values that stages of the training set have "
-        "there, or those of the stage are put in, the most important first, as a share of the way from the mean prediction of "
+        "there, or those of the stage are put in, the most important first, as a share of the way from the mean "
+        "prediction of "
         "these stages; bands, quartiles over stages, for the orders by attribution and at random. (e, f) The same with "
         "the baseline's values, which the network may never have seen. The scale is linear to ±2, logarithmic beyond. "
         "(d) Areas under the deletion curves, median over stages with 90 % intervals; the verdict is that of "

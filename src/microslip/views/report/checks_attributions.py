@@ -74,6 +74,10 @@ def _deletion(parts: Parts) -> Answer | None:
         for name in rivals
     ]
     value = f"area {show(float(rows.loc['attribution', 'area']), 2)}; {', '.join(texts)}"
+    if "random" in rivals and float(rows.loc["random", "area"]) > 1:
+        # single nodes of another stage are rough where every stage is smooth
+        remedy = "The prediction grows while nodes of other stages are mixed in, so that the test decides nothing."
+        return Answer("open", value, remedy)
     low, high = rows.loc[rivals, "more_low"], rows.loc[rivals, "more_high"]
     if (low > 0).all():
         return Answer("passed", value)
