@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from microslip.data.run import Run
@@ -42,6 +43,12 @@ def randomised_layers(layers: pd.DataFrame, *, title: str = "", axes: Axes = NEW
 _SHARES = [-100, -50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100]
 
 
+def _label_shares(axis: Axis) -> None:
+    axis.set_major_locator(FixedLocator(_SHARES))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+    axis.set_minor_locator(NullLocator())
+
+
 @draws_panel()
 def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes: Axes = NEW_AXES) -> None:
     """Median prediction while nodes are taken out or put in, in several orders, with quartiles; deletion.csv."""
@@ -61,9 +68,7 @@ def deletion_curves(deletion: pd.DataFrame, mode: str, *, title: str = "", axes:
     axes.axhline(0, color=INK, linewidth=0.7)
     # single stages overshoot by a factor of ten, and 0 and 1 are what counts
     axes.set_yscale("symlog", linthresh=2.0)
-    axes.yaxis.set_major_locator(FixedLocator(_SHARES))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
-    axes.yaxis.set_minor_locator(NullLocator())
+    _label_shares(axes.yaxis)
     drawn = part[part["order"].isin(["attribution", "random"])][["low", "high"]].to_numpy()
     shown = np.concatenate([part["median"].to_numpy(), drawn.ravel(), [0.0, 1.0]])
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
@@ -92,6 +97,7 @@ def deletion_areas(areas: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXE
     axes.set_ylim(len(orders) - 0.5, -0.5)
     # a single stage overshoots by a factor of ten
     axes.set_xscale("symlog", linthresh=2.0)
+    _label_shares(axes.xaxis)
     axes.set_xlabel("area under the deletion curve [1]")
     if orders:
         axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.24))
