@@ -26,12 +26,21 @@ FIT_FROM = 0.0
 
 @dataclass(frozen=True)
 class NodeLengths:
-    """How correlation lengths of values on nodes are measured: the nodes [d̄], the cell, distance bins, and the fit."""
+    """How correlation lengths of values on nodes are measured: the nodes [d̄], the cell, distance bins, and the fit.
+
+    `n_layers` of the layers of nodes in z are at places of their own: where the cell repeats in z and nodes lie on both
+    of its faces, the last layer is the first one again, and is left out.
+    """
 
     nodes: Float[np.ndarray, "node 3"]
     box: Box
     edges: Float[np.ndarray, "edge"]
     settings: Correlation
+    n_layers: int
+
+    def distinct(self, values: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "x y layer"]:
+        """Values of the layers that count."""
+        return values[:, :, : self.n_layers]
 
     @property
     def r(self) -> Float[np.ndarray, "bin"]:
@@ -40,6 +49,7 @@ class NodeLengths:
 
     def measure(self, values: Float[np.ndarray, "x y z"]) -> tuple[np.ndarray, float]:
         """C(r) and ξ [d̄] of values on the nodes; NaN where they do not vary or no ξ fits."""
+        values = self.distinct(values)
         if np.ptp(values) == 0:
             return np.full(len(self.r), np.nan), float("nan")
         curve = spatial_correlation(self.nodes, values.ravel(), self.box, self.edges).correlation
@@ -71,9 +81,11 @@ def node_lengths(
     MicroslipError
         The nodes are too far apart for four distance bins.
     """
-    nodes = np.stack(np.meshgrid(*coordinates, indexing="ij"), axis=-1).reshape(-1, 3)
+    x, y, z = coordinates
+    n_layers = len(z) - bool(box.periodic[2] and np.isclose(z[-1] - z[0], box.lengths[2]))
+    nodes = np.stack(np.meshgrid(x, y, z[:n_layers], indexing="ij"), axis=-1).reshape(-1, 3)
     edges = node_edges(float(np.mean(np.array(spacing)[box.axes])), box, settings.farthest)
-    return NodeLengths(nodes, box.slab if tilt_varies else box, edges, settings)
+    return NodeLengths(nodes, box.slab if tilt_varies else box, edges, settings, n_layers)
 
 
 def node_edges(spacing: float, box: Box, farthest: float) -> Float[np.ndarray, "edge"]:
@@ -100,6 +112,7 @@ def compare_lengths(
     Two rows: of the attribution as it is (`signed`), whose parts cancel, and of its `size`. `of_d2min` is what
     `lengths.measure` gives for D²min, which many attributions of a stage share.
     """
+    d2min, attribution = lengths.distinct(d2min), lengths.distinct(attribution)
     size = np.abs(attribution)
     active = active_grains(d2min.ravel(), active_fraction).reshape(d2min.shape)
     # where all nodes are alike, none is more active than the others
