@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from microslip import MicroslipError
 from microslip.grids.config import Split
-from microslip.grids.splits import blocked_split, random_split
+from microslip.grids.splits import blocked_split, first_stages, random_split
 
 
 @given(st.integers(20, 2000), st.integers(0, 100))
@@ -33,3 +33,13 @@ def test_too_few_stages_are_refused():
         random_split(19, Split(), 1)
     with pytest.raises(MicroslipError, match=r"split\.guard = 10"):
         blocked_split(30, Split())
+
+
+def test_the_first_stages_teach_and_what_follows_a_guard_tests():
+    sets = first_stages(1000, 0.05, Split(guard=10))
+    np.testing.assert_array_equal(np.concatenate([sets["train"], sets["validation"]]), np.arange(50))
+    assert len(sets["train"]) == 38
+    np.testing.assert_array_equal(sets["test"], np.arange(60, 1000))
+    for share in (0.01, 0.995):
+        with pytest.raises(MicroslipError, match="and leaves some to test"):
+            first_stages(1000, share, Split())

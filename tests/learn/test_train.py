@@ -81,6 +81,19 @@ def test_the_first_loss_is_that_of_predicting_no_change(task, tmp_path):
         assert history[loss][0] == pytest.approx(expected, rel=1e-4)
 
 
+def test_a_training_can_start_from_another_network(task, trained, tmp_path):
+    """At a rate of nothing it stays as it was; the first loss is that of the network it starts from."""
+    settings = task.training.model_copy(update={"epochs": 1, "learning_rate": 1e-12, "weight_decay": 0.0})
+    again = train(
+        task.samples, task.sets, task.scaling, task.network, settings, tmp_path / "state.pt", start=trained.network
+    )
+    held = task.sets["validation"]
+    one, two = (predict(network, task.samples, task.scaling, held) for network in (trained.network, again.network))
+    np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-3 * task.scaling.target_scale)
+    with pytest.raises(MicroslipError, match="start = 3 is no Predictor"):
+        train(task.samples, task.sets, task.scaling, task.network, settings, start=3)
+
+
 def test_one_cycle_rises_to_its_peak_and_ends_low_and_a_constant_rate_stays(task, trained, tmp_path):
     rate = trained.history["learning_rate"]
     assert rate.max() == pytest.approx(task.training.learning_rate, rel=0.1)

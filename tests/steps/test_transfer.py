@@ -228,3 +228,30 @@ def test_a_matrix_keeps_its_cells(family, tmp_path, monkeypatch):
     assert {path: after[path] for path in before} == before
     # each pair was looked at once
     assert read_openings(runs[0])["rule"].tolist().count("elsewhere") == 2
+
+
+def test_networks_are_tuned_with_the_first_stages_and_tested_on_what_follows(family, tmp_path):
+    runs = [Path(shutil.copytree(family / f"run{number}", tmp_path / f"run{number}")) for number in range(2)]
+    into = tmp_path / "matrix"
+    said = refused("transfer", *runs, "--into", into, "--fine-tune", "0.1")
+    assert "0.1 of 100 stages is 10: tuning takes 20 or more" in said
+    microslip("transfer", *runs, "--into", into, "--fine-tune", "0.3")
+    table = pd.read_csv(into / "fine_tuning.csv").set_index(["trained_on", "tested_on", "line", "method"])
+    own = table.xs("network", level="method")
+    assert list(own.index) == [
+        (f"run{one}", f"run{1 - one}", line) for one in (0, 1) for line in ("as it is", "fine-tuned", "alone")
+    ]
+    # three stages of guard after thirty
+    assert (table["n"] == 67).all()
+    for pair, part in own.groupby(level=["trained_on", "tested_on"]):
+        r2 = part["r2"].droplevel([0, 1])
+        for line in ("as it is", "alone"):
+            assert part.loc[(*pair, line), "less_than_tuned"] == pytest.approx(r2["fine-tuned"] - r2[line])
+        # two dozen stages do not teach what sixty did
+        assert r2["fine-tuned"] > r2["alone"]
+    predictions = pd.read_csv(into / "cells" / "run0--run1-tuned" / "predictions.csv")
+    assert predictions["stage"].min() == 33
+    as_it_is = predictions[predictions["rule"] == "as it is"]
+    whole = pd.read_csv(into / "cells" / "run0--run1" / "predictions.csv").set_index("stage")
+    np.testing.assert_allclose(as_it_is["network"], whole.loc[as_it_is["stage"], "network"])
+    assert read_openings(runs[1])["rule"].tolist()[-1] == "tuned"

@@ -76,7 +76,7 @@ def predict(run: Path, *, model: Path, into: Path | None = None, allow_transfer:
     predict_elsewhere(open_run(run), model, into, allow_transfer, lambda text: console.print(f"  {text}", markup=False))
 
 
-def transfer(*runs: Path, into: Path, leave_one_out: bool = False) -> None:
+def transfer(*runs: Path, into: Path, leave_one_out: bool = False, fine_tune: float | None = None) -> None:
     """Test the network of every run on every other run → a matrix of R².
 
     Parameters
@@ -87,10 +87,13 @@ def transfer(*runs: Path, into: Path, leave_one_out: bool = False) -> None:
         Folder of the tables and the figure.
     leave_one_out
         Train on all runs but one as well, and test on that one.
+    fine_tune
+        Share of each run's stages, such as 0.05: also train every network on with that run's first stages, and test it
+        on the rest, beside the network as it is and one that learnt from these first stages alone.
     """
     require("learn", "microslip transfer")
     from microslip.steps.transfer import transfer_matrix
 
     opened = [open_run(run) for run in runs]
     with bar("testing networks elsewhere") as (advance, say):
-        transfer_matrix(opened, into, leave_one_out, advance, say)
+        transfer_matrix(opened, into, leave_one_out, advance, say, fine_tune)

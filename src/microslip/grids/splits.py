@@ -126,6 +126,24 @@ def _later(
     return np.asarray(candidates[free & (candidates > earlier.max() + STAGES_OF_TWO_CYCLES)])
 
 
+def first_stages(n_stages: int, share: float, split: Split) -> SplitSets:
+    """The first stages of a run, whose last ones validate, to train on, and after a guard all others to test.
+
+    Raises
+    ------
+    MicroslipError
+        The share of the stages is too few, or leaves none to test.
+    """
+    n = round(share * n_stages)
+    if n < FEWEST_TO_SPLIT or n + split.guard >= n_stages:
+        raise MicroslipError(
+            f"{share:g} of {n_stages} stages is {n}: tuning takes {FEWEST_TO_SPLIT} or more, and leaves some to test"
+        )
+    border = round(n * split.train / (split.train + split.validation))
+    stages = np.arange(n_stages)
+    return {TRAIN: stages[:border], VALIDATION: stages[border:n], TEST: stages[n + split.guard :]}
+
+
 def stretches_split(n_stages: Sequence[int], split: Split) -> SplitSets:
     """Training and validation sets of several runs, one run after another: the end of each validates its beginning."""
     parts: dict[str, list[np.ndarray]] = {TRAIN: [], VALIDATION: []}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import torch
 
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
@@ -13,13 +16,14 @@ from microslip.learn.samples import Samples, Scaling, check_samples
 
 @dataclass(frozen=True)
 class Task:
-    """Stages, their sets and scaling, the shape of the network, and how it is trained."""
+    """Stages, their sets and scaling, the shape of the network, how it is trained, and the weights to start from."""
 
     samples: Samples
     sets: SplitSets
     scaling: Scaling
     network: Network
     training: Training
+    start: Mapping[str, torch.Tensor] | None = None
 
 
 def check_task(samples: Samples, sets: SplitSets, scaling: Scaling, network_config: Network, config: Training) -> Task:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ def train(
     config: Training,
     resume_from: Path | None = None,
     report: Report | None = None,
+    start: Predictor | None = None,
 ) -> Trained:
     """Fit the network to the training stages; stop when the validation loss no longer falls.
 
@@ -76,6 +77,8 @@ def train(
         uninterrupted training with the same number of threads. Left out, the state is in memory alone.
     report
         Called after each epoch with its row of the history.
+    start
+        A network of this shape whose weights the training starts from; random ones where left out.
 
     With more than one process each takes its share of every batch, and the gradients are those of the whole batch, so
     that a network without batch normalisation learns the same; with it every process normalises its own share.
@@ -94,6 +97,9 @@ def train(
     task = check_task(samples, sets, scaling, network_config, config)
     if report is not None:
         arguments.function("report", report)
+    if start is not None:
+        arguments.record("start", start, Predictor, "give a network, such as that of train")
+        task = replace(task, start=weights_of(start))
     check_machine(config)
     weights, history = in_processes(functools.partial(_fit, task, resume_from), config, report)
     network = build_network(samples.grid, network_config)
@@ -182,7 +188,9 @@ def _fit(
 def _initial_network(task: Task) -> Predictor:
     config = task.network
     network = build_network(task.samples.grid, config).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    if config.calibrated and not config.batch_normalisation and not NETWORKS[config.kind].normalises:
+    if task.start is not None:
+        network.load_state_dict(task.start)
+    elif config.calibrated and not config.batch_normalisation and not NETWORKS[config.kind].normalises:
         order = np.random.default_rng(task.training.seed).permutation(task.sets[TRAIN])
         network.calibrate(assemble(task.samples, task.scaling, order[:CALIBRATION_STAGES]))
     return network  # type: ignore[no-any-return]

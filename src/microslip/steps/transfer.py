@@ -19,10 +19,11 @@ from microslip.data.files import read_table, write_table
 from microslip.data.openings import ELSEWHERE, log_openings
 from microslip.data.provenance import digest_output, fingerprint
 from microslip.data.run import Run
-from microslip.grids.splits import stretches_split
+from microslip.grids.splits import first_stages, stretches_split
 from microslip.learn.elsewhere import Fitted, predict_stages, with_baselines
 from microslip.learn.ensemble import train_ensemble
 from microslip.learn.evaluate import transfer_scores
+from microslip.learn.fine_tuning import TUNED
 from microslip.learn.lines import ENDS, ENSEMBLE, INTERVALS, in_words, score_lines, size_lines
 from microslip.learn.reading import keep_samples, stage_features, stage_reader
 from microslip.steps.common import Advance, Say, scratch_folder
@@ -30,16 +31,20 @@ from microslip.steps.opening import opening
 from microslip.steps.run_settings import run_config
 from microslip.steps.trained_cell import describe_cell, differences, fit_to_cell, listed
 from microslip.steps.trained_run import Model, fit_again, is_own, load_model, look_elsewhere, tested_stages
+from microslip.steps.tuning import tuned_predictions, tuned_scores
 from microslip.views.figures.transfer import transfer_map
 from microslip.views.gallery import save_drawing
 from microslip.views.panels import Drawing
 
 
-def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: Advance, say: Say) -> pd.DataFrame:
+def transfer_matrix(
+    runs: list[Run], into: Path, leave_one_out: bool, advance: Advance, say: Say, fine_tune: float | None = None
+) -> pd.DataFrame:
     """R² of the network of each run on every run; on its own run on the stages of its test sets alone.
 
     Every pair is kept in cells/ with the predictions, so that an interrupted command goes on, and one with more runs
-    predicts the new pairs alone.
+    predicts the new pairs alone. With `fine_tune`, a share of stages, the networks are also trained on with the first
+    ones of every other run (`learn.fine_tuning`), written to fine_tuning.csv.
 
     Returns
     -------
@@ -50,12 +55,18 @@ def transfer_matrix(runs: list[Run], into: Path, leave_one_out: bool, advance: A
     by_name = _named(runs)
     models = {name: load_model(run.folder) for name, run in by_name.items()}
     _check_cells(by_name, models, say)
-    cells = _pairs(by_name, models, into, say) + (_left_out(by_name, into) if leave_one_out else [])
+    pairs = _pairs(by_name, models, into, say, fine_tune)
+    cells = [cell for cell in pairs if cell.names["rule"] != TUNED] + (
+        _left_out(by_name, into) if leave_one_out else []
+    )
+    tuned = [cell for cell in pairs if cell.names["rule"] == TUNED]
     tables = []
-    for number, cell in enumerate(cells, start=1):
+    for number, cell in enumerate(cells + tuned, start=1):
         tables.append(_kept(cell))
-        advance(number, len(cells))
-    return _write(cells, tables, into, say)
+        advance(number, len(cells + tuned))
+    if tuned:
+        _write_tuned(tuned, tables[len(cells) :], into, say)
+    return _write(cells, tables[: len(cells)], into, say)
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class Cell:
     make: Callable[[], pd.DataFrame]
 
 
-def _pairs(by_name: dict[str, Run], models: dict[str, Model], into: Path, say: Say) -> list[Cell]:
+def _pairs(by_name: dict[str, Run], models: dict[str, Model], into: Path, say: Say, share: float | None) -> list[Cell]:
     cells = []
     for trained_on, model in models.items():
         # the baselines of a run are fitted once, and only where a cell of it is to be made
@@ -79,6 +90,14 @@ def _pairs(by_name: dict[str, Run], models: dict[str, Model], into: Path, say: S
             names = {"trained_on": trained_on, "tested_on": tested_on, "rule": "random"}
             folder, mark = into / "cells" / f"{trained_on}--{tested_on}", fingerprint([own, _content(run)])
             cells.append(Cell(names, run, folder, mark, functools.partial(_of_trained, model, fit, run)))
+            if share is None or trained_on == tested_on:
+                continue
+            config = run_config(model.folder)
+            first_stages(len(run.stages), share, config.split)
+            names, folder = names | {"rule": TUNED}, into / "cells" / f"{trained_on}--{tested_on}-tuned"
+            mark = fingerprint([mark, share, config.training.fingerprinted(), config.split.fingerprinted()])
+            make = functools.partial(tuned_predictions, model, fit, run, share, folder)
+            cells.append(Cell(names, run, folder, mark, make))
     return cells
 
 
@@ -171,6 +190,17 @@ def _of_others(others: list[Run], left_out: Run, config: Config, state: Path) ->
 
 def _content(run: Run) -> list[str]:
     return [digest_output(run.folder / name) for name in ("stages.csv", "voxels.zarr")]
+
+
+def _write_tuned(cells: list[Cell], predictions: list[pd.DataFrame], into: Path, say: Say) -> None:
+    parts = []
+    for cell, table in zip(cells, predictions, strict=True):
+        names = {name: cell.names[name] for name in ("trained_on", "tested_on")}
+        summary = tuned_scores(table, cell.run)
+        parts.append(pd.DataFrame(names, index=summary.index).join(summary))
+        for line, part in summary.groupby("line", sort=False):
+            say(f"{' → '.join(names.values())}, {line}: {in_words(part)}")
+    write_table(into / "fine_tuning.csv", pd.concat(parts, ignore_index=True))
 
 
 def _write(cells: list[Cell], predictions: list[pd.DataFrame], into: Path, say: Say) -> pd.DataFrame:
