@@ -1,5 +1,7 @@
 """microslip: from the motion of single grains to the stick-slip of a sheared packing.
 
+Learning is a regression of a stage's stress change on the motion in the same stage; it forecasts nothing yet.
+
 The public names stand in `__init__.pyi`. Together they take seconds to import, in which a command could not answer a
 Ctrl-C: each is imported when it is asked for.
 """

@@ -4,6 +4,8 @@
 >>> run = open_run("runs/quick")
 >>> fitted = learning.fit(run.voxels["d2min"].to_numpy(), run.stages["fluctuation"].to_numpy(), split="blocked")
 >>> fitted.scores["r2"]
+
+What is learnt is how much the stress changes over a stage, from the motion in the same stage; it forecasts nothing yet.
 """
 
 from __future__ import annotations

@@ -15,7 +15,11 @@ from microslip.data.run import open_run
 
 
 def train(run: Path, *, set_: Set = None) -> None:
-    """Train the network on RUN under the random and the blocked split, with baselines → model/."""
+    """Train the network on RUN under the random and the blocked split, with baselines → model/.
+
+    It learns how much the stress changes over a stage from the motion of the grains in the same stage: a regression, no
+    forecast.
+    """
     one_step("train", run, set_)
 
 
@@ -59,7 +63,9 @@ def search(run: Path, *, trials: int | None = None, set_: Set = None) -> None:
 
 
 def predict(run: Path, *, model: Path, into: Path | None = None, allow_transfer: bool = False) -> None:
-    """Predict the fluctuations of RUN's stages with a network that was trained elsewhere.
+    """Predict the fluctuations of RUN's stages with a network that was trained elsewhere, beside its baselines.
+
+    From the motion in each stage its own stress change: no forecast of a later one.
 
     Parameters
     ----------

@@ -45,7 +45,8 @@ def application() -> App:
     app = App(
         name="microslip",
         version=lambda: microslip.__version__,
-        help="From the motion of single grains to the stick-slip of a sheared packing.",
+        help="From the motion of single grains to the stick-slip of a sheared packing. Learns a stage's stress change"
+        " from the motion in the same stage; forecasts nothing yet.",
         help_on_error=False,
         # a Ctrl-C is answered in main, with a sentence
         suppress_keyboard_interrupt=False,
