@@ -113,6 +113,20 @@ def test_the_scale_follows_size_and_spread_as_far_as_the_errors_do(rng):
     assert wider.min() < 0.2
 
 
+def test_an_expected_error_narrows_the_interval_where_the_size_says_nothing(rng):
+    prediction, expected = rng.normal(size=4000), rng.lognormal(0, 1, 4000)
+    target, held = prediction + expected * rng.normal(size=4000), np.arange(2000)
+    with_it, without = (combine(prediction[None], target, held, each) for each in (expected[None], None))
+    width = [np.median(of.high - of.low) for of in (with_it, without)]
+    assert width[0] < 0.7 * width[1]
+    large = np.arange(4000)[2000:][expected[2000:] > np.quantile(expected, 0.9)]
+    assert np.mean((with_it.low <= target)[large] & (target <= with_it.high)[large]) == pytest.approx(0.9, abs=0.05)
+    # one that has nothing to do with the errors is passed over for the size
+    errors = np.abs(prediction) * rng.normal(size=4000)
+    passed, own = (combine(prediction[None], prediction + errors, held, e) for e in (expected[None], None))
+    np.testing.assert_array_equal(passed.low, own.low)
+
+
 def test_a_network_that_predicts_nothing_has_one_width():
     held = np.arange(3)
     np.testing.assert_array_equal(interval_scale(np.zeros(4), np.full(4, np.nan), np.ones(3), held), 1)

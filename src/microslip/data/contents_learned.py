@@ -48,7 +48,9 @@ model/predictions.csv: one row per stage and split rule
 model/checkpoint_NAME.pt: that of the blocked split, and further members of an ensemble
 model/history.csv: one row per epoch of every training
     epoch | | number, from 0
-    train_loss validation_loss | | squared units of the scaled target
+    train_loss | | mean of what training.loss makes small, in units of the scaled target
+    validation_loss | | mean squared error in units of the scaled target, whatever training.loss is; chose the epoch
+    validation_r2 | | R² of the fluctuations themselves, which compares losses and targets alike
     learning_rate | | at the end of the epoch
     seconds | | that the epoch took
     member | | of the ensemble, from 0

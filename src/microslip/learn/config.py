@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from microslip.core.settings import MOST_THREADS, Settings
+from microslip.core.settings import LATER, MOST_THREADS, Settings
 from microslip.fields.registry import on_nodes
 from microslip.learn.networks.registry import NETWORKS, network_kind
 
@@ -107,7 +107,7 @@ MOST_MEMBERS = 100
 
 
 class Training(Settings):
-    """Mean squared error, AdamW, one cycle of the learning rate."""
+    """What is made small, AdamW, one cycle of the learning rate."""
 
     seed: int = Field(
         1, ge=0, lt=2**31, description="initial weights, order of the samples, augmentation, random split"
@@ -155,6 +155,39 @@ class Training(Settings):
         "linear",
         description="of the fluctuation: as it is, or arsinh of it in units of the median size, which gives small"
         " stages as much weight as large ones",
+    )
+    loss: Literal["mse", "huber", "likelihood"] = Field(
+        "mse",
+        description="mse: mean squared error; huber: that of small errors, and linear beyond training.huber;"
+        " likelihood: of Student's t, with a second output of the network for the scale of each stage, on which the"
+        " intervals of predictions rest then. The epoch is chosen by the mean squared error under all of them",
+        json_schema_extra=LATER,
+    )
+    huber: float = Field(
+        1.0, ge=1e-6, le=MOST, description="δ of the loss huber, in units of the scaled target", json_schema_extra=LATER
+    )
+    degrees_of_freedom: float = Field(
+        4.0,
+        ge=1,
+        le=MOST,
+        description="ν of the loss likelihood: few for heavy tails, many for Gauss's law",
+        json_schema_extra=LATER,
+    )
+    scale_power: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="β of the loss likelihood: 0 is the likelihood itself, under which stages of a large scale hardly"
+        " count; with 1 they count as in the mean squared error",
+        json_schema_extra=LATER,
+    )
+    size_weight: float = Field(
+        0.0,
+        ge=-4,
+        le=4,
+        description="α of the weight (1 + |Δs|/median)^α of every stage in the loss; above 0 large stages count more,"
+        " below 0 small ones",
+        json_schema_extra=LATER,
     )
     augment: bool = Field(True, description="random periodic shifts in x and y, and the mirror in y")
     rotate: bool = Field(
