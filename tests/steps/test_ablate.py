@@ -85,7 +85,7 @@ def test_an_interrupted_ablation_goes_on_after_the_last_whole_line(fresh, measur
 
 
 def test_the_summary_is_a_mean_over_seeds():
-    columns = ("n_train", "r2_low", "r2_high", "sign_accuracy", "r2_stick", "r2_slip", "r2_train")
+    columns = ("n_train", "r2_low", "r2_high", "sign_accuracy", "r2_stick", "r2_slip", "r2_train", "restarts", "stuck")
     rows = [
         {"family": "input", "value": value, "rule": "random", "seed": seed, "r2": r2, **dict.fromkeys(columns, r2)}
         for value, seed, r2 in (("full", 1, 0.8), ("full", 2, 0.6), ("mask", 1, 0.4), ("mask", 2, 0.5))

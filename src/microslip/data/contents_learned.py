@@ -194,12 +194,15 @@ ablations/ablations.csv: one row per line, split rule and seed, with the scores 
 {_OF_A_SET}    r2_train | | R² on the training set
     nodes | | of the grid | lines with a network
     epochs | | of the training | lines with a network
+    restarts | | trainings before it with other seeds, which were stuck: one number predicted for all training stages
+    stuck | | 1 where it is stuck too
 ablations/summary.csv: one row per line and split rule: means over seeds
     family value rule | | as in `ablations.csv`
     seeds | | number of seeds
     n_train | | stages of the training set
     r2 r2_low r2_high sign_accuracy r2_stick r2_slip r2_train | | means over seeds
     r2_spread | | standard deviation over seeds
+    restarts stuck | | numbers of trainings begun anew, and of those that ended stuck
     less_than_full | | R² of the full input less this one
 ablations/learning_curve.csv: R² = R²∞ − a n^−b over training shares, one row per split rule
     rule | | split rule

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -235,9 +235,13 @@ class Ablation(Settings):
     )
     active_fraction: float = Field(0.1, ge=1e-6, lt=1, description="nodes of the mask")
     spacings: tuple[Length, ...] = Field(
-        (1.5, 2.0, 3.0), max_length=100, description="L_grid [d₅₀] beside voxels.spacing, fig. 3c"
+        (0.5, 1.5, 2.0, 2.5, 3.0),
+        max_length=100,
+        description="L_grid [d₅₀] beside voxels.spacing, fig. 3c; 0.5 costs eight times the others",
     )
-    radii: tuple[Length, ...] = Field((0.8, 2.0), max_length=100, description="δ [d₅₀] beside voxels.radius, fig. 3d")
+    radii: tuple[Length, ...] = Field(
+        (0.8, 1.0, 1.6, 2.0, 2.5, 3.0), max_length=100, description="δ [d₅₀] beside voxels.radius, fig. 3d"
+    )
     cell_shares: tuple[Share, ...] = Field(
         (0.5, 0.25), max_length=100, description="parts of the cell's length that are seen"
     )
@@ -245,9 +249,19 @@ class Ablation(Settings):
         (0.5, 0.25, 0.125), max_length=100, description="parts of the training set that are used"
     )
     rules: tuple[Literal["random", "blocked"], ...] = Field(("random", "blocked"), min_length=1)
-    seeds: int = Field(1, ge=1, le=1000, description="networks for each line of the table, seeds from training.seed on")
+    seeds: int = Field(3, ge=1, le=1000, description="networks for each line of the table, seeds from training.seed on")
+    hours: float | None = Field(
+        None,
+        gt=0,
+        le=MOST,
+        description="after which no further line is begun; the same command goes on with the lines that are missing",
+    )
     epochs: int | None = Field(None, ge=1, le=MOST, description="of every training; those of training where left out")
     baselines: bool = Field(True, description="boosted trees on hand-made numbers beside the networks")
+
+    def fingerprinted(self) -> dict[str, Any]:
+        """Without the hours, which say when a line is trained and not what comes of it."""
+        return {name: value for name, value in super().fingerprinted().items() if name != "hours"}
 
 
 class Search(Settings):
