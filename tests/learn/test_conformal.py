@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from microslip.learn.conformal import MOST_GROUPS, STAGES_PER_GROUP, conformal_interval, group_edges, interval_scale
+from microslip.learn.conformal import (
+    combine,
+    MOST_GROUPS,
+    STAGES_PER_GROUP,
+    conformal_interval,
+    group_edges,
+    interval_scale,
+)
 from microslip.learn.evaluate import covered
 from microslip.statistics.intervals import coverage_apart, coverage_by_size
 
