@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from microslip.learn.conformal import (
-    combine,
     MOST_GROUPS,
     STAGES_PER_GROUP,
+    combine,
     conformal_interval,
     group_edges,
     interval_scale,
