@@ -104,12 +104,6 @@ class Config(Settings):
                     f"{key} = {value:g} exceeds half the smallest periodic length, {half:g} d̄:"
                     " use a smaller one or a larger cell"
                 )
-        for radius in self.ablation.radii:
-            if radius > half:
-                raise ValueError(
-                    f"ablation.radii names {radius:g}, which exceeds half the smallest periodic length, {half:g} d̄:"
-                    " use a smaller one or a larger cell"
-                )
         for key, spacings in (
             ("voxels.spacing", [self.voxels.spacing]),
             ("a value of ablation.spacings", self.ablation.spacings),

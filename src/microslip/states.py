@@ -84,6 +84,8 @@ def _state(
 
 def _why_not(step: Step, config: Config, entry: Mapping[str, Any], inputs: Mapping[str, str]) -> Cause:
     """What differs from the record: settings, else inputs, else the step itself."""
+    if unfinished := entry.get("unfinished"):
+        return Cause("unfinished", tuple(unfinished))
     settings = entry.get("settings", {})
     differing: list[str] = []
     for name in step.sections:
@@ -121,6 +123,8 @@ def is_done(step: Step, folder: Path, made_with: str) -> bool:
 def is_made(step: Step, folder: Path, made_with: str) -> bool:
     """Whether the step was made with this mark, and its result is there, whole or not."""
     before = read_provenance(folder)["steps"].get(step.verb, {})
+    if before.get("unfinished"):
+        return False
     # a page shows the run's name: of a folder that was renamed or copied it is another one's
     name = folder.resolve().name
     if before.get("fingerprint") != made_with or before.get("name", name) != name or other_measures(step, before):

@@ -16,7 +16,10 @@ from microslip.pipeline import perform
 from microslip.steps.run_settings import run_config
 
 LATER = ("fields", "voxels", "train", "explain", "statistics", "ablate", "assess", "report")
-ABLATION = {"variants": ["shuffled"], "training_shares": [], "cell_shares": [], "rules": ["random"], "seeds": 1}
+ABLATION = {
+    "variants": ["shuffled"], "training_shares": [], "cell_shares": [], "rules": ["random"], "seeds": 1,
+    "spacings": [2.0], "radii": [2.0],
+}  # fmt: skip
 ASSESSMENT = {"rules": ["random"], "folds": 0, "seeds": 1, "epochs": 1}
 
 # What a run has only on request; other tests look at it.

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from microslip import Box, MicroslipError, d2min, displacement_without_shear, local_strain
+from microslip.fields.strain import shear_strain_xz
 
 
 def test_small_simple_shear_is_half_its_angle_and_no_volume(grains, box):
@@ -40,6 +41,21 @@ def test_is_told_by_the_principal_stretches(rng):
     shear, volume = local_strain(gradient)
     np.testing.assert_allclose(volume, principal.mean(axis=1), atol=1e-13)
     np.testing.assert_allclose(shear, np.sqrt(principal.var(axis=1) * 1.5), atol=1e-13)
+
+
+def test_the_component_xz_keeps_the_sign_of_the_shear():
+    gradient = np.zeros((3, 3, 3))
+    gradient[:, 0, 2] = gamma = np.array([0.3, -0.3, 1e-6])
+    np.testing.assert_allclose(shear_strain_xz(gradient), gamma / 2)
+    # a turn is no strain, and one of second order neither
+    turn = np.array([[0.6, 0, -0.8], [0, 1, 0], [0.8, 0, 0.6]]) - np.eye(3)
+    np.testing.assert_allclose(shear_strain_xz(turn[None]), 0, atol=1e-15)
+
+
+@pytest.mark.parametrize("signs", [(1, -1, 1), (-1, 1, -1)])
+def test_the_component_xz_is_even_in_both_symmetries_of_simple_shear(rng, signs):
+    gradient, turn = rng.normal(0, 0.1, (20, 3, 3)), np.diag(signs).astype(float)
+    np.testing.assert_allclose(shear_strain_xz(turn @ gradient @ turn), shear_strain_xz(gradient), rtol=1e-12)
 
 
 def test_a_turn_of_the_end_frame_changes_nothing(rng):

@@ -1,4 +1,7 @@
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,8 +9,10 @@ from pydantic import ValidationError
 from scipy import stats
 
 from microslip import MicroslipError
+from microslip.learn import ablation_lines
+from microslip.learn.ablation_lines import is_stuck
 from microslip.learn.ablations import amplitude, change_of, cut, mask, pattern, phases, shuffled
-from microslip.learn.config import Ablation
+from microslip.learn.config import Ablation, Network, Training
 
 GRIDS = [(8, 6, 4), (7, 5, 3), (8, 5, 1)]
 
@@ -129,3 +134,37 @@ def test_variants_are_found_by_name(rng):
 def test_lengths_and_shares_out_of_bounds_are_refused(setting):
     with pytest.raises(ValidationError, match=r"should be (greater|less) than"):
         Ablation(**setting)
+
+
+def test_a_network_that_predicts_one_number_is_stuck_and_a_bad_one_is_not(rng):
+    target = rng.normal(0, 1e-3, 200)
+    constant = np.full(200, 1e-5)
+    assert is_stuck(target, constant, 40)
+    assert is_stuck(target, constant + rng.normal(0, 1e-6, 200), 40)
+    # it has had no time yet
+    assert not is_stuck(target, constant, 2)
+    # wrong, but of its own mind
+    assert not is_stuck(target, rng.normal(0, 1e-3, 200), 40)
+    assert not is_stuck(target, 0.2 * target, 40)
+
+
+def test_a_stuck_training_begins_anew_twice_at_most_and_is_counted(rng, tmp_path, monkeypatch):
+    inputs = rng.normal(-8, 1, (40, 1, 8, 4, 4)).astype(np.float32)
+    target, cycle = rng.normal(0, 1e-3, 40), np.arange(40) // 2
+    sets = {"train": np.arange(24), "validation": np.arange(24, 32), "test": np.arange(32, 40)}
+    seeds, dead = [], {1: True, 1_000_001: False, 2: True, 1_000_002: True, 2_000_002: True}
+
+    def told(samples, sets, scaling, network, training, state, advance):
+        seeds.append(training.seed)
+        return SimpleNamespace(network=training.seed, history=range(10))
+
+    monkeypatch.setattr(ablation_lines, "train", told)
+    monkeypatch.setattr(ablation_lines, "predict", lambda seed, *_: target * (0.0 if dead[seed] else 0.9))
+    line = ablation_lines.Line("input", "full", lambda: iter([inputs]))
+    rows = ablation_lines.train_line(
+        line, {"random": sets}, target, cycle, Network(), Training(), 2, tmp_path, lambda number, epoch: None
+    )
+    assert seeds == [1, 1_000_001, 2, 1_000_002, 2_000_002]
+    assert [(row["restarts"], row["stuck"]) for row in rows] == [(1, 0), (2, 1)]
+    summary = ablation_lines.summarise(pd.DataFrame(rows))
+    assert summary[["restarts", "stuck"]].values.tolist() == [[3, 1]]

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from microslip.learn.conformal import MOST_GROUPS, STAGES_PER_GROUP, conformal_interval, group_edges, interval_scale
+from microslip.learn.conformal import (
+    MOST_GROUPS,
+    STAGES_PER_GROUP,
+    combine,
+    conformal_interval,
+    group_edges,
+    interval_scale,
+)
 from microslip.learn.evaluate import covered
 from microslip.statistics.intervals import coverage_apart, coverage_by_size
 
@@ -111,6 +118,20 @@ def test_the_scale_follows_size_and_spread_as_far_as_the_errors_do(rng):
     wider = interval_scale(np.zeros(2000), spread, rng.laplace(size=1900) * spread[held], held)
     assert np.corrcoef(wider, spread)[0, 1] == pytest.approx(1)
     assert wider.min() < 0.2
+
+
+def test_an_expected_error_narrows_the_interval_where_the_size_says_nothing(rng):
+    prediction, expected = rng.normal(size=4000), rng.lognormal(0, 1, 4000)
+    target, held = prediction + expected * rng.normal(size=4000), np.arange(2000)
+    with_it, without = (combine(prediction[None], target, held, each) for each in (expected[None], None))
+    width = [np.median(of.high - of.low) for of in (with_it, without)]
+    assert width[0] < 0.7 * width[1]
+    large = np.arange(4000)[2000:][expected[2000:] > np.quantile(expected, 0.9)]
+    assert np.mean((with_it.low <= target)[large] & (target <= with_it.high)[large]) == pytest.approx(0.9, abs=0.05)
+    # one that has nothing to do with the errors is passed over for the size
+    errors = np.abs(prediction) * rng.normal(size=4000)
+    passed, own = (combine(prediction[None], prediction + errors, held, e) for e in (expected[None], None))
+    np.testing.assert_array_equal(passed.low, own.low)
 
 
 def test_a_network_that_predicts_nothing_has_one_width():

@@ -19,7 +19,7 @@ from microslip.learn.inputs import (
 )
 
 FLOOR = 1e-10
-SIGNED = ("volumetric_strain", "displacement_x", "displacement_y", "displacement_z")
+SIGNED = ("volumetric_strain", "shear_strain_xz", "displacement_x", "displacement_y", "displacement_z")
 N_STAGES = STAGES_PER_READ + 5
 
 

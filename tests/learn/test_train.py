@@ -55,7 +55,16 @@ def test_learns_a_pattern_that_the_amplitude_does_not_hold(task, trained):
     assert r_squared(target[without_edges], boosting(mean, target, task.sets, 1)[without_edges]) < 0.5
 
 
-@pytest.mark.parametrize("changes", [{"target": "asinh"}, {"schedule": "constant", "learning_rate": 1e-3}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"target": "asinh"},
+        {"schedule": "constant", "learning_rate": 1e-3},
+        {"loss": "huber"},
+        {"loss": "likelihood", "target": "asinh"},
+        {"loss": "likelihood", "scale_power": 1.0, "size_weight": 0.5},
+    ],
+)
 @pytest.mark.parametrize("kind", ["plain", "residual"])
 def test_every_kind_and_form_learns(task, tmp_path, kind, changes):
     network = task.network.model_copy(update={"kind": kind})

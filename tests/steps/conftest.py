@@ -27,7 +27,14 @@ SETTINGS = {
     "network": {"channels": [4, 8], "hidden": 16, "batch_normalisation": True},
     "training": {"epochs": EPOCHS, "batch_size": 16, "learning_rate": 4e-3, "threads": 1, "device": "cpu"},
     "attribution": {"n_stages": 6, "n_steps": 8, "completeness": 0.02, "n_compared": 2, "null_epochs": 2, "n_noisy": 2},
-    "ablation": {"spacings": [1.6], "radii": [2.0], "cell_shares": [0.5], "training_shares": [0.5], "epochs": EPOCHS},
+    "ablation": {
+        "spacings": [1.6],
+        "radii": [2.0],
+        "cell_shares": [0.5],
+        "training_shares": [0.5],
+        "epochs": EPOCHS,
+        "seeds": 1,
+    },
     "search": {"epochs": 2, "trials": 2},
     "correlation": {"n_bins": 2},
 }

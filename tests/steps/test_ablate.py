@@ -84,8 +84,33 @@ def test_an_interrupted_ablation_goes_on_after_the_last_whole_line(fresh, measur
     assert contents(fresh / "ablations") == contents(other / "ablations")
 
 
+def test_hours_end_the_lines_and_the_next_start_goes_on_with_those_that_are_missing(fresh):
+    chosen = ["ablation.epochs=1", "ablation.variants=['full', 'shuffled', 'mask']", "ablation.rules=['blocked']"]
+    none = [f"ablation.{name}=[]" for name in ("spacings", "radii", "cell_shares", "training_shares")]
+    chosen += [*none, "ablation.baselines=false", "ablation.seeds=1"]
+
+    def start(*more):
+        sentences = []
+        ran = perform(
+            "ablate", fresh, load_config(fresh / "config.toml", [*chosen, *more]), lambda *_: None, sentences.append
+        )
+        return ran, sentences, pd.read_csv(fresh / "ablations" / "summary.csv")["value"].tolist()
+
+    for number, values in enumerate((["full"], ["full", "shuffled"]), start=1):
+        ran, sentences, found = start("ablation.hours=1e-9")
+        assert ran
+        assert found == values
+        assert any(f"left no time for {3 - number} of 3 lines" in one for one in sentences)
+    ran, sentences, found = start()
+    assert found == ["full", "shuffled", "mask"]
+    assert not any("left no time" in one for one in sentences)
+    assert not (fresh / ".ablating").exists()
+    # the hours are no part of the result
+    assert not start("ablation.hours=5")[0]
+
+
 def test_the_summary_is_a_mean_over_seeds():
-    columns = ("n_train", "r2_low", "r2_high", "sign_accuracy", "r2_stick", "r2_slip", "r2_train")
+    columns = ("n_train", "r2_low", "r2_high", "sign_accuracy", "r2_stick", "r2_slip", "r2_train", "restarts", "stuck")
     rows = [
         {"family": "input", "value": value, "rule": "random", "seed": seed, "r2": r2, **dict.fromkeys(columns, r2)}
         for value, seed, r2 in (("full", 1, 0.8), ("full", 2, 0.6), ("mask", 1, 0.4), ("mask", 2, 0.5))

@@ -48,7 +48,9 @@ model/predictions.csv: one row per stage and split rule
 model/checkpoint_NAME.pt: that of the blocked split, and further members of an ensemble
 model/history.csv: one row per epoch of every training
     epoch | | number, from 0
-    train_loss validation_loss | | squared units of the scaled target
+    train_loss | | mean of what training.loss makes small, in units of the scaled target
+    validation_loss | | mean squared error in units of the scaled target, whatever training.loss is; chose the epoch
+    validation_r2 | | R² of the fluctuations themselves, which compares losses and targets alike
     learning_rate | | at the end of the epoch
     seconds | | that the epoch took
     member | | of the ensemble, from 0
@@ -192,12 +194,15 @@ ablations/ablations.csv: one row per line, split rule and seed, with the scores 
 {_OF_A_SET}    r2_train | | R² on the training set
     nodes | | of the grid | lines with a network
     epochs | | of the training | lines with a network
+    restarts | | trainings before it with other seeds, which were stuck: one number predicted for all training stages
+    stuck | | 1 where it is stuck too
 ablations/summary.csv: one row per line and split rule: means over seeds
     family value rule | | as in `ablations.csv`
     seeds | | number of seeds
     n_train | | stages of the training set
     r2 r2_low r2_high sign_accuracy r2_stick r2_slip r2_train | | means over seeds
     r2_spread | | standard deviation over seeds
+    restarts stuck | | numbers of trainings begun anew, and of those that ended stuck
     less_than_full | | R² of the full input less this one
 ablations/learning_curve.csv: R² = R²∞ − a n^−b over training shares, one row per split rule
     rule | | split rule

@@ -90,6 +90,7 @@ _ENTRY: dict[str, Any] = {
     "finished": str,
     "settings": dict,
     "measures": list,
+    "unfinished": list,
     "versions": dict,
     "said": list,
     "warnings": list,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["current", "out of date", "damaged", "not done", "not checked"]
-Kind = Literal["settings", "inputs", "measures", "edition", "upstream", "damaged", "missing", "shown"]
+Kind = Literal["settings", "inputs", "measures", "edition", "upstream", "unfinished", "damaged", "missing", "shown"]
 
 # Settings that are named; the others are counted in words.
 _NAMED = 3
@@ -23,6 +23,7 @@ class Cause:
                 added or removed
     edition     none: another version of the step made it
     upstream    the steps whose results it was made from, which are out of date
+    unfinished  what it had no time for
     damaged     the files                         what is wrong with the first one
     missing     none                              what is missing
     shown       none: what a page shows changed
@@ -45,6 +46,8 @@ class Cause:
                 return "another version of the step made it"
             case "upstream":
                 return f"made from what {self.names[0]} left, which is out of date"
+            case "unfinished":
+                return f"{more} left for the next start"
             case "damaged":
                 return f"{self.names[0]} {self.detail}"
             case "missing":

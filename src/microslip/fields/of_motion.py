@@ -8,6 +8,7 @@ import numpy as np
 
 from microslip.fields.record import GrainField
 from microslip.fields.stage import StageFrames
+from microslip.fields.strain import shear_strain_xz
 
 D2MIN = GrainField(
     name="d2min",
@@ -52,6 +53,16 @@ VOLUMETRIC_STRAIN = GrainField(
     short="volumetric strain",
     symbol="local volumetric strain",
     title="Local volumetric strain",
+)
+
+SHEAR_STRAIN_XZ = GrainField(
+    name="shear_strain_xz",
+    unit="",
+    description="component xz of that strain, half of the local γ with its sign",
+    measure=lambda stage: shear_strain_xz(stage.motion.gradient),
+    signed=True,
+    short="shear strain η_xz",
+    later=True,
 )
 
 

@@ -47,6 +47,8 @@ class GrainField:
     title, logarithmic
         Its name on the explorer's page, empty where grains are not coloured by it; and whether colours follow its
         logarithm.
+    later
+        Whether stores of before it was measured stay as they are, without it.
     """
 
     name: str
@@ -66,6 +68,7 @@ class GrainField:
     mean: Literal["value", "size"] = "value"
     title: str = ""
     logarithmic: bool = False
+    later: bool = False
 
     def __post_init__(self) -> None:
         if self.signed and self.logarithmic:

@@ -9,7 +9,14 @@ from __future__ import annotations
 from microslip.core.errors import MicroslipError
 from microslip.fields.of_contacts import CONTACTS_GAINED, CONTACTS_LOST, FORCE_CHAIN, SLIDING
 from microslip.fields.of_forces import DELTA_ENERGY, DELTA_SIGMA1, PACKING_FRACTION
-from microslip.fields.of_motion import D2MIN, DISPLACEMENT, N_NEIGHBOURS, SHEAR_STRAIN, VOLUMETRIC_STRAIN
+from microslip.fields.of_motion import (
+    D2MIN,
+    DISPLACEMENT,
+    N_NEIGHBOURS,
+    SHEAR_STRAIN,
+    SHEAR_STRAIN_XZ,
+    VOLUMETRIC_STRAIN,
+)
 from microslip.fields.record import GrainField
 
 
@@ -27,6 +34,7 @@ FIELDS = by_name(
     N_NEIGHBOURS,
     SHEAR_STRAIN,
     VOLUMETRIC_STRAIN,
+    SHEAR_STRAIN_XZ,
     DELTA_SIGMA1,
     DELTA_ENERGY,
     PACKING_FRACTION,
@@ -46,6 +54,11 @@ def on_nodes() -> dict[str, GrainField]:
 def with_means() -> dict[str, GrainField]:
     """The fields whose means over grains are kept, by what the tables call those."""
     return {field.mean_name: field for field in FIELDS.values() if field.symbol}
+
+
+def always_measured() -> tuple[str, ...]:
+    """The fields without which a store is out of date; it may lack those that are `later`."""
+    return tuple(name for name, field in FIELDS.items() if not field.later)
 
 
 def grain_field(name: str) -> GrainField:

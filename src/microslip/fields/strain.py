@@ -46,6 +46,19 @@ def local_strain(
     return np.sqrt(0.5 * (deviator**2).sum(axis=(1, 2))), volumetric
 
 
+def shear_strain_xz(gradient: Float64[np.ndarray, "grain 3 3"]) -> Float64[np.ndarray, "grain"]:
+    """Component xz of the strain of every grain's neighbourhood, with its sign, which the von Mises strain loses.
+
+    .. math:: \\eta_{xz} = \\tfrac12 \\left( G_{xz} + G_{zx} + \\sum_c G_{cx} G_{cz} \\right)
+
+    `gradient` as in `local_strain`. It is γ/2 in simple shear by γ, and the same in the mirror y → −y and in the
+    rotation by π about y. NaN where G is.
+    """
+    gradient = arguments.reals("gradient", gradient, ("grain", 3, 3), missing=True)
+    of_second_order = np.einsum("nc,nc->n", gradient[:, :, 0], gradient[:, :, 2])
+    return np.asarray(0.5 * (gradient[:, 0, 2] + gradient[:, 2, 0] + of_second_order))
+
+
 def displacement_without_shear(
     reference: Float64[np.ndarray, "grain 3"],
     current: Float64[np.ndarray, "grain 3"],

@@ -23,6 +23,12 @@ from microslip.learn.reading import keep_samples
 from microslip.learn.samples import fit_scaling
 from microslip.learn.train import train
 
+# A training that is stuck begins anew so often, with a seed so much higher: no other training has it.
+MOST_RESTARTS, SEED_OF_RESTART = 2, 1_000_000
+
+# What a network is stuck by: epochs that it must have had, R² and spread of its predictions of the training set.
+FEWEST_EPOCHS, STUCK_R2, STUCK_SPREAD = 5, 0.01, 0.02
+
 Batches = Callable[[], Iterator[np.ndarray]]
 """Begins to read the inputs of all stages, some at a time."""
 
@@ -31,12 +37,16 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table: what family of changes it belongs to, the value, and how the network's inputs are made."""
+    """One line of the table: what family of changes it belongs to, the value, and how the network's inputs are made.
+
+    `cost`: of an epoch, in those of the untouched input.
+    """
 
     family: str
     value: str
     batches: Batches
     training_share: float = 1.0
+    cost: float = 1.0
 
     @property
     def name(self) -> str:
@@ -53,9 +63,9 @@ def lines_of_changes(settings: Ablation, untouched: Batches, seed: int) -> Itera
     for name in settings.variants:
         yield Line("input", name, by(change_of(name, settings.active_fraction)))
     for share in settings.cell_shares:
-        yield Line("cell share", f"{share:g}", by(partial(cut, share=share)))
+        yield Line("cell share", f"{share:g}", by(partial(cut, share=share)), cost=share)
     for share in settings.training_shares:
-        yield Line("training share", f"{share:g}", untouched, share)
+        yield Line("training share", f"{share:g}", untouched, share, share)
 
 
 def with_less(sets: SplitSets, share: float, rule: str, seed: int) -> SplitSets:
@@ -105,18 +115,34 @@ def train_line(
             def advance(row: dict[str, float | int], number: int = len(rows)) -> None:
                 report(number, int(row["epoch"]) + 1)
 
-            own = training.model_copy(update={"seed": seed})
-            state = folder / f"{line.name}-{rule}-{seed}.pt"
-            trained = train(samples, sets, scaling, network, own, state, advance)
-            prediction = predict(trained.network, samples, scaling, np.arange(len(target)))
+            for restarts in range(MOST_RESTARTS + 1):
+                own = training.model_copy(update={"seed": seed + restarts * SEED_OF_RESTART})
+                state = folder / f"{line.name}-{rule}-{own.seed}.pt"
+                trained = train(samples, sets, scaling, network, own, state, advance)
+                prediction = predict(trained.network, samples, scaling, np.arange(len(target)))
+                stuck = is_stuck(target[sets[TRAIN]], prediction[sets[TRAIN]], len(trained.history))
+                if not stuck:
+                    break
             rows.append(
                 {"family": line.family, "value": line.value, "rule": rule, "seed": seed}
                 | _scored(target, prediction, cycle, sets, seed)
                 | {"nodes": " × ".join(str(size) for size in samples.grid), "epochs": len(trained.history)}
+                | {"restarts": restarts, "stuck": int(stuck)}
             )
     for state in folder.glob(f"{line.name}-*.pt"):
         state.unlink()
     return rows
+
+
+def is_stuck(target: Float[np.ndarray, "stage"], prediction: Float[np.ndarray, "stage"], n_epochs: int) -> bool:
+    """Whether a network that had epochs enough predicts one number for all its training stages: dead units, no score.
+
+    R² below 0.01 on the training set, and predictions that spread by less than 2 % of what the fluctuations do. An
+    input without any information ends so as well: then all restarts do.
+    """
+    if n_epochs < FEWEST_EPOCHS:
+        return False
+    return bool(r_squared(target, prediction) < STUCK_R2 and np.std(prediction) < STUCK_SPREAD * np.std(target))
 
 
 def boosted_rows(
@@ -130,6 +156,7 @@ def boosted_rows(
     return [
         {"family": "boosting", "value": name, "rule": rule, "seed": seed}
         | _scored(target, boosting(values, target, sets, seed), cycle, sets, seed)
+        | {"restarts": 0, "stuck": 0}
         for name, values in features.items()
         for rule, sets in splits.items()
     ]
@@ -150,13 +177,16 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     Columns family, value, rule, seeds, n_train, r2, r2_low, r2_high, r2_spread (over seeds), sign_accuracy, r2_stick,
-    r2_slip, r2_train, less_than_full.
+    r2_slip, r2_train, restarts and stuck, the numbers of trainings begun anew and of those that ended stuck,
+    less_than_full.
     """
     columns = ["n_train", "r2", "r2_low", "r2_high", "sign_accuracy", "r2_stick", "r2_slip", "r2_train"]
     groups = table.groupby(["family", "value", "rule"], sort=False)
     summary = groups[columns].mean()
     summary.insert(0, "seeds", groups.size())
     summary["r2_spread"] = groups["r2"].std()
+    for name in ("restarts", "stuck"):
+        summary[name] = groups[name].sum().astype(int)
     summary = summary.reset_index()
     full = summary[(summary["family"] == "input") & (summary["value"] == "full")].set_index("rule")["r2"]
     summary["less_than_full"] = summary["rule"].map(full) - summary["r2"]

@@ -13,6 +13,7 @@ from microslip.data.files import replacing
 from microslip.data.seals import check_whole
 from microslip.data.text_files import regular_file
 from microslip.learn.config import MOST_MEMBERS, Network, Training
+from microslip.learn.losses import n_outputs
 from microslip.learn.networks.predictor import Predictor, build_network
 from microslip.learn.samples import Scaling
 from microslip.learn.saved import as_bytes, load_saved
@@ -75,7 +76,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         )
     try:
         config = Network.model_validate(content["network"])
-        network = build_network(tuple(content["grid"]), config)
+        # one of before losses were told is of the mean squared error
+        outputs = n_outputs(content["training"].get("loss", "mse"))
+        network = build_network(tuple(content["grid"]), config, outputs)
         network.load_state_dict(content["weights"])
         kept: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in content["scaling"].items()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from microslip.core.settings import MOST_THREADS, Settings
+from microslip.core.settings import LATER, MOST_THREADS, Settings
 from microslip.fields.registry import on_nodes
 from microslip.learn.networks.registry import NETWORKS, network_kind
 
@@ -107,7 +107,7 @@ MOST_MEMBERS = 100
 
 
 class Training(Settings):
-    """Mean squared error, AdamW, one cycle of the learning rate."""
+    """What is made small, AdamW, one cycle of the learning rate."""
 
     seed: int = Field(
         1, ge=0, lt=2**31, description="initial weights, order of the samples, augmentation, random split"
@@ -156,6 +156,39 @@ class Training(Settings):
         description="of the fluctuation: as it is, or arsinh of it in units of the median size, which gives small"
         " stages as much weight as large ones",
     )
+    loss: Literal["mse", "huber", "likelihood"] = Field(
+        "mse",
+        description="mse: mean squared error; huber: that of small errors, and linear beyond training.huber;"
+        " likelihood: of Student's t, with a second output of the network for the scale of each stage, on which the"
+        " intervals of predictions rest then. The epoch is chosen by the mean squared error under all of them",
+        json_schema_extra=LATER,
+    )
+    huber: float = Field(
+        1.0, ge=1e-6, le=MOST, description="δ of the loss huber, in units of the scaled target", json_schema_extra=LATER
+    )
+    degrees_of_freedom: float = Field(
+        4.0,
+        ge=1,
+        le=MOST,
+        description="ν of the loss likelihood: few for heavy tails, many for Gauss's law",
+        json_schema_extra=LATER,
+    )
+    scale_power: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="β of the loss likelihood: 0 is the likelihood itself, under which stages of a large scale hardly"
+        " count; with 1 they count as in the mean squared error",
+        json_schema_extra=LATER,
+    )
+    size_weight: float = Field(
+        0.0,
+        ge=-4,
+        le=4,
+        description="α of the weight (1 + |Δs|/median)^α of every stage in the loss; above 0 large stages count more,"
+        " below 0 small ones",
+        json_schema_extra=LATER,
+    )
     augment: bool = Field(True, description="random periodic shifts in x and y, and the mirror in y")
     rotate: bool = Field(
         False,
@@ -202,9 +235,13 @@ class Ablation(Settings):
     )
     active_fraction: float = Field(0.1, ge=1e-6, lt=1, description="nodes of the mask")
     spacings: tuple[Length, ...] = Field(
-        (1.5, 2.0, 3.0), max_length=100, description="L_grid [d₅₀] beside voxels.spacing, fig. 3c"
+        (0.5, 1.5, 2.0, 2.5, 3.0),
+        max_length=100,
+        description="L_grid [d₅₀] beside voxels.spacing, fig. 3c; 0.5 costs eight times the others",
     )
-    radii: tuple[Length, ...] = Field((0.8, 2.0), max_length=100, description="δ [d₅₀] beside voxels.radius, fig. 3d")
+    radii: tuple[Length, ...] = Field(
+        (0.8, 1.0, 1.6, 2.0, 2.5, 3.0), max_length=100, description="δ [d₅₀] beside voxels.radius, fig. 3d"
+    )
     cell_shares: tuple[Share, ...] = Field(
         (0.5, 0.25), max_length=100, description="parts of the cell's length that are seen"
     )
@@ -212,9 +249,19 @@ class Ablation(Settings):
         (0.5, 0.25, 0.125), max_length=100, description="parts of the training set that are used"
     )
     rules: tuple[Literal["random", "blocked"], ...] = Field(("random", "blocked"), min_length=1)
-    seeds: int = Field(1, ge=1, le=1000, description="networks for each line of the table, seeds from training.seed on")
+    seeds: int = Field(3, ge=1, le=1000, description="networks for each line of the table, seeds from training.seed on")
+    hours: float | None = Field(
+        None,
+        gt=0,
+        le=MOST,
+        description="after which no further line is begun; the same command goes on with the lines that are missing",
+    )
     epochs: int | None = Field(None, ge=1, le=MOST, description="of every training; those of training where left out")
     baselines: bool = Field(True, description="boosted trees on hand-made numbers beside the networks")
+
+    def fingerprinted(self) -> dict[str, Any]:
+        """Without the hours, which say when a line is trained and not what comes of it."""
+        return {name: value for name, value in super().fingerprinted().items() if name != "hours"}
 
 
 class Search(Settings):

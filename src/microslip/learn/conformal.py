@@ -31,6 +31,7 @@ def combine(
     predictions: Float[np.ndarray, "member stage"],
     target: Float[np.ndarray, "stage"],
     held: Int[np.ndarray, "held"],
+    expected: Float[np.ndarray, "member stage"] | None = None,
 ) -> Combined:
     """Mean of networks that differ by their seed, with an interval from the errors of held-out stages.
 
@@ -42,12 +43,15 @@ def combine(
         Shape (stage,) [p]; those of held-out stages alone are looked at.
     held
         Numbers of the stages of the validation set.
+    expected
+        Scale of the error that each network expects [p], where they learnt with the loss likelihood.
     """
     prediction = np.mean(predictions, axis=0, dtype=float)
     single = len(predictions) == 1
     spread = np.full(len(prediction), np.nan) if single else np.std(predictions, axis=0, ddof=1, dtype=float)
     residual = target[held] - prediction[held]
-    scale = interval_scale(prediction, spread, residual, held)
+    given = None if expected is None or np.isnan(expected).any() else expected.mean(axis=0)
+    scale = interval_scale(prediction, spread, residual, held, given)
     return Combined(prediction, spread, *conformal_interval(residual, scale[held], prediction, scale))
 
 
@@ -56,6 +60,7 @@ def interval_scale(
     spread: Float[np.ndarray, "stage"],
     residual: Float[np.ndarray, "held"],
     held: Int[np.ndarray, "held"],
+    expected: Float[np.ndarray, "stage"] | None = None,
 ) -> Float64[np.ndarray, "stage"]:
     """How wide the interval of each stage is, but for a factor [p].
 
@@ -63,7 +68,8 @@ def interval_scale(
 
     Errors grow with the size of what is predicted, p, and with the spread s of the ensemble; the floor a is the error
     of what is predicted to be nothing. It is the one under which the errors of held-out stages are likeliest, if they
-    follow Laplace's law with a scale in proportion to u: the smallest ⟨log u⟩ + log⟨|t − p|/u⟩.
+    follow Laplace's law with a scale in proportion to u: the smallest ⟨log u⟩ + log⟨|t − p|/u⟩. Of networks that say
+    what error they expect, that error stands for |p| where it makes those errors likelier.
 
     Parameters
     ----------
@@ -73,22 +79,27 @@ def interval_scale(
         Standard deviation over the ensemble, NaN of a single network, shape (stage,) [p].
     residual, held
         True minus predicted of the validation set [p], and its stages.
+    expected
+        Scale of the error that the networks expect, shape (stage,) [p].
 
     Returns
     -------
     array
         Shape (stage,) [p]; 1 everywhere where all held-out stages are predicted to change by nothing.
     """
-    size = np.abs(prediction) + np.nan_to_num(spread)
-    of_held = size[held]
-    if not (of_held > 0).any():
-        return np.ones(len(size))
-    # the last: as good as one width for all
-    floors = np.append(np.quantile(of_held, FLOORS), 10 * of_held.max())
-    floors = floors[floors > 0]
-    error = np.abs(residual)
-    cost = [np.mean(np.log(of_held + a)) + np.log(np.mean(error / (of_held + a)) or 1.0) for a in floors]
-    return np.asarray(size + floors[int(np.argmin(cost))], dtype=float)
+    error, best, least = np.abs(residual), np.ones(len(prediction)), np.inf
+    for first in [np.abs(prediction)] + ([] if expected is None else [expected]):
+        size = first + np.nan_to_num(spread)
+        of_held = size[held]
+        if not (of_held > 0).any():
+            continue
+        # the last: as good as one width for all
+        floors = np.append(np.quantile(of_held, FLOORS), 10 * of_held.max())
+        for floor in floors[floors > 0]:
+            cost = np.mean(np.log(of_held + floor)) + np.log(np.mean(error / (of_held + floor)) or 1.0)
+            if cost < least:
+                best, least = np.asarray(size + floor, dtype=float), cost
+    return best
 
 
 def conformal_interval(

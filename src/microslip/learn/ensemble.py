@@ -19,7 +19,7 @@ from microslip.learn.config import Attribution, Network, Training
 from microslip.learn.conformal import combine
 from microslip.learn.evaluate import covered, scores
 from microslip.learn.inputs import STAGES_PER_READ, inputs_of_arrays
-from microslip.learn.prediction import mean_prediction, predict
+from microslip.learn.prediction import mean_prediction, predict_with_scale
 from microslip.learn.samples import Samples, Scaling, fit_scaling
 from microslip.learn.train import Trained, train
 from microslip.statistics.intervals import NORMAL
@@ -177,7 +177,7 @@ def train_ensemble(
     coverage is measured on the test set, and by size.
     """
     scaling = fit_scaling(samples, sets[TRAIN], training)
-    members, predictions = [], []
+    members, predictions, expected = [], [], []
     for member in range(training.ensemble):
 
         def advance(row: dict[str, float | int], member: int = member) -> None:
@@ -188,8 +188,10 @@ def train_ensemble(
         own_state = None if state is None else state.with_name(f"{state.name}-{member}.pt")
         trained = train(samples, sets, scaling, network, own, own_state, advance)
         members.append(trained)
-        predictions.append(predict(trained.network, samples, scaling, np.arange(len(samples.target))))
-    together = combine(np.stack(predictions), samples.target, sets[VALIDATION])
+        prediction, scale = predict_with_scale(trained.network, samples, scaling, np.arange(len(samples.target)))
+        predictions.append(prediction)
+        expected.append(scale)
+    together = combine(np.stack(predictions), samples.target, sets[VALIDATION], np.stack(expected))
     return Ensemble(tuple(members), samples, sets, *together)
 
 

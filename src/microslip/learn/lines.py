@@ -40,6 +40,7 @@ def line_predictions(
     seeds: Sequence[int],
     stages: Int[np.ndarray, "test"],
     baselines: Mapping[str, Float[np.ndarray, "test"]],
+    expected: Float[np.ndarray, "seed stage"] | None = None,
 ) -> pd.DataFrame:
     """Predictions of one test set: of each network, of the mean of all, with intervals, and of the baselines.
 
@@ -55,6 +56,8 @@ def line_predictions(
         Of the networks.
     stages, baselines
         Numbers of the test stages, and what each baseline predicts of them [p].
+    expected
+        Scale of the error that each network expects of the same stages [p], for the loss likelihood.
 
     Returns
     -------
@@ -62,11 +65,12 @@ def line_predictions(
     and a column for each baseline.
     """
     held = np.arange(n_held)
-    together = combine(predictions, target, held)
+    together = combine(predictions, target, held, expected)
     parts = []
-    for seed, own in zip(seeds, predictions, strict=True):
+    for number, (seed, own) in enumerate(zip(seeds, predictions, strict=True)):
+        own_expected = None if expected is None else expected[number][None]
         columns = {"seed": seed, "stage": stages, "target": target[n_held:]}
-        for name, of in ((NETWORK, combine(own[None], target, held)), (ENSEMBLE, together)):
+        for name, of in ((NETWORK, combine(own[None], target, held, own_expected)), (ENSEMBLE, together)):
             low, high = INTERVALS[name]
             columns |= {name: of.prediction[n_held:], low: of.low[n_held:], high: of.high[n_held:]}
         parts.append(pd.DataFrame(columns | dict(baselines)))

@@ -12,6 +12,7 @@ from torch import nn
 from microslip.core import arguments
 from microslip.core.errors import MicroslipError
 from microslip.learn.inputs import is_odd_in_turn, is_odd_in_y
+from microslip.learn.losses import MOST_LOG_SCALE
 from microslip.learn.networks.predictor import Predictor
 from microslip.learn.samples import Samples, Scaling, assemble, check_samples, group_of, turns_of_group
 
@@ -76,10 +77,30 @@ def predict(
         The samples' inputs or grid are not those of the network; stages that the samples do not hold; a prediction that
         is not finite.
     """
+    arguments.flag("decoded", decoded)
+    of_group = _outputs(network, samples, scaling, stages)[..., 0]
+    return np.asarray(scaling.decode(of_group).mean(axis=0)) if decoded else of_group.mean(axis=0)
+
+
+def predict_with_scale(
+    network: Predictor, samples: Samples, scaling: Scaling, stages: Int64[np.ndarray, "chosen"]
+) -> tuple[Float[np.ndarray, "chosen"], Float[np.ndarray, "chosen"]]:
+    """`predict`, and the scale of the error that the network expects [p], NaN of one that was not asked for it."""
+    outputs = _outputs(network, samples, scaling, stages)
+    prediction = scaling.decode(outputs[..., 0]).mean(axis=0)
+    if outputs.shape[-1] < 2:
+        return prediction, np.full(len(prediction), np.nan)
+    log_scale = np.clip(outputs[..., 1], -MOST_LOG_SCALE, MOST_LOG_SCALE)
+    return prediction, scaling.decode_scale(outputs[..., 0], log_scale).mean(axis=0)
+
+
+def _outputs(
+    network: Predictor, samples: Samples, scaling: Scaling, stages: Int64[np.ndarray, "chosen"]
+) -> Float[np.ndarray, "element chosen output"]:
+    """What the network gives for the chosen stages, turned by every element of the group; errors as in `predict`."""
     check_samples(samples)
     arguments.record("network", network, Predictor, "give a network, such as that of train")
     arguments.record("scaling", scaling, Scaling, "give what fit_scaling returns")
-    arguments.flag("decoded", decoded)
     stages = arguments.wholes("stages", stages, ("entry",), 0, len(samples.target) - 1)
     if samples.names != scaling.names:
         raise MicroslipError(
@@ -88,23 +109,23 @@ def predict(
     network.eval()
     device = next(network.parameters()).device
     group = len(turns_of_group(0, scaling.symmetries))
-    parts = [np.empty((group, 0), dtype=np.float32)]
+    parts = [np.empty((group, 0, network.n_outputs), dtype=np.float32)]
     with torch.inference_mode():
         for start in range(0, len(stages), PREDICTION_BATCH):
             chosen = stages[start : start + PREDICTION_BATCH]
             turned = [
-                network(assemble(samples, scaling, chosen, turns).to(device)).float().cpu().numpy()
+                network(assemble(samples, scaling, chosen, turns).to(device), whole=True).float().cpu().numpy()
                 for turns in turns_of_group(len(chosen), scaling.symmetries)
             ]
             parts.append(np.stack(turned))
     of_group = np.concatenate(parts, axis=1)
-    prediction = of_group.mean(axis=0)
-    if not np.isfinite(prediction).all():
-        bad = int(stages[np.argmin(np.isfinite(prediction))])
+    is_finite = np.isfinite(of_group).all(axis=(0, 2))
+    if not is_finite.all():
+        bad = int(stages[np.argmin(is_finite)])
         raise MicroslipError(
             f"samples: the prediction of stage {bad} is not finite: its inputs or the network's weights are not"
         )
-    return np.asarray(scaling.decode(of_group).mean(axis=0)) if decoded else prediction
+    return of_group
 
 
 def predict_fields(

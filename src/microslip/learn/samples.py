@@ -110,6 +110,13 @@ class Scaling:
         prediction = np.asarray(prediction, dtype=float)
         return (np.sinh(prediction) if self.target == "asinh" else prediction) * self.target_scale
 
+    def decode_scale(
+        self, prediction: Float[np.ndarray, "*n"], log_scale: Float[np.ndarray, "*n"]
+    ) -> Float[np.ndarray, "*n"]:
+        """Logarithm of a scale about what the network predicts → scale of the fluctuation [p]."""
+        slope = np.cosh(np.asarray(prediction, dtype=float)) if self.target == "asinh" else 1.0
+        return np.asarray(np.exp(np.asarray(log_scale, dtype=float)) * slope * self.target_scale)
+
     def standardise(self, inputs: Float32[np.ndarray, "*n channel x y z"]) -> Float32[np.ndarray, "*n channel x y z"]:
         """Inputs on their scales → the network's input."""
         means, deviations = (

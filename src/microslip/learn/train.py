@@ -22,6 +22,7 @@ from microslip.core.errors import MicroslipError
 from microslip.core.stopping import check
 from microslip.grids.splits import TRAIN, VALIDATION, SplitSets
 from microslip.learn.config import Network, Training
+from microslip.learn.losses import loss_of, n_outputs, weights_by_size
 from microslip.learn.networks.predictor import Predictor, build_network
 from microslip.learn.networks.registry import NETWORKS
 from microslip.learn.prediction import predict
@@ -42,7 +43,9 @@ class LossNotFiniteError(MicroslipError):
 class Trained:
     """The network with the averaged weights of its best validation epoch, its scaling, and the loss curves.
 
-    `history`: epoch, train_loss, validation_loss, learning_rate, seconds; losses in squared units of the scaled target.
+    `history`: epoch; train_loss, the mean of what is made small; validation_loss, the mean squared error in units of
+    the scaled target whatever the loss is, by which the epoch is chosen; validation_r2 of the fluctuations in p, which
+    compares losses and targets alike; learning_rate, seconds.
     """
 
     network: Predictor
@@ -102,7 +105,7 @@ def train(
         task = replace(task, start=weights_of(start))
     check_machine(config)
     weights, history = in_processes(functools.partial(_fit, task, resume_from), config, report)
-    network = build_network(samples.grid, network_config)
+    network = build_network(samples.grid, network_config, n_outputs(config.loss))
     network.load_state_dict(weights)
     network.eval()
     return Trained(network, scaling, pd.DataFrame(history))
@@ -126,8 +129,12 @@ def _fit(
     averaged = _running_mean(plain, config, n_batches)
     mean_network = averaged.module
     assert isinstance(mean_network, Predictor)
-    target = torch.from_numpy(scaling.encode(samples.target))
+    target, loss_function = torch.from_numpy(scaling.encode(samples.target)), loss_of(config)
+    weight = weights_by_size(samples.target, samples.target[sets[TRAIN]], config.size_weight).astype(np.float32)
+    weights = torch.from_numpy(weight)
     share = slice(fabric.global_rank, None, fabric.world_size)
+    of_validation = samples.target[sets[VALIDATION]]
+    spread = float(((of_validation - of_validation.mean()) ** 2).sum())
 
     history: History = []
     best = Best(np.inf, -1, weights_of(plain))
@@ -142,35 +149,38 @@ def _fit(
         network.train()
         rng = np.random.default_rng([config.seed, epoch])
         order = rng.permutation(sets[TRAIN])
-        squares = torch.zeros((), device=fabric.device)
+        total = torch.zeros((), device=fabric.device)
         for batch in np.array_split(order, n_batches):
             check()
             turns = draw_turns(len(batch), samples.grid, rng, config.rotate).part(share) if config.augment else None
             voxels = fabric.to_device(assemble(samples, scaling, batch[share], turns))
             # a sum over the share, so that shares of unequal size weigh as their stages do
-            loss = nn.functional.mse_loss(
-                network(voxels).float(), fabric.to_device(target[batch[share]]), reduction="sum"
-            )
+            losses = loss_function(network(voxels, whole=True).float(), fabric.to_device(target[batch[share]]))
+            loss = (losses * fabric.to_device(weights[batch[share]])).sum()
             optimiser.zero_grad()
             fabric.backward(loss * (fabric.world_size / len(batch)))
             nn.utils.clip_grad_norm_(plain.parameters(), config.gradient_clip)
             optimiser.step()
             schedule.step()
             averaged.update_parameters(plain)
-            squares += loss.detach()
-        train_loss = sum_of_all(fabric, squares) / len(order)
+            total += loss.detach()
+        train_loss = sum_of_all(fabric, total) / len(order)
         if not np.isfinite(train_loss):
             raise LossNotFiniteError(
                 f"the training loss is not finite in epoch {epoch}: {_why_not_finite(samples, config)}"
             )
         held = sets[VALIDATION][share]
-        error = torch.from_numpy(predict(mean_network, samples, scaling, held, decoded=False)) - target[held]
+        guess = predict(mean_network, samples, scaling, held, decoded=False)
+        error = torch.from_numpy(guess) - target[held]
         validation_loss = sum_of_all(fabric, fabric.to_device((error**2).sum())) / len(sets[VALIDATION])
+        missed = torch.tensor(((scaling.decode(guess) - samples.target[held]) ** 2).sum())
+        missed_in_all = sum_of_all(fabric, fabric.to_device(missed))
         history.append(
             {
                 "epoch": epoch,
                 "train_loss": train_loss,
                 "validation_loss": validation_loss,
+                "validation_r2": 1 - missed_in_all / spread if spread > 0 else np.nan,
                 "learning_rate": float(optimiser.param_groups[0]["lr"]),
                 "seconds": time.perf_counter() - started,
             }
@@ -187,7 +197,8 @@ def _fit(
 
 def _initial_network(task: Task) -> Predictor:
     config = task.network
-    network = build_network(task.samples.grid, config).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    network = build_network(task.samples.grid, config, n_outputs(task.training.loss))
+    network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     if task.start is not None:
         network.load_state_dict(task.start)
     elif config.calibrated and not config.batch_normalisation and not NETWORKS[config.kind].normalises:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ import xarray as xr
 
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
+from microslip.core.messages import Caution
 from microslip.data.files import read_json, read_table, replacing, write_json, write_table
 from microslip.data.openings import log_openings
 from microslip.data.run import Run
@@ -37,9 +40,15 @@ from microslip.steps.voxels import field_voxels
 
 LEAST_TRAINING_STAGES = 10
 
+# Costs, in those of the untouched line, above which a line is trained after all others.
+DEAR = 4.0
 
-def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> None:
-    """Train networks on changed inputs under both splits, and put their scores beside the untouched one's."""
+
+def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say) -> dict[str, list[str]]:
+    """Train networks on changed inputs under both splits, and put their scores beside the untouched one's.
+
+    Returns the lines that `ablation.hours` left no time for, as `unfinished`.
+    """
     config = fit_to_cell(run, config, say)
     stages, settings = run.stages, config.ablation
     target, cycle = stages["fluctuation"].to_numpy(), stages["cycle"].to_numpy()
@@ -47,7 +56,8 @@ def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     both = {rule: split_stages(rule, len(target), config.split, training.seed) for rule in RULES}
     _refuse_small_shares(settings.training_shares, len(both["random"][TRAIN]))
     splits: dict[str, SplitSets] = {rule: both[rule] for rule in settings.rules}
-    lines = list(_lines(run, config, say))
+    # the dearest last, so that a budget is spent on many lines and not on one
+    lines = sorted(_lines(run, config, say), key=lambda line: line.cost > DEAR)
     if not lines and not settings.baselines:
         raise MicroslipError("nothing to ablate: name ablation.variants, or leave ablation.baselines = true")
     # what would be missed after hours is missed now
@@ -57,9 +67,17 @@ def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
     partial_results = scratch_folder(run.folder / ".ablating", mark)
     per_line = len(splits) * settings.seeds
     n_epochs, rows = len(lines) * per_line * training.epochs, []
+    missing = [line for line in lines if not (partial_results / f"{line.name}.json").exists()]
+    budget = Budget(settings.hours, _seconds_of_a_line(run, training.epochs * per_line))
+    _say_how_long(budget, missing, len(lines), say)
+    left_out: list[str] = []
     for done, line in enumerate(lines):
         kept = partial_results / f"{line.name}.json"
         if not kept.exists():
+            if not budget.allows(line.cost):
+                left_out.append(f"{line.family} {line.value}")
+                continue
+            began = time.monotonic()
 
             def report(number: int, epoch: int, done: int = done) -> None:
                 advance((done * per_line + number) * training.epochs + epoch, n_epochs)
@@ -79,6 +97,8 @@ def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
                 ],
             )  # fmt: skip
             write_json(kept, of_line)
+            budget.spent(line.cost, time.monotonic() - began)
+            _say_stuck(line, of_line, say)
             for row in of_line:
                 if row["seed"] == training.seed:
                     say(
@@ -97,9 +117,58 @@ def ablate_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
         write_table(beside / "ablations.csv", table)
         write_table(beside / "summary.csv", summarise(table))
         write_table(beside / "learning_curve.csv", curves)
-    shutil.rmtree(partial_results)
+    if left_out:
+        say(
+            Caution(
+                f"ablation.hours = {settings.hours:g} left no time for {len(left_out)} of {len(lines)} lines:"
+                f" {', '.join(left_out)}; the same command goes on with them"
+            )
+        )
+    else:
+        shutil.rmtree(partial_results)
     for sentence in describe(curves):
         say(sentence)
+    return {"unfinished": left_out} if left_out else {}
+
+
+class Budget:
+    """Hours, and what is spent of them; a line's time is that of the lines before it, in proportion to their cost."""
+
+    def __init__(self, hours: float | None, seconds: float | None) -> None:
+        self.end = None if hours is None else time.monotonic() + 3600 * hours
+        self.seconds, self.n_lines, self.cost, self.took = seconds, 0, 0.0, 0.0
+
+    def allows(self, cost: float) -> bool:
+        """Whether a line of this cost would end in time; the first one of a start always may."""
+        if self.end is None or self.n_lines == 0:
+            return True
+        return time.monotonic() + cost * (self.seconds or 0.0) <= self.end
+
+    def spent(self, cost: float, seconds: float) -> None:
+        """Count a line that was trained."""
+        self.n_lines, self.cost, self.took = self.n_lines + 1, self.cost + cost, self.took + seconds
+        self.seconds = self.took / self.cost
+
+
+def _seconds_of_a_line(run: Run, n_epochs: int) -> float | None:
+    """What the untouched line takes, by the epochs of the run's own training; None where it has none."""
+    path = run.folder / "model" / "history.csv"
+    return float(read_table(path, ["seconds"])["seconds"].median()) * n_epochs if path.exists() else None
+
+
+def _say_how_long(budget: Budget, missing: list[Line], n_lines: int, say: Say) -> None:
+    if budget.seconds is not None and missing:
+        hours = budget.seconds * sum(line.cost for line in missing) / 3600
+        say(f"{len(missing)} of {n_lines} lines are to be trained, some {hours:.2g} h by model/history.csv")
+
+
+def _say_stuck(line: Line, rows: list[dict[str, Any]], say: Say) -> None:
+    if restarts := sum(row["restarts"] for row in rows):
+        still = sum(row["stuck"] for row in rows)
+        say(
+            f"{line.family} {line.value}: {restarts} trainings were stuck, predicting one number for all stages, and"
+            f" began anew with another seed; {still} of {len(rows)} ended so"
+        )
 
 
 def _refuse_small_shares(shares: tuple[float, ...], n_train: int) -> None:
@@ -124,8 +193,14 @@ def _lines(run: Run, config: Config, say: Say) -> Iterator[Line]:
                 f" {len(config.network.channels)} poolings"
             )
             continue
-        yield Line("spacing", f"{spacing:g}", partial(_voxels_of, run, config, {"spacing": spacing}))
+        batches = partial(_voxels_of, run, config, {"spacing": spacing})
+        yield Line("spacing", f"{spacing:g}", batches, cost=(own.spacing / spacing) ** 3)
+    periodic = [length for length, repeats in zip(run.box.lengths, run.box.periodic, strict=True) if repeats]
+    half = min(periodic, default=np.inf) / 2
     for radius in settings.radii:
+        if radius > half:
+            say(f"radius {radius:g} is left out: it exceeds half the smallest periodic length, {half:g} d̄")
+            continue
         yield Line("radius", f"{radius:g}", partial(_voxels_of, run, config, {"radius": radius}))
 
 

@@ -16,7 +16,7 @@ from microslip.grids.splits import TEST, TRAIN, VALIDATION
 from microslip.learn.assessment import ROLLING, assessed_splits, longest_embargo
 from microslip.learn.baselines import boosting, ridge
 from microslip.learn.lines import ALL_FOLDS, ENDS, INTERVALS, KEY, in_words, line_predictions, score_lines, size_lines
-from microslip.learn.prediction import predict
+from microslip.learn.prediction import predict_with_scale
 from microslip.learn.reading import keep_samples, stage_features, stage_reader
 from microslip.learn.samples import fit_scaling
 from microslip.learn.train import train
@@ -61,7 +61,7 @@ def assess_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
                 own = training.model_copy(update={"seed": own_seed})
                 state = partial / f"{rule}-{fold}-{own.seed}.pt"
                 trained = train(samples, sets, scaling, config.network, own, state, report)
-                predicted.append(predict(trained.network, samples, scaling, both))
+                predicted.append(predict_with_scale(trained.network, samples, scaling, both))
             log_openings(
                 run.folder,
                 [
@@ -71,7 +71,8 @@ def assess_step(run: Run, config: Config, mark: str, advance: Advance, say: Say)
                     )
                 ],
             )  # fmt: skip
-            table = line_predictions(np.stack(predicted), target[both], len(held), seeds, test, of_baselines)
+            guesses, expected = (np.stack(parts_of) for parts_of in zip(*predicted, strict=True))
+            table = line_predictions(guesses, target[both], len(held), seeds, test, of_baselines, expected)
             table.insert(0, "rule", rule)
             table.insert(1, "fold", fold)
             write_table(kept, table)

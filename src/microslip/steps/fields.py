@@ -124,6 +124,8 @@ def measure_fields(run: Run, cutoff: float, floor: float, path: Path, batch: sli
             raise MicroslipError(f"{where}: {problem}") from None
     group = zarr.open_group(path, mode="r+")
     for name, field in FIELDS.items():
+        if (field.array or name) not in group:  # a store that was begun before it was measured goes on without it
+            continue
         values = rows[name] if field.walls else np.where(bulk, rows[name], np.nan)
         # a grain that is not there has no neighbours
         values = (np.nan_to_num(values) if field.dtype == "int32" else values).astype(field.dtype)

@@ -13,7 +13,7 @@ from microslip.core.errors import MicroslipError
 from microslip.core.extras import missing
 from microslip.data.artifacts import RUN_STEPS, inputs_of, outputs_of
 from microslip.data.run import Run
-from microslip.fields.registry import FIELDS
+from microslip.fields.registry import always_measured
 from microslip.statistics.registry import STATISTICS
 from microslip.steps.common import Advance, Say
 from microslip.views.figures import RUN_FIGURES
@@ -69,7 +69,7 @@ STEPS = {
         Step("simulate", "shearing the cell", _DEM, grows=True),
         Step("import", "reading another program's files", ("source",)),
         Step("stages", "finding stages", ("stages", "loading", "recording")),
-        Step("fields", "measuring fields", ("nonaffine",), edition=2, measures=FIELDS),
+        Step("fields", "measuring fields", ("nonaffine",), edition=2, measures=always_measured()),
         Step("voxels", "coarse graining", ("voxels",)),
         Step("train", "training the network", _TRAINING, edition=3, needs=("learn",)),
         Step(

@@ -61,6 +61,11 @@ def field_voxels(run: Run, settings: Voxels, batch: slice) -> dict[str, np.ndarr
     voxels = {}
     for name in settings.fields:
         field = grain_field(name)
+        if (field.array or name) not in run.fields:
+            raise MicroslipError(
+                f"voxels.fields names {name}, which fields.zarr was measured without: remove {run.folder}/fields.zarr"
+                " and run `microslip fields` again"
+            )
         stored = run.fields[field.array or name]
         rows = np.array(stored[batch] if field.axis is None else stored[batch, :, field.axis], dtype=float)
         rows[:, walls] = np.nan

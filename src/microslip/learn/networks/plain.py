@@ -20,8 +20,8 @@ class SlipNet(Predictor):
     (stage, channel, x, y, z).
     """
 
-    def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
-        super().__init__(grid, config)
+    def __init__(self, grid: tuple[int, int, int], config: Network, n_outputs: int = 1) -> None:
+        super().__init__(grid, config, n_outputs)
         layers: list[nn.Module] = []
         self.closed, rounds_up = config.closed, config.pooling == "ceil"
         n_in, size = self.n_channels, [n + (config.closed and axis < 2) for axis, n in enumerate(self.grid)]
@@ -36,7 +36,7 @@ class SlipNet(Predictor):
         self.convolutions = nn.Sequential(*layers)
         n_features = n_in * size[0] * size[1] * size[2]
         self.head = nn.Sequential(
-            nn.Flatten(), nn.Linear(n_features, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 1)
+            nn.Flatten(), nn.Linear(n_features, config.hidden), nn.ReLU(), nn.Linear(config.hidden, n_outputs)
         )
         start_weights(self, config)
 

@@ -30,9 +30,12 @@ class Predictor(nn.Module):
     """What all networks share: shape (stage, channel, x, y, z) in, one number for each stage out.
 
     It is 0 before training, unless `config.start` is the library's.
+
+    With `n_outputs = 2` a network has a second number, which is asked for as `whole`: the logarithm of the scale of the
+    error that it expects.
     """
 
-    def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
+    def __init__(self, grid: tuple[int, int, int], config: Network, n_outputs: int = 1) -> None:
         super().__init__()
         arguments.record("config", config, Network, "give a Network of microslip.learn.config")
         nodes = arguments.wholes("grid", grid, (3,), 1, MOST_NODES).tolist()
@@ -57,13 +60,13 @@ class Predictor(nn.Module):
                 " while they are trained: lower network.hidden, or raise voxels.spacing"
             )
         self.grid = tuple(grid)
-        self.n_channels = len(config.inputs)
+        self.n_channels, self.n_outputs = len(config.inputs), n_outputs
 
     @abstractmethod
     def respond(self, voxels: torch.Tensor) -> torch.Tensor:
-        """One number for each stage, shape (stage, 1)."""
+        """The numbers of each stage, shape (stage, output); the first is the prediction."""
 
-    def forward(self, voxels: torch.Tensor) -> torch.Tensor:
+    def forward(self, voxels: torch.Tensor, whole: bool = False) -> torch.Tensor:
         arguments.record("voxels", voxels, torch.Tensor, "give a tensor, such as torch.from_numpy makes of an array")
         if voxels.is_complex() or voxels.dtype == torch.bool:
             raise MicroslipError(f"the voxels are {voxels.dtype}: give real numbers")
@@ -77,7 +80,8 @@ class Predictor(nn.Module):
                 f"the voxels have {voxels.shape[1]} channels of {tuple(voxels.shape[2:])} nodes, the network was made"
                 f" for {self.n_channels} of {self.grid}: train it on this run, or use voxels of its grid"
             )
-        return self.respond(voxels).squeeze(1)
+        outputs = self.respond(voxels)
+        return outputs if whole else outputs[:, 0]
 
     def calibrate(self, voxels: torch.Tensor) -> None:
         """Scale the initial weights on some training stages, where a network has a use for it."""
@@ -87,8 +91,8 @@ class Predictor(nn.Module):
         return describe_layers(self)
 
 
-def build_network(grid: tuple[int, int, int], config: Network) -> Predictor:
-    """The network of the configured kind.
+def build_network(grid: tuple[int, int, int], config: Network, n_outputs: int = 1) -> Predictor:
+    """The network of the configured kind, with as many outputs as its loss wants.
 
     Raises
     ------
@@ -98,7 +102,7 @@ def build_network(grid: tuple[int, int, int], config: Network) -> Predictor:
     if config.kind not in NETWORKS:
         raise MicroslipError(f"network.kind = {config.kind} is not built here: known are {', '.join(NETWORKS)}")
     kind = NETWORKS[config.kind]
-    network: Predictor = getattr(import_module(kind.module), kind.name)(grid, config)
+    network: Predictor = getattr(import_module(kind.module), kind.name)(grid, config, n_outputs)
     return network
 
 

@@ -17,8 +17,8 @@ class ResidualNet(Predictor):
     the same stage; along z they are kept, for the walls are there.
     """
 
-    def __init__(self, grid: tuple[int, int, int], config: Network) -> None:
-        super().__init__(grid, config)
+    def __init__(self, grid: tuple[int, int, int], config: Network, n_outputs: int = 1) -> None:
+        super().__init__(grid, config, n_outputs)
         layers: list[nn.Module] = []
         n_in, height = self.n_channels, self.grid[2]
         for stage, n_out in enumerate(config.channels):
@@ -30,7 +30,9 @@ class ResidualNet(Predictor):
             n_in, height = n_out, -(-height // 2)
         self.convolutions = nn.Sequential(*layers)
         self.plane = OverThePlane()
-        self.head = nn.Sequential(nn.Linear(2 * n_in * height, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 1))
+        self.head = nn.Sequential(
+            nn.Linear(2 * n_in * height, config.hidden), nn.ReLU(), nn.Linear(config.hidden, n_outputs)
+        )
         start_weights(self, config)
 
     def respond(self, voxels: torch.Tensor) -> torch.Tensor:
