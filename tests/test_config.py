@@ -132,3 +132,11 @@ def test_an_imported_run_carries_no_made_up_cell():
 def test_a_mistyped_key_of_the_simulation_is_refused_beside_a_source_too():
     with pytest.raises(MicroslipError, match=r"loading\.shear_rat"):
         parse_config({"source": {"files": ["dump"]}, "loading": {"shear_rat": 3.0}})
+
+
+def test_settings_of_blocks_that_were_drawn_are_refused_where_somebody_chose_them():
+    older = {"n_samples": 400, "n_blocks": 40, "seed": 1, "confidence": 0.9}
+    assert parse_config({"bootstrap": older}).bootstrap.confidence == 0.9
+    for name in ("n_samples", "n_blocks", "seed"):
+        with pytest.raises(MicroslipError, match=f"bootstrap.{name} = 77 is of older versions"):
+            parse_config({"bootstrap": {**older, name: 77}})

@@ -4,6 +4,7 @@ import pytest
 
 from microslip.statistics.memory import MEMORIES_IN_A_BLOCK, block_length, memories, memory
 from microslip.statistics.resampling import FEWEST_BLOCKS, MOST_BLOCKS, strain_blocks
+from microslip.steps.claims import describe_blocks
 
 
 def test_noise_is_forgotten_at_once_and_a_running_mean_after_its_length(rng):
@@ -52,3 +53,15 @@ def test_blocks_are_of_equal_strain_and_at_least_as_long(length, n_blocks):
     edges = np.arange(n_blocks) / n_blocks
     np.testing.assert_array_equal(block, np.searchsorted(edges, middle, side="right") - 1)
     assert not strain_blocks(middle, float("nan")).any()
+
+
+def test_the_sentence_on_blocks_says_the_memories_of_the_stress_and_of_a_band():
+    table = pd.DataFrame(
+        [("stress", "", 900, 0.02), ("xi", "slip", 400, 0.01), ("band_sine", "slip", 400, 0.03)],
+        columns=["series", "kind", "n", "memory"],
+    )
+    text = describe_blocks(table, block_length(table), 10, 0.6, True)
+    assert "10 blocks of 0.06 of strain; the longest memory is that of band sine in slips, 0.03 of strain" in text
+    assert text.endswith("active is forgotten within 0.03, the stress within 0.02")
+    # a run without a stress or a band, such as a glass in windows of strain
+    assert describe_blocks(table[1:2], 0.02, 30, 0.6, True).endswith("that of xi in slips, 0.01 of strain")

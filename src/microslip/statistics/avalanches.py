@@ -182,44 +182,62 @@ def _with_and_without(columns: Float[np.ndarray, "slip k"], block: Int[np.ndarra
 def numbers(slips: pd.DataFrame, block: Int[np.ndarray, "slip"], confidence: float = 0.95) -> pd.DataFrame:
     """How sizes go with durations, and whether slips come at random.
 
+    Parameters
+    ----------
+    slips, block, confidence
+        As of `laws`.
+
     Returns
     -------
     DataFrame
-        quantity, value, value_low, value_high, expected, meaning. `size_by_duration`: slope of log S against log T over
-        slips of at least `FEWEST_SAMPLES` samples. `waiting_shape`: k of the gamma density of waiting strains, 1 of
-        slips at random, below 1 of bursts, above 1 of slips that come evenly. `after_large`: mean waiting strain after
-        the largest tenth of the slips over that after all.
+        quantity, value, value_low, value_high, expected, meaning; of `size_by_duration`, `waiting_shape` and
+        `after_large`, the functions of these names.
     """
-    size, duration = (np.log(slips[name].to_numpy(float)) for name in ("size", "duration"))
+    rows = []
+    for values_of, expected, meaning in (
+        (size_by_duration, 2.0, "exponent of S ~ T^x; mean field"),
+        (waiting_shape, 1.0, "k of the gamma density of waiting strains; slips at random"),
+        (after_large, 1.0, "mean waiting strain after the largest tenth over that after all; slips at random"),
+    ):
+        ends = with_ends(values_of(slips, block)[:, None], ["value"], confidence)
+        rows.append({"quantity": values_of.__name__, **ends, "expected": expected, "meaning": meaning})
+    return pd.DataFrame(rows)
+
+
+def size_by_duration(slips: pd.DataFrame, block: Int[np.ndarray, "slip"]) -> Float64[np.ndarray, "sample"]:
+    """Slope of log S against log T over slips of at least 8 samples, of all blocks and without each.
+
+    NaN of fewer than 50 slips.
+    """
     resolved = (slips["end_sample"] - slips["start_sample"]).to_numpy() >= FEWEST_SAMPLES
-    x, y = np.where(resolved, duration, 0.0), np.where(resolved, size, 0.0)
+    x, y = (np.where(resolved, np.log(slips[name].to_numpy(float)), 0.0) for name in ("duration", "size"))
     n, sx, sy, sxx, sxy = _with_and_without(np.stack([resolved, x, y, x * x, x * y], axis=1).astype(float), block).T
     with np.errstate(divide="ignore", invalid="ignore"):
-        slope = np.where(n >= FEWEST_SLIPS, (n * sxy - sx * sy) / (n * sxx - sx * sx), np.nan)
-    waiting = slips["waiting"].to_numpy(float)
-    known = waiting > 0
-    columns = np.stack([known, np.where(known, waiting, 0), np.log(np.where(known, waiting, 1.0))], axis=1).astype(
-        float
-    )
-    n, total, logs = _with_and_without(columns, block).T
+        return np.where(n >= FEWEST_SLIPS, (n * sxy - sx * sy) / (n * sxx - sx * sx), np.nan)
+
+
+def waiting_shape(slips: pd.DataFrame, block: Int[np.ndarray, "slip"]) -> Float64[np.ndarray, "sample"]:
+    """k of the gamma density of the strains between slips, of all blocks and without each; NaN of fewer than 50.
+
+    1 of slips at random, below 1 of bursts, above 1 of slips that come evenly.
+    """
+    known = slips["waiting"].to_numpy(float) > 0
+    waiting = np.where(known, slips["waiting"].to_numpy(float), 1.0)
+    n, total, logs = _with_and_without(np.stack([known, known * waiting, np.log(waiting)], axis=1), block).T
     with np.errstate(divide="ignore", invalid="ignore"):
-        shape = np.where(n >= FEWEST_SLIPS, gamma_shape(np.log(total / n) - logs / n), np.nan)
-    after = np.append(waiting[1:], np.nan)
-    large = slips["size"].to_numpy() >= np.quantile(slips["size"], 0.9) if len(slips) else np.zeros(0, dtype=bool)
-    told = np.isfinite(after)
-    columns = np.stack([told, np.where(told, after, 0), told & large, np.where(told & large, after, 0)], axis=1)
-    n, total, n_large, total_large = _with_and_without(columns.astype(float), block).T
+        return np.where(n >= FEWEST_SLIPS, gamma_shape(np.log(total / n) - logs / n), np.nan)
+
+
+def after_large(slips: pd.DataFrame, block: Int[np.ndarray, "slip"]) -> Float64[np.ndarray, "sample"]:
+    """Mean strain to the next slip after the largest tenth over that after all, of all blocks and without each."""
+    after = np.append(slips["waiting"].to_numpy(float)[1:], np.nan)[: len(slips)]
+    size = slips["size"].to_numpy(float)
+    known = np.isfinite(after)
+    large = known & (size >= np.quantile(size, 0.9) if len(size) else known)
+    after = np.where(known, after, 0.0)
+    n, total, n_large, total_large = _with_and_without(np.stack([known, after, large, large * after], axis=1), block).T
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(n_large > 1, (total_large / n_large) / (total / n), np.nan)
-    rows = []
-    for quantity, values, expected, meaning in (
-        ("size_by_duration", slope, 2.0, "exponent of S ~ T^x; mean field"),
-        ("waiting_shape", shape, 1.0, "k of the gamma density of waiting strains; slips at random"),
-        ("after_large", ratio, 1.0, "mean waiting strain after the largest tenth over that after all; slips at random"),
-    ):
-        ends = with_ends(values[:, None], ["value"], confidence)
-        rows.append({"quantity": quantity, **ends, "expected": expected, "meaning": meaning})
-    return pd.DataFrame(rows)
+        return np.where(n_large > 1, (total_large / n_large) / (total / n), np.nan)
 
 
 def gamma_shape(excess: Float[np.ndarray, "*n"] | float) -> Float64[np.ndarray, "*n"]:

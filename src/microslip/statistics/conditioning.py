@@ -106,22 +106,22 @@ def slopes(measured: Measured, length: Int[np.ndarray, "cell"]) -> Float64[np.nd
     log₁₀|Δs| with a level of its own in every bin of Δγ. A cell counts with its stages: weights that follow the scatter
     would make slopes wander, and their intervals too narrow.
     """
-    bins = (length[:, None] == np.unique(length)).astype(float)
-    found = np.full((len(measured.value), len(SLOPES)), np.nan)
-    for sample, (value, n, sizes) in enumerate(zip(measured.value, measured.n, measured.sizes, strict=True)):
-        used = np.isfinite(value) & (n > 0)
-        if used.sum() < FEWEST_CELLS:
-            continue
-        weight, one = np.sqrt(n[used]), np.ones((int(used.sum()), 1))
-        x, y = sizes[used], value[used]
+    value, sizes = measured.value, measured.sizes
+    used = np.isfinite(value) & (measured.n > 0)
+    # a cell that does not count has a row of zeros, so that all samples are fitted at once
+    weight = np.sqrt(np.where(used, measured.n, 0.0))[..., None]
+    weighted = np.where(used, value, 0.0)[..., None] * weight
+    bins = np.broadcast_to(length[:, None] == np.unique(length), (*value.shape, len(np.unique(length))))
 
-        def fit(*columns: np.ndarray, weight: np.ndarray = weight, y: np.ndarray = y) -> np.ndarray:
-            design = np.hstack(columns) * weight[:, None]
-            return np.asarray(np.linalg.lstsq(design, y * weight, rcond=None)[0])
+    def fit(*columns: np.ndarray) -> np.ndarray:
+        design = np.concatenate(columns, axis=-1) * weight
+        precision = np.finfo(float).eps * max(design.shape[1:])
+        return np.asarray((np.linalg.pinv(design, rcond=precision) @ weighted)[..., 0])
 
-        found[sample, 0] = fit(x[:, :1], one)[0]
-        found[sample, 1:3] = fit(x, one)[:2]
-        found[sample, 3] = fit(x[:, :1], bins[used])[0]
+    one, of_size = np.ones((*value.shape, 1)), sizes[..., :1]
+    both = fit(sizes, one)
+    found = np.stack([fit(of_size, one)[:, 0], both[:, 0], both[:, 1], fit(of_size, bins)[:, 0]], axis=1)
+    found[used.sum(axis=1) < FEWEST_CELLS] = np.nan
     return found
 
 

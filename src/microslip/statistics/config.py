@@ -11,8 +11,8 @@ from microslip.core.settings import MOST_NEIGHBOUR_DISTANCE, Settings
 # Bins of a distance, beyond which a table of them is longer than any eye follows.
 MOST_BINS = 100_000
 
-# What older configurations hold where nobody chose it.
-_N_BLOCKS = 40
+# Settings of older versions, which drew blocks of stages, with what their configurations hold where nobody chose it.
+_OF_DRAWS = {"n_samples": 400, "n_blocks": 40, "seed": 1}
 
 
 class Correlation(Settings):
@@ -82,13 +82,13 @@ class Bootstrap(Settings):
     def _read_older(cls, content: Any) -> Any:
         if not isinstance(content, dict):
             return content
-        if (n := content.get("n_blocks", _N_BLOCKS)) != _N_BLOCKS:
-            raise ValueError(
-                f"bootstrap.n_blocks = {n} is of older versions, whose blocks were of stages: write"
-                " bootstrap.block_strain, a length in strain, or leave it out, and it is measured"
-            )
-        # the draws of older versions and their seed: blocks are left out in turn, and nothing is drawn
-        return {name: value for name, value in content.items() if name not in ("n_blocks", "n_samples", "seed")}
+        for name, default in _OF_DRAWS.items():
+            if content.get(name, default) != default:
+                raise ValueError(
+                    f"bootstrap.{name} = {content[name]} is of older versions, which drew blocks of stages: leave it"
+                    " out; blocks are of strain now (bootstrap.block_strain), and each is left out once"
+                )
+        return {name: value for name, value in content.items() if name not in _OF_DRAWS}
 
 
 class Distributions(Settings):

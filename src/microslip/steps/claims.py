@@ -72,9 +72,12 @@ def describe_blocks(memories: pd.DataFrame, length: float, n_blocks: int, spanne
         longest = memories.loc[memories["memory"].idxmax()]
         where = f"{longest['series'].replace('_', ' ')}{f' in {longest.kind}s' if longest['kind'] else ''}"
         text = f"the longest memory is that of {where}, {longest['memory']:.2g} of strain"
-        stay = memories.loc[memories["series"].isin(BAND), "memory"].max()
-        if np.isfinite(stay):
-            text += f"; where along the height grains are active is forgotten within {stay:.2g}"
+        of = memories.groupby("series")["memory"].max()
+        of_band, of_stress = of.reindex(list(BAND)).max(), of.get("stress", np.nan)
+        if np.isfinite(of_band):
+            text += f"; where along the height grains are active is forgotten within {of_band:.2g}"
+        if np.isfinite(of_stress) and longest["series"] != "stress":
+            text += f", the stress within {of_stress:.2g}"
     elif measured:
         return f"no intervals: no memory could be measured over {spanned:.2g} of strain"
     if n_blocks < FEWEST_BLOCKS:
