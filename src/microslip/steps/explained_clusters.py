@@ -33,7 +33,10 @@ def cluster_reader(run: Run, config: Config, nodes: np.ndarray) -> Callable[[int
     def inside(stage: int) -> Inside:
         (start,) = read_starts(run, slice(stage, stage + 1))
         values = d2min[stage].to_numpy()
-        grains = stage_grains(start.position, start.box, diameter, lambda name: values, config.clusters, stage)
+        try:
+            grains = stage_grains(start.position, start.box, diameter, lambda name: values, config.clusters, stage)
+        except MicroslipError as problem:
+            raise MicroslipError(f"stage {stage}: {problem}") from None
         nearest = nearest_grains(start.position, grains.measured & start.here, start.box, nodes, onto, reach)
         return nodes_in_clusters(nearest, grains.clusters, config.clusters.smallest)
 
