@@ -334,7 +334,7 @@ def test_every_public_function_is_here():
     assert set(microslip.__all__) - OTHERS - OPENED - drawn <= tried
     for function, clean in CALLS.values():
         optional = set(inspect.signature(function).parameters) - set(clean)
-        assert optional <= {"diameter", "link_distance", "counts", "planar", "upper", "faces"}, function
+        assert optional <= {"diameter", "link_distance", "counts", "planar", "upper", "faces", "n_outputs"}, function
 
 
 @pytest.mark.parametrize(("name", "argument"), CASES)

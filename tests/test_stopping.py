@@ -16,12 +16,13 @@ GOES_ON = {
         "explain",
         "ablate",
         "assess",
+        "replicas",
         "search",
         "figures",
         "study",
     )
 }
-BEGINS_ANEW = {"stages", "import", "export", "report", "predict", "view"}
+BEGINS_ANEW = {"stages", "import", "export", "report", "predict", "view", "ceiling"}
 
 
 @pytest.mark.parametrize("verb", sorted(GOES_ON))

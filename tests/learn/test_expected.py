@@ -93,11 +93,11 @@ def test_more_starts_make_a_smaller_error(fields):
 def test_captums_draws_without_noise_give_the_same_mean(fields):
     stage, starts = fields
     network, scaling = network_of("residual"), scaling_of()
-    own = np.mean([expected_gradients(network, scaling, stage, starts, seed).attribution for seed in range(8)], axis=0)
+    own = np.mean([expected_gradients(network, scaling, stage, starts, seed).attribution for seed in range(16)], axis=0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         voxels, pool = torch.from_numpy(stage)[None], torch.from_numpy(starts)
-        theirs = GradientShap(Decoded(network, scaling)).attribute(voxels, pool, n_samples=1500, stdevs=0.0)
+        theirs = GradientShap(Decoded(network, scaling)).attribute(voxels, pool, n_samples=6000, stdevs=0.0)
     theirs = theirs[0].detach().numpy()
     assert np.corrcoef(own.ravel(), theirs.ravel())[0, 1] > 0.97
     assert own.sum() == pytest.approx(theirs.sum(), rel=0.2, abs=1e-4)

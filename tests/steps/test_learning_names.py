@@ -35,8 +35,8 @@ def test_whatever_is_measured_has_a_name_in_figures_and_reports(learnt, ablated)
     assert tuple(sorted(metrics)) == tuple(sorted(RULES)) == tuple(sorted(RULE_COLOUR))
     for methods in metrics.values():
         # the mean of the seeds is in the tables of `assess` alone
-        assert {*methods, ENSEMBLE} == set(MODEL_COLOUR) == set(MODEL_NAME)
-        assert set(methods) == set(results.MODELS)
+        assert {*methods, ENSEMBLE} == set(MODEL_NAME)
+        assert set(methods) == set(MODEL_COLOUR) == set(results.MODELS)
         assert {split for of in methods.values() for split in of} == set(results.SPLITS)
         assert set(WITHOUT_PATTERN) < set(methods)
     claim = pd.read_csv(learnt / "interpretation" / "claim.csv")

@@ -11,6 +11,7 @@ _AT_ONCE = {
     "export": "the export is",
     "report": "the report is",
     "predict": "the predictions are",
+    "ceiling": "the scores are",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from microslip.core.settings import Settings
+from microslip.core.settings import LATER, Settings
 from microslip.fields.registry import node_field_name
 
 FieldName = Annotated[str, AfterValidator(node_field_name)]
@@ -41,6 +41,7 @@ class Voxels(Settings):
         False,
         description="layers of nodes on the lower and the upper face, too, one more than fill the cell; with"
         " network.closed the paper's cell has 51 × 16 × 21 nodes",
+        json_schema_extra=LATER,
     )
     fields: tuple[FieldName, ...] = Field(
         ("d2min",), description="what is coarse-grained: d2min always, and what the network is to see beside it"

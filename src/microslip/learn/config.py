@@ -56,11 +56,13 @@ class Network(Settings):
         "ceil",
         description="of the plain network, where a plane is left over: ceil pools it alone, so that no axis is ever too"
         " short; floor drops it, as most libraries do unless told otherwise",
+        json_schema_extra=LATER,
     )
     closed: bool = Field(
         False,
         description="for the plain network, the first plane of nodes is repeated behind the last along x and y, as on a"
         " grid with nodes on both faces",
+        json_schema_extra=LATER,
     )
     batch_normalisation: bool = Field(
         False, description="after each convolution; not in the paper, but it learns in fewer epochs"
@@ -69,6 +71,7 @@ class Network(Settings):
         "he",
         description="initial weights: he: He's, the last layer zero; library: torch's own in every layer, as in a"
         " network that nobody started in another way",
+        json_schema_extra=LATER,
     )
     calibrated: bool = Field(
         True,
@@ -194,11 +197,13 @@ class Training(Settings):
         False,
         description="with augment, also the rotation by π about y (x → −x, z → −z), which maps simple shear to itself;"
         " not where gravity or another kind of loading tells top from bottom",
+        json_schema_extra=LATER,
     )
     average_symmetries: bool = Field(
         False,
         description="whether a prediction is the mean over the stage as it is and as the mirror, the rotation and both"
         " turn it, at four times the cost of one; of those that augment and rotate let the network see",
+        json_schema_extra=LATER,
     )
     threads: int = Field(
         2, ge=1, le=MOST_THREADS, description="processor threads; their number changes the last digits"
@@ -294,7 +299,11 @@ class Assessment(Settings):
     )
     epochs: int | None = Field(None, ge=1, le=MOST, description="of every training; those of training where left out")
     above: float = Field(
-        5e-4, ge=0, le=MOST, description="size of a stage [p] from which on the share of right signs is quoted apart"
+        5e-4,
+        ge=0,
+        le=MOST,
+        description="size of a stage [p] from which on the share of right signs is quoted apart",
+        json_schema_extra=LATER,
     )
 
 

@@ -102,7 +102,9 @@ def build_network(grid: tuple[int, int, int], config: Network, n_outputs: int = 
     if config.kind not in NETWORKS:
         raise MicroslipError(f"network.kind = {config.kind} is not built here: known are {', '.join(NETWORKS)}")
     kind = NETWORKS[config.kind]
-    network: Predictor = getattr(import_module(kind.module), kind.name)(grid, config, n_outputs)
+    # a network that knows of a prediction alone takes no number of outputs
+    more = (n_outputs,) if n_outputs > 1 else ()
+    network: Predictor = getattr(import_module(kind.module), kind.name)(grid, config, *more)
     return network
 
 

@@ -94,7 +94,7 @@ def deletion_areas(areas: pd.DataFrame, *, title: str = "", axes: Axes = NEW_AXE
             axes.errorbar(row["area"], place + shift, xerr=ends, fmt=marker, color=ORDER_COLOUR[order], markersize=3.5)
         axes.plot([], [], marker, color=GREY, markersize=3.5, label=AREA_NAME[replacement])
     axes.set_yticks(range(len(orders)), [ORDER_NAME[order] for order in orders], fontsize=7)
-    axes.set_ylim(len(orders) - 0.5, -0.5)
+    axes.set_ylim(max(len(orders), 1) - 0.5, -0.5)
     # a single stage overshoots by a factor of ten
     axes.set_xscale("symlog", linthresh=2.0)
     _label_shares(axes.xaxis)
@@ -116,7 +116,7 @@ def draw(run: Run) -> Drawing:
         drawing, areas, run, "interpretation/areas.csv", "replacement mode order area area_low area_high", "Areas",
         deletion_areas,
     )  # fmt: skip
-    for row, table, what in ((by_stages, "replacement", "other stages"), (by_baseline, "deletion", "baseline")):
+    for row, table, what in ((by_stages, "replacement", "others"), (by_baseline, "deletion", "baseline")):
         for axes, mode in zip(row, ("deletion", "insertion"), strict=True):
             table_panel(
                 drawing, axes, run, f"interpretation/{table}.csv", "mode order fraction low median high",
