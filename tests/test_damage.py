@@ -190,6 +190,13 @@ def test_run_makes_again_what_is_damaged_and_says_so(copied):
     assert all("skipped" in answer(verb, copied)[0] for verb in MADE)
 
 
+def test_processes_of_a_step_take_what_it_has_just_made_for_no_damage(copied):
+    """Statistics of other clusters: workers read what the record knows otherwise."""
+    said, refused = answer("statistics", copied, "--workers", "2", "--set", "clusters.fraction=0.3")
+    assert not refused, said
+    assert not answer("info", copied)[1]
+
+
 def test_a_damaged_trajectory_is_never_made_again(copied):
     flip(copied / "trajectory.zarr" / "frames" / "position" / "c" / "0" / "0" / "0")
     content = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}

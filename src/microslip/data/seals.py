@@ -138,9 +138,12 @@ def describe_damage(folder: Path, verb: str, damage: Sequence[Damage]) -> str:
 
 @contextmanager
 def in_the_making(folder: Path, names: Iterable[str]) -> Iterator[None]:
-    """A step writes these outputs and may read what it has written before the record knows of it."""
+    """A step writes these outputs and may read what it has written before the record knows of it.
+
+    A process that works for the step says so, too: it would hold an older record against what has just been made.
+    """
     where = os.path.abspath(folder)
-    made = {(where, name) for name in names}
+    made = {(where, name) for name in names} - _IN_THE_MAKING
     _IN_THE_MAKING.update(made)
     try:
         yield

@@ -13,6 +13,7 @@ from microslip.core.volume import grain_volume
 from microslip.data.artifacts import artifact
 from microslip.data.frames import read_frames
 from microslip.data.run import Run
+from microslip.data.seals import in_the_making
 from microslip.data.store import add_column, array, create_store, open_dataset
 from microslip.dem.flow import moments_of
 from microslip.statistics.evolution import evolution
@@ -59,11 +60,12 @@ def fill_free_volume(run: Run, path: Path, batch: slice) -> None:
     strain = frames["strain"].to_numpy() if "strain" in frames else run.series["strain"].to_numpy()[sample]
     at = lagged_frames(stages["start_frame"].to_numpy(), stages["end_frame"].to_numpy(), sample)[batch]
     volume = read_frames(frames["cell_volume"], at[at >= 0])
-    label = open_dataset(run.folder / "statistics" / "clusters.zarr")["label"]
     partner = shuffled_stages(stages["kind"].to_numpy())[batch]
-    active, others = (
-        label[rows].to_numpy() > 0 for rows in (np.arange(batch.start, batch.stop), np.maximum(partner, 0))
-    )
+    with in_the_making(run.folder, ("statistics",)):
+        label = open_dataset(run.folder / "statistics" / "clusters.zarr")["label"]
+        active, others = (
+            label[rows].to_numpy() > 0 for rows in (np.arange(batch.start, batch.stop), np.maximum(partner, 0))
+        )
     own = np.where(bulk, grain_volume(diameter, run.box.planar), np.nan)
     unknown = np.full(len(diameter), np.nan)
     rows = {name: np.full(at.shape, np.nan) for name in (*COMPARISONS, "strain")}

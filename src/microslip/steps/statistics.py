@@ -22,6 +22,7 @@ from microslip.data.batches import batched_store
 from microslip.data.files import write_json, write_table
 from microslip.data.frames import read_frames
 from microslip.data.run import Run
+from microslip.data.seals import in_the_making
 from microslip.data.stage_stress import walls_and_volume
 from microslip.data.store import CHUNK_BYTES, add_column, array, check_store, create_store, open_dataset
 from microslip.dem.flow import (
@@ -201,7 +202,8 @@ def _row_of(read: Callable[[str], np.ndarray], number: int) -> Callable[[str], n
 
 def fill_distributions(run: Run, scale: np.ndarray, edges: Mapping[str, np.ndarray], path: Path, batch: slice) -> None:
     """One batch of stages of `distributions.zarr`; `scale` (stage), the mean size of ΔE in each stage's bin [p d̄³]."""
-    active = np.asarray(array(check_store(run.folder / "statistics" / "clusters.zarr"), "label")[batch]) > 0
+    with in_the_making(run.folder, ("statistics",)):
+        active = np.asarray(array(check_store(run.folder / "statistics" / "clusters.zarr"), "label")[batch]) > 0
     energy, packing = (run.fields[name][batch].to_numpy() for name in ("delta_energy", "packing_fraction"))
     stages = zip(energy, packing, active, scale[batch], strict=True)
     _write(path, batch, [measure_distributions(*of_stage, edges) for of_stage in stages])
