@@ -77,7 +77,7 @@ def ceilings(
     """Upper bounds of R² by the spread of replicas, of all stages and of thirds by size.
 
     .. math:: R^2 \\le 1 - \\frac{\\langle \\sigma_i^2 \\rangle}{\\mathrm{Var}(\\Delta s)}, \\qquad
-        \\sigma_i^2 = \\big\\langle \\tfrac12 (\\Delta s_a - \\Delta s_b)^2 \\big\\rangle_{ab}
+        \\sigma_i^2 = \\langle \\tfrac12 (\\Delta s_a - \\Delta s_b)^2 \\rangle_{ab}
 
     `same_start`: over all pairs of one perturbation; what no prediction from the state at the start can go beyond.
     `nearest_twin`: over the one pair of each stage whose fields are most alike. `same_field`: extrapolated to equal
