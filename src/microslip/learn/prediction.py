@@ -37,12 +37,11 @@ class Decoded(nn.Module):
         odd = torch.tensor([[is_odd_in_y(name), is_odd_in_turn(name)] for name in scaling.names])
         # of a quantity that changes its sign, the mean does so, too
         means = torch.tensor(scaling.means) / torch.tensor(scaling.deviations)
-        self.group = [
-            (axes, 1.0 - 2 * turned, 2 * means * turned)
-            for mirrored, rotated in group_of(scaling.symmetries)
-            for axes in [((3,) if mirrored else ()) + ((2, 4) if rotated else ())]
-            for turned in [((odd[:, 0] & mirrored) ^ (odd[:, 1] & rotated)).float()]
-        ]
+        self.group = []
+        for mirrored, rotated in group_of(scaling.symmetries):
+            axes = ((3,) if mirrored else ()) + ((2, 4) if rotated else ())
+            changes_sign = ((odd[:, 0] & mirrored) ^ (odd[:, 1] & rotated)).float()
+            self.group.append((axes, 1 - 2 * changes_sign, 2 * means * changes_sign))
 
     def forward(self, voxels: torch.Tensor) -> torch.Tensor:
         return torch.stack([self._decoded(self._turned(voxels, *each)) for each in self.group]).mean(dim=0)

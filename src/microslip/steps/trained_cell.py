@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from microslip.config import Config, parse_config
+from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.data.run import Run
+from microslip.grids.config import Voxels
 from microslip.learn.networks.registry import NETWORKS
 from microslip.steps.common import Say
 
@@ -81,18 +82,16 @@ def describe_cell(run: Run, config: Config) -> dict[str, Any]:
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[Difference]:
     """Where two descriptions of a cell differ; more fields on the nodes are no other cell.
 
-    A setting that an older description lacks was what its default is now.
+    A setting of the voxels that an older description lacks was what its default is now.
     """
-    usual = parse_config({}).model_dump(mode="json")
-    found = []
-    for part in PARTS_OF_A_CELL:
-        values = [
-            {**usual["voxels"], **of.get(part, {})} if part == "voxels" else of.get(part, {}) for of in (there, here)
-        ]
-        for key in dict.fromkeys([*values[0], *values[1]]):
-            if values[0].get(key) != values[1].get(key) and (part, key) != ("voxels", "fields"):
-                found.append(Difference(part, key, values[0].get(key), values[1].get(key)))
-    return found
+    usual = Voxels().model_dump(mode="json")
+    there, here = ({**of, "voxels": usual | of.get("voxels", {})} for of in (there, here))
+    return [
+        Difference(part, key, there.get(part, {}).get(key), here.get(part, {}).get(key))
+        for part in PARTS_OF_A_CELL
+        for key in dict.fromkeys([*there.get(part, {}), *here.get(part, {})])
+        if there.get(part, {}).get(key) != here.get(part, {}).get(key) and (part, key) != ("voxels", "fields")
+    ]
 
 
 def listed(differing: list[Difference]) -> str:
