@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microslip import Box, MicroslipError
-from microslip.core.touching import shared_contacts, touching_pairs
+from microslip.core.touching import count_shared, remembering_the_last, touching_pairs
 
+CONTACT = st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda pair: pair[0] != pair[1])
 BOXES = (Box((6.0, 5.0, 7.0)), Box((6.0, 5.0, 7.0), (True, True, True), tilt=1.7))
 
 
@@ -39,13 +40,21 @@ def test_no_grains_have_no_contacts():
     assert len(pairs) == len(separation) == 0
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6))), st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)))
-)
+@given(st.lists(CONTACT, unique_by=frozenset), st.lists(CONTACT, unique_by=frozenset))
 def test_shared_contacts_are_those_of_sets(one, other):
-    sets = {frozenset(pair) for pair in other}
+    both = {frozenset(pair) for pair in one} & {frozenset(pair) for pair in other}
     arrays = [np.array(each, dtype=np.int64).reshape(-1, 2) for each in (one, other)]
-    assert shared_contacts(*arrays).tolist() == [frozenset(pair) in sets for pair in one]
+    assert count_shared(*arrays, 7).tolist() == [sum(grain in pair for pair in both) for grain in range(7)]
+
+
+def test_what_is_remembered_is_what_would_be_found(rng):
+    find, diameter, (box, tilted) = remembering_the_last(), np.ones(80), BOXES
+    positions = [rng.random((80, 3)) * box.lengths for _ in range(2)]
+    asked = [(positions[0], box), (positions[0].copy(), box), (positions[0], tilted), (positions[1], tilted)]
+    for position, cell in [*asked, *asked]:
+        for own, expected in zip(find(position, diameter, cell), touching_pairs(position, diameter, cell), strict=True):
+            np.testing.assert_array_equal(own, expected)
+    assert find(positions[1], diameter, tilted) is find(positions[1].copy(), diameter, tilted)
 
 
 def test_diameters_of_other_grains_are_refused():

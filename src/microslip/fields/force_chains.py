@@ -8,6 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from microslip.core.contacts import COMPONENTS
+from microslip.fields.mechanics import major_principal_stress
 
 # How far the next grain of a chain may lie from the direction of the major stress: 45°.
 LARGEST_ANGLE = np.pi / 4
@@ -53,11 +54,10 @@ def force_chains(
     if planar:
         # across the plane the least of all
         tensors[:, 1, 1] = -np.abs(tensors).sum(axis=(1, 2))
-    values, directions = np.linalg.eigh(tensors[loaded])
-    major = np.full(len(stress), -np.inf)
+    major = major_principal_stress(stress, planar)
+    loaded &= major > major[loaded].mean()
     direction = np.zeros((len(stress), 3))
-    major[loaded], direction[loaded] = values[:, 2], directions[:, :, 2]
-    loaded &= major > values[:, 2].mean()
+    direction[loaded] = np.linalg.eigh(tensors[loaded])[1][:, :, 2]
     near = loaded[pairs].all(axis=1)
     first, second = pairs[near].T
     line = separation[near] / np.linalg.norm(separation[near], axis=1)[:, None]

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from microslip.core.contacts import count_contacts
-from microslip.core.touching import shared_contacts
 from microslip.fields.force_chains import force_chains
 from microslip.fields.record import GrainField
 from microslip.fields.stage import StageFrames
@@ -16,20 +15,19 @@ DIAMETER = "diameter"
 
 
 def _share_gone(
-    pairs: Int64[np.ndarray, "contact 2"], others: Int64[np.ndarray, "other 2"], n_grains: int
+    pairs: Int64[np.ndarray, "contact 2"], n_kept: Int64[np.ndarray, "grain"]
 ) -> Float64[np.ndarray, "grain"]:
-    """Share of each grain's contacts that are not among the others; NaN of a grain without any."""
-    total = count_contacts(pairs, n_grains)
-    gone = count_contacts(pairs[~shared_contacts(pairs, others)], n_grains)
-    return np.asarray(np.divide(gone, total, out=np.full(n_grains, np.nan), where=total > 0))
+    """Share of each grain's contacts that are not kept; NaN of a grain without any."""
+    total = count_contacts(pairs, len(n_kept))
+    return np.asarray(np.divide(total - n_kept, total, out=np.full(len(n_kept), np.nan), where=total > 0))
 
 
 def _lost(stage: StageFrames) -> Float64[np.ndarray, "grain"]:
-    return _share_gone(stage.start_contacts[0], stage.end_contacts[0], len(stage.kind))
+    return _share_gone(stage.start_contacts[0], stage.n_kept)
 
 
 def _gained(stage: StageFrames) -> Float64[np.ndarray, "grain"]:
-    return _share_gone(stage.end_contacts[0], stage.start_contacts[0], len(stage.kind))
+    return _share_gone(stage.end_contacts[0], stage.n_kept)
 
 
 def _in_chain(stage: StageFrames) -> Float64[np.ndarray, "grain"]:

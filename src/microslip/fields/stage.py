@@ -10,12 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Int64
 
 from microslip.core.box import Box
-from microslip.core.touching import touching_pairs
+from microslip.core.touching import Contacts, FindContacts, count_shared, touching_pairs
 from microslip.fields.nonaffine import NonaffineMotion, d2min
 from microslip.fields.strain import displacement_without_shear, local_strain
-
-Contacts = tuple[Int64[np.ndarray, "contact 2"], Float64[np.ndarray, "contact 3"]]
-"""Two grains each, and the vectors from the first to the second [d̄]."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,7 @@ class StageFrames:
     `kind` (grain): 0 bulk, 1 bottom wall, 2 top wall. `diameter` (grain) [d̄]. `box`, `end_box`: the cell in those two
     frames. `cutoff`: how near neighbours are [d̄]. `there` (grain): the grains that have a motion. `values`: quantities
     of the frames by their names in `trajectory.zarr`, such as `grain_stress`; `diameter` where it is the grains' own.
+    `touching`: how contacts are found, `touching_pairs` or the like that remembers what it found last.
     """
 
     reference: Float64[np.ndarray, "grain 3"]
@@ -54,6 +52,7 @@ class StageFrames:
     cutoff: float
     there: Bool[np.ndarray, "grain"]
     values: Mapping[str, FrameValues] = field(default_factory=dict)
+    touching: FindContacts = touching_pairs
 
     @cached_property
     def motion(self) -> NonaffineMotion:
@@ -82,8 +81,13 @@ class StageFrames:
         """The contacts at the end."""
         return self._contacts(self._ends[1], self.end_box)
 
+    @cached_property
+    def n_kept(self) -> Int64[np.ndarray, "grain"]:
+        """Number of each grain's contacts that are there at the start and at the end."""
+        return count_shared(self.start_contacts[0], self.end_contacts[0], len(self.kind))
+
     def _contacts(self, position: Float64[np.ndarray, "there 3"], box: Box) -> Contacts:
-        pairs, separation = touching_pairs(position, self.diameter[self.there].astype(float), box)
+        pairs, separation = self.touching(position, self.diameter[self.there].astype(float), box)
         return np.flatnonzero(self.there)[pairs], separation
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Float, Float64, Int64
 
 from microslip.core import arguments
 from microslip.core.box import Box
@@ -119,10 +119,10 @@ def layered_correlation(
     MicroslipError
         As `spatial_correlation`.
     """
-    own, cells, edges, measured = _checked(positions, values, box, edges)
-    spread = np.full(len(measured), np.nan)
-    spread[measured] = own
-    about_profile = own - layer_means(spread, layer_numbers(positions, measured, box))[measured]
+    own, cells, edges, chosen = _checked(positions, values, box, edges)
+    spread = np.full(len(positions), np.nan)
+    spread[chosen] = own
+    about_profile = own - layer_means(spread, layer_numbers(positions, np.isfinite(spread), box))[chosen]
     curves, (n_pairs, n_near) = _normalised_sums(cells, own - own.mean(), about_profile, edges)
     r = (edges[:-1] + edges[1:]) / 2
     counts = {"raw": n_pairs, "profile": n_pairs, "in_plane": n_near}
@@ -134,8 +134,8 @@ def _checked(
     values: Float[np.ndarray, "grain"],
     box: Box,
     edges: Float[np.ndarray, "edge"],
-) -> tuple[Float64[np.ndarray, "measured"], Cells, Float64[np.ndarray, "edge"], Bool[np.ndarray, "grain"]]:
-    """The values of measured grains, scaled, these grains in cells, the edges, and which grains are measured."""
+) -> tuple[Float64[np.ndarray, "measured"], Cells, Float64[np.ndarray, "edge"], Int64[np.ndarray, "measured"]]:
+    """The values of measured grains, scaled, from the lowest up; the grains in cells, the edges, and their numbers."""
     edges, positions = check_edges(edges), check_positions("positions", positions, box, missing=True)
     farthest = check_cutoff("edges", float(edges[-1]), box)
     values = arguments.reals("values", values, (("grain", len(positions), "positions"),), missing=True, marks=True)
@@ -143,14 +143,17 @@ def _checked(
     refuse_lost(positions, measured)
     if measured.sum() < 2:
         raise MicroslipError(f"values: {int(measured.sum())} grains have a value: a correlation needs two or more")
-    own = values[measured]
+    # upwards, as `sum_pairs` takes them: sorting into cells keeps the order within a column
+    chosen = np.flatnonzero(measured)
+    chosen = chosen[np.argsort(box.wrap(positions[chosen])[:, 2], kind="stable")]
+    own = values[chosen]
     # not by the variance: the mean of equal numbers can differ from them by rounding
     if own.max() == own.min():
         raise MicroslipError("values: all grains have the same value: there is no fluctuation to correlate")
     own = own - own.mean()
     # by a power of two, which changes no digit: squares of tiny numbers would be nothing
     own = np.ldexp(own, -np.frexp(np.abs(own).max())[1])
-    return own, sort_into_cells(positions[measured], box, farthest), edges, measured
+    return own, sort_into_cells(positions[chosen], box, farthest), edges, chosen
 
 
 def _normalised_sums(

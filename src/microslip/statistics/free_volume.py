@@ -106,18 +106,17 @@ def excess(
 
     Source: analysis of covariance; Barnett, van der Pols & Dobson, Int. J. Epidemiol. 34 (2005) 215.
     """
-    columns = np.empty((len(values), 0)) if covariates is None else covariates
-    table = np.column_stack([values, marked, columns]).astype(float)
-    known = np.isfinite(table).all(axis=1)
-    table, numbers = table[known], np.zeros(int(known.sum()), dtype=np.int64)
-    if layer is not None:
-        numbers = layer[known]
-    if not len(table):
+    # a row each, which lies together in memory
+    table = np.stack([values, marked, *(() if covariates is None else covariates.T)]).astype(float)
+    known = np.isfinite(table).all(axis=0)
+    if not known.any():
         return float("nan")
-    n = np.bincount(numbers)
-    for column in table.T:
-        column -= (np.bincount(numbers, column) / np.maximum(n, 1))[numbers]
-    products = table.T @ table
+    table = table[:, known]
+    numbers = np.zeros(table.shape[1], dtype=np.int64) if layer is None else layer[known]
+    n = np.maximum(np.bincount(numbers), 1)
+    for row in table:
+        row -= (np.bincount(numbers, row) / n)[numbers]
+    products = table @ table.T
     if products[1, 1] <= 1e-9:
         return float("nan")
     # what is left of the marks beside the covariates tells e alone

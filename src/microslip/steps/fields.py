@@ -12,6 +12,7 @@ import zarr
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.messages import Caution
+from microslip.core.touching import remembering_the_last
 from microslip.data.attributes import diameters_known
 from microslip.data.batches import batched_store
 from microslip.data.frames import read_frames, reader_of
@@ -145,6 +146,8 @@ def read_stages(run: Run, batch: slice, cutoff: float) -> Iterator[tuple[range, 
     imported = bool(run.attributes.get("imported"))
     touch = diameters_known(run.attributes, diameter)
     readers = {str(name): reader_of(values) for name, values in run.frames.items() if "grain" in values.dims}
+    # a stage starts where the one before it ended
+    touching = remembering_the_last()
     for start, end in run.stages[["start_frame", "end_frame"]].iloc[batch].itertuples(index=False):
         frames = range(start, end + 1)
         values = {name: FrameValues(read, frames) for name, read in readers.items()}
@@ -153,4 +156,5 @@ def read_stages(run: Run, batch: slice, cutoff: float) -> Iterator[tuple[range, 
         before, after = values["position"][0], values["position"][-1]
         # tracked grains come and go: those that both frames hold have a motion; of a simulation, all have one
         there = np.isfinite(before + after).all(axis=1) | (not imported)
-        yield frames, StageFrames(before, after, kind, diameter, box(start), box(end), cutoff, there, values)
+        ends = box(start), box(end)
+        yield frames, StageFrames(before, after, kind, diameter, *ends, cutoff, there, values, touching)
