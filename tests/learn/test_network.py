@@ -10,7 +10,7 @@ from torch import nn
 from microslip import MicroslipError
 from microslip.learn.config import Network
 from microslip.learn.networks.plain import SlipNet
-from microslip.learn.networks.predictor import build_network
+from microslip.learn.networks.predictor import build_network, pooled
 from microslip.learn.networks.registry import NETWORKS
 from microslip.learn.networks.residual import PeriodicConvolution, ResidualBlock, ResidualNet
 
@@ -56,6 +56,16 @@ def test_the_papers_grid_survives_its_four_pools_and_without_its_last_nodes_woul
         SlipNet((50, 15, 20), Network(pooling="floor"))
 
 
+@pytest.mark.parametrize(
+    "config", [PRINTED, Network(), Network(pooling="floor", channels=(4, 8)), Network(kind="residual")]
+)
+def test_what_is_said_to_be_left_of_the_grid_is_what_the_poolings_leave(config):
+    grid = (37, 19, 22)
+    network = build_network(grid, config)
+    last = network.layers().query("kind == 'MaxPool3d'")["shape"].tolist()[-1]
+    assert last.split(" × ")[1:] == [str(n) for n in pooled(grid, config)]
+
+
 def test_a_closed_network_sees_the_first_nodes_again_behind_the_last():
     network = alive(SlipNet((20, 15, 16), PRINTED.model_copy(update={"channels": (4, 4)})))
     opened = alive(SlipNet((21, 16, 16), Network(pooling="floor", channels=(4, 4))))
@@ -88,9 +98,9 @@ def test_the_calibrated_start_of_dropped_planes_hands_on_mean_0_and_deviation_1(
             layer.register_forward_hook(lambda _, __, out, number=number: seen.update({number: out}))
     network(voxels)
     assert sorted(seen) == [1, 4]
-    for pooled in seen.values():
-        torch.testing.assert_close(pooled.mean(dim=(0, 2, 3, 4)), torch.zeros(pooled.shape[1]), rtol=0, atol=1e-4)
-        torch.testing.assert_close(pooled.std(dim=(0, 2, 3, 4)), torch.ones(pooled.shape[1]), rtol=0, atol=1e-4)
+    for output in seen.values():
+        torch.testing.assert_close(output.mean(dim=(0, 2, 3, 4)), torch.zeros(output.shape[1]), rtol=0, atol=1e-4)
+        torch.testing.assert_close(output.std(dim=(0, 2, 3, 4)), torch.ones(output.shape[1]), rtol=0, atol=1e-4)
 
 
 def test_closing_and_dropped_planes_are_of_the_plain_network():

@@ -25,3 +25,11 @@ def test_a_layer_that_repeats_the_first_is_not_counted_twice(rng, repeats, n_lay
     planted[:, :, -1] = 1.0
     (row, _) = compare_lengths(lengths, grid.values, (curve, 1.0), planted, 0.1)
     assert np.isfinite(row["share_active"]) == (not repeats)
+
+
+def test_no_distance_goes_beyond_half_a_low_cell_that_repeats(rng):
+    box = Box((12.0, 12.0, 6.0), (True, True, True))
+    grid = coarse_grain(rng.uniform(0, box.lengths, (900, 3)), rng.exponential(size=900), box, 0.5, 1.3)
+    lengths = node_lengths([grid.coordinates(axis) for axis in range(3)], grid.spacing, box, Correlation())
+    assert 2.5 < lengths.edges[-1] <= 3
+    assert np.isfinite(lengths.measure(grid.values)[0]).all()

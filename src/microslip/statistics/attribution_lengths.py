@@ -84,13 +84,17 @@ def node_lengths(
     x, y, z = coordinates
     n_layers = len(z) - bool(box.periodic[2] and np.isclose(z[-1] - z[0], box.lengths[2]))
     nodes = np.stack(np.meshgrid(x, y, z[:n_layers], indexing="ij"), axis=-1).reshape(-1, 3)
+    box = box.slab if tilt_varies else box
     edges = node_edges(float(np.mean(np.array(spacing)[box.axes])), box, settings.farthest)
-    return NodeLengths(nodes, box.slab if tilt_varies else box, edges, settings, n_layers)
+    return NodeLengths(nodes, box, edges, settings, n_layers)
 
 
 def node_edges(spacing: float, box: Box, farthest: float) -> Float[np.ndarray, "edge"]:
-    """Distance bins [d̄] of values on nodes: half a spacing wide, so that none is empty; the first lies about one."""
-    farthest = min(farthest, min(box.lengths[axis] for axis in box.axes if axis != 2) / 2)
+    """Distance bins [d̄] of values on nodes: half a spacing wide, so that none is empty; the first lies about one.
+
+    They end at half the shortest of length, depth and, where it repeats, height.
+    """
+    farthest = min(farthest, min(box.lengths[axis] for axis in box.axes if axis != 2 or box.periodic[2]) / 2)
     n_bins = int((farthest - 0.75 * spacing) / (0.5 * spacing))
     if n_bins < 4:
         raise MicroslipError(

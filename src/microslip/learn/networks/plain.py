@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
 from microslip.learn.config import Network
-from microslip.learn.networks.predictor import Predictor, start_weights
+from microslip.learn.networks.predictor import Predictor, pooled, start_weights
 
 
 class SlipNet(Predictor):
@@ -24,7 +26,7 @@ class SlipNet(Predictor):
         super().__init__(grid, config, n_outputs)
         layers: list[nn.Module] = []
         self.closed, rounds_up = config.closed, config.pooling == "ceil"
-        n_in, size = self.n_channels, [n + (config.closed and axis < 2) for axis, n in enumerate(self.grid)]
+        n_in = self.n_channels
         for n_out in config.channels:
             layers.append(nn.Conv3d(n_in, n_out, kernel_size=3, padding=1, bias=not config.batch_normalisation))
             layers.append(nn.MaxPool3d(2, ceil_mode=rounds_up))
@@ -32,9 +34,9 @@ class SlipNet(Predictor):
                 # after the pool, an eighth of the work
                 layers.append(nn.BatchNorm3d(n_out))
             layers.append(nn.ReLU())
-            n_in, size = n_out, [(n + rounds_up) // 2 for n in size]
+            n_in = n_out
         self.convolutions = nn.Sequential(*layers)
-        n_features = n_in * size[0] * size[1] * size[2]
+        n_features = n_in * math.prod(pooled(grid, config))
         self.head = nn.Sequential(
             nn.Flatten(), nn.Linear(n_features, config.hidden), nn.ReLU(), nn.Linear(config.hidden, n_outputs)
         )

@@ -18,12 +18,20 @@ from microslip.learn.networks.layers import describe_layers
 from microslip.learn.networks.registry import NETWORKS
 
 
+def pooled(grid: tuple[int, int, int], config: Network) -> tuple[int, int, int]:
+    """Nodes that the last pooling leaves of the grid along x, y and z, seen by every unit of the head."""
+    x, y, z = grid[0] + config.closed, grid[1] + config.closed, grid[2]
+    halvings = 2 ** len(config.channels)
+    if config.pooling == "floor":
+        return x // halvings, y // halvings, z // halvings
+    return -(-x // halvings), -(-y // halvings), -(-z // halvings)
+
+
 def has_room(grid: tuple[int, int, int], config: Network) -> bool:
     """Whether the last of the network's poolings still has something to halve, and leaves a node of every axis."""
-    n = len(config.channels)
     if config.pooling == "floor":
-        return all(size // 2**n for size in (grid[0] + config.closed, grid[1] + config.closed, grid[2]))
-    return bool(max(grid) > 2 ** (n - 1))
+        return min(pooled(grid, config)) > 0
+    return bool(max(grid) > 2 ** (len(config.channels) - 1))
 
 
 class Predictor(nn.Module):
@@ -50,9 +58,7 @@ class Predictor(nn.Module):
                 " of which halves it: lower voxels.spacing, or give network.channels fewer numbers"
                 + (", or use network.pooling = ceil" if config.pooling == "floor" else "")
             )
-        # what the last pooling leaves of the grid, seen by every unit of the head
-        halvings = 2 ** len(config.channels)
-        weights = config.hidden * config.channels[-1] * math.prod(-(-n // halvings) for n in grid)
+        weights = config.hidden * config.channels[-1] * math.prod(pooled(grid, config))
         if weights > MOST_WEIGHTS:
             raise MicroslipError(
                 f"network.hidden = {config.hidden} over {config.channels[-1]} channels of a grid of"
