@@ -102,6 +102,11 @@ def train(
         arguments.function("report", report)
     if start is not None:
         arguments.record("start", start, Predictor, "give a network, such as that of train")
+        if start.n_outputs != (wanted := n_outputs(config.loss)):
+            raise MicroslipError(
+                f"training.loss = {config.loss} wants {wanted} numbers of a network, the one to start from gives"
+                f" {start.n_outputs}: keep the loss that it was trained with, or train it anew"
+            )
         task = replace(task, start=weights_of(start))
     check_machine(config)
     weights, history = in_processes(functools.partial(_fit, task, resume_from), config, report)
