@@ -96,6 +96,24 @@ def test_the_matrix_has_a_row_for_every_pair_and_for_every_run_left_out(family, 
     assert summary.loc[("run0", "run1", "d2min_quantiles"), "less_than_network_low"] > 0
 
 
+def test_networks_of_fewer_runs_stand_beside_those_of_all_others(family, tmp_path):
+    runs = [Path(shutil.copytree(family / f"run{number}", tmp_path / f"run{number}")) for number in range(3)]
+    for run in runs:
+        write_config(load_config(run / "config.toml", ["training.epochs=2"]), run / "config.toml")
+    said = microslip("transfer", *runs, "--into", tmp_path / "matrix", "--fewer").stdout
+    packings, matrix = (pd.read_csv(tmp_path / "matrix" / f"{name}.csv") for name in ("packings", "transfer"))
+    assert packings["n_runs"].tolist() == [1, 1, 1, 2, 2, 2]
+    assert packings["trained_on"].tolist() == ["run1", "run2", "run0", "run1 run2", "run0 run2", "run0 run1"]
+    assert packings["tested_on"].tolist() == ["run0", "run1", "run2"] * 2
+    whole = matrix[matrix["rule"] == "leave one out"]
+    np.testing.assert_array_equal(packings["r2"][3:], whole["r2"])
+    assert len(matrix) == 9 + 3
+    assert f"learnt from 1 other runs: R² {packings['r2'][:3].mean():.3f}" in said
+    # two points are no curve
+    assert pd.read_csv(tmp_path / "matrix" / "packings_curve.csv")["r2_limit"].isna().all()
+    assert (tmp_path / "matrix" / "packings.png").exists()
+
+
 def test_a_run_left_out_does_not_teach(family, tmp_path):
     """Other fluctuations of the run that is left out change its scores, not the predictions: the sign flips."""
     runs = [Path(shutil.copytree(family / f"run{number}", tmp_path / f"run{number}")) for number in range(2)]

@@ -82,7 +82,9 @@ def predict(run: Path, *, model: Path, into: Path | None = None, allow_transfer:
     predict_elsewhere(open_run(run), model, into, allow_transfer, lambda text: console.print(f"  {text}", markup=False))
 
 
-def transfer(*runs: Path, into: Path, leave_one_out: bool = False, fine_tune: float | None = None) -> None:
+def transfer(
+    *runs: Path, into: Path, leave_one_out: bool = False, fewer: bool = False, fine_tune: float | None = None
+) -> None:
     """Test the network of every run on every other run → a matrix of R².
 
     Parameters
@@ -93,6 +95,8 @@ def transfer(*runs: Path, into: Path, leave_one_out: bool = False, fine_tune: fl
         Folder of the tables and the figure.
     leave_one_out
         Train on all runs but one as well, and test on that one.
+    fewer
+        Train on 1, 2 and more of the other runs as well, up to all but one: R² against the number of packings.
     fine_tune
         Share of each run's stages, such as 0.05: also train every network on with that run's first stages, and test it
         on the rest, beside the network as it is and one that learnt from these first stages alone.
@@ -102,4 +106,4 @@ def transfer(*runs: Path, into: Path, leave_one_out: bool = False, fine_tune: fl
 
     opened = [open_run(run) for run in runs]
     with bar("testing networks elsewhere") as (advance, say):
-        transfer_matrix(opened, into, leave_one_out, advance, say, fine_tune)
+        transfer_matrix(opened, into, leave_one_out, advance, say, fine_tune, fewer)

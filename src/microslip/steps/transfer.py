@@ -24,6 +24,7 @@ from microslip.learn.elsewhere import Fitted, predict_stages, with_baselines
 from microslip.learn.ensemble import train_ensemble
 from microslip.learn.evaluate import transfer_scores
 from microslip.learn.fine_tuning import TUNED
+from microslip.learn.learning_curves import learning_curve
 from microslip.learn.lines import ENDS, ENSEMBLE, INTERVALS, in_words, score_lines, size_lines
 from microslip.learn.reading import keep_samples, stage_features, stage_reader
 from microslip.steps.common import Advance, Say, scratch_folder
@@ -32,19 +33,29 @@ from microslip.steps.run_settings import run_config
 from microslip.steps.trained_cell import describe_cell, differences, fit_to_cell, listed
 from microslip.steps.trained_run import Model, fit_again, is_own, load_model, look_elsewhere, tested_stages
 from microslip.steps.tuning import tuned_predictions, tuned_scores
-from microslip.views.figures.transfer import transfer_map
+from microslip.views.figures.transfer import packings_curve, transfer_map
 from microslip.views.gallery import save_drawing
 from microslip.views.panels import Drawing
 
+# Rules by which networks learnt from several other runs.
+LEFT_OUT, FEWER = "leave one out", "fewer runs"
+
 
 def transfer_matrix(
-    runs: list[Run], into: Path, leave_one_out: bool, advance: Advance, say: Say, fine_tune: float | None = None
+    runs: list[Run],
+    into: Path,
+    leave_one_out: bool,
+    advance: Advance,
+    say: Say,
+    fine_tune: float | None = None,
+    fewer: bool = False,
 ) -> pd.DataFrame:
     """R² of the network of each run on every run; on its own run on the stages of its test sets alone.
 
     Every pair is kept in cells/ with the predictions, so that an interrupted command goes on, and one with more runs
     predicts the new pairs alone. With `fine_tune`, a share of stages, the networks are also trained on with the first
-    ones of every other run (`learn.fine_tuning`), written to fine_tuning.csv.
+    ones of every other run (`learn.fine_tuning`), written to fine_tuning.csv. With `fewer` they
+    learn from 1, 2 and more of the other runs, up to all but one: packings.csv, and packings_curve.csv where it would end.
 
     Returns
     -------
@@ -55,29 +66,38 @@ def transfer_matrix(
     by_name = _named(runs)
     models = {name: load_model(run.folder) for name, run in by_name.items()}
     _check_cells(by_name, models, say)
-    pairs = _pairs(by_name, models, into, say, fine_tune)
-    cells = [cell for cell in pairs if cell.names["rule"] != TUNED] + (
-        _left_out(by_name, into) if leave_one_out else []
-    )
-    tuned = [cell for cell in pairs if cell.names["rule"] == TUNED]
+    cells = _pairs(by_name, models, into, say, fine_tune)
+    if leave_one_out or fewer:
+        cells += _left_out(by_name, into, fewer)
     tables = []
-    for number, cell in enumerate(cells + tuned, start=1):
+    for number, cell in enumerate(cells, start=1):
         tables.append(_kept(cell))
-        advance(number, len(cells + tuned))
-    if tuned:
-        _write_tuned(tuned, tables[len(cells) :], into, say)
-    return _write(cells, tables[: len(cells)], into, say)
+        advance(number, len(cells))
+
+    def of(*rules: str) -> tuple[list[Cell], list[pd.DataFrame]]:
+        some = [number for number, cell in enumerate(cells) if cell.names["rule"] in rules]
+        return [cells[number] for number in some], [tables[number] for number in some]
+
+    if fine_tune is not None:
+        _write_tuned(*of(TUNED), into, say)
+    if fewer:
+        _write_packings(*of(FEWER, LEFT_OUT), into, say)
+    return _write(*of("random", LEFT_OUT), into, say)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the matrix: its names, the run that is tested, where it is kept, on what it hangs, how it is made."""
+    """A cell of the matrix: its names, the run that is tested, where it is kept, on what it hangs, how it is made.
+
+    `learnt`: the runs of networks that learnt from several.
+    """
 
     names: dict[str, str]
     run: Run
     folder: Path
     mark: str
     make: Callable[[], pd.DataFrame]
+    learnt: tuple[str, ...] = ()
 
 
 def _pairs(by_name: dict[str, Run], models: dict[str, Model], into: Path, say: Say, share: float | None) -> list[Cell]:
@@ -101,15 +121,22 @@ def _pairs(by_name: dict[str, Run], models: dict[str, Model], into: Path, say: S
     return cells
 
 
-def _left_out(by_name: dict[str, Run], into: Path) -> list[Cell]:
-    cells = []
-    for name, run in by_name.items():
-        others = [other for other in by_name.values() if other is not run]
-        config, folder = _settings(others), into / "cells" / f"without-{name}"
-        settings = [part.fingerprinted() for part in (config.network, config.training, config.split)]
-        mark = fingerprint([settings, *map(_content, (*others, run))])
-        names = {"trained_on": f"all but {name}", "tested_on": name, "rule": "leave one out"}
-        cells.append(Cell(names, run, folder, mark, functools.partial(_of_others, others, run, config, folder)))
+def _left_out(by_name: dict[str, Run], into: Path, fewer: bool) -> list[Cell]:
+    """Every run by networks of all others, and with `fewer` by those of the next 1, 2 and more in a circle, too."""
+    cells, names = [], list(by_name)
+    for place, name in enumerate(names):
+        following = names[place + 1 :] + names[:place]
+        for number in range(1 if fewer else len(following), len(following) + 1):
+            learnt = [other for other in names if other in following[:number]]
+            others, run, whole = [by_name[other] for other in learnt], by_name[name], number == len(following)
+            config = _settings(others)
+            folder = into / "cells" / (f"without-{name}" if whole else f"{name}-of-{number}")
+            settings = [part.fingerprinted() for part in (config.network, config.training, config.split)]
+            mark = fingerprint([settings, *map(_content, (*others, run))])
+            trained_on, rule = (f"all but {name}", LEFT_OUT) if whole else (" ".join(learnt), FEWER)
+            titles = {"trained_on": trained_on, "tested_on": name, "rule": rule}
+            make = functools.partial(_of_others, others, run, config, folder)
+            cells.append(Cell(titles, run, folder, mark, make, tuple(learnt)))
     return cells
 
 
@@ -201,6 +228,32 @@ def _write_tuned(cells: list[Cell], predictions: list[pd.DataFrame], into: Path,
         for line, part in summary.groupby("line", sort=False):
             say(f"{' → '.join(names.values())}, {line}: {in_words(part)}")
     write_table(into / "fine_tuning.csv", pd.concat(parts, ignore_index=True))
+
+
+def _write_packings(cells: list[Cell], predictions: list[pd.DataFrame], into: Path, say: Say) -> None:
+    rows = []
+    for cell, table in zip(cells, predictions, strict=True):
+        first = table[table["seed"] == table["seed"].min()]
+        cycle = cell.run.stages["cycle"].to_numpy()[first["stage"]]
+        scores = transfer_scores(first["target"].to_numpy(), first[ENSEMBLE].to_numpy(), cycle)
+        names = {"tested_on": cell.names["tested_on"], "n_runs": len(cell.learnt), "trained_on": " ".join(cell.learnt)}
+        rows.append(names | {name: scores[name] for name in ("n", "r2", "r2_low", "r2_high", "sign_accuracy")})
+    packings = pd.DataFrame(rows).sort_values(["n_runs", "tested_on"], ignore_index=True)
+    number, r2, draw = packings["n_runs"].to_numpy(), packings["r2"].to_numpy(), packings.index.to_numpy()
+    curve = pd.DataFrame([learning_curve(number, r2, draw, 1)])
+    curve = curve.rename(columns={"seeds": "runs_tested", "n_most": "n_runs_most"})
+    write_table(into / "packings.csv", packings)
+    write_table(into / "packings_curve.csv", curve)
+    for n_runs, part in packings.groupby("n_runs"):
+        say(f"learnt from {n_runs} other runs: R² {part['r2'].mean():.3f}, from {part['r2'].min():.3f} to"
+            f" {part['r2'].max():.3f} over {len(part)} runs")  # fmt: skip
+    (end,) = curve.to_dict("records")
+    if np.isfinite(end["r2_limit"]):
+        say(
+            f"of ever more runs: R² {end['r2_limit']:.3f} [{end['r2_limit_low']:.3f}, {end['r2_limit_high']:.3f}]"
+            + ("" if end["determined"] else ", which is not determined")
+        )
+    save_drawing(Drawing(packings_curve(packings, title="R² of a run that was never seen")), into, "packings")
 
 
 def _write(cells: list[Cell], predictions: list[pd.DataFrame], into: Path, say: Say) -> pd.DataFrame:

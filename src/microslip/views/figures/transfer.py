@@ -33,3 +33,19 @@ def transfer_map(table: pd.DataFrame, *, title: str = "", axes: Axes | None = No
     axes.set_xlabel("tested on")
     axes.set_ylabel("trained on")
     return figure
+
+
+@journal_style()
+def packings_curve(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """R² of each run by networks of 1, 2 and more other runs, and the mean over runs; table of packings.csv."""
+    figure, axes = titled_axes(axes, title, 3.4, 2.6)
+    for name, part in table.groupby("tested_on", sort=False):
+        error = np.abs(part[["r2_low", "r2_high"]].to_numpy() - part[["r2"]].to_numpy()).T
+        axes.errorbar(part["n_runs"], part["r2"], error, fmt=".-", lw=0.8, elinewidth=0.6, ms=4, label=str(name))
+    mean = table.groupby("n_runs")["r2"].mean()
+    axes.plot(mean.index, mean, color=INK, lw=1.8, label="mean")
+    axes.set_xticks(mean.index)
+    axes.set_xlabel("runs that the network learnt from")
+    axes.set_ylabel("R² of the run left out")
+    axes.legend(fontsize=6.5, frameon=False)
+    return figure
