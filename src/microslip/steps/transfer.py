@@ -54,8 +54,8 @@ def transfer_matrix(
 
     Every pair is kept in cells/ with the predictions, so that an interrupted command goes on, and one with more runs
     predicts the new pairs alone. With `fine_tune`, a share of stages, the networks are also trained on with the first
-    ones of every other run (`learn.fine_tuning`), written to fine_tuning.csv. With `fewer` they learn from 1, 2 and more
-    of the other runs, up to all but one: packings.csv, and packings_curve.csv where that would end.
+    ones of every other run (`learn.fine_tuning`), written to fine_tuning.csv. With `fewer` they learn from 1, 2 and
+    more of the other runs, up to all but one: packings.csv, and packings_curve.csv where that would end.
 
     Returns
     -------
