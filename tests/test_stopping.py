@@ -22,7 +22,7 @@ GOES_ON = {
         "study",
     )
 }
-BEGINS_ANEW = {"stages", "import", "export", "report", "predict", "view", "ceiling"}
+BEGINS_ANEW = {"stages", "import", "export", "report", "predict", "view", "ceiling", "pack"}
 
 
 @pytest.mark.parametrize("verb", sorted(GOES_ON))

@@ -14,7 +14,7 @@ from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.settings import Settings
 from microslip.core.visible import quoted
-from microslip.data.artifacts import RUN_STEPS
+from microslip.data.artifacts import PACK_NOTE, PACKED, RUN_STEPS
 from microslip.data.provenance import digest_output, fingerprint, read_provenance
 from microslip.data.seals import find_damage
 from microslip.data.step_state import Cause, State, StepState
@@ -148,6 +148,9 @@ def input_digests(step: Step, folder: Path, config: Config, digests: Digests | N
     MicroslipError
         An input is missing.
     """
+    if step.verb in PACKED and (folder / PACK_NOTE).is_file():
+        # what a packed result was made from stayed behind: its settings alone can still differ
+        return dict(read_provenance(folder)["steps"].get(step.verb, {}).get("inputs", {}))
     inputs: dict[str, str] = {}
     digests = {} if digests is None else digests
     for name in step.inputs:

@@ -101,6 +101,11 @@ def perform_step(
 
 
 def one_step(verb: str, run: Path, overrides: list[str] | None, force: bool = False) -> None:
+    if run.suffix == ".zip":
+        from microslip.steps.pack import unpacked
+
+        with bar("unpacking") as (advance, say):
+            run = unpacked(run, advance, say)
     folder = open_run(run).folder
     check_overrides(verb, overrides or [])
     settings = run_config(folder, overrides or [])

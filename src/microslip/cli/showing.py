@@ -28,7 +28,15 @@ from microslip.study.plan import STUDY_FILE, load_study
 
 
 def info(run: Path) -> None:
-    """Say what RUN holds: its cell, how far it got, its stages, scores and timings."""
+    """Say what RUN, or a zip archive of `microslip pack`, holds: cell, progress, stages, scores and timings."""
+    if run.suffix == ".zip" and run.is_file():
+        from microslip.steps.pack import describe_pack
+
+        with bar("reading the archive") as (advance, _):
+            lines = describe_pack(run, advance)
+        for line in lines:
+            console.print(line, markup=False)
+        return
     for line in describe_run(open_run(run)):
         console.print(line, markup=False)
 

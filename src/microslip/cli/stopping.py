@@ -9,6 +9,7 @@ _AT_ONCE = {
     "stages": "the stages are",
     "import": "the import is",
     "export": "the export is",
+    "pack": "the archive is",
     "report": "the report is",
     "predict": "the predictions are",
     "ceiling": "the scores are",

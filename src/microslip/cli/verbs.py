@@ -36,7 +36,7 @@ GROUPS = {
         "predict": "learning",
         "transfer": "learning",
     },
-    "Exchange with other programs": {"import": "exchange", "export": "exchange"},
+    "Exchange with other programs": {"import": "exchange", "export": "exchange", "pack": "exchange"},
 }
 
 

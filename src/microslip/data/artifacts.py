@@ -24,6 +24,10 @@ from microslip.data.contents_statistics import STATISTICS
 # The steps of `microslip run`, in order; an import takes the place of the simulation.
 RUN_STEPS = ("simulate", "stages", "fields", "voxels", "train", "explain", "statistics", "figures", "report")
 
+# The steps whose results are packed for others, and the file that says of a run folder that it came out of an archive.
+PACKED = ("simulate", "import", "stages", "fields", "voxels")
+PACK_NOTE = "pack.json"
+
 RECORDS = (
     *files("", "config.toml: the settings, every key with its value", ("report",)),
     *files(
@@ -48,6 +52,8 @@ provenance.json: which step ran with what, when and for how long
 .checked.json: until when the chunks of each array are known to be whole
 .lock: held while a command works on the folder
 study.log: what the system of a study printed here, each time that `microslip study` took it up
+pack.json: of a folder out of an archive of `microslip pack`: which run, when, by which version; with it come \
+sample.zarr, splits.csv, voxels_d2min.npy, a README, a datasheet and SHA256SUMS
 """,
     ),
 )

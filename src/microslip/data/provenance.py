@@ -145,6 +145,11 @@ def seals_broken(folder: Path, step: str, outputs: tuple[str, ...]) -> Iterator[
 
 
 def _write(folder: Path, steps: dict[str, Any]) -> None:
+    write_json(folder / PROVENANCE, record_of(steps))
+
+
+def record_of(steps: dict[str, Any]) -> dict[str, Any]:
+    """The content of a record of these steps, with its checksum."""
     # as it will be read again: what is no JSON is text by then
     steps = without_nan(json.loads(json.dumps(steps, default=str)))
-    write_json(folder / PROVENANCE, {"steps": steps, "checksum": fingerprint(steps)})
+    return {"steps": steps, "checksum": fingerprint(steps)}

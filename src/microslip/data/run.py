@@ -13,6 +13,7 @@ import xarray as xr
 from microslip.core import arguments
 from microslip.core.box import Box
 from microslip.core.errors import MicroslipError
+from microslip.data.artifacts import PACK_NOTE
 from microslip.data.files import read_json, read_table
 from microslip.data.overview import as_html, as_text
 from microslip.data.provenance import read_provenance
@@ -100,6 +101,11 @@ class Run:
     @property
     def frames(self) -> xr.Dataset:
         """Positions of all grains at the turning points."""
+        if (self.folder / PACK_NOTE).is_file():
+            raise MicroslipError(
+                f"{self.folder} came out of an archive of `microslip pack`, which holds no frames but those of"
+                " sample.zarr: what needs them takes the run itself"
+            )
         return open_dataset(self.folder / "trajectory.zarr", "frames")
 
     @property
