@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import dask
+import distributed
 import numpy as np
 import pytest
 import zarr
@@ -184,6 +185,8 @@ def importable(monkeypatch):
     for _ in __name__.split("."):
         root = root.parent
     monkeypatch.setenv("PYTHONPATH", str(root))
+    # what a local worker takes over from here, where pytest was not begun by `python -m`
+    monkeypatch.syspath_prepend(root)
 
 
 def test_workers_write_the_same_bytes_and_a_killed_one_is_survived(tmp_path, notes, importable):
@@ -265,6 +268,23 @@ def test_a_running_scheduler_and_its_workers(tmp_path, notes, scheduler):
         worker.terminate()
         worker.communicate(timeout=PATIENCE)
     np.testing.assert_array_equal(zarr.open_group(tmp_path / "a.zarr")["x"][:], np.arange(N) ** 2.0)
+
+
+def test_workers_that_are_gone_for_good_are_not_waited_for(tmp_path, scheduler, monkeypatch):
+    """No nanny begins this one anew: before, the step hung without a word."""
+    monkeypatch.setattr("microslip.data.spread.FORSAKEN", 2)
+    monkeypatch.setattr("microslip.data.spread.COUNT_WORKERS", 0.2)
+    command = [DASK, "worker", scheduler, "--no-nanny", "--no-dashboard"]
+    worker = subprocess.Popen([*map(str, command)], stderr=subprocess.DEVNULL, cwd=tmp_path)
+    try:
+        with distributed.Client(scheduler, set_as_default=False) as client:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        with pytest.raises(MicroslipError, match="no Dask worker is left"):
+            fill(tmp_path / "a.zarr", Deadly(), batches=Batches(scheduler=scheduler))
+        assert worker.wait(timeout=PATIENCE) == -signal.SIGKILL
+    finally:
+        worker.kill()
+    assert not (tmp_path / "a.zarr").exists()
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1", "http://127.0.0.1:9", "tls://127.0.0.1:9"])

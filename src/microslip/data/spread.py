@@ -7,6 +7,7 @@ import importlib
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,12 @@ MOST_PER_CORE = 16
 # Seconds to wait for a scheduler to answer.
 PATIENCE = 10
 
+# Seconds without any worker, after which none is waited for any more: a local one that died is begun anew in a few.
+FORSAKEN = 60
+
+# Seconds between two looks at what is done, and at whether workers are left.
+POLL, COUNT_WORKERS = 0.01, 5
+
 # A worker with several threads takes one batch at a time, for which the kernels use all of them.
 _one_at_a_time = threading.Lock()
 
@@ -41,7 +48,7 @@ def spread_batches(
     ------
     MicroslipError
         What the work itself finds wrong; Dask is not installed; no scheduler answers, or its workers do not see the run
-        folder; a batch has killed several workers.
+        folder; a batch has killed several workers, or none is left.
     """
     if not slices:
         return
@@ -127,7 +134,9 @@ def _through(client: Any, work: Callable[[Path, slice], None], store: Path, slic
     first = [future for _ in range(IN_FLIGHT * n_threads) if (future := submit()) is not None]
     running = distributed.as_completed(first, loop=client.loop)
     try:
-        for future in running:
+        while running.count():
+            _wait(client, running)
+            future = next(running)
             try:
                 future.result()
             except distributed.KilledWorker:
@@ -141,6 +150,23 @@ def _through(client: Any, work: Callable[[Path, slice], None], store: Path, slic
     finally:
         # a batch still at work writes whole chunks that will be written again
         running.clear()
+
+
+def _wait(client: Any, running: Any) -> None:
+    """Until a batch is done; where all workers have gone and none comes back, nothing would ever be."""
+    looked, seen = 0.0, time.monotonic()
+    while not running.has_ready():
+        check()
+        time.sleep(POLL)
+        if (now := time.monotonic()) - looked > COUNT_WORKERS:
+            looked = now
+            if client.scheduler_info()["workers"]:
+                seen = now
+            elif now - seen > FORSAKEN:
+                raise MicroslipError(
+                    f"no Dask worker is left, and none came back within {FORSAKEN} s: look at their logs and memory;"
+                    " the same command goes on from here"
+                )
 
 
 def _on_worker(work: Callable[[Path, slice], None], store: Path, batch: slice) -> None:
