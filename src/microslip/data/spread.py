@@ -138,7 +138,11 @@ def _through(client: Any, work: Callable[[Path, slice], None], store: Path, slic
             _wait(client, running)
             future = next(running)
             try:
-                future.result()
+                future.result(timeout=COUNT_WORKERS)
+            except TimeoutError:
+                # its worker has died with the word that it was done: it is done again
+                running.add(future)
+                continue
             except distributed.KilledWorker:
                 raise MicroslipError(
                     f"several Dask workers died on the batch at stage {of_future[future.key].start} or one beside it:"
