@@ -8,7 +8,7 @@ VENDOR := src/microslip/views/explorer/static/vendor
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: help install demo test test-slow lint types imports docs bench three lock clean
+.PHONY: help install demo test test-slow test-wheel dist lint types imports docs bench three lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,15 @@ test: install ## the test suite, two files at a time; a quarter of an hour
 
 test-slow: install ## the checks that take longer
 	$(BIN)/python -m pytest -m slow
+
+test-wheel: install ## the chain from the wheel alone, in an environment of its own; some minutes
+	$(BIN)/python -m pytest tests/test_distribution.py -m ""
+
+dist: install ## dist/: source archive, and the wheel built from it
+	rm -rf dist
+	# builds the wheel from the source archive, so that nothing astray gets in (MIT, Python Packaging Authority, 30 kB)
+	$(BIN)/python -m pip install --quiet 'build>=1.2'
+	$(BIN)/python -m build --outdir dist .
 
 lint: install types imports ## style, types, import order
 	$(BIN)/ruff check .
@@ -71,4 +80,4 @@ lock: ## renew requirements.lock from pyproject.toml, for Python 3.11
 	rm -r .venv-lock
 
 clean: ## remove what make made, runs kept
-	rm -rf .venv docs/_build docs/generated docs/gallery build
+	rm -rf .venv docs/_build docs/generated docs/gallery build dist
