@@ -1,6 +1,7 @@
 """`microslip study` on two tiny systems with real LAMMPS under real MPI."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -57,7 +58,7 @@ def interrupt_when(pointer, sample, *arguments):
 def states(*arguments):
     """System → the line that --list prints of it."""
     lines = study(*arguments, "--list").stdout.splitlines()[1:]
-    return {line.split()[1]: line for line in lines}
+    return {line.split()[1]: line for line in lines if re.match(r"\d+  ", line)}
 
 
 @pytest.fixture
@@ -132,7 +133,17 @@ def test_a_study_is_listed_interrupted_resumed_skipped_and_summed_up(file, tmp_p
     assert done.stdout.count("skipped") == 2
     assert len(pd.read_csv(folder / "summary.csv")) == 2
     said = states(file, "--into", folder)
-    assert [line.split()[-2] for line in said.values()] == ["done", "content", "done"]
+    assert [re.search(r"  (done|other content, failed)  ", line)[1] for line in said.values()] == [
+        "done",
+        "other content, failed",
+        "done",
+    ]
+    done = study(file, "--into", folder, "--list").stdout
+    assert "friction-0.9 failed: " in done
+    assert "2 finished, 0 running, 1 failed, 0 missing" in done
+    table = pd.read_csv(folder / "systems.csv").set_index("system")
+    assert "not empty" in table.loc["friction-0.9", "why"]
+    assert table.loc["base", ["seconds", "speed", "disk"]].gt(0).all()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from microslip import MicroslipError, artificial
 from microslip.config import Config, load_config
-from microslip.study.folder import progress
 from microslip.study.plan import (
     STUDY_FILE,
     StudyFile,
@@ -19,6 +18,7 @@ from microslip.study.plan import (
     write_study,
     written,
 )
+from microslip.study.progress import progress
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 STUDIES = sorted(path for path in CONFIGS.glob("*.toml") if {"vary", "system"} & tomllib.loads(path.read_text()).keys())

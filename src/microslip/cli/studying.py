@@ -25,12 +25,15 @@ from microslip.core.errors import MicroslipError
 from microslip.core.jobs import usable_cores
 from microslip.core.stopping import PATIENCE, watch
 from microslip.core.visible import visible
-from microslip.data.holding import only_one
+from microslip.data.holding import is_held, only_one
 from microslip.dem.cost import installed_memory
 from microslip.steps.run_settings import run_folder
-from microslip.study.folder import DONE, check_study_folder, progress, study_folder, write_results
+from microslip.study.costs import check_room, costs_in_words, expected_costs, free_disk
+from microslip.study.folder import check_study_folder, study_folder, write_results
 from microslip.study.plan import Study, System, choose_systems, load_study
 from microslip.study.processes import Job, plan_jobs, reporter, run_jobs
+from microslip.study.progress import DONE, progress
+from microslip.study.systems import earlier_failures
 from microslip.study.workload import choose_jobs, seconds_left, written_time
 
 # Seconds that the systems' own processes have to end in an orderly way, each with a patience of its own.
@@ -75,7 +78,7 @@ def study(
         Systems that run at once, each in a process of its own; as many as there are cores, or fewer where a system
         asks for several of them, if left out. Cores that are left become threads.
     list_
-        Only list the systems and how far they are.
+        Start nothing: list the systems, how far they are, which are running, why one failed, and what is left to do.
     """
     planned = load_study(config, [*(set_ or []), *engine_overrides(engine, threads, ranks, launcher, hosts)])
     chosen = choose_systems(planned, only or [], job)
@@ -89,7 +92,7 @@ def study(
     folder = into or (config if config.is_dir() else Path("runs") / config.stem)
     if list_:
         check_study_folder(folder)
-        _list_systems(planned, chosen, folder)
+        _list_systems(planned, chosen, folder, jobs)
         return
     if progress_to is not None:
         # the study that has started this process holds the folder
@@ -98,7 +101,8 @@ def study(
     with study_folder(folder, planned, whole=job is None and not only):
         failures = _run_one(planned, chosen[0], folder) if job is not None else _run_all(planned, chosen, jobs, folder)
         console.begin("summary", "")
-        write_results(planned, folder, lambda text: console.print(f"  {text}", markup=False))
+        reasons = {name: str(problem) for name, problem in failures.items()}
+        write_results(planned, folder, lambda text: console.print(f"  {text}", markup=False), reasons)
     if job is not None and failures:
         raise failures[chosen[0][1].name]
     if failures:
@@ -152,6 +156,9 @@ def _run_all(
     at_once = "one after another" if n_jobs == 1 else f"{n_jobs} at once"
     what = f"{len(jobs)} system{'s' if len(jobs) > 1 else ''} to run on {cores} core{'s' if cores > 1 else ''}"
     console.print(f"{what}: {at_once}, {why}; the costliest first")
+    costs, free = expected_costs(to_do, planned.steps, folder), free_disk(folder)
+    console.print(costs_in_words(costs, n_jobs, free), markup=False)
+    check_room(costs, free)
     n_before = len(chosen) - len(jobs)
     watch(PATIENCE_WITH_ALL)
     with Live(console=console, transient=True, auto_refresh=False) as live:
@@ -211,13 +218,33 @@ def _tenths(jobs: list[Job]) -> int:
     return int(10 * done / whole) if whole else 0
 
 
-def _list_systems(planned: Study, chosen: list[tuple[int, System]], folder: Path) -> None:
-    """A line per system: number, name, what differs, state and I."""
-    lines = [("", "system", "what differs", "state", "I")]
-    for number, system in chosen:
-        inertial_number = f"{system.config.simulation.numbers()['inertial_number']:.2g}"
-        state = progress(system, planned.steps, folder)
-        lines.append((str(number), system.name, system.describe(), state, inertial_number))
-    widths = [max(len(line[column]) for line in lines) for column in range(5)]
+def _list_systems(planned: Study, chosen: list[tuple[int, System]], folder: Path, n_jobs: int | None) -> None:
+    """A line per system: number, name, what differs, state, I and what it still takes; then why some failed."""
+    costs = expected_costs(chosen, planned.steps, folder)
+    states = dict(zip(costs["system"], costs["state"], strict=True))
+    reasons = earlier_failures(folder, states)
+    running = {system.name for _, system in chosen if system.run is None and is_held(folder / system.name)}
+    lines = [("", "system", "what differs", "state", "I", "time left", "disk left")]
+    for (number, system), cost in zip(chosen, costs.to_dict("records"), strict=True):
+        state, name = states[system.name], system.name
+        lines.append(
+            (
+                str(number),
+                name,
+                system.describe(),
+                state + (", running" if name in running else ", failed" if name in reasons else ""),
+                f"{system.config.simulation.numbers()['inertial_number']:.2g}",
+                "-" if system.run is not None or states[name] == DONE else written_time(cost["seconds"] or None),
+                f"{cost['disk'] / 1e9:.2g} GB" if cost["disk"] else "-",
+            )
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
         console.print("  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True)), markup=False)
+    for name, why in reasons.items():
+        console.print(f"{name} failed: {why}", markup=False)
+    n_done, n_failed = sum(state == DONE for state in states.values()), len(reasons.keys() - running)
+    n_missing = len(chosen) - n_done - n_failed - len(running)
+    console.print(f"{n_done} finished, {len(running)} running, {n_failed} failed, {n_missing} missing")
+    n_jobs = n_jobs or choose_jobs([s.config.simulation.engine.cores_asked() for _, s in chosen], usable_cores())[0]
+    console.print(costs_in_words(costs, n_jobs, free_disk(folder)), markup=False)

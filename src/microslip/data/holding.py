@@ -41,3 +41,16 @@ def only_one(folder: Path, wait: bool = False, name: str = LOCK, shared: bool = 
                 f"{folder} was removed or replaced while the command ran: put it back, or remove what is there now, and"
                 " repeat the command"
             )
+
+
+def is_held(folder: Path, name: str = LOCK) -> bool:
+    """Whether a command holds the folder at this moment; nothing is written."""
+    try:
+        with (folder / name).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        # never held, or not to be read
+        return False
+    return False

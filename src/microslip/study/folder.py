@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,15 @@ from microslip.core.errors import MicroslipError
 from microslip.data.files import write_table
 from microslip.data.holding import LOCK, only_one
 from microslip.data.run import Run
-from microslip.dem.checkpoints import POINTER, read_pointer
-from microslip.dem.checks import refuse_other_simulation
-from microslip.states import is_current
 from microslip.steps.common import Say
 from microslip.study.agreement import agreement, measured
 from microslip.study.counts import count_values, read_counts
-from microslip.study.plan import STUDY_FILE, Study, System, write_study, written
-from microslip.study.summary import COMPARED, convergence, exceedance, read_system
-
-DONE = "done"
+from microslip.study.patterns import read_patterns
+from microslip.study.plan import STUDY_FILE, Study, write_study, written
+from microslip.study.progress import DONE, progress
+from microslip.study.summary import BANDS, COMPARED, UNSTEADY, convergence, exceedance, read_system
+from microslip.study.systems import SYSTEMS_TABLE, earlier_failures, system_table
+from microslip.study.trends import SEEDS, packings_of, quantities_of, trends
 
 # The file in a study's folder that a command holds while it runs systems; `LOCK` beside it is held to write.
 HELD = ".study.lock"
@@ -60,55 +59,20 @@ def check_study_folder(folder: Path) -> None:
         raise MicroslipError(f"{folder} is not a study's folder and is not empty: choose another one with --into")
 
 
-def progress(system: System, steps: Sequence[str], folder: Path) -> str:
-    """How far a system is: not begun, simulate 43 %, the next step, done, or that its folder is of something else."""
-    if system.run is not None:
-        return _progress_elsewhere(system, system.run)
-    run = folder / system.name
-    if not run.is_dir() or not any(run.iterdir()):
-        return "not begun"
-    if not (run / "config.toml").exists():
-        return "other content"
-    try:
-        waiting = [verb for verb in steps if not is_current(verb, run, system.config)]
-        if not waiting:
-            return DONE
-        if waiting[0] != "simulate":
-            return f"{waiting[0]} next"
-        begun = (run / "dem" / POINTER).exists()
-        sample = read_pointer(run / "dem")["last_sample"] if begun else 0
-    except MicroslipError:
-        return "damaged"
-    try:
-        refuse_other_simulation(system.config.simulation, run / "dem")
-    except MicroslipError:
-        return "other settings"
-    return f"simulate {100 * sample // max(1, system.config.simulation.n_samples - 1)} %"
-
-
-def _progress_elsewhere(system: System, run: Path) -> str:
-    """How far a run from elsewhere is; what it holds beyond the simulation is its owner's affair."""
-    try:
-        n_samples = Run(run).series.sizes["sample"]
-    except MicroslipError:
-        return "damaged"
-    wanted = system.config.simulation.n_samples
-    return DONE if n_samples >= wanted else f"simulate {100 * n_samples // wanted} %"
-
-
-def write_results(study: Study, folder: Path, say: Say) -> None:
+def write_results(study: Study, folder: Path, say: Say, failures: Mapping[str, str] | None = None) -> None:
     """Sum up the finished systems: tables, figure and page in the study's folder; the others are named.
 
-    Writes `summary.csv`, `drops.csv`, `counts.csv`, `durations.csv`, the figures of a study as PNG and PDF, and
-    `report/index.html`; `convergence.csv` where the study is one sequence of systems, and `agreement.csv` where it
-    names a reference that is finished.
+    Writes `systems.csv`, `summary.csv`, `drops.csv`, `counts.csv`, `durations.csv`, `trends.csv`, the figures of a
+    study as PNG and PDF, and `report/index.html`; `packings.csv` where packings of other seeds are finished,
+    `convergence.csv` where the study is one sequence of systems, and `agreement.csv` where it names a reference that is
+    finished. `failures`: what went wrong in this command, by system; of others it stands in `systems.csv`.
     """
     # jobs of one study that end together take turns: the last one sees all
     with only_one(folder, wait=True):
-        _write_results(study, folder, say)
+        _write_results(study, folder, say, failures or {})
 
 
-def _write_results(study: Study, folder: Path, say: Say) -> None:
+def _write_results(study: Study, folder: Path, say: Say, failures: Mapping[str, str]) -> None:
     from microslip.views.figures.families import N_POINTS
     from microslip.views.figures.registry import STUDY_FIGURES
     from microslip.views.figures.study_record import StudyTables
@@ -117,17 +81,20 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
     from microslip.views.report.study_report import write_study_report
 
     rows, drops, curves_of, counts_of, durations_of, missing = [], [], [], [], [], {}
+    states = {system.name: progress(system, study.steps, folder) for system in study.systems}
+    reasons = earlier_failures(folder, states) | dict(failures)
     for number, system in enumerate(study.systems, start=1):
-        state = progress(system, study.steps, folder)
+        state = states[system.name]
         if state != DONE:
-            missing[system.name] = state
+            missing[system.name] = f"{state}: {reasons[system.name]}" if system.name in reasons else state
             continue
         try:
             run = Run(system.place(folder))
             row, sizes = read_system(run, system.config)
+            row |= read_patterns(run, system.config.steady_sample(run.series["strain"].to_numpy()))
             counts, slips, slip_row = read_counts(run, system.config)
         except MicroslipError as problem:
-            missing[system.name] = str(problem)
+            missing[system.name] = reasons[system.name] = str(problem)
             continue
         varied = {key: plain(study.value(system, key)) for key in study.varied}
         rows.append({"number": number, "system": system.name, **varied, **row, **slip_row})
@@ -140,6 +107,8 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
         curves_of.append(pd.DataFrame({"system": system.name, "strain": thin[0], "stress": thin[1]}))
     for name, state in missing.items():
         say(f"left out: {name}, {state}")
+    flows = {row["system"]: row["flow"] for row in rows}
+    write_table(folder / SYSTEMS_TABLE, system_table(study, folder, states, reasons, flows))
     if not rows:
         say("no system is finished: nothing to sum up yet")
         return
@@ -167,6 +136,7 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
         write_table(folder / "agreement.csv", agreement(values, str(reference)))
     else:
         (folder / "agreement.csv").unlink(missing_ok=True)
+    _write_trends(study, folder, summary, families)
     tables = StudyTables(summary, curves, counts, pd.concat(curves_of, ignore_index=True), families)
     for figure in STUDY_FIGURES.values():
         save_drawing(figure.draw(tables), folder / "figures", figure.name)
@@ -181,6 +151,18 @@ def _write_results(study: Study, folder: Path, say: Say) -> None:
         missing=missing,
     )
     say(f"{len(rows)} of {len(study.systems)} systems in {folder / 'summary.csv'}; open {target} in a browser")
+
+
+def _write_trends(study: Study, folder: Path, summary: pd.DataFrame, families: pd.DataFrame) -> None:
+    """How numbers go with what varies; systems that band, or are not steady, carry no claim and are left out."""
+    values, packings = quantities_of(summary[~summary["flow"].isin([BANDS, UNSTEADY])]), None
+    seeds = [name for family in study.families if family.key == SEEDS for name in family.systems]
+    if len(seeds) > 1:
+        packings = packings_of(values, seeds)
+        write_table(folder / "packings.csv", packings)
+    else:
+        (folder / "packings.csv").unlink(missing_ok=True)
+    write_table(folder / "trends.csv", trends(values, families, packings))
 
 
 def durations(slips: pd.DataFrame) -> pd.DataFrame:

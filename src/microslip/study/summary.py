@@ -27,6 +27,9 @@ SLIP_THRESHOLDS = ("1e-4", "1e-3")
 # Points of a curve: the largest slips one by one, and ever fewer of the many small ones.
 N_POINTS = 200
 
+# What the flow of a system is; empty where its frames do not tell.
+BANDS, UNSTEADY, HOMOGENEOUS, UNDECIDED = "bands", "not steady", "homogeneous", "not decided"
+
 # What `convergence` compares.
 COMPARED = (
     "stress",
@@ -174,11 +177,17 @@ def read_system(run: Run, config: Config) -> tuple[dict[str, Any], pd.DataFrame]
     return row, slip_sizes(series["strain"], series["stress"], first, smoothing)
 
 
-def _flow(run: Run, first_sample: int, config: Config) -> dict[str, float]:
-    """Extremes of the profiles over the height, and the drift of the solid fraction in 0.1 of strain with its error."""
+def _flow(run: Run, first_sample: int, config: Config) -> dict[str, Any]:
+    """What the flow is, the extremes of its profiles, and the drift of the solid fraction in 0.1 of strain."""
     flow = read_flow(run, first_sample, config.clusters.fraction, config.nonaffine.cutoff)
     names = ("departure", "least_quarter", "most_quarter", "drift", "drift_error")
-    return {name: np.nan if flow is None else float(flow.numbers[name]) for name in names}
+    if flow is None:
+        return {"flow": "", **dict.fromkeys(names, np.nan)}
+    answers = [flow.numbers[name] for name in ("homogeneous", "steady")]
+    kind = HOMOGENEOUS if answers == ["yes", "yes"] else UNDECIDED
+    if "no" in answers:
+        kind = BANDS if answers[0] == "no" else UNSTEADY
+    return {"flow": kind, **{name: float(flow.numbers[name]) for name in names}}
 
 
 def _lengths(run: Run, confidence: float) -> dict[str, float]:

@@ -33,4 +33,4 @@ RUN_FIGURES = (
     "avalanches",
 )
 
-OF_A_STUDY = ("study", "counts", "families")
+OF_A_STUDY = ("study", "counts", "families", "patterns")
