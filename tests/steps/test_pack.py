@@ -17,6 +17,7 @@ from microslip.config import load_config, write_config
 from microslip.formats.pack.archive import SUMS
 from microslip.grids.splits import split_stages
 from microslip.steps import pack
+from microslip.steps.pack_contents import draw_stages
 
 from ..command_line import microslip, refused
 from .test_export import own  # noqa: F401, a fixture
@@ -114,6 +115,16 @@ def test_the_splits_are_those_of_the_training(source, opened):
     for rule in ("random", "blocked"):
         for name, stages in split_stages(rule, len(table), config.split, config.training.seed).items():
             assert table.loc[table[rule] == name, "stage"].tolist() == stages.tolist()
+
+
+def test_a_sample_favours_neither_sticks_nor_slips():
+    # evenly spread, 64 of 127 stages that alternate would all be of one kind
+    drawn = draw_stages(127, 64, seed=1)
+    assert len(set(drawn.tolist())) == 64
+    assert (np.diff(drawn) > 0).all()
+    # draws without replacement: expected 32.3 odd ones, standard deviation 2.8
+    assert abs((drawn % 2).sum() - 32) < 12
+    assert draw_stages(5, 100, seed=1).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_the_training_script_learns(opened):

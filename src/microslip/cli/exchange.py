@@ -126,7 +126,7 @@ def pack(run: Path, *, into: Path | None = None, stages: int = 64, licence: str 
     into
         The archive; RUN.zip beside the run where left out.
     stages
-        Stages, evenly spread, of which positions and all fields of the grains go along.
+        Stages, drawn at random, of which positions and all fields of the grains go along.
     licence
         Of the data, as an SPDX identifier.
     """

@@ -8,8 +8,6 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
@@ -20,7 +18,7 @@ from microslip.formats.pack import archive
 from microslip.formats.pack.archive import Entry, entry_of
 from microslip.states import step_states
 from microslip.steps.common import Advance, Say
-from microslip.steps.pack_contents import kept_files, nodes_file, sample_size, split_table, write_sample
+from microslip.steps.pack_contents import draw_stages, kept_files, nodes_file, sample_size, split_table, write_sample
 from microslip.steps.pack_texts import describe_for_others, metadata_file, texts
 from microslip.steps.run_settings import run_config
 
@@ -35,7 +33,7 @@ def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str, advance:
     into
         The archive, NAME.zip; RUN.zip beside the run where left out.
     n_sampled
-        Stages, evenly spread, of which the grains' positions and all fields go along.
+        Stages, drawn at random, of which the grains' positions and all fields go along.
     licence
         Of the data, as an SPDX identifier.
 
@@ -50,7 +48,7 @@ def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str, advance:
     config = run_config(run.folder)
     _refuse_stale(run, config)
     stages = run.stages
-    chosen = np.unique(np.linspace(0, len(stages) - 1, min(n_sampled, len(stages))).round().astype(int))
+    chosen = draw_stages(len(stages), n_sampled, config.training.seed)
     about = describe_for_others(run, config, stages, chosen, licence) | {"name": target.name.removesuffix(".zip")}
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:

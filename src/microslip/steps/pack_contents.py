@@ -82,6 +82,11 @@ def nodes_file(run: Run) -> Entry:
     return Entry(NODES, write, values.nbytes + 128)
 
 
+def draw_stages(n_stages: int, n_sampled: int, seed: int) -> np.ndarray:
+    """Numbers of stages drawn at random, in order: of stages that alternate, every second one is a stick."""
+    return np.sort(np.random.default_rng(seed).choice(n_stages, min(n_sampled, n_stages), replace=False))
+
+
 def sample_size(run: Run, n: int) -> int:
     return (
         sum(of.nbytes * n // max(1, len(of)) for of in run.fields.values() if of.dims[0] == "stage")
@@ -94,7 +99,7 @@ def write_sample(run: Run, chosen: np.ndarray, path: Path) -> None:
     fields, grains = run.fields, run.grains
     start, boxes = run.stages["start_frame"].to_numpy()[chosen], run.boxes()
     n_grains = grains.sizes["grain"]
-    store = create_store(path, {"of": "evenly spread stages", "cutoff": fields.attrs["cutoff"]})
+    store = create_store(path, {"of": "stages drawn at random", "cutoff": fields.attrs["cutoff"]})
 
     def add(name: str, dimensions: list[str], shape: tuple[int, ...], dtype: str, unit: str, meaning: str) -> Any:
         add_array(store, name, dimensions, shape, dtype, unit, meaning, per_chunk=1 if len(shape) > 1 else None)
