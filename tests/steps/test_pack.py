@@ -181,6 +181,16 @@ def test_a_file_that_was_changed_and_a_name_that_leads_out_are_refused(opened, t
     assert "leads out of its folder" in refused("train", tmp_path / "outside.zip")
 
 
+def test_a_name_with_dots_keeps_them(source, tmp_path):
+    folder = shutil.copytree(source, tmp_path / "mu0.5")
+    microslip("pack", folder)
+    shutil.rmtree(folder)
+    assert "mu0.5" in microslip("info", tmp_path / "mu0.5.zip").stdout
+    archive = tmp_path / "mu0.5.zip"
+    assert pack.unpacked(archive, lambda *_: None, lambda _: None) == folder
+    assert (folder / "stages.csv").exists()
+
+
 def test_a_zip_of_something_else_is_no_run(tmp_path):
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "one.txt").write_text("one")

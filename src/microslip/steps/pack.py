@@ -42,7 +42,8 @@ def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str, advance:
     MicroslipError
         A result is missing, damaged or out of date: which, and why; the name is no .zip; the disk cannot hold it.
     """
-    target = into or run.folder.resolve().with_suffix(".zip")
+    here = run.folder.resolve()
+    target = into or here.with_name(f"{here.name}.zip")
     if target.suffix != ".zip":
         raise MicroslipError(f"--into {target}: a pack is a zip archive: give it a name that ends in .zip")
     config = run_config(run.folder)
