@@ -40,6 +40,21 @@ About = dict[str, Any]
 """What the texts are made of, by the names in them."""
 
 
+def _unmeasured(run: Run) -> Iterator[str]:
+    """Grains without D²min, and stages whose D²min is noise, counted over all stages."""
+    d2min, bulk = run.fields["d2min"], run.grains["kind"].to_numpy() == 0
+    step = max(1, 2**22 // max(1, len(bulk)))
+    n_missing = sum(
+        int(np.isnan(d2min[first : first + step].to_numpy()[:, bulk]).sum()) for first in range(0, len(d2min), step)
+    )
+    yield (
+        f"D²min of {n_missing:,} of {len(d2min) * int(bulk.sum()):,} grains in stages: fewer than 4 neighbours, a"
+        " singular map, or a grain that is not there; NaN, and in no node."
+    )
+    if "below_floor" in run.fields and (n_noise := int((run.fields["below_floor"] == 1).sum())):
+        yield f"No stage for its noise: the median D²min of {n_noise:,} lies within the floor of the positions."
+
+
 def describe_for_others(run: Run, config: Config, stages: pd.DataFrame, chosen: np.ndarray, licence: str) -> About:
     """What the texts say of the run."""
     attributes, split, entries = run.attributes, config.split, run.provenance["steps"]
@@ -76,6 +91,7 @@ def describe_for_others(run: Run, config: Config, stages: pd.DataFrame, chosen: 
             f"Fields of the grains but D²min: those of the same {len(chosen)} stages.",
             *([f"Results of later steps that the run has: {', '.join(gone)}."] if gone else []),
             *([f"The fluctuation of {unknown} stages, which is not known."] if unknown else []),
+            *_unmeasured(run),
         ],
         "warnings": [f"{verb}: {text}" for verb in PACKED for text in entries.get(verb, {}).get("warnings", [])],
     }
