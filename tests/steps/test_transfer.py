@@ -87,7 +87,7 @@ def test_the_matrix_has_a_row_for_every_pair_and_for_every_run_left_out(family, 
     assert table["r2"][0] == pytest.approx(own["r2"], abs=1e-4)
     assert table["r2"][9:].min() > 0.5
     assert (table["r2"] <= table["rescaled_r2"] + 1e-9).all()
-    assert f"run0 → run1: R² {table['r2'][1]:.3f}" in said
+    assert f"run0 → run1: 1 seed: test R² {table['r2'][1]:.3f}" in said
     tables = {f"{name}.csv" for name in ("transfer", "summary", "sign_by_size", "coverage_by_size")}
     assert {path.name for path in (tmp_path / "matrix").iterdir()} == {*tables, "transfer.png", "transfer.pdf", "cells"}
     summary = pd.read_csv(tmp_path / "matrix" / "summary.csv").set_index(["trained_on", "tested_on", "method"])
@@ -172,7 +172,7 @@ def test_another_packing_is_scored_as_an_assessment_is(family, tmp_path):
     """Baselines learn from the source run alone, as the network does: other fluctuations here do not change them."""
     other = Path(shutil.copytree(family / "run1", tmp_path / "other"))
     (other / OPENINGS).unlink()
-    microslip("predict", other, "--model", family / "run0")
+    said = microslip("predict", other, "--model", family / "run0").stdout
     one = pd.read_csv(other / "transfer" / "run0.csv")
     summary, signs, coverage = (
         pd.read_csv(other / "transfer" / f"run0_{name}.csv") for name in ("summary", "sign_by_size", "coverage_by_size")
@@ -182,6 +182,7 @@ def test_another_packing_is_scored_as_an_assessment_is(family, tmp_path):
     assert own["r2_low"] < own["r2"] < own["r2_high"]
     inside = (one["low"] <= one["target"]) & (one["target"] <= one["high"])
     assert own["coverage"] == pytest.approx(inside.mean())
+    assert f"intervals hold {inside.mean():.1%} of the stages" in " ".join(said.split())
     assert set(signs["method"]) == set(summary["method"])
     assert set(coverage["method"]) == {"network", "ensemble"}
     looks = count_openings(read_openings(other)).set_index("rule").loc["elsewhere"]
@@ -253,12 +254,18 @@ def test_networks_are_tuned_with_the_first_stages_and_tested_on_what_follows(fam
     into = tmp_path / "matrix"
     said = refused("transfer", *runs, "--into", into, "--fine-tune", "0.1")
     assert "0.1 of 100 stages is 10: tuning takes 20 or more" in said
-    microslip("transfer", *runs, "--into", into, "--fine-tune", "0.3")
+    said = microslip("transfer", *runs, "--into", into, "--fine-tune", "0.3").stdout
+    assert (into / "fine_tuning.png").exists()
     table = pd.read_csv(into / "fine_tuning.csv").set_index(["trained_on", "tested_on", "line", "method"])
     own = table.xs("network", level="method")
     assert list(own.index) == [
         (f"run{one}", f"run{1 - one}", line) for one in (0, 1) for line in ("as it is", "fine-tuned", "alone")
     ]
+    few, own_alone = own.xs("fine-tuned", level="line")["r2"], own.xs("alone", level="line")
+    said = " ".join(said.split())
+    assert f"fine-tuned: R² {few.mean():.3f}, from {few.min():.3f} to {few.max():.3f} over 2 pairs" in said
+    better, worse = (own_alone["less_than_tuned_low"] > 0).sum(), (own_alone["less_than_tuned_high"] < 0).sum()
+    assert f"interval lies above 0 in {better} pairs and below in {worse}" in said
     # three stages of guard after thirty
     assert (table["n"] == 67).all()
     for pair, part in own.groupby(level=["trained_on", "tested_on"]):

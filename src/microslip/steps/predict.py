@@ -66,7 +66,8 @@ def predict_elsewhere(run: Run, path: Path, into: Path | None, allow_transfer: b
         write_table(table.with_name(f"{table.stem}_{name}.csv"), content.drop(columns=["rule", "fold"]))
     whole = summary.set_index("method").loc[ENSEMBLE]
     say(in_words(summary))
-    say(f"R² {whole['r2']:.3f}, sign right {whole['sign_accuracy']:.1%}, {whole['n']} stages → {table}")
+    held = f", intervals hold {whole['coverage']:.1%} of the stages" if whole["n_intervals"] else ""
+    say(f"R² {whole['r2']:.3f}, sign right {whole['sign_accuracy']:.1%}{held}, {whole['n']} stages → {table}")
     return predictions
 
 

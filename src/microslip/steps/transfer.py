@@ -25,7 +25,7 @@ from microslip.learn.ensemble import train_ensemble
 from microslip.learn.evaluate import transfer_scores
 from microslip.learn.fine_tuning import TUNED
 from microslip.learn.learning_curves import learning_curve
-from microslip.learn.lines import ENDS, ENSEMBLE, INTERVALS, in_words, score_lines, size_lines
+from microslip.learn.lines import ENDS, ENSEMBLE, INTERVALS, NETWORK, in_words, score_lines, size_lines
 from microslip.learn.reading import keep_samples, stage_features, stage_reader
 from microslip.steps.common import Advance, Say, scratch_folder
 from microslip.steps.opening import opening
@@ -33,7 +33,7 @@ from microslip.steps.run_settings import run_config
 from microslip.steps.trained_cell import describe_cell, differences, fit_to_cell, listed
 from microslip.steps.trained_run import Model, fit_again, is_own, load_model, look_elsewhere, tested_stages
 from microslip.steps.tuning import tuned_predictions, tuned_scores
-from microslip.views.figures.transfer import packings_curve, transfer_map
+from microslip.views.figures.transfer import packings_curve, transfer_map, tuning_gain
 from microslip.views.gallery import save_drawing
 from microslip.views.panels import Drawing
 
@@ -54,7 +54,7 @@ def transfer_matrix(
 
     Every pair is kept in cells/ with the predictions, so that an interrupted command goes on, and one with more runs
     predicts the new pairs alone. With `fine_tune`, a share of stages, the networks are also trained on with the first
-    ones of every other run (`learn.fine_tuning`), written to fine_tuning.csv. With `fewer` they learn from 1, 2 and
+    ones of every other run (`learn.fine_tuning`): fine_tuning.csv and a figure. With `fewer` they learn from 1, 2 and
     more of the other runs, up to all but one: packings.csv, and packings_curve.csv where that would end.
 
     Returns
@@ -225,9 +225,17 @@ def _write_tuned(cells: list[Cell], predictions: list[pd.DataFrame], into: Path,
         names = {name: cell.names[name] for name in ("trained_on", "tested_on")}
         summary = tuned_scores(table, cell.run)
         parts.append(pd.DataFrame(names, index=summary.index).join(summary))
-        for line, part in summary.groupby("line", sort=False):
-            say(f"{' → '.join(names.values())}, {line}: {in_words(part)}")
-    write_table(into / "fine_tuning.csv", pd.concat(parts, ignore_index=True))
+    tuning = pd.concat(parts, ignore_index=True)
+    write_table(into / "fine_tuning.csv", tuning)
+    for line, part in tuning[tuning["method"] == NETWORK].groupby("line", sort=False):
+        text = f"{line}: R² {part['r2'].mean():.3f}, from {part['r2'].min():.3f} to {part['r2'].max():.3f} over"
+        text += f" {len(part)} pairs"
+        if line != TUNED:
+            text += f"; the tuned ones have {part['less_than_tuned'].mean():.3f} more, their interval lies above 0 in"
+            text += f" {(part['less_than_tuned_low'] > 0).sum()} pairs and below in"
+            text += f" {(part['less_than_tuned_high'] < 0).sum()}"
+        say(text)
+    save_drawing(Drawing(tuning_gain(tuning, title="With a few stages of its own")), into, "fine_tuning")
 
 
 def _write_packings(cells: list[Cell], predictions: list[pd.DataFrame], into: Path, say: Say) -> None:
@@ -268,8 +276,7 @@ def _write(cells: list[Cell], predictions: list[pd.DataFrame], into: Path, say: 
         _, summary = score_lines(line, cycle, config.assessment.above, config.training.seed)
         for name, part in {"summary": summary, **size_lines(line)}.items():
             tables[name].append(pd.DataFrame(cell.names, index=part.index).join(part.drop(columns=["rule", "fold"])))
-        of_mean = f"R² {rows[-1]['r2']:.3f} [{rows[-1]['r2_low']:.3f}, {rows[-1]['r2_high']:.3f}]"
-        say(f"{' → '.join(names)}: {of_mean}; {in_words(summary)}")
+        say(f"{' → '.join(names)}: {in_words(summary)}")
     matrix = pd.DataFrame(rows)
     write_table(into / "transfer.csv", matrix)
     for name, parts in tables.items():

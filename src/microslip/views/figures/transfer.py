@@ -8,7 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from microslip.views.names import R2_FLOOR
-from microslip.views.style import INK, SIZE_MAP, journal_style, titled_axes
+from microslip.views.style import BLUE, GREY, INK, SIZE_MAP, VERMILLION, journal_style, titled_axes
+
+# Networks that know few stages of the run that they are tested on, or none.
+TUNING_COLOUR = {"alone": GREY, "as it is": BLUE, "fine-tuned": VERMILLION}
 
 
 @journal_style()
@@ -47,5 +50,26 @@ def packings_curve(table: pd.DataFrame, *, title: str = "", axes: Axes | None = 
     axes.set_xticks(mean.index)
     axes.set_xlabel("runs that the network learnt from")
     axes.set_ylabel("R² of the run left out")
+    axes.legend(fontsize=6.5, frameon=False)
+    return figure
+
+
+@journal_style()
+def tuning_gain(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """R² on the later stages of each run, a point for every run that taught, a dash for their mean; fine_tuning.csv."""
+    networks = table[table["method"] == "network"]
+    # every run teaches, in the order given
+    tested = list(dict.fromkeys(networks["trained_on"]))
+    figure, axes = titled_axes(axes, title, max(3.4, 1.2 + 0.6 * len(tested)), 2.6)
+    for shift, (line, colour) in zip((-0.22, 0.0, 0.22), TUNING_COLOUR.items(), strict=True):
+        of_line = networks[networks["line"] == line]
+        place = shift + np.array([tested.index(name) for name in of_line["tested_on"]])
+        r2 = np.maximum(of_line["r2"].to_numpy(), R2_FLOOR)
+        axes.plot(place, r2, "o", color=colour, ms=2.5, alpha=0.7)
+        mean = pd.Series(r2).groupby(place).mean()
+        axes.plot(mean.index, mean, "_", color=colour, ms=12, mew=1.8, label=line)
+    axes.set_xticks(range(len(tested)), tested, rotation=30, ha="right")
+    axes.set_xlabel("tested on")
+    axes.set_ylabel("R² of the later stages")
     axes.legend(fontsize=6.5, frameon=False)
     return figure
