@@ -216,3 +216,20 @@ def test_a_disk_that_cannot_hold_it_is_said_before(run, tmp_path, monkeypatch):
     monkeypatch.setattr(pack.shutil, "disk_usage", lambda _: usage)
     assert "0 MB are free there" in refused("pack", run)
     assert not (tmp_path / "run.zip").exists()
+
+
+def test_a_pack_of_an_import_names_no_folder_of_this_machine_and_asks_for_a_licence(source, tmp_path):
+    microslip("export", source, "--into", tmp_path / "elsewhere" / "frames.dump")
+    run = tmp_path / "imported"
+    threshold = f"stages.threshold={load_config(source / 'config.toml').stage_threshold}"
+    given = ("--set", threshold, "--set", "split.guard=0", "--set", "stages.warm_up=0.001")
+    microslip("import", tmp_path / "elsewhere" / "frames.toml", "--into", run, *given)
+    for verb in ("stages", "fields", "voxels"):
+        microslip(verb, run)
+    assert "give --licence" in refused("pack", run)
+    microslip("pack", run, "--licence", "CC0-1.0")
+    with zipfile.ZipFile(tmp_path / "imported.zip") as content:
+        for name in content.namelist():
+            assert str(tmp_path).encode() not in content.read(name), name
+        assert b"frames.dump" in content.read("imported/config.toml")
+    assert "licence CC0-1.0" in microslip("info", tmp_path / "imported.zip").stdout

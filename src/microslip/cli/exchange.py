@@ -115,7 +115,7 @@ def import_(
     console.print(f"  go on with: microslip run {quoted(folder)}", markup=False)
 
 
-def pack(run: Path, *, into: Path | None = None, stages: int = 64, licence: str = "CC-BY-4.0") -> None:
+def pack(run: Path, *, into: Path | None = None, stages: int = 64, licence: str | None = None) -> None:
     """Write RUN as one zip archive that others can use: stages, voxels, splits, grain fields, and what they are.
 
     It says how it is opened with xarray and with plain numpy, holds a datasheet, a training script, checksums and
@@ -128,7 +128,7 @@ def pack(run: Path, *, into: Path | None = None, stages: int = 64, licence: str 
     stages
         Stages, drawn at random, of which positions and all fields of the grains go along.
     licence
-        Of the data, as an SPDX identifier.
+        Of the data, as an SPDX identifier; CC-BY-4.0 where left out, but for imported runs, whose makers choose it.
     """
     from microslip.steps.pack import pack_run
 

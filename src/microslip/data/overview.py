@@ -120,11 +120,14 @@ def metric_lines(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def describe(numbers: Mapping[str, float]) -> str:
-    """I, κ and Δt in a sentence."""
-    return (
-        f"I = {numbers['inertial_number']:.2g}, κ = {numbers['stiffness_number']:.0f},"
-        f" Δt = {numbers['timestep']:.3g} s = {numbers['timestep_over_rayleigh_time']:.2f} T_Rayleigh"
-    )
+    """I, κ and Δt in a sentence, as far as they are known."""
+    texts = {
+        "inertial_number": ", I = {:.2g}",
+        "stiffness_number": ", κ = {:.0f}",
+        "timestep": ", Δt = {:.3g} s",
+        "timestep_over_rayleigh_time": " = {:.2f} T_Rayleigh",
+    }
+    return "".join(text.format(numbers[name]) for name, text in texts.items() if name in numbers).removeprefix(", ")
 
 
 def _reason(problem: Exception) -> str:

@@ -25,7 +25,7 @@ from microslip.steps.run_settings import run_config
 SAMPLE = "sample.zarr"
 
 
-def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str, advance: Advance, say: Say) -> Path:
+def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str | None, advance: Advance, say: Say) -> Path:
     """Write stages, voxels, splits and grain fields of a run into one zip archive, with what others need to use them.
 
     Parameters
@@ -35,18 +35,24 @@ def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str, advance:
     n_sampled
         Stages, drawn at random, of which the grains' positions and all fields go along.
     licence
-        Of the data, as an SPDX identifier.
+        Of the data, as an SPDX identifier; CC-BY-4.0 of a simulation of one's own where left out.
 
     Raises
     ------
     MicroslipError
-        A result is missing, damaged or out of date: which, and why; the name is no .zip; the disk cannot hold it.
+        A result is missing, damaged or out of date: which, and why; the name is no .zip; the disk cannot hold it; an
+        imported run without a licence.
     """
     here = run.folder.resolve()
     target = into or here.with_name(f"{here.name}.zip")
     if target.suffix != ".zip":
         raise MicroslipError(f"--into {target}: a pack is a zip archive: give it a name that ends in .zip")
     config = run_config(run.folder)
+    if licence is None and config.source is not None:
+        raise MicroslipError(
+            f"{run.folder} was imported, and its makers say who may use it: give --licence, such as CC-BY-4.0"
+        )
+    licence = licence or "CC-BY-4.0"
     _refuse_stale(run, config)
     stages = run.stages
     chosen = draw_stages(len(stages), n_sampled, config.training.seed)

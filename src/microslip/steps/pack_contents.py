@@ -18,6 +18,7 @@ from microslip.data.run import Run
 from microslip.data.store import add_array, array, create_store, finish_store
 from microslip.formats.pack.archive import Entry, entry_of
 from microslip.grids.splits import RULES, split_stages
+from microslip.steps.run_settings import run_config
 
 NODES = "voxels_d2min.npy"
 
@@ -27,7 +28,9 @@ KEPT = {"trajectory.zarr": ("grains", "series"), "fields.zarr": ("d2min", "below
 
 def kept_files(run: Run) -> Iterator[Entry]:
     """Files of the run that go along as they are, but for the notes of what a store holds."""
-    for name in ("config.toml", "stages.csv", "test_openings.csv"):
+    settings = without_folders((run.folder / "config.toml").read_text(encoding="utf-8"), run).encode()
+    yield Entry("config.toml", settings, len(settings))
+    for name in ("stages.csv", "test_openings.csv"):
         if (run.folder / name).exists():
             yield entry_of(name, run.folder / name)
     for store in ("trajectory.zarr", "fields.zarr", "voxels.zarr"):
@@ -37,15 +40,24 @@ def kept_files(run: Run) -> Iterator[Entry]:
             if not path.is_file() or any(part.startswith(".") for part in inside):
                 continue
             if store in KEPT and inside == ("zarr.json",):
-                content = _root(path, store)
+                content = _root(run, path, store)
                 yield Entry(f"{store}/zarr.json", content, len(content))
             elif store not in KEPT or inside[0] in KEPT[store]:
                 yield entry_of(f"{store}/{'/'.join(inside)}", path)
 
 
-def _root(path: Path, store: str) -> bytes:
+def without_folders(text: str, run: Run) -> str:
+    """A text without the folders of the files that a run was imported from: they are nobody else's affair."""
+    source = run_config(run.folder).source
+    named = [*source.files, *(name for name in (source.series, source.contacts) if name)] if source else []
+    for folder in {str(Path(name).parent) for name in named} - {"."}:
+        text = text.replace(f"{folder}/", "")
+    return text
+
+
+def _root(run: Run, path: Path, store: str) -> bytes:
     """The metadata of a store without the arrays that stay behind."""
-    content = json.loads(path.read_bytes())
+    content = json.loads(without_folders(path.read_text(encoding="utf-8"), run))
     note = content.get("consolidated_metadata")
     if note:
         kept = {name: of for name, of in note["metadata"].items() if name.split("/")[0] in KEPT[store]}
@@ -65,6 +77,7 @@ def packed_record(run: Run) -> bytes:
             if (parts := name.split("/"))[0] not in KEPT or (len(parts) > 1 and parts[1] in KEPT[parts[0]])
         }
         steps[verb] = entry | {"outputs": seals}
+    steps = json.loads(without_folders(json.dumps(steps, default=str, ensure_ascii=False), run))
     return json.dumps(record_of(steps), indent=2, ensure_ascii=False).encode()
 
 
