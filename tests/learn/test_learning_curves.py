@@ -63,3 +63,12 @@ def test_only_lines_with_the_whole_input_are_taken(rng):
     assert curves["rule"].tolist() == ["blocked"]
     assert curves["r2_limit"].item() == pytest.approx(0.9, abs=2e-3)
     assert learning_curves(other, 1).empty
+
+
+def test_a_curve_that_jumps_and_stays_has_no_limit_that_is_determined():
+    """The steepest exponent fits a step best; its interval is narrow, and says nothing."""
+    n = np.repeat([1, 2, 3], 4)
+    r2 = np.array([0.827, 0.840, 0.810, 0.843, 0.882, 0.881, 0.854, 0.875, 0.854, 0.866, 0.849, 0.873])
+    curve = learning_curve(n, r2, np.arange(12), 1)
+    assert curve["r2_limit_high"] - curve["r2_limit_low"] < 0.05
+    assert not curve["determined"]

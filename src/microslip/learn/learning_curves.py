@@ -37,8 +37,8 @@ def learning_curve(
     Returns
     -------
     `n_sizes`, `seeds`, the fewest of any size; `n_most` and `r2_most`, the mean R² of all stages; `r2_limit`, R²∞, with
-    `r2_limit_low` and `r2_limit_high`; `exponent`, b; `determined`: whether the interval is narrower than 0.2. NaN with
-    fewer than three sizes, the ends also with fewer than two seeds.
+    `r2_limit_low` and `r2_limit_high`; `exponent`, b; `determined`: whether the interval is narrower than 0.2 and b
+    lies within its bounds. NaN with fewer than three sizes, the ends also with fewer than two seeds.
 
     Source: Hestness et al., arXiv:1712.00409 (2017), for the power law.
     """
@@ -68,7 +68,8 @@ def learning_curve(
     return row | {
         "r2_limit_low": float(low),
         "r2_limit_high": float(high),
-        "determined": bool(high - low < WIDEST),
+        # at either end of the exponents it is a step or a logarithm, and no law of a limit
+        "determined": bool(high - low < WIDEST and EXPONENTS[0] < exponent[0] < EXPONENTS[-1]),
     }
 
 
