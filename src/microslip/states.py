@@ -51,6 +51,18 @@ def step_states(folder: Path, config: Config, digests: Digests | None = None) ->
     return states
 
 
+def refuse_stale(folder: Path, config: Config) -> None:
+    """Refuse a run whose results that go into an archive are missing, damaged or out of date: which, and why."""
+    for verb, state in step_states(folder, config).items():
+        # frames may be made elsewhere, without a record of it
+        made = ("current", "not checked", *(["not done"] if verb in ("simulate", "import") else []))
+        if verb in PACKED and state.state not in made:
+            why = f": {state.why}" if state.why else ""
+            raise MicroslipError(
+                f"{folder} cannot be packed, {verb} is {state.state}{why}: run `microslip run {quoted(folder)}`"
+            )
+
+
 def report_state(folder: Path, config: Config) -> StepState:
     """State of the report, which shows the states of the others."""
     step, entry = STEPS["report"], read_provenance(folder)["steps"].get("report")

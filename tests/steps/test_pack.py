@@ -198,7 +198,7 @@ def test_a_zip_of_something_else_is_no_run(tmp_path):
     assert "is no archive of a run" in refused("info", tmp_path / "letters.zip")
 
 
-def test_a_stale_or_damaged_run_is_not_packed(run, tmp_path):
+def test_a_stale_or_damaged_run_is_not_packed(run, source, tmp_path):
     target = tmp_path / "run.zip"
     write_config(load_config(run / "config.toml", ["voxels.radius=1.6"]), run / "config.toml")
     assert "voxels is out of date: voxels.radius changed since" in refused("pack", run)
@@ -207,8 +207,8 @@ def test_a_stale_or_damaged_run_is_not_packed(run, tmp_path):
     chunk.write_bytes(chunk.read_bytes()[:-1])
     assert "voxels is damaged" in refused("pack", run)
     assert not target.exists()
-    assert "ends in .zip" in refused("pack", run, "--into", tmp_path / "run.tar")
-    assert "give 1 or more" in refused("pack", run, "--stages", 0)
+    assert "ends in .zip" in refused("pack", source, "--into", tmp_path / "run.tar")
+    assert "give 1 or more" in refused("pack", source, "--stages", 0)
 
 
 def test_a_disk_that_cannot_hold_it_is_said_before(run, tmp_path, monkeypatch):

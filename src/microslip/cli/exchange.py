@@ -23,7 +23,7 @@ from microslip.data.seals import check_whole
 from microslip.formats.files import find_files
 from microslip.formats.registry import Exported, Format
 from microslip.formats.source import Axis
-from microslip.states import is_current
+from microslip.states import is_current, refuse_stale
 from microslip.steps.export import export_run
 from microslip.steps.run_settings import run_config, run_folder
 
@@ -135,6 +135,7 @@ def pack(run: Path, *, into: Path | None = None, stages: int = 64, licence: str 
     if stages < 1:
         raise MicroslipError(f"--stages {stages} is not possible: give 1 or more")
     opened = open_run(run)
+    refuse_stale(opened.folder, run_config(opened.folder))
     with only_one(opened.folder), bar("packing") as (advance, say):
         pack_run(opened, into, stages, licence, advance, say)
 

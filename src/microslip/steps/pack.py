@@ -8,15 +8,13 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.visible import quoted
-from microslip.data.artifacts import PACK_NOTE, PACKED
+from microslip.data.artifacts import PACK_NOTE
 from microslip.data.files import write_table
 from microslip.data.run import Run
 from microslip.formats.pack import archive
 from microslip.formats.pack.archive import Entry, entry_of
-from microslip.states import step_states
 from microslip.steps.common import Advance, Say
 from microslip.steps.pack_contents import draw_stages, kept_files, nodes_file, sample_size, split_table, write_sample
 from microslip.steps.pack_texts import describe_for_others, metadata_file, texts
@@ -40,8 +38,7 @@ def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str | None, a
     Raises
     ------
     MicroslipError
-        A result is missing, damaged or out of date: which, and why; the name is no .zip; the disk cannot hold it; an
-        imported run without a licence.
+        The name is no .zip; the disk cannot hold it; an imported run without a licence.
     """
     here = run.folder.resolve()
     target = into or here.with_name(f"{here.name}.zip")
@@ -53,7 +50,6 @@ def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str | None, a
             f"{run.folder} was imported, and its makers say who may use it: give --licence, such as CC-BY-4.0"
         )
     licence = licence or "CC-BY-4.0"
-    _refuse_stale(run, config)
     stages = run.stages
     chosen = draw_stages(len(stages), n_sampled, config.training.seed)
     about = describe_for_others(run, config, stages, chosen, licence) | {"name": target.name.removesuffix(".zip")}
@@ -115,14 +111,3 @@ def describe_pack(path: Path, advance: Advance) -> list[str]:
         f"  {n_files} files, {size / 1e6:.0f} MB unpacked, each as its checksum says",
         f"  `microslip train {quoted(path)}` unpacks it to {path.with_suffix('')} and trains there",
     ]
-
-
-def _refuse_stale(run: Run, config: Config) -> None:
-    for verb, state in step_states(run.folder, config).items():
-        # frames may be made elsewhere, without a record of it
-        made = ("current", "not checked", *(["not done"] if verb in ("simulate", "import") else []))
-        if verb in PACKED and state.state not in made:
-            why = f": {state.why}" if state.why else ""
-            raise MicroslipError(
-                f"{run.folder} cannot be packed, {verb} is {state.state}{why}: run `microslip run {quoted(run.folder)}`"
-            )
