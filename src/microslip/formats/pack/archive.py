@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -129,17 +130,9 @@ def read_sums(path: Path) -> bytes:
 def verify(path: Path, advance: Advance) -> tuple[int, int]:
     """Hold every file of an archive against its sum, and return how many there are, and of how many bytes."""
     with _opened(path) as (archive, root, sums):
-        total, done = sum(about.file_size for about in archive.infolist()), 0
-        for name, sha256 in sums.items():
-            digest = hashlib.sha256()
-            with archive.open(f"{root}/{name}") as source:
-                while block := source.read(BLOCK):
-                    digest.update(block)
-                    done += len(block)
-                    advance(min(done, total), total)
-            if digest.hexdigest() != sha256:
-                raise _damaged(path, f"{name} fails its checksum")
-        return len(sums), total
+        for _ in _whole_files(path, archive, root, sums, advance):
+            pass
+        return len(sums), sum(about.file_size for about in archive.infolist())
 
 
 def unpack(path: Path, target: Path, advance: Advance) -> None:
@@ -152,20 +145,31 @@ def unpack(path: Path, target: Path, advance: Advance) -> None:
     """
     with _opened(path) as (archive, root, sums), replacing(target) as beside:
         beside.mkdir()
-        total, done = sum(about.file_size for about in archive.infolist()), 0
-        for name, sha256 in sums.items():
-            digest = hashlib.sha256()
+        for name, block in _whole_files(path, archive, root, sums, advance):
             place = beside / name
             place.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(f"{root}/{name}") as source, place.open("wb") as file:
-                while block := source.read(BLOCK):
-                    digest.update(block)
-                    file.write(block)
-                    done += len(block)
-                    advance(min(done, total), total)
-            if digest.hexdigest() != sha256:
-                raise _damaged(path, f"{name} fails its checksum")
+            with place.open("ab") as file:
+                file.write(block)
         (beside / SUMS).write_bytes(archive.read(f"{root}/{SUMS}"))
+
+
+def _whole_files(
+    path: Path, archive: zipfile.ZipFile, root: str, sums: Mapping[str, str], advance: Advance
+) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every file, a block at a time; refused at its end where it does not agree with its sum."""
+    total, done = sum(about.file_size for about in archive.infolist()), 0
+    for name, sha256 in sums.items():
+        digest = hashlib.sha256()
+        # an empty file is one too
+        yield name, b""
+        with archive.open(f"{root}/{name}") as source:
+            while block := source.read(BLOCK):
+                digest.update(block)
+                yield name, block
+                done += len(block)
+                advance(done, total)
+        if digest.hexdigest() != sha256:
+            raise _damaged(path, f"{name} fails its checksum")
 
 
 @contextmanager
@@ -189,7 +193,7 @@ def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, str, dict[str, str]]]
             yield archive, root, sums
     except FileNotFoundError:
         raise MicroslipError(f"{path} does not exist") from None
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as problem:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as problem:
         raise _damaged(path, str(problem)) from None
 
 
