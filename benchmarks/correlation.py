@@ -1,4 +1,4 @@
-"""C(r) to 7 d̄ over 16,000 grains, against freud: the median ratio of interleaved runs."""
+"""C(r) to 7 d̄ over 16,000 grains, against freud, and all three of a stage: medians and ratio of interleaved runs."""
 
 import statistics
 import time
@@ -7,6 +7,7 @@ import freud
 import numpy as np
 
 from microslip import Box, spatial_correlation
+from microslip.statistics.correlation import layered_correlation
 
 N_GRAINS, REPEATS, FARTHEST = 16_000, 5, 7.0
 
@@ -30,16 +31,21 @@ def main():
         oracle.compute((padded, positions), fluctuation, positions, fluctuation, neighbors=neighbours)
         return np.asarray(oracle.correlation) / np.mean(fluctuation**2)
 
+    def three():
+        return layered_correlation(positions, values, Box(tuple(lengths)), edges)
+
+    three()
     print(f"largest difference {np.nanmax(np.abs(ours()[1:] - freuds()[1:])):.1e}")
-    seconds = {"microslip": [], "freud": []}
+    seconds = {"microslip": [], "freud": [], "all three": []}
     for _ in range(REPEATS):
-        for name, work in (("microslip", ours), ("freud", freuds)):
+        for name, work in (("microslip", ours), ("freud", freuds), ("all three", three)):
             start = time.perf_counter()
             work()
             seconds[name].append(time.perf_counter() - start)
     for name, times in seconds.items():
         print(f"{name:12}{1e3 * statistics.median(times):8.1f} ms a stage")
-    print(f"ratio {statistics.median(b / a for a, b in zip(*seconds.values(), strict=True)):.1f}")
+    ratios = [b / a for a, b in zip(seconds["microslip"], seconds["freud"], strict=True)]
+    print(f"ratio {statistics.median(ratios):.1f}")
 
 
 if __name__ == "__main__":
