@@ -56,7 +56,8 @@ def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str | None, a
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         place = Path(scratch)
-        size = sum(entry.size for entry in [*kept_files(run), nodes_file(run)]) + sample_size(run, len(chosen))
+        kept = [*kept_files(run), nodes_file(run)]
+        size = sum(entry.size for entry in kept) + sample_size(run, len(chosen))
         free = shutil.disk_usage(place).free
         say(f"up to {size / 1e6:.0f} MB before packing, {free / 1e6:.0f} MB are free at {target.parent}")
         if size > free:
@@ -64,8 +65,7 @@ def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str | None, a
         write_sample(run, chosen, place / SAMPLE)
         write_table(place / "splits.csv", split_table(len(stages), config))
         entries = [
-            *kept_files(run),
-            nodes_file(run),
+            *kept,
             *(
                 entry_of(path.relative_to(place).as_posix(), path)
                 for path in sorted(place.rglob("*"))
