@@ -146,6 +146,20 @@ def test_a_study_is_listed_interrupted_resumed_skipped_and_summed_up(file, tmp_p
     assert table.loc["base", ["seconds", "speed", "disk"]].gt(0).all()
 
 
+def test_a_step_that_fails_takes_along_those_alone_that_need_it(file, tmp_path):
+    folder = tmp_path / "pair"
+    steps = '["simulate", "stages", "fields", "voxels", "train", "explain", "statistics"]'
+    content = STUDY.replace('["simulate", "stages"]', steps).replace("[0.3, 0.5]", "[0.5]")
+    # so few stages are too few for a network
+    file.write_text(f"{content}\n[settings.stages]\nthreshold = 0.001\n")
+    done = study(file, "--into", folder, "--job", "1", code=2)
+    assert "failed: train: " in done.stdout
+    assert re.search(r"6/7 explain.*: left out, for want of train", done.stdout)
+    assert (folder / "base" / "statistics" / "stages.csv").exists()
+    assert not (folder / "base" / "attributions").exists()
+    assert "train: " in pd.read_csv(folder / "systems.csv").loc[0, "why"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

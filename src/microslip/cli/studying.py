@@ -27,6 +27,7 @@ from microslip.core.stopping import PATIENCE, watch
 from microslip.core.visible import visible
 from microslip.data.holding import is_held, only_one
 from microslip.dem.cost import installed_memory
+from microslip.steps.registry import needed_of
 from microslip.steps.run_settings import run_folder
 from microslip.study.costs import check_room, costs_in_words, expected_costs, free_disk
 from microslip.study.folder import check_study_folder, study_folder, write_results
@@ -125,16 +126,29 @@ def _run_one(planned: Study, chosen: tuple[int, System], folder: Path) -> dict[s
 def _run_here(
     planned: Study, number: int, system: System, folder: Path, report: Callable[[str, int, int], None] | None
 ) -> None:
-    """Every step of a system in this process."""
+    """Every step of a system in this process; a step that fails takes along those alone that read what it makes."""
     console.begin(f"system {number}/{len(planned.systems)}: {system.name}", f", {system.describe()}")
     if system.run is not None:
         console.print(f"  {progress(system, planned.steps, folder)}; read alone", markup=False)
         return
     run_folder(folder / system.name, system.config)
+    failures, without = dict[str, MicroslipError](), list[str]()
     with only_one(folder / system.name):
         for step, verb in enumerate(planned.steps, start=1):
             number_of_step = f"{step}/{len(planned.steps)} "
-            perform_step(verb, folder / system.name, system.config, number_of_step, report=report)
+            if needed := needed_of(verb, without):
+                console.begin(f"{number_of_step}{verb}", f": left out, for want of {' and '.join(needed)}")
+                without.append(verb)
+                continue
+            try:
+                perform_step(verb, folder / system.name, system.config, number_of_step, report=report)
+            except MicroslipError as problem:
+                # what does not hang on it is still made
+                console.print(f"  failed: {problem}", markup=False)
+                failures[verb] = problem
+                without.append(verb)
+    if failures:
+        raise MicroslipError("; ".join(f"{verb}: {problem}" for verb, problem in failures.items()))
 
 
 def _run_all(

@@ -136,6 +136,13 @@ def left_out(verbs: Iterable[str]) -> dict[str, str]:
     return why
 
 
+def needed_of(verb: str, others: Iterable[str]) -> list[str]:
+    """Those of the other steps without whose results a step cannot run; none where it shows what there is."""
+    step = STEPS[verb]
+    tops = {name.split("/")[0] for name in step.inputs}
+    return [other for other in others if not step.shows and tops & set(STEPS[other].outputs)]
+
+
 def check_overrides(verb: str, overrides: Iterable[str]) -> None:
     """Refuse to override what a step does not read: the run folder's configuration would no longer be what was run.
 

@@ -19,6 +19,7 @@ from microslip.dem.flow import read_flow
 from microslip.events.stages import detect_stages
 from microslip.statistics.lengths import rows_of
 from microslip.statistics.resampling import block_edges, cut, error_of_interval, group_by_block, jackknife
+from microslip.study.scores import read_scores
 
 # Swings of s that end a stage [p], and those at which slips are measured.
 THRESHOLDS = {"1e-4": 1e-4, "3e-4": 3e-4, "1e-3": 1e-3, "3e-3": 3e-3}
@@ -170,7 +171,7 @@ def read_system(run: Run, config: Config) -> tuple[dict[str, Any], pd.DataFrame]
         **summarise_series(series, first, smoothing),
         **_flow(run, first, config),
         **_lengths(run, config.bootstrap.confidence),
-        **_scores(run),
+        **read_scores(run),
         "simulation_seconds": simulated.get("seconds", np.nan),
         "grain_steps_per_second": simulated.get("grain_steps_per_second", np.nan),
     }
@@ -208,18 +209,6 @@ def _lengths(run: Run, confidence: float) -> dict[str, float]:
             f"xi_{kind}_error": error_of_interval(low, high, confidence),
         }
     return lengths
-
-
-def _scores(run: Run) -> dict[str, float]:
-    """R² of the network on the test set of each split rule, with its interval; none without a network."""
-    if not (run.folder / "model" / "metrics.json").exists():
-        return {}
-    return {
-        f"r2_test_{rule}{end}": float(methods["network"]["test"][f"r2{end}"])
-        for rule, methods in run.metrics.items()
-        for end in ("", "_low", "_high")
-        if f"r2{end}" in methods["network"]["test"]
-    }
 
 
 def convergence(summary: pd.DataFrame) -> pd.DataFrame:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from microslip.statistics.packings import combine
-from microslip.statistics.resampling import SCORE_COVERAGE, error_of_interval
+from microslip.statistics.trend import holm
+from microslip.study.agreement import measured
 
 # Numbers of summary.csv, each with its standard error beside it, that are set against what varies.
 QUANTITIES = (
@@ -32,36 +34,13 @@ SEEDS = "seed"
 
 TREND_COLUMNS = [
     "family", "quantity", "n_systems", "n_left_out", "axis", "lowest", "highest", "change", "change_low", "change_high",
-    "p_value", "n_packings", "spread", "verdict",
+    "p_value", "p_holm", "n_packings", "spread", "verdict", "corrected_verdict",
 ]  # fmt: skip
 
 
 def quantities_of(summary: pd.DataFrame) -> pd.DataFrame:
-    """quantity, system, value and error of `QUANTITIES` in a summary; the errors of R² follow from their intervals."""
-    parts = []
-    for name in QUANTITIES:
-        if name not in summary:
-            continue
-        error = summary.get(f"{name}_error")
-        if error is None and f"{name}_low" in summary:
-            error = error_of_interval(
-                summary[f"{name}_low"].astype(float),
-                summary[f"{name}_high"].astype(float),
-                SCORE_COVERAGE,
-            )
-        parts.append(
-            pd.DataFrame(
-                {
-                    "quantity": name,
-                    "system": summary["system"],
-                    "value": summary[name].astype(float),
-                    "error": np.nan if error is None else error,
-                }
-            )
-        )
-    return (
-        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["quantity", "system", "value", "error"])
-    )
+    """quantity, system, value and error of `QUANTITIES` in a summary, as of `agreement.measured`."""
+    return measured(summary, QUANTITIES)
 
 
 def packings_of(values: pd.DataFrame, systems: Sequence[str], confidence: float = 0.95) -> pd.DataFrame:
@@ -119,8 +98,8 @@ def trends(
     DataFrame
         family, quantity; n_systems, and n_left_out, which lack a value or an error; axis (linear or log); value of the
         number in the systems of the least and of the greatest x: lowest, highest; change along the line with _low and
-        _high; p_value of none; n_packings and spread τ of the reference; verdict: rises, falls or not decided, followed
-        by `(one packing)` where τ is not known.
+        _high; p_value of none, and p_holm, of all rows together; n_packings and spread τ of the reference; verdict and,
+        by p_holm, corrected_verdict: rises, falls or not decided, followed by `(one packing)` where τ is not known.
 
     Source: the weights and the factor max(1, q) are those of Birge, Phys. Rev. 40 (1932) 207.
     """
@@ -141,15 +120,24 @@ def trends(
                 "n_left_out": len(members) - len(known),
                 "n_packings": int(seeds.get("n_packings", 1)),
                 "spread": spread,
-                "verdict": "not measured",
             }
             if len(known) >= FEWEST_SYSTEMS and known["x"].nunique() >= FEWEST_SYSTEMS:
                 errors = np.hypot(known["error"].to_numpy(float), np.nan_to_num(spread))
                 row |= _line(known["x"].to_numpy(float), known["value"].to_numpy(float), errors, confidence)
-                if row["verdict"] != "not decided" and not np.isfinite(spread):
-                    row["verdict"] = f"{row['verdict']} (one packing)"
             rows.append(row)
-    return pd.DataFrame(rows, columns=TREND_COLUMNS)
+    table = pd.DataFrame(rows, columns=TREND_COLUMNS)
+    table["p_holm"] = holm(table["p_value"].to_numpy(float))
+    for column, p_value in (("verdict", "p_value"), ("corrected_verdict", "p_holm")):
+        table[column] = [_verdict(row, row[p_value] < 1 - confidence) for row in table.to_dict("records")]
+    return table
+
+
+def _verdict(row: Mapping[Hashable, Any], decided: bool) -> str:
+    if not np.isfinite(row["p_value"]):
+        return "not measured"
+    if not decided:
+        return "not decided"
+    return ("rises" if row["change"] > 0 else "falls") + ("" if np.isfinite(row["spread"]) else " (one packing)")
 
 
 def _line(x: np.ndarray, y: np.ndarray, errors: np.ndarray, confidence: float) -> dict[str, object]:
@@ -164,8 +152,6 @@ def _line(x: np.ndarray, y: np.ndarray, errors: np.ndarray, confidence: float) -
     span = float(np.ptp(x))
     error = span * float(np.sqrt(max(1.0, q) / ((weight * away) @ away)))
     change, half = slope * span, float(stdtrit(degrees, 0.5 + confidence / 2)) * error
-    p_value = 2 * float(stdtr(degrees, -abs(change / error)))
-    decided = p_value < 1 - confidence
     return {
         "axis": "log" if wide else "linear",
         "lowest": lowest,
@@ -173,6 +159,5 @@ def _line(x: np.ndarray, y: np.ndarray, errors: np.ndarray, confidence: float) -
         "change": change,
         "change_low": change - half,
         "change_high": change + half,
-        "p_value": p_value,
-        "verdict": ("rises" if change > 0 else "falls") if decided else "not decided",
+        "p_value": 2 * float(stdtr(degrees, -abs(change / error))),
     }
