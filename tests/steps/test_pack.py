@@ -43,6 +43,7 @@ def archive(source, tmp_path_factory):
     target = tmp_path_factory.mktemp("pack") / "sheared.zip"
     said = microslip("pack", source, "--into", target, "--stages", 5).stdout
     assert "licence CC-BY-4.0" in said
+    assert "no author is named" in said
     return target
 
 
@@ -216,11 +217,35 @@ def test_a_stale_or_damaged_run_is_not_packed(run, source, tmp_path):
     assert "give 1 or more" in refused("pack", source, "--stages", 0)
 
 
-def test_a_disk_that_cannot_hold_it_is_said_before(run, tmp_path, monkeypatch):
+def test_a_disk_that_cannot_hold_it_is_said_before(run, archive, tmp_path, monkeypatch):
+    own_copy = shutil.copy(archive, tmp_path / "mine.zip")
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr(pack.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     assert "0 MB are free there" in refused("pack", run)
     assert not (tmp_path / "run.zip").exists()
+    assert "0 MB are free there" in refused("train", own_copy)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_authors_stand_where_archives_look_for_them(run, archive, opened, tmp_path):
+    assert "author" not in {entity["@id"]: entity for entity in _graph(opened)}["./"]
+    assert "By " not in (opened / "DATASHEET.md").read_text()
+    # the number that ORCID gives as its example
+    authors = ("--author", "The first, https://orcid.org/0000-0002-1825-0097", "--author", "The second")
+    said = microslip("pack", run, "--stages", 5, *authors).stdout
+    assert "no author is named" not in said
+    assert "by The first, https://orcid.org/0000-0002-1825-0097; The second" in microslip("info", f"{run}.zip").stdout
+    shutil.rmtree(run)
+    pack.unpacked(run.with_suffix(".zip"), lambda *_: None, lambda _: None)
+    entities = {entity["@id"]: entity for entity in _graph(run)}
+    first, second = (entities[author["@id"]] for author in entities["./"]["author"])
+    assert first == {"@id": "https://orcid.org/0000-0002-1825-0097", "@type": "Person", "name": "The first"}
+    assert second == {"@id": "#The%20second", "@type": "Person", "name": "The second"}
+    assert "The second.\n" in (run / "DATASHEET.md").read_text()
+
+
+def _graph(folder):
+    return json.loads((folder / "ro-crate-metadata.json").read_text())["@graph"]
 
 
 def test_a_pack_of_an_import_names_no_folder_of_this_machine_and_asks_for_a_licence(source, tmp_path):

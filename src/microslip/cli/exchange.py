@@ -115,7 +115,14 @@ def import_(
     console.print(f"  go on with: microslip run {quoted(folder)}", markup=False)
 
 
-def pack(run: Path, *, into: Path | None = None, stages: int = 64, licence: str | None = None) -> None:
+def pack(
+    run: Path,
+    *,
+    into: Path | None = None,
+    stages: int = 64,
+    licence: str | None = None,
+    author: Annotated[list[str] | None, Parameter(negative="")] = None,
+) -> None:
     """Write RUN as one zip archive that others can use: stages, voxels, splits, grain fields, and what they are.
 
     It says how it is opened with xarray and with plain numpy, holds a datasheet, a training script, checksums and
@@ -129,6 +136,8 @@ def pack(run: Path, *, into: Path | None = None, stages: int = 64, licence: str 
         Stages, drawn at random, of which positions and all fields of the grains go along.
     licence
         Of the data, as an SPDX identifier; CC-BY-4.0 where left out, but for imported runs, whose makers choose it.
+    author
+        Who made the data, as NAME or 'NAME, ORCID'; may be repeated.
     """
     from microslip.steps.pack import pack_run
 
@@ -137,7 +146,7 @@ def pack(run: Path, *, into: Path | None = None, stages: int = 64, licence: str 
     opened = open_run(run)
     refuse_stale(opened.folder, run_config(opened.folder))
     with only_one(opened.folder), bar("packing") as (advance, say):
-        pack_run(opened, into, stages, licence, advance, say)
+        pack_run(opened, into, stages, licence, author or [], advance, say)
 
 
 def _named_columns(columns: list[str] | None) -> dict[str, str] | None:

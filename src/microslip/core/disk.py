@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,20 @@ TOLD_OTHERWISE = (
     (sqlite3.OperationalError, "database or disk is full"),
     (sqlite3.OperationalError, "disk I/O error"),
 )
+
+
+def require_room(target: Path, size: float) -> int:
+    """Bytes that are free where a file or folder is to be made.
+
+    Raises
+    ------
+    MicroslipError
+        They are fewer than it may take.
+    """
+    free = shutil.disk_usage(target.parent).free
+    if size > free:
+        raise MicroslipError(f"{target} may take {size / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free there")
+    return free
 
 
 @contextmanager

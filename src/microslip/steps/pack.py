@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from microslip.core.disk import require_room
 from microslip.core.errors import MicroslipError
+from microslip.core.messages import Caution
 from microslip.core.visible import quoted
 from microslip.data.artifacts import PACK_NOTE
 from microslip.data.files import write_table
@@ -23,7 +25,15 @@ from microslip.steps.run_settings import run_config
 SAMPLE = "sample.zarr"
 
 
-def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str | None, advance: Advance, say: Say) -> Path:
+def pack_run(
+    run: Run,
+    into: Path | None,
+    n_sampled: int,
+    licence: str | None,
+    authors: Sequence[str],
+    advance: Advance,
+    say: Say,
+) -> Path:
     """Write stages, voxels, splits and grain fields of a run into one zip archive, with what others need to use them.
 
     Parameters
@@ -34,6 +44,8 @@ def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str | None, a
         Stages, drawn at random, of which the grains' positions and all fields go along.
     licence
         Of the data, as an SPDX identifier; CC-BY-4.0 of a simulation of one's own where left out.
+    authors
+        Their names, each with an ORCID behind it or not.
 
     Raises
     ------
@@ -52,16 +64,16 @@ def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str | None, a
     licence = licence or "CC-BY-4.0"
     stages = run.stages
     chosen = draw_stages(len(stages), n_sampled, config.training.seed)
-    about = describe_for_others(run, config, stages, chosen, licence) | {"name": target.name.removesuffix(".zip")}
+    about = describe_for_others(run, config, stages, chosen, licence, authors) | {
+        "name": target.name.removesuffix(".zip")
+    }
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         place = Path(scratch)
         kept = [*kept_files(run), nodes_file(run)]
         size = sum(entry.size for entry in kept) + sample_size(run, len(chosen))
-        free = shutil.disk_usage(place).free
+        free = require_room(target, size)
         say(f"up to {size / 1e6:.0f} MB before packing, {free / 1e6:.0f} MB are free at {target.parent}")
-        if size > free:
-            raise MicroslipError(f"{target} may take {size / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free there")
         write_sample(run, chosen, place / SAMPLE)
         write_table(place / "splits.csv", split_table(len(stages), config))
         entries = [
@@ -76,6 +88,8 @@ def pack_run(run: Run, into: Path | None, n_sampled: int, licence: str | None, a
         files = archive.write_archive(
             target, sorted(entries, key=lambda entry: entry.name), partial(metadata_file, about), advance
         )
+    if not authors:
+        say(Caution("no author is named, whom archives ask for: --author 'NAME, ORCID'"))
     say(f"{target}, {target.stat().st_size / 1e6:.0f} MB, {len(files)} files, licence {licence}")
     return target
 
@@ -86,7 +100,7 @@ def unpacked(path: Path, advance: Advance, say: Say) -> Path:
     Raises
     ------
     MicroslipError
-        The archive is damaged; a folder of another content stands where its own would.
+        The archive is damaged; the disk cannot hold what is in it; another folder stands where its own would.
     """
     if path.suffix != ".zip" or path.is_dir():
         return path
@@ -107,7 +121,7 @@ def describe_pack(path: Path, advance: Advance) -> list[str]:
     return [
         f"pack {path}: run {note['run']}, packed on {note['packed']} by microslip {note['microslip']}",
         f"  {note['stages']} stages of {note['grains']} grains, all fields of {sampled} of them",
-        f"  licence {note['licence']}",
+        f"  licence {note['licence']}{', by ' + '; '.join(authors) if (authors := note.get('authors')) else ''}",
         f"  {n_files} files, {size / 1e6:.0f} MB unpacked, each as its checksum says",
         f"  `microslip train {quoted(path)}` unpacks it to {path.with_suffix('')} and trains there",
     ]

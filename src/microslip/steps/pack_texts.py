@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,9 @@ def _unmeasured(run: Run) -> Iterator[str]:
         yield f"No stage for its noise: the median D²min of {n_noise:,} lies within the floor of the positions."
 
 
-def describe_for_others(run: Run, config: Config, stages: pd.DataFrame, chosen: np.ndarray, licence: str) -> About:
+def describe_for_others(
+    run: Run, config: Config, stages: pd.DataFrame, chosen: np.ndarray, licence: str, authors: Sequence[str]
+) -> About:
     """What the texts say of the run."""
     attributes, split, entries = run.attributes, config.split, run.provenance["steps"]
     shares = f"{split.train:.0%} of the stages to train, {split.validation:.0%} to validate, the rest to test"
@@ -69,6 +71,7 @@ def describe_for_others(run: Run, config: Config, stages: pd.DataFrame, chosen: 
         "version": microslip.__version__,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "licence": licence,
+        "authors": list(authors),
         "meanings": MEANINGS,
         "n_stages": len(stages),
         "n_grains": run.grains.sizes["grain"],
@@ -132,7 +135,8 @@ def texts(about: About, run: Run) -> dict[str, bytes]:
     licence = about["licence"]
     texts["LICENSE.txt"] = f"{licence}\n\nThe terms: https://spdx.org/licenses/{licence}.html\n"
     keys = {"run": "run", "microslip": "version", "packed": "date", "stages": "n_stages", "grains": "n_grains",
-            "sampled": "sampled", "licence": "licence"}  # fmt: skip
+            "sampled": "sampled", "licence": "licence",
+            "authors": "authors"}  # fmt: skip
     texts[PACK_NOTE] = json.dumps({key: about[name] for key, name in keys.items()}, indent=1)
     return {name: text.encode() for name, text in texts.items()} | {PROVENANCE: packed_record(run)}
 
@@ -143,6 +147,6 @@ def metadata_file(about: About, files: list[Packed]) -> list[Entry]:
         " and the non-affine motion of the grains in it"
     )
     content = crate.crate(
-        about["name"], description, about["date"], about["licence"], MEANINGS, files, about["version"]
+        about["name"], description, about["date"], about["licence"], about["authors"], MEANINGS, files, about["version"]
     )
     return [Entry(crate.METADATA, content, len(content))]

@@ -16,6 +16,7 @@ from microslip.config import Config
 from microslip.core.errors import MicroslipError
 from microslip.core.messages import Caution
 from microslip.data.files import read_table, write_table
+from microslip.data.holding import only_one
 from microslip.data.openings import ELSEWHERE, log_openings
 from microslip.data.provenance import digest_output, fingerprint
 from microslip.data.run import Run
@@ -66,23 +67,25 @@ def transfer_matrix(
     by_name = _named(runs)
     models = {name: load_model(run.folder) for name, run in by_name.items()}
     _check_cells(by_name, models, say)
-    cells = _pairs(by_name, models, into, say, fine_tune)
-    if leave_one_out or fewer:
-        cells += _left_out(by_name, into, fewer)
-    tables = []
-    for number, cell in enumerate(cells, start=1):
-        tables.append(_kept(cell))
-        advance(number, len(cells))
+    into.mkdir(parents=True, exist_ok=True)
+    with only_one(into):
+        cells = _pairs(by_name, models, into, say, fine_tune)
+        if leave_one_out or fewer:
+            cells += _left_out(by_name, into, fewer)
+        tables = []
+        for number, cell in enumerate(cells, start=1):
+            tables.append(_kept(cell))
+            advance(number, len(cells))
 
-    def of(*rules: str) -> tuple[list[Cell], list[pd.DataFrame]]:
-        some = [number for number, cell in enumerate(cells) if cell.names["rule"] in rules]
-        return [cells[number] for number in some], [tables[number] for number in some]
+        def of(*rules: str) -> tuple[list[Cell], list[pd.DataFrame]]:
+            some = [number for number, cell in enumerate(cells) if cell.names["rule"] in rules]
+            return [cells[number] for number in some], [tables[number] for number in some]
 
-    if fine_tune is not None:
-        _write_tuned(*of(TUNED), into, say)
-    if fewer:
-        _write_packings(*of(FEWER, LEFT_OUT), into, say)
-    return _write(*of("random", LEFT_OUT), into, say)
+        if fine_tune is not None:
+            _write_tuned(*of(TUNED), into, say)
+        if fewer:
+            _write_packings(*of(FEWER, LEFT_OUT), into, say)
+        return _write(*of("random", LEFT_OUT), into, say)
 
 
 @dataclass(frozen=True)
@@ -253,7 +256,8 @@ def _write_packings(cells: list[Cell], predictions: list[pd.DataFrame], into: Pa
     write_table(into / "packings.csv", packings)
     write_table(into / "packings_curve.csv", curve)
     for n_runs, part in packings.groupby("n_runs"):
-        say(f"learnt from {n_runs} other runs: R² {part['r2'].mean():.3f}, from {part['r2'].min():.3f} to"
+        others = "another run" if n_runs == 1 else f"{n_runs} other runs"
+        say(f"learnt from {others}: R² {part['r2'].mean():.3f}, from {part['r2'].min():.3f} to"
             f" {part['r2'].max():.3f} over {len(part)} runs")  # fmt: skip
     (end,) = curve.to_dict("records")
     if np.isfinite(end["r2_limit"]):

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
+from microslip.core.disk import require_room
 from microslip.core.errors import MicroslipError
 from microslip.data.files import replacing
 
@@ -141,9 +142,11 @@ def unpack(path: Path, target: Path, advance: Advance) -> None:
     Raises
     ------
     MicroslipError
-        It is no archive of a run, or is damaged: which file, and that a fresh copy is needed. The disk is full.
+        It is no archive of a run, or is damaged: which file, and that a fresh copy is needed. The disk has less room
+        than it takes, which is seen before anything is written.
     """
     with _opened(path) as (archive, root, sums), replacing(target) as beside:
+        require_room(target, sum(about.file_size for about in archive.infolist()))
         beside.mkdir()
         for name, block in _whole_files(path, archive, root, sums, advance):
             place = beside / name

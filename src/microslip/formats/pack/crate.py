@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from microslip.formats.pack.archive import Packed
 
 METADATA = "ro-crate-metadata.json"
 VERSION = "https://w3id.org/ro/crate/1.1"
+
+# An author's number, bare or as an address.
+ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])\s*$")
 
 FORMATS = {".csv": "text/csv", ".json": "application/json", ".md": "text/markdown", ".py": "text/x-python",
            ".toml": "application/toml", ".txt": "text/plain", ".npy": "application/octet-stream"}  # fmt: skip
@@ -21,6 +26,7 @@ def crate(
     description: str,
     date: str,
     licence: str,
+    authors: Sequence[str],
     meanings: Mapping[str, str],
     files: Sequence[Packed],
     version: str,
@@ -33,6 +39,8 @@ def crate(
         Of the data set; the date as YYYY-MM-DD.
     licence
         As an SPDX identifier.
+    authors
+        Their names, each with an ORCID behind it or not; archives ask for them.
     meanings
         What a file or a store, named with a slash at its end, holds.
     files
@@ -60,17 +68,27 @@ def crate(
         for store, size in stores.items()
     ]
     terms = f"https://spdx.org/licenses/{licence}"
+    persons = [_person(author) for author in authors]
     graph: list[dict[str, Any]] = [
         {"@id": METADATA, "@type": "CreativeWork", "conformsTo": {"@id": VERSION}, "about": {"@id": "./"}},
         {
             "@id": "./", "@type": "Dataset", "name": name, "description": description, "datePublished": date,
             "license": {"@id": terms}, "hasPart": [{"@id": part["@id"]} for part in parts],
             "mentions": {"@id": "#made"},
+            **({"author": [{"@id": person["@id"]} for person in persons]} if persons else {}),
         },
         {"@id": terms, "@type": "CreativeWork", "name": licence},
         {"@id": "#made", "@type": "CreateAction", "name": "microslip pack", "instrument": {"@id": "#microslip"},
          "result": {"@id": "./"}},
         {"@id": "#microslip", "@type": "SoftwareApplication", "name": "microslip", "softwareVersion": version},
+        *persons,
         *parts,
     ]  # fmt: skip
     return json.dumps({"@context": f"{VERSION}/context", "@graph": graph}, indent=1, ensure_ascii=False).encode()
+
+
+def _person(author: str) -> dict[str, str]:
+    """A name with an ORCID behind it is known by that."""
+    found = ORCID.search(author)
+    name = author[: found.start()].strip(" ,") if found else author.strip()
+    return {"@id": f"https://orcid.org/{found[1]}" if found else f"#{quote(name)}", "@type": "Person", "name": name}
