@@ -146,6 +146,24 @@ def test_a_study_is_listed_interrupted_resumed_skipped_and_summed_up(file, tmp_p
     assert table.loc["base", ["seconds", "speed", "disk"]].gt(0).all()
 
 
+def test_networks_of_a_study_are_tested_on_each_other(file, tmp_path):
+    folder = tmp_path / "pair"
+    content = STUDY.replace('["simulate", "stages"]', '["simulate", "stages", "fields", "voxels", "train"]')
+    transfer = '\n[transfer]\nfamilies = ["grains.friction"]\nset = { training.epochs = 1 }\n'
+    file.write_text(content + transfer)
+    said = study(file, "--into", folder, "--only", "base").stdout
+    assert "left out: 1 of 2 systems are finished" in said
+    study(file, "--into", folder)
+    table = pd.read_csv(folder / "transfer" / "transfer.csv")
+    assert set(table["trained_on"]) == {"base", "friction-0.3", "all but base", "all but friction-0.3"}
+    assert len(table) == 6
+    summary = pd.read_csv(folder / "summary.csv")
+    assert (summary["r2_test_random_seeds"] == 1).all()
+    before = (folder / "transfer" / "transfer.csv").stat().st_mtime_ns
+    assert "skipped: done before with these networks" in study(folder).stdout
+    assert (folder / "transfer" / "transfer.csv").stat().st_mtime_ns == before
+
+
 def test_a_step_that_fails_takes_along_those_alone_that_need_it(file, tmp_path):
     folder = tmp_path / "pair"
     steps = '["simulate", "stages", "fields", "voxels", "train", "explain", "statistics"]'

@@ -108,8 +108,8 @@ def test_a_written_study_is_the_same_study(tmp_path):
         folder.mkdir()
         write_study(study, folder / STUDY_FILE)
         again = load_study(folder)
-        assert (again.name, again.steps, again.systems, again.families) == (
-            path.stem, study.steps, study.systems, study.families,
+        assert (again.name, again.steps, again.systems, again.families, again.content.transfer) == (
+            path.stem, study.steps, study.systems, study.families, study.content.transfer,
         )  # fmt: skip
 
 
@@ -130,6 +130,17 @@ MISTAKES = [
     ('base = "none.toml"\n[vary]\nseed = [1]', "none.toml does not exist"),
     ('[[system]]\nname = "a/b"\nset = {}', "the name a/b does not serve"),
     ('[[system]]\nname = "report"\nset = {}', "the name report does not serve"),
+    ('[[system]]\nname = "transfer"\nset = {}', "the name transfer does not serve"),
+    ('[vary]\nseed = [1]\n[transfer]\nfamilies = ["sed"]', "names sed, which vary lacks: did you mean seed?"),
+    ('steps = ["stages"]\n[vary]\nseed = [1]\n[transfer]\nfamilies = ["seed"]', "add train to steps"),
+    (
+        '[vary]\nseed = [1]\n[transfer]\nfamilies = ["seed"]\nset = {training.epoch = 5}',
+        "unknown key training.epoch = 5: did you mean epochs?",
+    ),
+    (
+        '[vary]\nseed = [1]\n[transfer]\nfamilies = ["seed"]\nset = {voxels.radius = 2}',
+        "`microslip train` does not read voxels",
+    ),
     ("[[system]]\nset = {}", "system.0.name"),
     ('[[system]]\nname = "a"\nset = {seed = 2}\n[[system]]\nname = "a"\nset = {seed = 3}', "have the name a"),
     ('[[system]]\nname = "a"\nset = {seed = 2}\n[[system]]\nname = "b"\nset = {seed = 2}', "have the same settings"),

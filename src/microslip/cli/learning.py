@@ -10,8 +10,10 @@ from microslip.cli.common import (
     console,
     one_step,
 )
+from microslip.core.errors import MicroslipError
 from microslip.core.extras import require
 from microslip.data.run import open_run
+from microslip.steps.registry import check_overrides
 
 
 def train(run: Path, *, set_: Set = None) -> None:
@@ -83,8 +85,9 @@ def predict(run: Path, *, model: Path, into: Path | None = None, allow_transfer:
 
 
 def transfer(
-    *runs: Path, into: Path, leave_one_out: bool = False, fewer: bool = False, fine_tune: float | None = None
-) -> None:
+    *runs: Path, into: Path, leave_one_out: bool = False, fewer: bool = False, fine_tune: float | None = None,
+    set_: Set = None,
+) -> None:  # fmt: skip
     """Test the network of every run on every other run → a matrix of R².
 
     Parameters
@@ -100,10 +103,15 @@ def transfer(
     fine_tune
         Share of each run's stages, such as 0.05: also train every network on with that run's first stages, and test it
         on the rest, beside the network as it is and one that learnt from these first stages alone.
+    set_
+        Of the networks that learn from several runs, such as training.epochs=5; the first run's else.
     """
     require("learn", "microslip transfer")
+    if set_ and not (leave_one_out or fewer):
+        raise MicroslipError("--set is for networks that learn from several runs: give --leave-one-out or --fewer")
+    check_overrides("train", set_ or [])
     from microslip.steps.transfer import transfer_matrix
 
     opened = [open_run(run) for run in runs]
     with bar("testing networks elsewhere") as (advance, say):
-        transfer_matrix(opened, into, leave_one_out, advance, say, fine_tune, fewer)
+        transfer_matrix(opened, into, leave_one_out, advance, say, fine_tune, fewer, set_ or [])

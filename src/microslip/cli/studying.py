@@ -17,6 +17,7 @@ from microslip.cli.common import (
     Ranks,
     Set,
     Threads,
+    bar,
     console,
     engine_overrides,
     perform_step,
@@ -31,10 +32,11 @@ from microslip.steps.registry import needed_of
 from microslip.steps.run_settings import run_folder
 from microslip.study.costs import check_room, costs_in_words, expected_costs, free_disk
 from microslip.study.folder import check_study_folder, study_folder, write_results
-from microslip.study.plan import Study, System, choose_systems, load_study
+from microslip.study.plan import TRANSFER, Study, System, choose_systems, load_study
 from microslip.study.processes import Job, plan_jobs, reporter, run_jobs
 from microslip.study.progress import DONE, progress
 from microslip.study.systems import earlier_failures
+from microslip.study.transfers import transfer_systems
 from microslip.study.workload import choose_jobs, seconds_left, written_time
 
 # Seconds that the systems' own processes have to end in an orderly way, each with a patience of its own.
@@ -104,6 +106,10 @@ def study(
         console.begin("summary", "")
         reasons = {name: str(problem) for name, problem in failures.items()}
         write_results(planned, folder, lambda text: console.print(f"  {text}", markup=False), reasons)
+        if planned.transferred:
+            console.begin(TRANSFER, ": networks of systems on each other")
+            with bar("testing networks elsewhere") as (advance, say):
+                transfer_systems(planned, folder, len(chosen) == len(planned.systems), advance, say)
     if job is not None and failures:
         raise failures[chosen[0][1].name]
     if failures:

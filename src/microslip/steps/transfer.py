@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -50,13 +50,15 @@ def transfer_matrix(
     say: Say,
     fine_tune: float | None = None,
     fewer: bool = False,
+    overrides: Sequence[str] = (),
 ) -> pd.DataFrame:
     """R² of the network of each run on every run; on its own run on the stages of its test sets alone.
 
     Every pair is kept in cells/ with the predictions, so that an interrupted command goes on, and one with more runs
     predicts the new pairs alone. With `fine_tune`, a share of stages, the networks are also trained on with the first
     ones of every other run (`learn.fine_tuning`): fine_tuning.csv and a figure. With `fewer` they learn from 1, 2 and
-    more of the other runs, up to all but one: packings.csv, and packings_curve.csv where that would end.
+    more of the other runs, up to all but one: packings.csv, and packings_curve.csv where that would end. `overrides`,
+    such as `training.epochs=5`, are of the networks that learn from several runs, on top of the first one's settings.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def transfer_matrix(
     with only_one(into):
         cells = _pairs(by_name, models, into, say, fine_tune)
         if leave_one_out or fewer:
-            cells += _left_out(by_name, into, fewer)
+            cells += _left_out(by_name, into, fewer, overrides)
         tables = []
         for number, cell in enumerate(cells, start=1):
             tables.append(_kept(cell))
@@ -124,7 +126,7 @@ def _pairs(by_name: dict[str, Run], models: dict[str, Model], into: Path, say: S
     return cells
 
 
-def _left_out(by_name: dict[str, Run], into: Path, fewer: bool) -> list[Cell]:
+def _left_out(by_name: dict[str, Run], into: Path, fewer: bool, overrides: Sequence[str]) -> list[Cell]:
     """Every run by networks of all others, and with `fewer` by those of the next 1, 2 and more in a circle, too."""
     cells, names = [], list(by_name)
     for place, name in enumerate(names):
@@ -132,7 +134,7 @@ def _left_out(by_name: dict[str, Run], into: Path, fewer: bool) -> list[Cell]:
         for number in range(1 if fewer else len(following), len(following) + 1):
             learnt = [other for other in names if other in following[:number]]
             others, run, whole = [by_name[other] for other in learnt], by_name[name], number == len(following)
-            config = _settings(others)
+            config = _settings(others, overrides)
             folder = into / "cells" / (f"without-{name}" if whole else f"{name}-of-{number}")
             settings = [part.fingerprinted() for part in (config.network, config.training, config.split)]
             mark = fingerprint([settings, *map(_content, (*others, run))])
@@ -190,9 +192,9 @@ def _predict(fitted: Fitted, run: Run, stages: np.ndarray) -> pd.DataFrame:
     return predict_stages(fitted, reader, features, run.stages["fluctuation"].to_numpy(), stages)
 
 
-def _settings(runs: list[Run]) -> Config:
-    """Those of the first run, as far as the cells of all allow."""
-    config = run_config(runs[0].folder)
+def _settings(runs: list[Run], overrides: Sequence[str]) -> Config:
+    """Those of the first run and what is put in their place, as far as the cells of all allow."""
+    config = run_config(runs[0].folder, overrides)
     for run in runs:
         config = fit_to_cell(run, config)
     return config

@@ -19,7 +19,7 @@ from microslip.core.settings import Settings
 from microslip.core.visible import nearest, quoted
 from microslip.data.artifacts import RUN_STEPS
 from microslip.data.files import replacing
-from microslip.steps.registry import STEPS
+from microslip.steps.registry import STEPS, check_overrides
 from microslip.steps.run_settings import run_config
 
 BASE = "base"
@@ -28,7 +28,8 @@ BASE = "base"
 STUDY_FILE = "study.toml"
 
 # Names of what stands beside the systems in a study's folder.
-TAKEN = ("figures", "report")
+TRANSFER = "transfer"
+TAKEN = ("figures", "report", TRANSFER)
 
 
 class NamedSystem(Settings):
@@ -45,7 +46,7 @@ class NamedSystem(Settings):
         if not plain or name in TAKEN or name.endswith((".csv", ".toml")):
             raise ValueError(
                 f"the name {name} does not serve for a system's folder: use letters, digits, -, + and _, and not"
-                f" {' or '.join(TAKEN)}"
+                f" {', '.join(TAKEN[:-1])} or {TAKEN[-1]}"
             )
         return name
 
@@ -61,6 +62,24 @@ class NamedSystem(Settings):
         return self
 
 
+class Transfer(Settings):
+    """Networks of systems on each other, once all are trained."""
+
+    families: tuple[str, ...] = Field(description="keys of vary whose systems take part")
+    leave_one_out: bool = Field(True, description="learn from all of them but one as well, and test on that one")
+    changes: dict[str, Any] = Field({}, alias="set", description="settings of these networks that differ")
+
+    @field_validator("changes", mode="before")
+    @classmethod
+    def _flat(cls, changes: Any) -> Any:
+        return flatten(changes)
+
+    @property
+    def overrides(self) -> list[str]:
+        """Its settings as words of the command line."""
+        return [f"{key}={value}" for key, value in self.changes.items()]
+
+
 class StudyFile(Settings):
     """The study's TOML."""
 
@@ -69,6 +88,7 @@ class StudyFile(Settings):
     steps: tuple[str, ...] = Field(RUN_STEPS, description="verbs, run in the pipeline's order")
     vary: dict[str, Any] = Field({}, description="section.key = list of values, one at a time about the base")
     system: tuple[NamedSystem, ...] = Field((), description="systems that are named one by one")
+    transfer: Transfer | None = Field(None, description="systems whose networks are tested on each other")
     reference: str | None = Field(None, description="system with which all others are compared in agreement.csv")
 
     @field_validator("steps")
@@ -90,6 +110,16 @@ class StudyFile(Settings):
             if not isinstance(values, list) or not values:
                 raise ValueError(f"vary {key} = {values} is not a list of values: write it as [1.0, 2.0]")
         return flat
+
+    @model_validator(mode="after")
+    def _transfers_what_it_trains(self) -> Self:
+        if self.transfer is not None:
+            for key in self.transfer.families:
+                if key not in self.vary:
+                    raise ValueError(f"transfer.families names {key}, which vary lacks: {nearest(key, self.vary)}")
+            if "train" not in self.steps:
+                raise ValueError("transfer takes trained networks: add train to steps")
+        return self
 
     @model_validator(mode="after")
     def _has_systems(self) -> Self:
@@ -151,6 +181,13 @@ class Study:
         """Every setting in which a system differs from the base, in the order of the file."""
         return tuple(dict.fromkeys(key for system in self.systems for key in system.changes))
 
+    @property
+    def transferred(self) -> tuple[str, ...]:
+        """Names of the systems whose networks are tested on each other."""
+        keys = self.content.transfer.families if self.content.transfer else ()
+        chosen = {name for family in self.families if family.key in keys for name in family.systems}
+        return tuple(system.name for system in self.systems if system.name in chosen)
+
     def value(self, system: System, key: str) -> Any:
         """A setting of one of the systems, such as `grains.width`."""
         return setting(system.config, key)
@@ -188,6 +225,10 @@ def plan_study(name: str, content: StudyFile, folder: Path, overrides: Iterable[
             raise MicroslipError(f"--set {override}: the study varies {key}: change its file instead")
     common = apply_overrides(common, overrides)
     base = parse_config(common)
+    if content.transfer is not None:
+        # hours before it is needed
+        check_overrides("train", content.transfer.overrides)
+        parse_config(apply_overrides(common, content.transfer.overrides))
 
     systems: dict[str, System] = {}
     families = []
@@ -250,6 +291,7 @@ def write_study(study: Study, path: Path) -> None:
             }
             for entry in study.content.system
         ],
+        "transfer": study.content.transfer.model_dump(by_alias=True) if study.content.transfer else None,
         "reference": study.content.reference,
     }
     with replacing(path) as beside:
