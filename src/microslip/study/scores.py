@@ -8,6 +8,8 @@ from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.statistics.resampling import SCORE_COVERAGE, error_of_interval
 
+_COLUMNS = ["r2", "r2_low", "r2_high", "seeds", "r2_spread"]
+
 
 def read_scores(run: Run) -> dict[str, float]:
     """R² on the test set of each split rule, its interval over cycles and its error; nothing of a run without networks.
@@ -27,30 +29,37 @@ def read_scores(run: Run) -> dict[str, float]:
         NaN of one seed).
     """
     row = dict[str, float]()
-    for rule, (r2, low, high, n_seeds, spread) in (_assessed(run) or _trained(run)).items():
+    for rule, test in (_assessed(run) or _trained(run)).items():
+        spread, n_seeds = test["r2_spread"], test["seeds"]
         of_seeds = spread / np.sqrt(n_seeds) if np.isfinite(spread) else 0.0
-        error = float(np.hypot(error_of_interval(low, high, SCORE_COVERAGE), of_seeds))
-        ends = {"": r2, "_low": low, "_high": high, "_error": error, "_seeds": n_seeds, "_spread": spread}
-        row |= {f"r2_test_{rule}{end}": value for end, value in ends.items()}
+        of_cycles = error_of_interval(test["r2_low"], test["r2_high"], SCORE_COVERAGE)
+        row |= {
+            f"r2_test_{rule}": test["r2"],
+            f"r2_test_{rule}_low": test["r2_low"],
+            f"r2_test_{rule}_high": test["r2_high"],
+            f"r2_test_{rule}_error": float(np.hypot(of_cycles, of_seeds)),
+            f"r2_test_{rule}_seeds": n_seeds,
+            f"r2_test_{rule}_spread": spread,
+        }
     return row
 
 
-def _assessed(run: Run) -> dict[str, tuple[float, float, float, float, float]]:
+def _assessed(run: Run) -> dict[str, dict[str, float]]:
     if not (path := run.folder / "assessment" / "summary.csv").exists():
         return {}
-    columns = ["r2", "r2_low", "r2_high", "seeds", "r2_spread"]
-    table = read_table(path, ["rule", "fold", "method", *columns])
-    # the folds that roll forward are a rule of their own, numbered from 1
+    table = read_table(path, ["rule", "fold", "method", *_COLUMNS])
+    # the folds that roll forward are a rule of their own
     networks = table[(table["method"] == "network") & table["rule"].isin(["random", "blocked"])]
-    return {str(row["rule"]): tuple(float(row[name]) for name in columns) for row in networks.to_dict("records")}  # type: ignore[misc]
+    return {str(row["rule"]): {name: float(row[name]) for name in _COLUMNS} for row in networks.to_dict("records")}
 
 
-def _trained(run: Run) -> dict[str, tuple[float, float, float, float, float]]:
+def _trained(run: Run) -> dict[str, dict[str, float]]:
     if not (run.folder / "model" / "metrics.json").exists():
         return {}
-    tests = {rule: methods["network"]["test"] for rule, methods in run.metrics.items()}
+    one = {"r2_low": np.nan, "r2_high": np.nan, "seeds": 1.0, "r2_spread": np.nan}
+    tests = {str(rule): methods["network"]["test"] for rule, methods in run.metrics.items()}
     return {
-        rule: (test["r2"], test.get("r2_low", np.nan), test.get("r2_high", np.nan), 1.0, np.nan)
+        rule: one | {name: float(test[name]) for name in _COLUMNS if name in test}
         for rule, test in tests.items()
         if "r2" in test
     }
