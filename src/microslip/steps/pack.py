@@ -64,9 +64,8 @@ def pack_run(
     licence = licence or "CC-BY-4.0"
     stages = run.stages
     chosen = draw_stages(len(stages), n_sampled, config.training.seed)
-    about = describe_for_others(run, config, stages, chosen, licence, authors) | {
-        "name": target.name.removesuffix(".zip")
-    }
+    about = describe_for_others(run, config, stages, chosen, licence, authors)
+    about["name"] = target.name.removesuffix(".zip")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         place = Path(scratch)

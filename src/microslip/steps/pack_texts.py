@@ -135,8 +135,7 @@ def texts(about: About, run: Run) -> dict[str, bytes]:
     licence = about["licence"]
     texts["LICENSE.txt"] = f"{licence}\n\nThe terms: https://spdx.org/licenses/{licence}.html\n"
     keys = {"run": "run", "microslip": "version", "packed": "date", "stages": "n_stages", "grains": "n_grains",
-            "sampled": "sampled", "licence": "licence",
-            "authors": "authors"}  # fmt: skip
+            "sampled": "sampled", "licence": "licence", "authors": "authors"}  # fmt: skip
     texts[PACK_NOTE] = json.dumps({key: about[name] for key, name in keys.items()}, indent=1)
     return {name: text.encode() for name, text in texts.items()} | {PROVENANCE: packed_record(run)}
 
