@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from microslip.views.figures.study import family_parts, place_systems
 from microslip.views.figures.study_record import StudyFigure, StudyTables
@@ -38,6 +39,8 @@ def draw_families(curves: pd.DataFrame, summary: pd.DataFrame, families: pd.Data
     The tables are those of `StudyTables`.
     """
     parts = family_parts(summary, families)
+    # one system is no family as long as there are others
+    parts = [part for part in parts if len(part) > 1] or parts[:1]
     if len(parts) == 1:
         figure = new_figure(TWO_COLUMNS, 3.0)
         grid = figure.subplots(1, 2, width_ratios=[1.5, 1.0]).reshape(2, 1)
@@ -52,8 +55,23 @@ def draw_families(curves: pd.DataFrame, summary: pd.DataFrame, families: pd.Data
         if column:
             for axes in grid[:, column]:
                 axes.set_ylabel("")
+    if len(parts) > 1:
+        _share_limits(grid, parts, step)
     add_letters(grid.flat)
     return figure
+
+
+def _share_limits(grid: np.ndarray, parts: list[pd.DataFrame], step: float) -> None:
+    """Room in every panel of a row for the system with the most, and for the worst R² of all."""
+    grid[0, 0].set_ylim(-0.75 * step, (max(len(part) for part in parts) - 0.25) * step)
+    ends = [part.filter(regex=r"^r2_test_(random|blocked)(_low)?$").to_numpy(float).ravel() for part in parts]
+    scores = np.concatenate(ends)
+    if np.isfinite(scores).any():
+        low = max(R2_FLOOR, float(np.nanmin(scores)))
+        # above 1 there is room for the legend
+        grid[1, 0].set_ylim(low - 0.05 * (1 - low), 1 + 0.3 * (1 - low))
+        ticks = MaxNLocator(5).tick_values(low, 1)
+        grid[1, 0].set_yticks([tick for tick in ticks if low <= tick <= 1.001])
 
 
 def step_between(curves: pd.DataFrame) -> float:
