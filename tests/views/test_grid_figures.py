@@ -141,23 +141,29 @@ def test_curves_of_a_family_are_shifted_clear_of_each_other():
 
 
 def test_a_study_of_two_families_has_two_columns_on_one_scale():
-    names = ["base", "friction-0.3", "width-0.1"]
+    names = ["base", "friction-0.3", "width-0.1", "friction-0.1"]
     strain = np.linspace(0, 1, 50)
     curves = pd.concat(
         pd.DataFrame({"system": name, "strain": strain, "stress": 0.3 + 0.01 * number * np.sin(9 * strain)})
         for number, name in enumerate(names, start=1)
     )
-    summary = pd.DataFrame({"number": [1, 2, 3], "system": names, "r2_test_random": [0.8, 0.7, 0.6]})
+    scores = {"r2_test_random": [0.8, 0.7, 0.6, 0.2], "r2_test_random_low": [0.7, 0.6, 0.5, 0.1]}
+    summary = pd.DataFrame({"number": [1, 2, 3, 4], "system": names, **scores})
     rows = [
+        (1, "grains.friction", "friction-0.1", 0.1, "0.1"),
         (1, "grains.friction", "friction-0.3", 0.3, "0.3"),
         (1, "grains.friction", "base", 0.5, "0.5"),
         (2, "grains.width", "width-0.1", 0.1, "0.1"),
         (2, "grains.width", "base", 0.2, "0.2"),
+        # one of its systems is finished
+        (3, "seed", "base", 1.0, "1"),
     ]
     table = pd.DataFrame(rows, columns=["number", "family", "system", "value", "label"])
     above_left, above_right, left, right = draw_families(curves, summary, table).axes
     assert above_left.get_ylim() == above_right.get_ylim(), "one shift for all, for it is written once"
-    assert left.containers[0].lines[0].get_xydata().tolist() == [[0.3, 0.7], [0.5, 0.8]]
+    assert left.containers[0].lines[0].get_xydata().tolist() == [[0.1, 0.2], [0.3, 0.7], [0.5, 0.8]]
+    assert above_right.get_ylim()[1] > max(line.get_ydata().max() for line in above_left.lines)
+    assert right.get_ylim()[0] < 0.1, "the interval of the worst"
     assert right.containers[0].lines[0].get_xydata().tolist() == [[0.1, 0.6], [0.2, 0.8]]
     assert max(left.get_yticks()) <= 1.001
 
