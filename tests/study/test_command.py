@@ -159,9 +159,18 @@ def test_networks_of_a_study_are_tested_on_each_other(file, tmp_path):
     assert len(table) == 6
     summary = pd.read_csv(folder / "summary.csv")
     assert (summary["r2_test_random_seeds"] == 1).all()
+    page = (folder / "report" / "index.html").read_text()
+    assert "R² of the network of each system" in page
+    assert page.count("data:image/png") == len(STUDY_FIGURES) + 1
     before = (folder / "transfer" / "transfer.csv").stat().st_mtime_ns
     assert "skipped: done before with these networks" in study(folder).stdout
     assert (folder / "transfer" / "transfer.csv").stat().st_mtime_ns == before
+    # scores of networks that would be trained otherwise, and where they lead, are not shown
+    said = study(file, "--into", folder, "--set", "training.epochs=2", "--only", "base", "--list").stdout
+    assert "train next" in said
+    study(file, "--into", folder, "--set", "training.epochs=2", "--only", "base")
+    page = (folder / "report" / "index.html").read_text()
+    assert page.count("data:image/png") == len(STUDY_FIGURES)
 
 
 def test_a_step_that_fails_takes_along_those_alone_that_need_it(file, tmp_path):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from microslip.data.run import Run
-from microslip.study.scores import read_scores
+from microslip.study.scores import SCORING, read_scores
 
 HALF = 1.6448536  # of a 90 % interval, in standard errors
 
@@ -36,7 +36,7 @@ def trained(folder):
 
 def test_seeds_add_their_share_to_the_error(tmp_path):
     assessed(tmp_path)
-    row = read_scores(Run(tmp_path))
+    row = read_scores(Run(tmp_path), SCORING)
     assert (row["r2_test_random"], row["r2_test_blocked"]) == (0.8, 0.7)
     # 0.04 of a seed, a half of it of the mean of four
     assert row["r2_test_random_error"] == pytest.approx(np.hypot(0.03, 0.02), rel=1e-6)
@@ -45,12 +45,19 @@ def test_seeds_add_their_share_to_the_error(tmp_path):
 
 
 def test_one_network_has_the_error_of_its_interval_and_several_go_before_it(tmp_path):
-    assert read_scores(Run(tmp_path)) == {}
+    assert read_scores(Run(tmp_path), SCORING) == {}
     trained(tmp_path)
-    row = read_scores(Run(tmp_path))
+    row = read_scores(Run(tmp_path), SCORING)
     assert row["r2_test_blocked"] == 0.6
     assert row["r2_test_blocked_error"] == pytest.approx(0.05, rel=1e-6)
     assert row["r2_test_blocked_seeds"] == 1
     assert np.isnan(row["r2_test_blocked_spread"])
     assessed(tmp_path)
-    assert read_scores(Run(tmp_path))["r2_test_random"] == 0.8
+    assert read_scores(Run(tmp_path), SCORING)["r2_test_random"] == 0.8
+
+
+def test_what_is_out_of_date_is_not_read(tmp_path):
+    trained(tmp_path)
+    assessed(tmp_path)
+    assert read_scores(Run(tmp_path), ["train"])["r2_test_random"] == 0.6
+    assert read_scores(Run(tmp_path), []) == {}

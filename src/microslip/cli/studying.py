@@ -103,13 +103,18 @@ def study(
         return
     with study_folder(folder, planned, whole=job is None and not only):
         failures = _run_one(planned, chosen[0], folder) if job is not None else _run_all(planned, chosen, jobs, folder)
-        console.begin("summary", "")
-        reasons = {name: str(problem) for name, problem in failures.items()}
-        write_results(planned, folder, lambda text: console.print(f"  {text}", markup=False), reasons)
+        reasons, untested = {name: str(problem) for name, problem in failures.items()}, None
         if planned.transferred:
             console.begin(TRANSFER, ": networks of systems on each other")
-            with bar("testing networks elsewhere") as (advance, say):
-                transfer_systems(planned, folder, len(chosen) == len(planned.systems), advance, say)
+            try:
+                with bar("testing networks elsewhere") as (advance, say):
+                    transfer_systems(planned, folder, len(chosen) == len(planned.systems), advance, say)
+            except MicroslipError as problem:
+                # the systems are summed up all the same
+                console.print(f"  failed: {problem}", markup=False)
+                untested = problem
+        console.begin("summary", "")
+        write_results(planned, folder, lambda text: console.print(f"  {text}", markup=False), reasons)
     if job is not None and failures:
         raise failures[chosen[0][1].name]
     if failures:
@@ -117,6 +122,8 @@ def study(
             f"{len(failures)} of {len(chosen)} systems failed: "
             + "; ".join(f"{name}: {problem}" for name, problem in failures.items())
         )
+    if untested:
+        raise MicroslipError(f"{TRANSFER}: {untested}")
 
 
 def _run_one(planned: Study, chosen: tuple[int, System], folder: Path) -> dict[str, MicroslipError]:

@@ -29,6 +29,9 @@ NETWORK, ENSEMBLE = "network", "ensemble"
 INTERVALS = {NETWORK: ("low", "high"), ENSEMBLE: ("ensemble_low", "ensemble_high")}
 ENDS = [end for ends in INTERVALS.values() for end in ends]
 
+# Rules by which networks learnt from several other runs.
+LEFT_OUT, FEWER = "leave one out", "fewer runs"
+
 # The number of the fold that stands for all of them together.
 ALL_FOLDS = 0
 

@@ -26,7 +26,7 @@ from microslip.learn.ensemble import train_ensemble
 from microslip.learn.evaluate import transfer_scores
 from microslip.learn.fine_tuning import TUNED
 from microslip.learn.learning_curves import learning_curve
-from microslip.learn.lines import ENDS, ENSEMBLE, INTERVALS, NETWORK, in_words, score_lines, size_lines
+from microslip.learn.lines import ENDS, ENSEMBLE, FEWER, INTERVALS, LEFT_OUT, NETWORK, in_words, score_lines, size_lines
 from microslip.learn.reading import keep_samples, stage_features, stage_reader
 from microslip.steps.common import Advance, Say, scratch_folder
 from microslip.steps.opening import opening
@@ -37,9 +37,6 @@ from microslip.steps.tuning import tuned_predictions, tuned_scores
 from microslip.views.figures.transfer import packings_curve, transfer_map, tuning_gain
 from microslip.views.gallery import save_drawing
 from microslip.views.panels import Drawing
-
-# Rules by which networks learnt from several other runs.
-LEFT_OUT, FEWER = "leave one out", "fewer runs"
 
 
 def transfer_matrix(

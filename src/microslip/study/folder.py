@@ -11,17 +11,21 @@ from typing import Any
 import pandas as pd
 
 from microslip.core.errors import MicroslipError
+from microslip.core.visible import quoted
 from microslip.data.files import write_table
 from microslip.data.holding import LOCK, only_one
 from microslip.data.run import Run
+from microslip.states import is_current
 from microslip.steps.common import Say
 from microslip.study.agreement import agreement, measured
 from microslip.study.counts import count_values, read_counts
 from microslip.study.patterns import read_patterns
 from microslip.study.plan import STUDY_FILE, Study, write_study, written
 from microslip.study.progress import DONE, progress
+from microslip.study.scores import SCORING
 from microslip.study.summary import BANDS, COMPARED, UNSTEADY, convergence, exceedance, read_system
 from microslip.study.systems import SYSTEMS_TABLE, earlier_failures, system_table
+from microslip.study.transfers import read_transfers, transfers_by_system
 from microslip.study.trends import SEEDS, packings_of, quantities_of, trends
 
 # The file in a study's folder that a command holds while it runs systems; `LOCK` beside it is held to write.
@@ -88,9 +92,14 @@ def _write_results(study: Study, folder: Path, say: Say, failures: Mapping[str, 
         if state != DONE:
             missing[system.name] = f"{state}: {reasons[system.name]}" if system.name in reasons else state
             continue
+        run = Run(system.place(folder))
+        current = [verb for verb in SCORING if is_current(verb, run.folder, system.config)]
+        for verb, name in SCORING.items():
+            if verb not in current and (run.folder / name).exists():
+                where = quoted(run.folder)
+                say(f"R² of {verb} left out, {run.folder / name} is out of date: run `microslip {verb} {where}`")
         try:
-            run = Run(system.place(folder))
-            row, sizes = read_system(run, system.config)
+            row, sizes = read_system(run, system.config, current)
             row |= read_patterns(run, system.config.steady_sample(run.series["strain"].to_numpy()))
             counts, slips, slip_row = read_counts(run, system.config)
         except MicroslipError as problem:
@@ -140,7 +149,7 @@ def _write_results(study: Study, folder: Path, say: Say, failures: Mapping[str, 
     tables = StudyTables(summary, curves, counts, pd.concat(curves_of, ignore_index=True), families)
     for figure in STUDY_FIGURES.values():
         save_drawing(figure.draw(tables), folder / "figures", figure.name)
-    target = folder / "report" / "index.html"
+    target, transfers = folder / "report" / "index.html", read_transfers(study, folder)
     write_study_report(
         target,
         folder=folder,
@@ -149,6 +158,7 @@ def _write_results(study: Study, folder: Path, say: Say, failures: Mapping[str, 
         summary=summary,
         convergence=compared,
         missing=missing,
+        transfers=None if transfers is None else transfers_by_system(transfers),
     )
     say(f"{len(rows)} of {len(study.systems)} systems in {folder / 'summary.csv'}; open {target} in a browser")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from microslip.data.files import read_table
@@ -10,8 +12,11 @@ from microslip.statistics.resampling import SCORE_COVERAGE, error_of_interval
 
 _COLUMNS = ["r2", "r2_low", "r2_high", "seeds", "r2_spread"]
 
+# Steps whose results hold scores: what the first of them says goes before the second.
+SCORING = {"assess": "assessment", "train": "model"}
 
-def read_scores(run: Run) -> dict[str, float]:
+
+def read_scores(run: Run, current: Collection[str]) -> dict[str, float]:
     """R² on the test set of each split rule, its interval over cycles and its error; nothing of a run without networks.
 
     .. math:: \\sigma^2 = \\sigma_{cycles}^2 + s^2 / n
@@ -21,6 +26,8 @@ def read_scores(run: Run) -> dict[str, float]:
     run
         With assessment/summary.csv, means over n seeds of which s is the standard deviation; else with
         model/metrics.json, of one network, whose s is not known and left out.
+    current
+        Which of the steps in `SCORING` are current: the others are not read.
 
     Returns
     -------
@@ -29,7 +36,9 @@ def read_scores(run: Run) -> dict[str, float]:
         NaN of one seed).
     """
     row = dict[str, float]()
-    for rule, test in (_assessed(run) or _trained(run)).items():
+    tests = _assessed(run) if "assess" in current else {}
+    tests = tests or (_trained(run) if "train" in current else {})
+    for rule, test in tests.items():
         spread, n_seeds = test["r2_spread"], test["seeds"]
         of_seeds = spread / np.sqrt(n_seeds) if np.isfinite(spread) else 0.0
         of_cycles = error_of_interval(test["r2_low"], test["r2_high"], SCORE_COVERAGE)

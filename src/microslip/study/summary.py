@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -143,8 +143,8 @@ def exceedance(sizes: Float[np.ndarray, "slip"]) -> pd.DataFrame:
     return pd.DataFrame({"size": falling[rank - 1], "fraction": count / max(n, 1), "n_slips": count})
 
 
-def read_system(run: Run, config: Config) -> tuple[dict[str, Any], pd.DataFrame]:
-    """A row of the summary, and the sizes of slips, of a run folder.
+def read_system(run: Run, config: Config, current: Collection[str]) -> tuple[dict[str, Any], pd.DataFrame]:
+    """A row of the summary, and the sizes of slips, of a run folder; `current` as of `read_scores`.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def read_system(run: Run, config: Config) -> tuple[dict[str, Any], pd.DataFrame]
         **summarise_series(series, first, smoothing),
         **_flow(run, first, config),
         **_lengths(run, config.bootstrap.confidence),
-        **read_scores(run),
+        **read_scores(run, current),
         "simulation_seconds": simulated.get("seconds", np.nan),
         "grain_steps_per_second": simulated.get("grain_steps_per_second", np.nan),
     }

@@ -44,6 +44,7 @@ def write_study_report(
     summary: pd.DataFrame,
     convergence: pd.DataFrame | None,
     missing: Mapping[str, str],
+    transfers: pd.DataFrame | None = None,
 ) -> None:
     """Write the page of a study to one HTML file.
 
@@ -61,6 +62,9 @@ def write_study_report(
         Tables of summary.csv and convergence.csv, None where there is no sequence to compare.
     missing
         Systems that are left out and why, by name.
+    transfers
+        Columns system, r2_of_its_own, r2_of_others and r2_of_all_others, of the networks on each other; their figure is
+        transfer/transfer.png in the study's folder. None where they were not tested, or others were.
     """
     shown = {heading: name for heading, name in _COLUMNS.items() if name in summary and summary[name].notna().any()}
     rows = [
@@ -83,6 +87,8 @@ def write_study_report(
         "n_blocks": sorted({int(n) for n in summary["n_blocks"]}),
         "convergence": _convergence(convergence),
         "missing": missing,
+        "transfers": _transfers(transfers),
+        "transfer_map": None if transfers is None else embedded(folder / "transfer" / "transfer.png"),
         "figures": [(figure, embedded(folder / "figures" / f"{figure.name}.png")) for figure in STUDY_FIGURES.values()],
         "sections": sections(settings["settings"]),
         "show": show,
@@ -99,6 +105,13 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
     if not np.isfinite(error) or not np.isfinite(value):
         return show(value)
     return with_error(value, error)
+
+
+def _transfers(table: pd.DataFrame | None) -> list[tuple[str, list[str]]]:
+    if table is None:
+        return []
+    names = ("r2_of_its_own", "r2_of_others", "r2_of_all_others")
+    return [(row["system"], [show(row[name]) for name in names]) for row in table.to_dict("records")]
 
 
 def _convergence(table: pd.DataFrame | None) -> dict[str, Any] | None:
