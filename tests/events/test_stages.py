@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from microslip import MicroslipError, detect_stages
 from microslip.dem.config import ShearCell
 from microslip.dem.recorder import TurningPointWatch
-from microslip.events.stages import attach_frames
+from microslip.events.stages import attach_frames, share_of_one_sample
 
 # a fall that began before the record, then a stick, a slip, a stick, and a fall whose end is not seen
 strain = np.arange(8) * 0.1
@@ -21,6 +21,12 @@ def test_a_known_signal():
     np.testing.assert_allclose(table["fluctuation"], [-1.0, 0.8, -0.2])
     np.testing.assert_allclose(table["start_strain"], [0.1, 0.3, 0.5])
     np.testing.assert_allclose(table["strain_increment"], [0.2, 0.2, 0.1])
+
+
+def test_stages_of_one_sample_are_told():
+    table = detect_stages(strain, stress, threshold=0.1)
+    assert share_of_one_sample(table) == pytest.approx(1 / 3)
+    assert np.isnan(share_of_one_sample(table[:0]))
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 200), elements=st.floats(-1, 1, width=32)))

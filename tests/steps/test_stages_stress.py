@@ -48,6 +48,20 @@ def test_a_threshold_within_the_waves_of_the_walls_takes_force(tmp_path):
     assert run.stress_measure.whose == "walls"
 
 
+def test_stages_of_one_sample_are_said(tmp_path):
+    run = artificial.run(tmp_path / "run", seed=1)
+    assert not any("one sample" in text for text in find_stages(run))
+    store = zarr.open_group(run.folder / "trajectory.zarr", mode="r+")
+    samples = 10 + np.arange(store["frames/sample"].shape[0])
+    stress = np.full(store["series/stress"].shape[0], 0.3)
+    stress[samples] += 1e-3 * (-1.0) ** samples
+    stress[samples[-1] :] = stress[samples[-1]]
+    store["frames/sample"][:] = samples
+    for name in ("stress", "stress_volume"):
+        store[f"series/{name}"][:] = stress
+    assert any("100% of the stages last one sample" in text for text in find_stages(run))
+
+
 def test_stages_without_frames_and_without_a_stress_are_refused(tmp_path):
     run = artificial.run(tmp_path / "run", seed=1)
     store = zarr.open_group(run.folder / "trajectory.zarr", mode="r+")["series"]

@@ -33,6 +33,7 @@ def test_a_sawtooth_has_its_known_numbers(sawtooth):
     assert row["mean_slip_1e-3"] == pytest.approx(SIZE)
     assert row["slip_99_1e-3"] == pytest.approx(SIZE)
     assert row["n_slips_1e-4"] == pytest.approx(800, abs=2)
+    assert row["one_sample_1e-4"] == 0
 
 
 def test_a_warm_up_with_samples_at_other_strains_leaves_the_rate_of_stages(sawtooth):

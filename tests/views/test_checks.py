@@ -129,7 +129,7 @@ def verdicts(parts: Parts) -> dict[str, str]:
 def test_a_good_run_passes_every_check(good):
     checks = check_run(good)
     assert {check.verdict for check in checks} == {"passed"}, [check for check in checks if check.verdict != "passed"]
-    assert len(checks) == 41
+    assert len(checks) == 42
     assert {check.group for check in checks} == set(GROUPS)
     assert len({check.name for check in checks}) == len(checks)
     assert all(check.value and check.limit and check.why.endswith(".") for check in checks)
@@ -210,6 +210,10 @@ BAD = [
     ("Lost stages", without_stages(*range(100, 110)), "passed"),
     ("Frames at the turning points",
      lambda parts: replace(parts, stages=parts.stages.assign(start_mismatch=-0.002, end_mismatch=0.002)), "failed"),
+    ("Samples of a stage", lambda parts: replace(parts, stages=stages().assign(end_sample=lambda table:
+        table["start_sample"] + np.where(table["stage"] < 61, 1, 10))), "failed"),
+    ("Samples of a stage", lambda parts: replace(parts, stages=stages().assign(end_sample=lambda table:
+        table["start_sample"] + np.where(table["stage"] < 60, 1, 10))), "passed"),
     ("Precision of the positions", lambda parts: replace(parts, below_floor=np.resize([0, 1], 600)), "failed"),
     ("Stages without D²min",
      with_table("statistics/stages", pd.DataFrame({"stage": range(4), "d2min_all": [1, 1, np.nan, 1]})), "failed"),

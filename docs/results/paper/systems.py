@@ -3,17 +3,19 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from microslip.data.run import open_run
+from microslip.study.transfers import transfers_by_system
+
+ELSEWHERE = {"networks of others": "r2_of_others", "one network of all others": "r2_of_all_others"}
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
     summary = pd.read_csv(folder / "summary.csv")
-    transfer = pd.read_csv(folder / "transfer" / "transfer.csv")
-    elsewhere = transfer[(transfer["rule"] == "random") & (transfer["trained_on"] != transfer["tested_on"])]
-    unseen = transfer[transfer["rule"] == "leave one out"].set_index("tested_on")["r2"]
+    transfers = transfers_by_system(pd.read_csv(folder / "transfer" / "transfer.csv")).set_index("system")
     lines = []
     for row in summary.to_dict("records"):
         name = row["system"]
@@ -30,8 +32,7 @@ def main() -> None:
                 "mean slip > 1e-3 p [p]": f"{row['mean_slip_1e-3']:.4f} ± {row['mean_slip_1e-3_error']:.4f}",
                 "ξ slip [d̄]": f"{row['xi_slip']:.2f} ± {row['xi_slip_error']:.2f}",
                 **{f"R² {rule}": _score(row, f"r2_test_{rule}") for rule in ("random", "blocked")},
-                "networks of others": f"{elsewhere.loc[elsewhere['tested_on'] == name, 'r2'].median():.2f}",
-                **({"one network of all others": f"{unseen[name]:.2f}"} if name in unseen else {}),
+                **{heading: f"{transfers[column].get(name, np.nan):.2f}" for heading, column in ELSEWHERE.items()},
             }
         )
     table = pd.DataFrame(lines)

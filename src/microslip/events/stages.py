@@ -93,6 +93,20 @@ def _filter(smoothing: tuple[Smoothing, int]) -> tuple[Smoothing, int]:
     return smoothing[0], arguments.whole("span of smoothing", smoothing[1], 1, LONGEST_SPAN)
 
 
+# Of the stages: where more last one sample, the series is too coarse for the threshold.
+MOST_OF_ONE_SAMPLE = 0.1
+
+
+def share_of_one_sample(stages: pd.DataFrame) -> float:
+    """Share of the stages whose end is the sample after their start; NaN where there is no stage.
+
+    The stress crosses the threshold within a sample there: such a stage may begin, turn or end between two samples, and
+    its size and length are not known.
+    """
+    length = stages["end_sample"] - stages["start_sample"]
+    return float((length <= 1).mean()) if len(length) else np.nan
+
+
 def attach_frames(stages: pd.DataFrame, frame_sample: Int[np.ndarray, "frame"]) -> pd.DataFrame:
     """Add `start_frame` and `end_frame`: the frames kept at the stages' turning points.
 

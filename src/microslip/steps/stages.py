@@ -12,7 +12,7 @@ from microslip.data.files import write_table
 from microslip.data.run import Run
 from microslip.data.stage_stress import MEASURES, VOLUME, WALLS, StressMeasure, stage_measure, walls_and_volume
 from microslip.events.noise import LEAST_OVER_NOISE, series_noise, walls_imbalance
-from microslip.events.stages import attach_frames, detect_stages
+from microslip.events.stages import MOST_OF_ONE_SAMPLE, attach_frames, detect_stages, share_of_one_sample
 from microslip.events.uniform import attach_nearest_frames, strain_windows, supported_threshold
 from microslip.steps.common import Advance, Say
 
@@ -32,6 +32,11 @@ def stages_step(
         table, numbers = _imported_stages(run, config, measure, say)
     noise = _noise(run, config)
     _judge_threshold(numbers["threshold"], noise, measure, force, say)
+    if numbers["threshold"] > 0 and (share := share_of_one_sample(table)) > MOST_OF_ONE_SAMPLE:
+        finer = "raise stages.threshold, or sample more often" + (
+            "" if config.source else f" than recording.strain_step = {config.simulation.recording.strain_step:g}"
+        )
+        say(Caution(f"{share:.0%} of the stages last one sample: their sizes and lengths are not resolved; {finer}"))
     write_table(run.folder / "stages.csv", table)
     n_slips, n_sticks = (int((table["kind"] == kind).sum()) for kind in ("slip", "stick"))
     kinds = f"{n_slips} of them slips" if n_slips or n_sticks else "windows of strain without a stress"

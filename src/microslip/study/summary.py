@@ -16,7 +16,7 @@ from microslip.core.visible import quoted
 from microslip.data.files import read_table
 from microslip.data.run import Run
 from microslip.dem.flow import read_flow
-from microslip.events.stages import detect_stages
+from microslip.events.stages import detect_stages, share_of_one_sample
 from microslip.statistics.lengths import rows_of
 from microslip.statistics.resampling import block_edges, cut, error_of_interval, group_by_block, jackknife
 from microslip.study.scores import read_scores
@@ -92,6 +92,7 @@ def summarise_series(
         name: detect_stages(strain, series["stress"], threshold, smoothing, first_sample)
         for name, threshold in THRESHOLDS.items()
     }
+    row["one_sample_1e-4"] = share_of_one_sample(tables["1e-4"])
     for name, table in tables.items():
         starts = table["start_sample"].to_numpy()
         counts = [len(block) for block in group_by_block(starts, starts, edges)]

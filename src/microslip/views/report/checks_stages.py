@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from microslip.events.coverage import covered_strain, frame_mismatch
+from microslip.events.stages import MOST_OF_ONE_SAMPLE, share_of_one_sample
 from microslip.views.report.check import Answer, Check, below, judge, share
 from microslip.views.report.parts import Parts
 from microslip.views.wording import count, show
@@ -42,6 +43,15 @@ def _mismatch(parts: Parts) -> Answer | None:
     off, length = mismatch
     verdict = judge(below(off / length if length > 0 else None, LARGEST_MISMATCH))
     return Answer(verdict, f"off by a strain of {show(off, 2)}, of stages {show(length, 2)} long")
+
+
+def _samples(parts: Parts) -> Answer | None:
+    # windows of strain are as long as they were asked for
+    if parts.stages is None or parts.steps.get("stages", {}).get("threshold") == 0:
+        return None
+    of_one = share_of_one_sample(parts.stages)
+    verdict = judge(None if np.isnan(of_one) else of_one <= MOST_OF_ONE_SAMPLE)
+    return Answer(verdict, f"{share(of_one)} of the stages last one sample")
 
 
 def _floor(parts: Parts) -> Answer:
@@ -83,6 +93,14 @@ MOTION = (
         f"at most {share(LARGEST_MISMATCH)} of a stage",
         "A frame beside the turning point mixes the motion of one stage with that of the next.",
         "Dump more often, or raise stages.threshold.",
+    ),
+    _of_stages(
+        "Samples of a stage",
+        ("stages",),
+        _samples,
+        f"at most {share(MOST_OF_ONE_SAMPLE)} of one sample",
+        "The stress crosses the threshold within a sample: where such a stage begins, turns and ends is not known.",
+        "Sample more often, or raise stages.threshold.",
     ),
     _of_stages(
         "Precision of the positions",

@@ -25,6 +25,7 @@ _COLUMNS = {
     "normal stress [p]": "normal_stress",
     "stages per strain, 10⁻⁴": "stages_per_strain_1e-4",
     "stages per strain, 10⁻³": "stages_per_strain_1e-3",
+    "of one sample, 10⁻⁴": "one_sample_1e-4",
     "mean slip, 10⁻⁴ [p]": "mean_slip_1e-4",
     "99th percentile, 10⁻⁴ [p]": "slip_99_1e-4",
     "ξ, stick [d̄]": "xi_stick",
