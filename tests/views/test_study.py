@@ -67,6 +67,15 @@ def test_each_family_has_a_column_of_panels(study, n_axes, label):
     assert letters == list("abcdefgh"[:n_axes])
 
 
+def test_small_numbers_share_their_power_of_ten_on_the_axis():
+    study = planned({"loading.shear_rate": [6, 2, 0.6]})
+    summary, drops = tables(study)
+    axes = draw_study(summary, drops, family_table(study, summary)).axes[0]
+    assert axes.get_xlabel() == "inertial number $I$ [$10^{-4}$]"
+    numbers = [text.get_text() for text in axes.get_xticklabels()]
+    assert [float(text) for text in numbers] == pytest.approx([1.0, 0.34, 0.1], abs=0.005)
+
+
 def test_without_any_correlation_length_its_panel_is_left_out():
     study = planned({"grains.friction": [0.3, 0.5]})
     summary, drops = tables(study, xi=False)

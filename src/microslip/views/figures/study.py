@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+from matplotlib.ticker import NullFormatter
 
 from microslip.views.figures.study_record import StudyFigure, StudyTables
 from microslip.views.panels import Drawing
@@ -163,8 +164,12 @@ def place_systems(part: pd.DataFrame, axes: Axes) -> np.ndarray:
         # a narrow panel has no room for 2, 3, 4, 6 between the powers of ten
         axes.xaxis.set_minor_formatter(NullFormatter())
     elif len(x) <= 6:
-        axes.xaxis.set_major_locator(FixedLocator(x.tolist()))
-        axes.xaxis.set_minor_locator(NullLocator())
+        # numbers as small as I would run into each other
+        power = math.floor(math.log10(x.max())) if 0 < x.max() < 1e-2 else 0
+        axes.set_xticks(x, [f"{value / 10.0**power:.2g}" if power else f"{value:g}" for value in x], minor=False)
+        axes.set_xticks([], minor=True)
+        if power:
+            axes.set_xlabel(LABELS.get(key, key).replace("[1]", rf"[$10^{{{power}}}$]"))
     return x
 
 
