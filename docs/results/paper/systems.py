@@ -32,7 +32,10 @@ def main() -> None:
                 "mean slip > 1e-3 p [p]": f"{row['mean_slip_1e-3']:.4f} ± {row['mean_slip_1e-3_error']:.4f}",
                 "ξ slip [d̄]": f"{row['xi_slip']:.2f} ± {row['xi_slip_error']:.2f}",
                 **{f"R² {rule}": _score(row, f"r2_test_{rule}") for rule in ("random", "blocked")},
-                **{heading: f"{transfers[column].get(name, np.nan):.2f}" for heading, column in ELSEWHERE.items()},
+                **{
+                    heading: f"{transfers[column].get(name, np.nan):.2f}".replace("-", "−")
+                    for heading, column in ELSEWHERE.items()
+                },
             }
         )
     table = pd.DataFrame(lines)
@@ -42,7 +45,8 @@ def main() -> None:
 
 
 def _score(row: dict, name: str) -> str:
-    return f"{row[name]:.3f} ± {row[f'{name}_spread']:.3f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+    text = f"{row[name]:.3f} ± {row[f'{name}_spread']:.3f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+    return text.replace("-", "−")
 
 
 if __name__ == "__main__":

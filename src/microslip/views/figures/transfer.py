@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from microslip.learn.lines import LEFT_OUT
 from microslip.views.names import R2_FLOOR
 from microslip.views.style import BLUE, GREY, INK, SIZE_MAP, VERMILLION, journal_style, titled_axes
 
@@ -16,7 +17,11 @@ TUNING_COLOUR = {"alone": GREY, "as it is": BLUE, "fine-tuned": VERMILLION}
 
 @journal_style()
 def transfer_map(table: pd.DataFrame, *, title: str = "", axes: Axes | None = None) -> Figure:
-    """R² of the network of each run (rows) on the stages of each run (columns); table of transfer.csv."""
+    """R² of the network of each run (rows) on the stages of each run (columns); table of transfer.csv.
+
+    Networks that learnt from all runs but the one that is tested share the last row.
+    """
+    table = table.assign(trained_on=table["trained_on"].where(table["rule"] != LEFT_OUT, "all others"))
     trained = list(dict.fromkeys(table["trained_on"]))
     tested = list(dict.fromkeys(table["tested_on"]))
     figure, axes = titled_axes(axes, title, 1.2 + 0.75 * len(tested), 0.9 + 0.42 * len(trained))
