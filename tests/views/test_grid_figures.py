@@ -20,6 +20,7 @@ from microslip.views.figures.network import blocks_of, draw_network
 from microslip.views.figures.record import NOT_MADE, About
 from microslip.views.figures.registry import FIGURES
 from microslip.views.figures.training import split_stripes, split_table
+from microslip.views.figures.transfer import transfer_map
 from microslip.views.render.volume import Scale, draw_slices, render_volume, slice_numbers
 from microslip.views.source_units import reworded
 from microslip.views.style import STYLE, journal_style
@@ -218,3 +219,17 @@ def test_the_style_is_a_style_sheet_for_notebooks():
         mine = dict(matplotlib.rcParams)
     with journal_style():
         assert dict(matplotlib.rcParams) == mine
+
+
+# --- networks elsewhere -----------------------------------------------------------------------------------------------
+
+
+def test_networks_of_all_other_runs_share_a_row():
+    pairs = [("a", "a", 0.9), ("a", "b", -0.25), ("b", "a", 0.1), ("b", "b", 0.8)]
+    left_out = [("all but a", "a", 0.5), ("all but b", "b", 0.6)]
+    table = pd.DataFrame(pairs + left_out, columns=["trained_on", "tested_on", "r2"])
+    table["rule"] = ["random"] * 4 + ["leave one out"] * 2
+    axes = transfer_map(table).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "all others"]
+    texts = {tuple(map(float, text.get_position())): text.get_text() for text in axes.texts}
+    assert [texts[0, 2], texts[1, 2], texts[1, 0]] == ["0.50", "0.60", "−0.25"]
