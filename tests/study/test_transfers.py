@@ -19,6 +19,8 @@ def test_medians_leave_out_a_network_on_its_own_system():
     assert table.loc["b"].tolist()[:2] == pytest.approx([0.6, 0.4])
     assert table["r2_of_all_others"].isna().all()
     left_out = {"a": 0.1, "b": 0.2, "c": np.nan}
+    # in the order of the rows
+    assert transfers_by_system(pd.DataFrame(rows[::-1]))["system"].tolist() == ["c", "b", "a"]
     rows += [row(f"all but {name}", name, value, "leave one out") for name, value in left_out.items()]
     table = transfers_by_system(pd.DataFrame(rows)).set_index("system")
     np.testing.assert_array_equal(table["r2_of_all_others"], [0.1, 0.2, np.nan])

@@ -68,7 +68,10 @@ def transfers_by_system(table: pd.DataFrame) -> pd.DataFrame:
     others = table[(table["rule"] == "random") & (table["trained_on"] != table["tested_on"])]
     taught, tested = (others.groupby(name, sort=False)["r2"].median() for name in ("trained_on", "tested_on"))
     without = table[table["rule"] == LEFT_OUT].set_index("tested_on")["r2"]
-    medians = pd.DataFrame({"r2_of_its_own": taught, "r2_of_others": tested})
+    # in the order of the systems, which two unlike indices lose
+    medians = pd.DataFrame({"r2_of_its_own": taught, "r2_of_others": tested}).loc[
+        list(dict.fromkeys(table["tested_on"]))
+    ]
     return medians.assign(r2_of_all_others=without).rename_axis("system").reset_index()
 
 
