@@ -69,9 +69,8 @@ def transfers_by_system(table: pd.DataFrame) -> pd.DataFrame:
     taught, tested = (others.groupby(name, sort=False)["r2"].median() for name in ("trained_on", "tested_on"))
     without = table[table["rule"] == LEFT_OUT].set_index("tested_on")["r2"]
     # in the order of the systems, which two unlike indices lose
-    medians = pd.DataFrame({"r2_of_its_own": taught, "r2_of_others": tested}).loc[
-        list(dict.fromkeys(table["tested_on"]))
-    ]
+    order = list(dict.fromkeys(table["tested_on"]))
+    medians = pd.DataFrame({"r2_of_its_own": taught, "r2_of_others": tested}).loc[order]
     return medians.assign(r2_of_all_others=without).rename_axis("system").reset_index()
 
 
