@@ -51,7 +51,8 @@ def transfer_systems(study: Study, folder: Path, all_ran: bool, advance: Advance
 def read_transfers(study: Study, folder: Path) -> pd.DataFrame | None:
     """Table of transfer/transfer.csv, as of `transfer_matrix`; None where it is not of the networks as they are now."""
     into, done = folder / TRANSFER, _finished(study, folder)
-    if not done or not (into / MARK).exists() or (into / MARK).read_text() != _made_of(study, done, folder):
+    whole = all((into / name).exists() for name in (MARK, "transfer.csv", "transfer.png"))
+    if not done or not whole or (into / MARK).read_text() != _made_of(study, done, folder):
         return None
     return read_table(into / "transfer.csv", ["trained_on", "tested_on", "rule", "r2"])
 
